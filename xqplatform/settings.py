@@ -1,0 +1,160 @@
+"""Settings: one file for both sizes of the platform; only the surroundings differ (see `xqplatform/env.py`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.utils.translation import gettext_lazy as _
+
+from xqplatform import env
+
+BASE_DIR = env.BASE_DIR
+DATA_DIR = env.data_dir()
+
+SECRET_KEY = env.text("XQ_SECRET_KEY") or env.kept_secret("secret-key")
+# Encrypts keys, passwords and secret values at rest; apart from SECRET_KEY, so that one can be changed without the other.
+ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY") or env.kept_secret("encryption-key")
+DEBUG = env.flag("XQ_DEBUG")
+ALLOWED_HOSTS = env.text("XQ_ALLOWED_HOSTS", "*").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in env.text("XQ_TRUSTED_ORIGINS").split(",") if o]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "xqplatform.accounts",
+    "xqplatform.audit",
+    "xqplatform.live",
+    "xqplatform.web",
+    "hosts",
+    "builds",
+    "containers",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "xqplatform.web.middleware.RequestIdMiddleware",
+    "xqplatform.live.middleware.LiveClockMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "xqplatform.accounts.middleware.PersonMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.web.middleware.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "xqplatform.urls"
+ASGI_APPLICATION = "xqplatform.asgi.application"
+WSGI_APPLICATION = None
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "xqplatform.web.context.shell",
+            ],
+            "builtins": ["xqplatform.web.templatetags.xq", "django.contrib.humanize.templatetags.humanize"],
+        },
+    }
+]
+
+
+def database() -> dict[str, Any]:
+    """SQLite in the data folder, or what `XQ_DATABASE_URL` names."""
+    config: dict[str, Any] = dict(
+        dj_database_url.parse(env.text("XQ_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+    )
+    if config["ENGINE"].endswith("sqlite3"):
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+        }
+    config["CONN_MAX_AGE"] = 0 if config["ENGINE"].endswith("sqlite3") else 60
+    return config
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.text("XQ_STATIC_ROOT", str(DATA_DIR / "static")))
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 3600
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+
+REDIS_URL = env.redis_url()
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+CELERY_BROKER_URL = env.celery_url()
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Unacknowledged work comes back by the beat's own sweep of the rows, not by the broker.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 86400, "socket_keepalive": True}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
+    "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
+    "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
+    "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
+    "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
+    "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
+    "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("XQ_LOG_LEVEL", "INFO")},
+    "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},
+}
+
+# Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
+VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
+# Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.
+QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
