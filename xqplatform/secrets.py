@@ -32,7 +32,7 @@ def decrypt(token: str) -> str:
         raise ValueError("This secret was encrypted with another key (XQ_ENCRYPTION_KEY).") from None
 
 
-class EncryptedTextField(models.TextField[str, str]):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """A text column that is encrypted in the database and plain in Python."""
 
     def get_prep_value(self, value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_lazy as _
-from django_stubs_ext import StrPromise
+from typing import Any
 
-ACTIONS: dict[str, str | StrPromise] = {
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS: dict[str, Any] = {
     # people
     "login": _("signed in"),
     "login.failed": _("failed to sign in"),
