@@ -1,0 +1,122 @@
+"""Deployments and their steps: a change decided once as a plan, one step an instance."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from builds.models import Image
+from containers.models.instances import Instance
+from containers.models.services import ConfigVersion, ServiceEnvironment
+
+
+class Deployment(models.Model):
+    class Kind(models.TextChoices):
+        DEPLOY = "deploy", _("release")
+        SCALE = "scale", _("scale")
+        RESTART = "restart", _("restart")
+        STOP = "stop", _("stop")
+        START = "start", _("start")
+        REMOVE = "remove", _("removal")
+        REPAIR = "repair", _("repair")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        PAUSED = "paused", _("paused")
+        ROLLING_BACK = "rolling_back", _("rolling back")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        ROLLED_BACK = "rolled_back", _("rolled back")
+        CANCELLED = "cancelled", _("cancelled")
+
+    ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED, State.ROLLING_BACK)
+    TERMINAL = (State.SUCCEEDED, State.FAILED, State.ROLLED_BACK, State.CANCELLED)
+
+    place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="deployments")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.DEPLOY)
+    state = models.CharField(max_length=14, choices=State, default=State.QUEUED, db_index=True)
+    # What a person asked for while it runs; the runner takes it up at once: pause, resume, cancel, rollback
+    asked = models.CharField(max_length=10, blank=True)
+    reason = models.TextField(blank=True)  # why it was asked for
+    outcome = models.TextField(blank=True)  # what became of it, in a sentence
+    image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="deployments")
+    config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="deployments")
+    old_image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="+")
+    old_config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")
+    old_wanted = models.PositiveIntegerField(default=0)
+    wanted = models.PositiveIntegerField(default=0)
+    # {"batch": 2, "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}; seconds
+    policy = models.JSONField(default=dict)
+    batch_pause_until = models.DateTimeField(null=True)
+    pulls = models.JSONField(default=dict, blank=True)  # {host: {"state", "done", "total", "error"}}
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_name = models.CharField(max_length=150, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+    lease = models.CharField(max_length=40, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["place"],
+                condition=models.Q(state__in=["queued", "running", "paused", "rolling_back"]),
+                name="one_active_deployment_a_place",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+
+class Step(models.Model):
+    """One instance's part of a deployment, with its times: a row the page draws as a timeline."""
+
+    class Action(models.TextChoices):
+        REPLACE = "replace", _("replace")
+        ADD = "add", _("add")
+        REMOVE = "remove", _("remove")
+        RESTART = "restart", _("restart")
+        STOP = "stop", _("stop")
+        START = "start", _("start")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        STOPPING = "stopping", _("stopping")
+        CREATING = "creating", _("creating")
+        STARTING = "starting", _("starting")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        SKIPPED = "skipped", _("skipped")
+        UNDOING = "undoing", _("rolling back")
+        UNDONE = "undone", _("rolled back")
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="steps")
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="steps")
+    position = models.PositiveIntegerField()
+    batch = models.PositiveIntegerField(default=0)
+    action = models.CharField(max_length=8, choices=Action)
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    old_engine_id = models.CharField(max_length=64, blank=True)
+    new_engine_id = models.CharField(max_length=64, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    times = models.JSONField(
+        default=dict, blank=True
+    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …}; epoch seconds
+    reason = models.TextField(blank=True)
+    log = models.TextField(blank=True)  # the last lines of what failed
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["deployment", "instance"], name="a_step_an_instance")]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id}: {self.action}"

@@ -1,0 +1,195 @@
+"""Machines with an engine, their networks, and what was last seen on them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from xqplatform.secrets import EncryptedTextField
+
+
+class HostGroup(models.Model):
+    """A room or a cloud: where machines stand."""
+
+    slug = models.SlugField(_("name"), max_length=60, unique=True)
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=[("room", _("room")), ("cloud", _("cloud"))], default="room"
+    )
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title or self.slug
+
+
+class Host(models.Model):
+    """A machine with a Docker Engine. Pages read what the inventory stored; only workers talk to the engine."""
+
+    class Connection(models.TextChoices):
+        LOCAL = "local", _("local socket")
+        TCP = "tcp", _("TCP with certificates")
+        SSH = "ssh", _("SSH")
+
+    class State(models.TextChoices):
+        NEW = "new", _("new")
+        READY = "ready", _("ready")
+        DEGRADED = "degraded", _("degraded")
+        UNREACHABLE = "unreachable", _("unreachable")
+        RETIRED = "retired", _("retired")
+
+    name = models.SlugField(_("name"), max_length=60, unique=True)
+    connection = models.CharField(_("connection"), max_length=8, choices=Connection, default=Connection.TCP)
+    # local: path of the socket; tcp: HOST:PORT; ssh: USER@HOST[:PORT]
+    address = models.CharField(_("address"), max_length=250)
+    ca = models.TextField(_("CA certificate"), blank=True)
+    certificate = models.TextField(_("client certificate"), blank=True)
+    key = EncryptedTextField(_("client key"), blank=True, default="")
+    ssh_key = EncryptedTextField(_("SSH key"), blank=True, default="")
+    ssh_host_key = models.TextField(_("pinned SSH host key"), blank=True)
+    # Goes up when anything above changes: cached clients of other processes are then stale.
+    connection_version = models.PositiveIntegerField(default=1)
+
+    role_run = models.BooleanField(_("runs services"), default=True)
+    role_build = models.BooleanField(_("builds images"), default=False)
+    role_registry = models.BooleanField(_("holds a registry"), default=False)
+    group = models.ForeignKey(
+        HostGroup, models.SET_NULL, null=True, blank=True, related_name="hosts", verbose_name=_("group")
+    )
+    labels = models.JSONField(_("labels"), default=dict, blank=True)
+    build_slots = models.PositiveSmallIntegerField(_("builds side by side"), default=2)
+
+    state = models.CharField(max_length=12, choices=State, default=State.NEW)
+    state_since = models.DateTimeField(null=True)
+    state_reason = models.TextField(blank=True)
+    cordoned = models.BooleanField(default=False)
+    cordon_reason = models.CharField(max_length=250, blank=True)
+    draining = models.BooleanField(default=False)
+
+    # Inventory, as last seen
+    seen = models.DateTimeField(null=True)
+    engine_id = models.CharField(max_length=100, blank=True)
+    engine_version = models.CharField(max_length=40, blank=True)
+    api_version = models.CharField(max_length=10, blank=True)
+    min_api_version = models.CharField(max_length=10, blank=True)
+    kernel = models.CharField(max_length=120, blank=True)
+    os = models.CharField(max_length=120, blank=True)
+    architecture = models.CharField(max_length=20, blank=True)
+    cpus = models.PositiveIntegerField(default=0)
+    memory = models.BigIntegerField(default=0)  # bytes
+    data_root = models.CharField(max_length=250, blank=True)
+    disk_total = models.BigIntegerField(null=True)  # bytes of the data root's file system; null: not known
+    disk_free = models.BigIntegerField(null=True)
+    storage_driver = models.CharField(max_length=40, blank=True)
+    live_restore = models.BooleanField(default=False)
+    cgroup_version = models.CharField(max_length=4, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def shown_state(self) -> str:
+        """The word for people: what an operator did counts more than «ready»."""
+        if self.state in {self.State.RETIRED, self.State.UNREACHABLE, self.State.NEW}:
+            return self.state
+        if self.draining:
+            return "draining"
+        return "cordoned" if self.cordoned else self.state
+
+    @property
+    def takes_instances(self) -> bool:
+        return self.role_run and not self.cordoned and not self.draining and self.state in {"ready", "degraded"}
+
+
+class SeenContainer(models.Model):
+    """A container that an engine has, ours or foreign, as last seen. Foreign ones are listed and never touched."""
+
+    host = models.ForeignKey(Host, models.CASCADE, related_name="seen_containers")
+    engine_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=250)
+    image = models.CharField(max_length=500, blank=True)
+    image_id = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=20)  # the engine's word: running, exited, …
+    status = models.CharField(max_length=120, blank=True)  # «Up 4 hours (healthy)»
+    health = models.CharField(max_length=12, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    mac = models.CharField(max_length=17, blank=True)
+    labels = models.JSONField(default=dict)
+    ours = models.BooleanField(default=False)
+    created = models.DateTimeField(null=True)
+    seen = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["host", "engine_id"], name="seen_once_a_host")]
+        indexes = [models.Index(fields=["ip"]), models.Index(fields=["mac"]), models.Index(fields=["engine_id"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Segment(models.Model):
+    """An L2/L3 network on hosts, with a pool of fixed addresses."""
+
+    class Driver(models.TextChoices):
+        BRIDGE = "bridge", _("bridge")
+        MACVLAN = "macvlan", _("macvlan")
+
+    slug = models.SlugField(_("name"), max_length=60, unique=True)
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    cidr = models.CharField(_("CIDR"), max_length=43)
+    gateway = models.GenericIPAddressField(_("gateway"), null=True, blank=True)
+    # Where instances' addresses come from, inside the CIDR: «10.1.2.10-10.1.2.200, 10.1.2.220»; empty: all of it.
+    pool = models.CharField(_("pool"), max_length=500, blank=True)
+    reserved = models.CharField(_("reserved ranges"), max_length=500, blank=True)
+    vlan = models.PositiveIntegerField(_("VLAN"), null=True, blank=True)
+    driver = models.CharField(_("driver"), max_length=10, choices=Driver, default=Driver.BRIDGE)
+    bridge = models.CharField(_("bridge or parent interface"), max_length=15, default="br0")
+    dns = models.JSONField(_("DNS servers"), default=list, blank=True)
+    search = models.JSONField(_("search domains"), default=list, blank=True)
+    mtu = models.PositiveIntegerField(_("MTU"), null=True, blank=True)
+    hosts = models.ManyToManyField(Host, related_name="segments", blank=True, verbose_name=_("hosts"))
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title or self.slug
+
+    @property
+    def network_name(self) -> str:
+        """The name of the engine network on each host."""
+        return f"xq-{self.slug}"
+
+
+class Address(models.Model):
+    """One row for each address that is not free: held by a holder, reserved, or resting after its release."""
+
+    class State(models.TextChoices):
+        HELD = "held", _("held")
+        RESERVED = "reserved", _("reserved")
+        QUARANTINE = "quarantine", _("quarantine")
+
+    segment = models.ForeignKey(Segment, models.PROTECT, related_name="addresses")
+    ip = models.GenericIPAddressField()
+    mac = models.CharField(max_length=17)
+    state = models.CharField(max_length=12, choices=State, default=State.HELD)
+    holder = models.CharField(max_length=200, blank=True)  # «snow/production/3»: apps above name their instances so
+    note = models.CharField(max_length=250, blank=True)
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)  # end of the quarantine
+
+    class Meta:
+        ordering = ["segment", "ip"]
+        constraints = [models.UniqueConstraint(fields=["segment", "ip"], name="an_address_is_held_once")]
+        indexes = [models.Index(fields=["holder"]), models.Index(fields=["mac"])]
+
+    def __str__(self) -> str:
+        return self.ip

@@ -1,0 +1,45 @@
+"""Who acts: frozen as text for the audit log, with the request it came by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from xqplatform.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, a token's person, or the platform itself (`user` is None and `via` is «system»)."""
+
+    name: str
+    via: str = "system"  # page, api, cli, system
+    user: User | None = None
+    ip: str = ""
+    request_id: str = ""
+
+    @classmethod
+    def system(cls, name: str = "platform") -> Actor:
+        return cls(name=name)
+
+    @classmethod
+    def person(cls, user: User, via: str = "cli") -> Actor:
+        return cls(name=user.get_username(), via=via, user=user)
+
+    @classmethod
+    def of_request(cls, request: HttpRequest, via: str = "page") -> Actor:
+        user = request.user if request.user.is_authenticated else None
+        return cls(
+            name=user.get_username() if user else "anonymous",
+            via=via,
+            user=user,
+            ip=request.META.get("REMOTE_ADDR") or "",
+            request_id=getattr(request, "request_id", ""),
+        )
+
+    @property
+    def is_system(self) -> bool:
+        return self.via == "system" and self.user is None

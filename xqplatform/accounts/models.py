@@ -1,0 +1,88 @@
+"""People, teams, roles and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    DEVELOPER = "developer", _("developer")
+    SRE = "sre", _("SRE")
+    MANAGER = "manager", _("manager")
+
+
+class Team(models.Model):
+    slug = models.SlugField(_("name"), max_length=60, unique=True)
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title or self.slug
+
+
+class User(AbstractUser):
+    """A person. `username` is what they sign in with and what the audit log freezes as text."""
+
+    display_name = models.CharField(_("name"), max_length=120, blank=True)
+    role = models.CharField(_("role"), max_length=12, choices=Role, default=Role.DEVELOPER)
+    teams = models.ManyToManyField(Team, through="Membership", related_name="people")
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=60, default="Asia/Shanghai")
+    theme = models.CharField(_("theme"), max_length=8, default="auto")
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+    @property
+    def is_sre(self) -> bool:
+        return self.role == Role.SRE
+
+
+class Membership(models.Model):
+    """A person in a team; a developer may be kept to some environments there (none named: all)."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    environments = models.JSONField(default=list, blank=True)  # slugs of environments allowed; empty: all
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "team"], name="one_membership_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.team}"
+
+
+class Token(models.Model):
+    """A bearer token of the API. Only its hash is kept; the first characters tell tokens apart."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    label = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    created = models.DateTimeField(auto_now_add=True)
+    last_used = models.DateTimeField(null=True)
+    revoked = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.prefix}…)"
+
+    @staticmethod
+    def hash(raw: str) -> str:
+        return hashlib.sha256(raw.encode()).hexdigest()
+
+    @classmethod
+    def make(cls, user: User, label: str) -> tuple[Token, str]:
+        """A new row (saved) and the token itself, which is shown once."""
+        raw = "xq_" + secrets.token_urlsafe(32)
+        return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw)), raw
