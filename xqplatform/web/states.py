@@ -70,6 +70,8 @@ STATES: dict[str, Look] = {
     "rolled_back": Look(_("rolled back"), "warn", "back"),
     "cancelled": Look(_("cancelled"), "off", "dash"),
     "cancelling": Look(_("cancelling"), "warn", "spin"),
+    "undoing": Look(_("rolling back"), "warn", "spin"),
+    "undone": Look(_("rolled back"), "warn", "back"),
     "skipped": Look(_("skipped"), "off", "dash"),
     "preparing": Look(_("preparing"), "busy", "spin"),
     "building": Look(_("building"), "busy", "spin"),
@@ -102,6 +104,7 @@ STATES: dict[str, Look] = {
     "free": Look(_("free"), "off", "ring"),
     "held": Look(_("held"), "ok", "dot"),
     "reserved": Look(_("reserved"), "off", "frame"),
+    "quarantine": Look(_("quarantine"), "warn", "half"),
     "quarantined": Look(_("quarantined"), "warn", "half"),
     # people, tokens, audit
     "enabled": Look(_("active"), "ok", "dot"),

@@ -10,7 +10,15 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.core.paginator import Page
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select, SelectMultiple
+from django.forms import (
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    FileInput,
+    RadioSelect,
+    Select,
+    SelectMultiple,
+)
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -331,3 +339,27 @@ def percent(part: Any, whole: Any) -> int:
         return max(0, min(100, round(100 * float(part) / float(whole))))
     except (TypeError, ValueError, ZeroDivisionError):
         return 0
+
+
+@register.simple_tag
+def event_sentence(event: Any) -> SafeString:
+    """«wang changed the host h1», with a link to the object."""
+    from xqplatform.audit import sentences
+
+    url = sentences.link(event)
+    name = shorten(event.object_name, 60)
+    thing = format_html('<a href="{}" title="{}">{}</a>', url, event.object_name, name) if url else name
+    return format_html("<b>{}</b> {} {}", event.actor, sentences.verb(event), thing)
+
+
+@register.inclusion_tag("audit/_history.html")
+def history(obj: Any, limit: int = 10) -> dict[str, Any]:
+    """An object's own events, and those of what belongs to it."""
+    from django.db.models import Q
+
+    from xqplatform.audit.models import Event
+
+    label, pk = obj._meta.label_lower, str(obj.pk)
+    events = Event.objects.filter(Q(object_type=label, object_id=pk) | Q(parent_type=label, parent_id=pk))
+    rows = list(events[: limit + 1])
+    return {"events": rows[:limit], "more": len(rows) > limit, "object": f"{label}:{pk}"}
