@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from celery.app.task import Task
 from tests.queue import Queue
 
 # The engines' fixtures (`fleet`, …); see tests/engines/.
-pytest_plugins = ["tests.engines.fixtures"] if importlib.util.find_spec("tests.engines.fixtures") else []
+pytest_plugins = ["tests.engines.fixtures"]
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "live_server_with_worker"}
 
 
