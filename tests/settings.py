@@ -15,7 +15,7 @@ def _remove() -> None:
 
 
 atexit.register(_remove)
-for _name in [n for n in os.environ if n.startswith("XQ_") and not n.startswith("XQ_TEST_")]:
+for _name in [n for n in os.environ if n.startswith("XQ_") and not n.startswith(("XQ_TEST_", "XQ_FLEET"))]:
     del os.environ[_name]  # what the machine's owner has set for a platform of their own is not the tests' business
 os.environ["XQ_DATA_DIR"] = _folder
 os.environ["XQ_DATABASE_URL"] = os.environ.get("XQ_TEST_DATABASE", "")
