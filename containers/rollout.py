@@ -99,6 +99,8 @@ def decide(view: View, steps: Sequence[StepView], now: float) -> list[Action]:
     """The next actions; they may all be begun side by side. An ended deployment has none."""
     if view.state not in ACTIVE:
         return []
+    if view.asked == "cancel" and view.state != "rolling_back":
+        return _cancelled(steps)  # the wish stays noted until the end
     if view.asked:
         return [_take_up(view)]
     if view.state == "queued":
@@ -118,14 +120,12 @@ def _take_up(view: View) -> Action:
         return Become("rolling_back", clear_asked=True)  # on its way back already: nothing else can be asked
     if view.asked == "rollback":
         return Become("rolling_back", clear_asked=True)
-    if view.asked == "cancel":
-        return Become("cancelling", clear_asked=True)
     if view.asked == "pause":
         return Become("paused", clear_asked=True)
     return Become("running", clear_asked=True)
 
 
-def cancelled(steps: Sequence[StepView]) -> list[Action]:
+def _cancelled(steps: Sequence[StepView]) -> list[Action]:
     """What a cancelled release still does: finish what is in work, leave the rest as it is, end."""
     working = [step for step in steps if step.state in IN_WORK]
     waiting = [step for step in steps if step.state == "waiting"]
