@@ -1,4 +1,23 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from xqplatform.accounts import views
 
 app_name = "accounts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("login/", views.Login.as_view(), name="login"),
+    path("logout/", views.logout, name="logout"),
+    path("account/", views.account, name="account"),
+    path("account/password/", views.password, name="password"),
+    path("account/theme/", views.theme, name="theme"),
+    path("settings/", views.settings_index, name="settings"),
+    path("settings/people/", views.people, name="people"),
+    path("settings/people/new/", views.person_new, name="person_new"),
+    path("settings/people/<int:pk>/", views.person, name="person"),
+    path("settings/people/<int:pk>/password/", views.person_password, name="person_password"),
+    path("settings/teams/", views.teams, name="teams"),
+    path("settings/teams/new/", views.team_new, name="team_new"),
+    path("settings/teams/<int:pk>/", views.team, name="team"),
+    path("settings/teams/<int:pk>/remove/", views.team_remove, name="team_remove"),
+    path("settings/tokens/", views.tokens, name="tokens"),
+    path("settings/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),
+]
