@@ -124,7 +124,7 @@ class Engine:
     def _send(self, method: str, url: str, timeout: float | None, repeat: bool, **options: Any) -> requests.Response:
         for attempt in (1, 2):
             try:
-                return self.api.request(method, url, timeout=(CONNECT_SECONDS, timeout), **options)
+                return self.api.request(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 found = from_exception(error, self.where)
                 # A kept connection may have died since its last use (the engine was restarted): a new one, once.

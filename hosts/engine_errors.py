@@ -85,13 +85,15 @@ def from_exception(error: BaseException, where: str) -> EngineError:
                 "name", text, _("The name of %(where)s does not resolve to an address.") % {"where": where}
             )
     for one in chain:
-        if isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError):
-            return EngineError("timeout", text, _("%(where)s did not answer in time.") % {"where": where})
-    for one in chain:
         if isinstance(one, OSError) and one.errno:
             found = _os_error(one, text, where)
             if found:
                 return found
+    for one in chain:
+        # (A NewConnectionError of urllib3 calls itself a timeout and is none.)
+        late = isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError)
+        if late and not isinstance(one, urllib3.exceptions.NewConnectionError):
+            return EngineError("timeout", text, _("%(where)s did not answer in time.") % {"where": where})
     if any(
         isinstance(one, docker.errors.DockerException | requests.exceptions.InvalidURL | ValueError) for one in chain
     ):
