@@ -83,9 +83,7 @@ def check_tls(ca: str, certificate: str, key: str, now: datetime | None = None) 
 
 
 def _spki(public: Any) -> bytes:
-    return bytes(
-        public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    return bytes(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
 
 
 def _certificates(pem: str, field: str) -> list[x509.Certificate]:
@@ -127,7 +125,9 @@ def _key(pem: str, field: str = "key") -> Any:
     if "-----BEGIN" not in pem or "PRIVATE KEY-----" not in pem:
         raise Refused(_("Not a private key: it begins with «-----BEGIN … PRIVATE KEY-----»."), field, 400)
     locked = Refused(
-        _("This key has a passphrase, which nobody could type at night. Take it off: openssl pkey -in key.pem -out plain.pem"),
+        _(
+            "This key has a passphrase, which nobody could type at night. Take it off: openssl pkey -in key.pem -out plain.pem"
+        ),
         field,
         400,
     )
@@ -135,9 +135,7 @@ def _key(pem: str, field: str = "key") -> Any:
         raise locked
     try:
         load = (
-            serialization.load_ssh_private_key
-            if "OPENSSH PRIVATE KEY" in pem
-            else serialization.load_pem_private_key
+            serialization.load_ssh_private_key if "OPENSSH PRIVATE KEY" in pem else serialization.load_pem_private_key
         )
         return load(pem.encode(), password=None)
     except TypeError:

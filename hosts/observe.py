@@ -108,12 +108,11 @@ def _store_containers(host: Host, engine: Engine, entries: list[Json], listed: d
             again = find(engine, engine_id)
             if again is None:
                 continue
-            entry = again
-        fresh.append(SeenContainer(host=host, engine_id=engine_id, seen=listed, **inventory.container_fields(entry)))
+        else:
+            again = entry
+        fresh.append(SeenContainer(host=host, engine_id=engine_id, seen=listed, **inventory.container_fields(again)))
     gone = [row.pk for row in known.values() if row.engine_id not in wanted and row.seen <= listed]
-    changed = bool(gone) or any(
-        one.engine_id not in known or known[one.engine_id].state != one.state for one in fresh
-    )
+    changed = bool(gone) or any(one.engine_id not in known or known[one.engine_id].state != one.state for one in fresh)
     with transaction.atomic():
         if not Host.objects.filter(pk=host.pk).exclude(state=Host.State.RETIRED).exists():
             return

@@ -13,9 +13,10 @@ from xqplatform import work
 @shared_task(name="hosts.tasks.refresh", ignore_result=True)
 def refresh(host_pk: int) -> None:
     """Reads one host; when it answers again its events are listened to at once."""
-    if observe.refresh_host(host_pk) and Host.objects.filter(
-        pk=host_pk, state__in=watch.WATCHED, watcher_until=None
-    ).exists():
+    if (
+        observe.refresh_host(host_pk)
+        and Host.objects.filter(pk=host_pk, state__in=watch.WATCHED, watcher_until=None).exists()
+    ):
         work.enqueue(watch_all)
 
 

@@ -34,6 +34,20 @@ def me() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def _dead(watcher: str) -> bool:
+    """Whether the holder was a process of this machine that is gone: nobody need wait for its lease to run out."""
+    machine, _colon, pid = watcher.rpartition(":")
+    if machine != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 class Watcher:
     """The thread that listens to one host."""
 
@@ -118,11 +132,13 @@ class Watch:
                 # Forked: the parent's threads did not come along.
                 self._pid, self._watchers, self._renewer = os.getpid(), {}, None
             now = timezone.now()
-            free = Q(watcher_until=None) | Q(watcher_until__lt=now)
-            for host in Host.objects.filter(free, state__in=WATCHED):
+            for host in Host.objects.filter(state__in=WATCHED):
                 old = self._watchers.get(host.pk)
                 if old is not None and not old.ended.is_set():
                     continue
+                free = Q(watcher_until=None) | Q(watcher_until__lt=now)
+                if host.watcher == me() or _dead(host.watcher):
+                    free |= Q(watcher=host.watcher)
                 if not Host.objects.filter(free, pk=host.pk).update(watcher=me(), watcher_until=now + LEASE):
                     continue
                 self._watchers[host.pk] = Watcher(host)
@@ -166,11 +182,7 @@ class Watch:
         rows = {host.pk: host for host in mine.only("pk", "state", "connection_version")}
         for pk, watcher in watchers.items():
             row = rows.get(pk)
-            if (
-                row is None
-                or row.state not in WATCHED
-                or row.connection_version != watcher.host.connection_version
-            ):
+            if row is None or row.state not in WATCHED or row.connection_version != watcher.host.connection_version:
                 # A host that was cut off keeps its half of the connection open for hours: let go of it here.
                 watcher.stop()
         return True

@@ -75,7 +75,9 @@ def remove_host(actor: Actor, host: Host) -> None:
             host.delete()
         except ProtectedError:
             raise Refused(
-                _("Releases and builds of the past name %(host)s. Retire it instead: it leaves the fleet, its history stays.")
+                _(
+                    "Releases and builds of the past name %(host)s. Retire it instead: it leaves the fleet, its history stays."
+                )
                 % {"host": host}
             ) from None
         live.bump("hosts", f"host:{pk}", "network")
@@ -84,9 +86,7 @@ def remove_host(actor: Actor, host: Host) -> None:
 def _refuse_if_used(host: Host) -> None:
     users = hooks.users_of(host.pk)
     if users:
-        raise Refused(
-            _("%(n)s instances stand on %(host)s. Move or remove them first.") % {"n": users, "host": host}
-        )
+        raise Refused(_("%(n)s instances stand on %(host)s. Move or remove them first.") % {"n": users, "host": host})
 
 
 def cordon(actor: Actor, host: Host, reason: str = "") -> Host:
@@ -169,7 +169,7 @@ def _free_name() -> str:
     return next(name for name in [wish, *(f"{wish}-{n}" for n in range(2, 1000))] if name not in taken)
 
 
-def test_connection(actor: Actor, data: Mapping[str, Any], host: Host | None = None) -> Diagnosis:
+def test_connection(actor: Actor, data: Mapping[str, Any], host: Host | None = None) -> Diagnosis:  # noqa: PT028
     """Talks to the engine as `data` says (for an existing host: with its stored keys where none is given)."""
     require(actor, "host.manage", obj=host)
     row = Host.objects.get(pk=host.pk) if host is not None else Host()
