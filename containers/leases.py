@@ -93,7 +93,11 @@ class Lease:
 def take(deployment: int) -> Lease | None:
     """The lease of an active deployment, unless a living process has it."""
     now = timezone.now()
-    row = Deployment.objects.filter(pk=deployment, state__in=Deployment.ACTIVE).values_list("lease", "lease_until").first()
+    row = (
+        Deployment.objects.filter(pk=deployment, state__in=Deployment.ACTIVE)
+        .values_list("lease", "lease_until")
+        .first()
+    )
     if row is None:
         return None
     held, until = row

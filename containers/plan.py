@@ -205,7 +205,9 @@ def make_plan(
         if kind == "deploy":
             entries += [_kept(one, by_pk, "replace", image) for one in kept]
         entries += [_kept(one, by_pk, "remove", "") for one in reversed(going)]
-        added, short = _place(wanted - len(kept), standing, kept, hosts, config, image, only_on, segment, free_addresses)
+        added, short = _place(
+            wanted - len(kept), standing, kept, hosts, config, image, only_on, segment, free_addresses
+        )
         entries += added
         problems += short
         if kind == "scale" and not entries:
@@ -222,7 +224,9 @@ def make_plan(
     state = {one.pk: one for one in standing}
     if policy.order == "start-first" and kind == "deploy" and any(e.address for e in entries if e.action == "replace"):
         problems.append(
-            _("Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first.")
+            _(
+                "Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first."
+            )
         )
     entries = [_checked(entry, by_pk[entry.host], only_on) if entry.host in by_pk else entry for entry in entries]
     entries = _fits_hosts(entries, by_pk, config, kept_count=Counter(one.host for one in standing))
@@ -239,6 +243,7 @@ def _kept(one: InstanceView, hosts: Mapping[int, HostView], action: str, new: st
 
 def _place(
     count: int,
+    *,
     standing: Sequence[InstanceView],
     kept: Sequence[InstanceView],
     hosts: Sequence[HostView],
@@ -270,9 +275,7 @@ def _place(
         fitting = [h for h in usable if _room(h, ours[h.pk], config)] or usable
         host = min(fitting, key=lambda h: (ours[h.pk], h.instances, h.name))
         ours[host.pk] += 1
-        entries.append(
-            Entry(next(free_numbers), None, host.pk, host.name, "add", "new" if segment else "", "", image)
-        )
+        entries.append(Entry(next(free_numbers), None, host.pk, host.name, "add", "new" if segment else "", "", image))
     return entries, problems
 
 

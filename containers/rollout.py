@@ -160,9 +160,7 @@ def _forward(
     return [*going_on, *(Run(step.pk) for step in waiting if step.batch == batch)][: len(going_on) + room]
 
 
-def _failed(
-    view: View, ordered: list[StepView], waiting: list[StepView], going_on: list[Action]
-) -> list[Action]:
+def _failed(view: View, ordered: list[StepView], waiting: list[StepView], going_on: list[Action]) -> list[Action]:
     """Something failed: nothing new is begun; then back, or an end, as the policy says."""
     if view.on_failure == "rollback" and any(step.touched for step in ordered):
         return [Become("rolling_back")]

@@ -100,6 +100,4 @@ def _bind(place: Place, *, source: str, target: str, read_only: bool) -> str:
 def missing(config: Config, api_version: str) -> list[str]:
     """What an engine with this API version lacks of what the settings want, as sentences."""
     place = Place("x", "x", 1, 1)
-    return missing_features(
-        container_spec(place, config, {}, "x", platform="x", deployment=1, step="x"), api_version
-    )
+    return missing_features(container_spec(place, config, {}, "x", platform="x", deployment=1, step="x"), api_version)

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "ninja",
     "xqplatform.accounts",
     "xqplatform.audit",
     "xqplatform.live",

@@ -30,9 +30,7 @@ def preview(actor: Actor, place: ServiceEnvironment, image: Image, policy: Polic
     """What `deploy` would do, and what does not fit. Changes nothing."""
     _may(actor, "service.deploy", place)
     check_image(place, image)
-    return plan_for(
-        place, "deploy", policy=Policy.parse(policy), image=image, config=place.config, wanted=place.wanted
-    )
+    return plan_for(place, "deploy", policy=Policy.parse(policy), image=image, config=place.config, wanted=place.wanted)
 
 
 def deploy(
@@ -107,21 +105,21 @@ def restart(
     policy: PolicyData = None,
 ) -> Deployment:
     """Restarts the containers of the instances (None: all), one batch after the other."""
-    return _operate(actor, place, "restart", numbers, reason, policy)
+    return _operate(actor, place, "restart", numbers, reason=reason, policy=policy)
 
 
 def stop(
     actor: Actor, place: ServiceEnvironment, numbers: Collection[int] | None = None, reason: str = ""
 ) -> Deployment:
     """Stops the instances; they stay, with their addresses, until they are started or scaled away."""
-    return _operate(actor, place, "stop", numbers, reason, None)
+    return _operate(actor, place, "stop", numbers, reason=reason, policy=None)
 
 
 def start(
     actor: Actor, place: ServiceEnvironment, numbers: Collection[int] | None = None, reason: str = ""
 ) -> Deployment:
     """Starts stopped instances; where the container is gone, a new one of the current release is made."""
-    return _operate(actor, place, "start", numbers, reason, None)
+    return _operate(actor, place, "start", numbers, reason=reason, policy=None)
 
 
 def repair(
@@ -134,7 +132,7 @@ def repair(
     """Puts drift right: the instances (None: those with drift) get the container that is stored for them."""
     if numbers is None:
         numbers = [one.number for one in standing(place) if one.drift]
-    return _operate(actor, place, "repair", numbers, reason, policy)
+    return _operate(actor, place, "repair", numbers, reason=reason, policy=policy)
 
 
 def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
@@ -205,9 +203,7 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
 
 
 def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -> None:
-    require(
-        actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=obj or place
-    )
+    require(actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=obj or place)
 
 
 def _count(wanted: Any) -> int:
@@ -221,6 +217,7 @@ def _operate(
     place: ServiceEnvironment,
     kind: str,
     numbers: Collection[int] | None,
+    *,
     reason: str,
     policy: PolicyData,
 ) -> Deployment:
@@ -294,9 +291,7 @@ def _start(
             there = locked.instances.filter(removed=None).count()
             target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
             target = there if target is None else target
-            plan = plan_for(
-                locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers
-            )
+            plan = plan_for(locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers)
             refusal = plan.refusal()
             if refusal:
                 raise Refused(refusal)

@@ -31,9 +31,7 @@ def save_config(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]
     `data`: a Config as JSON, and beside it `secrets` {name: new value}; a secret that is in `secret_names` and has no
     new value keeps its old one. Raises Refused with the field.
     """
-    require(
-        actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place
-    )
+    require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
     if not isinstance(data, Mapping):
         raise Refused(_("The settings must be an object."), None, 400)
     content = {key: value for key, value in data.items() if key != "secrets"}
