@@ -1,0 +1,37 @@
+"""Fixtures for every test that needs real engines: `fleet` (once a run) and `clean_fleet` (emptied after the test)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines.fleet import Fleet
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the fleet carry the mark `engine`, and share one worker (`--dist loadgroup`): it is one fleet."""
+    for item in items:
+        if "fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engine)
+        if item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.xdist_group("engine"))
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """Three Docker hosts and a registry, up for the whole run (or those that XQ_FLEET names, which stay)."""
+    standing = os.environ.get("XQ_FLEET")
+    if standing:
+        yield Fleet.attach(standing)
+        return
+    with Fleet.up() as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def clean_fleet(fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet; afterwards its containers, networks and volumes are removed and what was stopped runs again."""
+    yield fleet
+    fleet.clean()
