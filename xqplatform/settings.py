@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "ninja",
     "xqplatform.accounts",
     "xqplatform.audit",
     "xqplatform.live",
