@@ -133,3 +133,9 @@ def test_a_second_fleet_stands_beside_and_goes_without_a_trace() -> None:
     assert not (NETNS / host.namespace).exists()
     assert cgroup_folders(host.cgroup) == []
     assert processes_about(other.folder) == []
+
+
+def test_an_engine_may_have_a_small_disk() -> None:
+    with Fleet.up(hosts=1, disk_mb=3) as small, contextlib.closing(small.hosts[0].client()) as client:
+        with pytest.raises(RuntimeError, match="no space left on device"):
+            tiny_image(client, IMAGE, extra='RUN ["dd", "if=/dev/zero", "of=/x", "bs=1M", "count=8"]')
