@@ -6,7 +6,7 @@ stands on the same segment by a veth pair. Nothing of a Docker that the machine 
 
     python -m tests.engines.fleet up      bring one up, print it, leave it standing (use it: XQ_FLEET=<folder> pytest …)
     python -m tests.engines.fleet hold    bring one up, print it, take it down on Ctrl-C or when stdin closes
-    python -m tests.engines.fleet down    take down every fleet that no living process holds
+    python -m tests.engines.fleet down    take down every fleet that no living process holds, or only: down FOLDER
 """
 
 from __future__ import annotations
@@ -122,11 +122,15 @@ class Fleet:
             list(pool.map(FleetHost.clean, self.hosts))
 
     def down(self) -> None:
-        """Take everything down; may be called again, and by another process."""
-        raze(self.number)
-        if self._held:
-            self._held.close()
-            self._held = None
+        """Take everything down; may be called again. A fleet that another process holds stays."""
+        # Under the lock: as soon as the folder is gone, somebody else may take the number.
+        with _locked():
+            if self._held is None and self.folder.exists():
+                self._held = _hold(self.number)
+            if self._held is not None:
+                raze(self.number)
+                self._held.close()
+                self._held = None
 
     def summary(self) -> dict[str, Any]:
         """What a script needs to use the fleet, as JSON values."""
@@ -246,6 +250,8 @@ def main(arguments: list[str]) -> int:
                 print(json.dumps(fleet.summary(), indent=1), flush=True)
                 with contextlib.suppress(KeyboardInterrupt):
                     sys.stdin.read()
+        elif verb == "down" and arguments[1:]:
+            Fleet.attach(arguments[1]).down()
         elif verb == "down":
             print(f"taken down: {', '.join(map(str, down_unheld())) or 'none'}")
         else:
