@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from builds.masking import Masker
 from builds.models import Build, BuildLine
+from builds.outcomes import Cancelled, LeaseLost
 from xqplatform import live
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,6 @@ _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _LONGEST_LINE = 20_000
 _MOST_LINES = 200_000
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-class LeaseLost(Exception):
-    """Somebody else works on the build now: stop, and write nothing."""
-
-
-class Cancelled(Exception):
-    """A person cancelled the build."""
 
 
 def claim(pk: int) -> Build | None:
@@ -68,8 +61,8 @@ class Holder:
         self.on_stop: Callable[[], None] | None = None
         self.cancelled = self.lost = False
         self.step, self.step_text = 0, ""
-        self.progress: dict[str, Any] = {}
-        self._progress_saved: dict[str, Any] = {}
+        self.progress: dict[str, Any] = dict(build.progress)
+        self._progress_saved = self.progress
         self._number = BuildLine.objects.filter(build=build).aggregate(n=Max("number"))["n"] or 0
         self._partial = ""
         self._waiting: list[BuildLine] = []
@@ -83,8 +76,12 @@ class Holder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.rest()
+
+    def rest(self) -> None:
+        """Ends the thread: what follows is written here alone, in one transaction, well within the lease."""
         self._end.set()
-        self._thread.join(timeout=60)
+        self._thread.join()
 
     def check(self) -> None:
         """Raises Cancelled or LeaseLost when the work must stop."""
@@ -95,9 +92,10 @@ class Holder:
 
     def write(self, **fields: Any) -> None:
         """Changes the row. Raises LeaseLost when it is somebody else's by now."""
-        if Build.objects.filter(pk=self.build.pk, lease=self.lease).update(**fields) != 1:
-            self.lost = True
-            raise LeaseLost
+        with self._flushing:
+            if Build.objects.filter(pk=self.build.pk, lease=self.lease).update(**fields) != 1:
+                self.lost = True
+                raise LeaseLost
         for name, value in fields.items():
             setattr(self.build, name, value)
 
@@ -202,4 +200,3 @@ class Holder:
                 stop()
             except Exception:  # whatever the library says: the connection is gone, which is what was wanted
                 log.debug("Build %s: breaking off", self.build.pk, exc_info=True)
-

@@ -101,7 +101,10 @@ def scrub_archive(source: IO[bytes], target: IO[bytes], ref: str, names: set[str
             new.addfile(_info(layer, member.size), old.extractfile(member))
         for name, data in (
             (f"{digest}.json", clean),
-            ("manifest.json", json.dumps([{"Config": f"{digest}.json", "RepoTags": [ref], "Layers": entry["Layers"]}]).encode()),
+            (
+                "manifest.json",
+                json.dumps([{"Config": f"{digest}.json", "RepoTags": [ref], "Layers": entry["Layers"]}]).encode(),
+            ),
         ):
             new.addfile(_info(name, len(data)), io.BytesIO(data))
     return f"sha256:{digest}"

@@ -11,29 +11,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from builds.models import Build
+from builds.outcomes import Wait
 from hosts.models import Host
-from xqplatform.work import enqueue
 
 
 def place(build: Build, only: Host | None = None) -> Host:
-    """Takes a slot for the build: it is running on the host then. Raises `runner.Wait` with the reason when none is free.
+    """Takes a slot for the build: it is running on the host then. Raises Wait with the reason when none is free.
 
     `only`: the one host that has the parent image, which lies in no registry.
     """
-    from builds.runner import Wait
-
     with transaction.atomic():
         hosts = list(Host.objects.select_for_update().filter(role_build=True).exclude(state=Host.State.RETIRED))
         if not hosts:
-            raise Wait(_("No host has the role «build»: give it to one."), 5)
+            raise Wait(_("No host has the role «build»: give it to one."), 5, quiet=True)
         if only is not None:
             hosts = [host for host in hosts if host.pk == only.pk]
             if not hosts:
-                raise Wait(_("The parent image lies on %s only, which builds nothing.") % only, 10)
+                raise Wait(_("The parent image lies on %s only, which builds nothing.") % only, 10, quiet=True)
         ready = [h for h in hosts if h.state in {"ready", "degraded"} and not h.cordoned and not h.draining]
         if not ready:
             names = ", ".join(f"{host.name} ({host.shown_state})" for host in hosts[:5])
-            raise Wait(_("No build host is ready: %s.") % names, 3)
+            raise Wait(_("No build host is ready: %s.") % names, 3, quiet=True)
         busy = Counter(
             Build.objects.filter(Q(lease_until__gt=timezone.now()), state__in=Build.ACTIVE, host__in=ready)
             .exclude(pk=build.pk)
@@ -43,13 +41,13 @@ def place(build: Build, only: Host | None = None) -> Host:
         slots = sum(max(0, n) for n in free.values())
         before = earlier(build)
         if slots <= 0:
-            raise Wait(_("Waiting for a free build host (%s at work).") % sum(busy.values()), 3)
+            raise Wait(_("Waiting for a free build host (%s at work).") % sum(busy.values()), 3, quiet=True)
         if only is None and slots <= before:
             text = ngettext("Waiting for %s build before it.", "Waiting for %s builds before it.", before)
-            raise Wait(text % before, 1)
+            raise Wait(text % before, 1, quiet=True)
         host = max(ready, key=lambda h: (free[h], -h.pk))
         if free[host] <= 0:
-            raise Wait(_("Waiting for a free build host (%s at work).") % sum(busy.values()), 3)
+            raise Wait(_("Waiting for a free build host (%s at work).") % sum(busy.values()), 3, quiet=True)
         Build.objects.filter(pk=build.pk, lease=build.lease).update(host=host, state=Build.State.RUNNING)
         build.state = Build.State.RUNNING
     return host
@@ -58,7 +56,9 @@ def place(build: Build, only: Host | None = None) -> Host:
 def earlier(build: Build) -> int:
     """How many older builds are due and not yet taken up."""
     due = Q(retry_at=None) | Q(retry_at__lte=timezone.now())
-    return Build.objects.filter(due, pk__lt=build.pk, state=Build.State.QUEUED, lease="", cancel_requested=False).count()
+    return Build.objects.filter(
+        due, pk__lt=build.pk, state=Build.State.QUEUED, lease="", cancel_requested=False
+    ).count()
 
 
 def waiting() -> list[Build]:
@@ -67,13 +67,3 @@ def waiting() -> list[Build]:
     free = Q(lease="") | Q(lease_until__lt=now)
     due = Q(retry_at=None) | Q(retry_at__lte=now)
     return list(Build.objects.filter(free, due, state__in=Build.ACTIVE).order_by("pk")[:100])
-
-
-def next_ones() -> None:
-    """A slot may be free: those that wait for one are looked at again."""
-    from builds.tasks import run
-
-    queued = Build.objects.filter(state=Build.State.QUEUED, lease="", progress__tries=None)
-    for build in queued.order_by("pk")[:5]:
-        Build.objects.filter(pk=build.pk, lease="", state=Build.State.QUEUED).update(retry_at=None)
-        enqueue(run, build.pk)

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -20,11 +21,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds import dockerfile, git, masking, queue, tags
-from builds.lease import Cancelled, Holder, LeaseLost, claim
+from builds.lease import Holder, claim
 from builds.models import Build, Image, Project, Registry
-from builds.registry import Client, RegistryError
+from builds.outcomes import Cancelled, Failed, LeaseLost, Wait
+from builds.registry import Client, RegistryError, auth_of
 from builds.services.blueprints import base_blueprint, newest_image, rendered
-from builds.services.images import auth_of
 from builds.services.projects import secrets_of, source_of
 from builds.services.registries import check_registry, registry_of
 from hosts.engine import Auth, Engine, EngineError, connect
@@ -44,36 +45,24 @@ _STAGE_ID = re.compile(r"^ ---> ([0-9a-f]{12})$")
 SYSTEM = Actor.system("builds")
 
 
-class Failed(Exception):
-    """It ran, and the result is bad."""
-
-
-class Wait(Exception):
-    """It cannot go on now; later it can. `seconds` until the next try."""
-
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.seconds = seconds
-
-
 @dataclass
 class Plan:
     """What the build is made of, derived from stored rows each time."""
 
     dockerfile: str  # path in the context
-    context: IO[bytes]
+    context: Callable[[], IO[bytes]]  # made when there is a place to build
     base: str
     parent: Image | None
     arguments: dict[str, str] = field(default_factory=dict)
     auths: dict[str, Auth] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
-def run(pk: int) -> None:
-    """Takes a build up, if it is free, and works on it until it is over or has to wait."""
+def run(pk: int) -> bool:
+    """Takes a build up, if it is free, and works on it until it is over or has to wait. Whether it is over."""
     build = claim(pk)
     if build is None:
-        return
+        return False
     project = build.project
     secrets = secrets_of(project) if project else {}
     masker = masking.Masker((project.build_arguments if project else {}).values(), secrets.values())
@@ -83,31 +72,34 @@ def run(pk: int) -> None:
                 raise Cancelled
             _work(holder, secrets)
         except LeaseLost:
-            return
+            return False
         except Exception as error:
             _end(holder, error)
-    queue.next_ones()
+    return not build.active
 
 
 def _work(holder: Holder, secrets: dict[str, str]) -> None:
     build = holder.build
     if build.state != Build.State.PUSHING:
+        holder.progress = {}
         plan = _plan(build, holder, secrets)
-        with plan.context:
-            host = queue.place(build, plan.parent.only_on if plan.parent and not plan.parent.registry_id else None)
-            if build.attempts:
-                holder.say(_("— Started again: the process that worked on it went away. —"))
-            build.host = host
-            holder.write(
-                attempts=build.attempts + 1,
-                started=build.started or timezone.now(),
-                tag=tags.make(_name(build), _epoch(build), build.revision, build.branch, plan.base),
-                reason="",
-                retry_at=None,
-            )
-            live.bump("builds", f"build:{build.pk}")
-            holder.say(_("Building %(tag)s on %(host)s") % {"tag": build.tag, "host": host.name})
-            _build(holder, plan, connect(host), secrets)
+        host = queue.place(build, plan.parent.only_on if plan.parent and not plan.parent.registry_id else None)
+        if build.attempts:
+            holder.say(_("— Started again (try %s) —") % (build.attempts + 1))
+        build.host = host
+        holder.write(
+            attempts=build.attempts + 1,
+            started=build.started or timezone.now(),
+            tag=tags.make(_name(build), _epoch(build), build.revision, build.branch, plan.base),
+            reason="",
+            retry_at=None,
+        )
+        live.bump("builds", f"build:{build.pk}")
+        holder.say(_("Building %(tag)s on %(host)s") % {"tag": build.tag, "host": host.name})
+        for warning in plan.warnings:
+            holder.say(warning)
+        with plan.context() as context:
+            _build(holder, plan, context, connect(host), secrets)
     if build.host is None:
         raise Failed(_("The host that built the image is gone."))
     _push(holder, connect(build.host))
@@ -151,13 +143,17 @@ def _plan(build: Build, holder: Holder, secrets: dict[str, str]) -> Plan:
     image = dockerfile.parent(data.decode("utf-8", "replace"), arguments)
     blueprint = base_blueprint(image)
     parent = next((i for i in used if blueprint and i.blueprint_id == blueprint.pk), None)
-    for warning in dockerfile.lint(data.decode("utf-8", "replace")):
-        holder.say(_("Dockerfile line %(line)s: %(text)s") % {"line": warning.line, "text": warning.text})
-    context = repository.context(
-        build.revision, project.subfolder, extra={path: text.encode()}, keep=path, warn=holder.say
-    )
+    warnings = [
+        _("Dockerfile line %(line)s: %(text)s") % {"line": warning.line, "text": warning.text}
+        for warning in dockerfile.lint(data.decode("utf-8", "replace"))
+    ]
+    extra = {path: (text.encode(), 0o644)}
+
+    def context() -> IO[bytes]:
+        return repository.context(build.revision, project.subfolder, extra=extra, keep=path, warn=holder.say)
+
     base = blueprint.name if blueprint else dockerfile.short_base(image)
-    return Plan(path, context, base, parent, arguments, _auths(project, used))
+    return Plan(path, context, base, parent, arguments, _auths(project, used), warnings)
 
 
 def _reference(name: str, used: list[Image]) -> str | None:
@@ -181,9 +177,11 @@ def _plan_of_blueprint(
     parent = _reference(blueprint.parent.name, used) if blueprint.parent else blueprint.parent_reference
     made = rendered(blueprint, parent or "scratch", with_source=True, arguments=arguments)
     extra = {"Dockerfile": (made.dockerfile.encode(), 0o644), **made.files}
-    context = repository.context(
-        build.revision, project.subfolder, extra=extra, prefix=f"{dockerfile.SOURCE}/", warn=holder.say
-    )
+
+    def context() -> IO[bytes]:
+        folder = f"{dockerfile.SOURCE}/"
+        return repository.context(build.revision, project.subfolder, extra=extra, prefix=folder, warn=holder.say)
+
     base = blueprint.parent.name if blueprint.parent else dockerfile.short_base(blueprint.parent_reference)
     return Plan("Dockerfile", context, base, used[0] if used else None, arguments, _auths(project, used))
 
@@ -194,7 +192,11 @@ def _plan_of_base(build: Build) -> Plan:
     used: list[Image] = []
     parent = _reference(blueprint.parent.name, used) if blueprint.parent else blueprint.parent_reference
     made = rendered(blueprint, parent or "scratch", with_source=False)
-    context = git.plain_context({"Dockerfile": (made.dockerfile.encode(), 0o644), **made.files})
+    files = {"Dockerfile": (made.dockerfile.encode(), 0o644), **made.files}
+
+    def context() -> IO[bytes]:
+        return git.plain_context(files)
+
     base = blueprint.parent.name if blueprint.parent else dockerfile.short_base(blueprint.parent_reference)
     return Plan("Dockerfile", context, base, used[0] if used else None, {}, _auths(None, used))
 
@@ -203,20 +205,16 @@ def _auths(project: Project | None, used: list[Image]) -> dict[str, Auth]:
     """Credentials for the parents' registries and for the project's own."""
     found = {}
     for registry in [*(image.registry for image in used), registry_of(project.registry if project else None)]:
-        auth = _auth(registry)
+        auth = auth_of(registry)
         if auth is not None:
             found[auth.server] = auth
     return found
 
 
-def _auth(registry: Registry | None) -> Auth | None:
-    return auth_of(Image(registry=registry)) if registry else None
-
-
 # on the engine
 
 
-def _build(holder: Holder, plan: Plan, engine: Engine, secrets: dict[str, str]) -> None:
+def _build(holder: Holder, plan: Plan, context: IO[bytes], engine: Engine, secrets: dict[str, str]) -> None:
     build = holder.build
     made: list[str] = []
 
@@ -231,7 +229,7 @@ def _build(holder: Holder, plan: Plan, engine: Engine, secrets: dict[str, str]) 
         labels["org.opencontainers.image.source"] = build.project.repository
     try:
         image = engine.build(
-            plan.context,
+            context,
             dockerfile=plan.dockerfile,
             buildargs=plan.arguments,
             labels=labels,
@@ -255,16 +253,18 @@ def _build(holder: Holder, plan: Plan, engine: Engine, secrets: dict[str, str]) 
     finally:
         holder.on_stop = None
     holder.check()
-    ref = _ref(build)
-    image = _without_values(holder, engine, image, ref, plan.arguments, secrets)
+    image = _without_values(holder, engine, image, plan, secrets)
     if secrets:
         for stage in reversed(made):  # what the builder kept of each step tells the values as well
             if not image.removeprefix("sha256:").startswith(stage):
                 _remove(engine, stage)
-    facts = engine.inspect_image(image)
-    holder.write(state=Build.State.PUSHING, progress={**holder.progress, "image": image, "base": plan.base,
-        "parent": plan.parent.pk if plan.parent else None, "size": int(facts.get("Size") or 0)})  # fmt: skip
-    holder.progress = dict(build.progress)
+    holder.progress = {
+        **holder.progress,
+        "image": image,
+        "base": plan.base,
+        "parent": plan.parent.pk if plan.parent else None,
+    }
+    holder.write(state=Build.State.PUSHING, progress=holder.progress)
     live.bump("builds", f"build:{build.pk}")
 
 
@@ -279,13 +279,14 @@ def _ref(build: Build) -> str:
     return f"{registry.address}/{build.tag}" if registry else build.tag
 
 
-def _without_values(
-    holder: Holder, engine: Engine, image: str, ref: str, arguments: dict[str, str], secrets: dict[str, str]
-) -> str:
+def _without_values(holder: Holder, engine: Engine, image: str, plan: Plan, secrets: dict[str, str]) -> str:
     """Tags the image; when its history tells a build argument, it is first written anew without."""
+    ref, arguments = _ref(holder.build), plan.arguments
     facts = engine.inspect_image(image).get("Config") or {}
     only_secrets = masking.Masker((), secrets.values())
-    shown = json.dumps([facts.get("Env"), facts.get("Labels"), facts.get("Cmd"), facts.get("Entrypoint")], ensure_ascii=False)
+    shown = json.dumps(
+        [facts.get("Env"), facts.get("Labels"), facts.get("Cmd"), facts.get("Entrypoint")], ensure_ascii=False
+    )
     if only_secrets.shows_in(shown):
         _remove(engine, image)
         raise Failed(
@@ -313,7 +314,9 @@ def _without_values(
             headers={"Content-Type": "application/x-tar"},
         )  # fmt: skip
     loaded = str(engine.inspect_image(ref)["Id"])
-    if masking.history_shows([h for h in engine.image_history(loaded) if masking.MASK not in str(h)], arguments, holder.mask):
+    if masking.history_shows(
+        [h for h in engine.image_history(loaded) if masking.MASK not in str(h)], arguments, holder.mask
+    ):
         _remove(engine, ref)
         raise Failed(_("The build arguments could not be taken out of the image's history: the image was thrown away."))
     _remove(engine, image)
@@ -348,7 +351,7 @@ def _push(holder: Holder, engine: Engine) -> None:
             engine.tag(image, ref)
         holder.say(_("Pushing %s") % ref)
         digest = engine.push(
-            ref, _auth(registry), on_progress=_Layers(holder), on_stream=lambda stream: _can_stop(holder, stream)
+            ref, auth_of(registry), on_progress=_Layers(holder), on_stream=lambda stream: _can_stop(holder, stream)
         )
     except EngineError as error:
         holder.check()
@@ -416,6 +419,7 @@ def _finish(holder: Holder, engine: Engine, registry: Registry | None, digest: s
             if not digest:
                 raise Wait(_("waiting for the registry: %s") % error.message, _pause(build)) from error
     holder.say(_("Done: %s") % (digest or facts.get("Id", "")))
+    holder.rest()
     holder.flush(last=True)
     with transaction.atomic():
         _over(holder, Build.State.SUCCEEDED, "")
@@ -439,7 +443,13 @@ def _finish(holder: Holder, engine: Engine, registry: Registry | None, digest: s
                 "config": facts.get("Config") or {},
             },
         )
-        audit.record(SYSTEM, "build.finish", build, after={"state": build.state, "digest": image.digest}, parent=build.project or build.blueprint)
+        audit.record(
+            SYSTEM,
+            "build.finish",
+            build,
+            after={"state": build.state, "digest": image.digest},
+            parent=build.project or build.blueprint,
+        )
 
 
 def _over(holder: Holder, state: str, reason: str) -> None:
@@ -455,17 +465,25 @@ def _end(holder: Holder, error: Exception) -> None:
     build = holder.build
     try:
         if isinstance(error, Wait) and not (holder.cancelled or holder.lost):
-            _wait(holder, error.reason, timezone.now() + timedelta(seconds=error.seconds))
+            _wait(holder, error.reason, timezone.now() + timedelta(seconds=error.seconds), quiet=error.quiet)
             return
         state, reason = _verdict(holder, error)
         if state == Build.State.QUEUED:
             _wait(holder, reason, timezone.now() + timedelta(seconds=min(60, 5 * build.attempts)))
             return
         holder.say(reason)
+        holder.rest()
         holder.flush(last=True)
         with transaction.atomic():
             _over(holder, state, reason)
-            audit.record(SYSTEM, "build.finish", build, after={"state": state}, reason=reason[:2000], parent=build.project or build.blueprint)
+            audit.record(
+                SYSTEM,
+                "build.finish",
+                build,
+                after={"state": state},
+                reason=reason[:2000],
+                parent=build.project or build.blueprint,
+            )
     except LeaseLost:
         return
 
@@ -484,8 +502,7 @@ def _verdict(holder: Holder, error: Exception) -> tuple[str, str]:
         return Build.State.ERRORED, holder.mask(error.words)
     if isinstance(error, git.GitError):
         if error.retry and (timezone.now() - build.created) < timedelta(hours=1):
-            raise_wait = _("waiting for the repository: %s") % error.message
-            return Build.State.QUEUED, raise_wait
+            return Build.State.QUEUED, _("waiting for the repository: %s") % error.message
         return Build.State.ERRORED, error.message
     if isinstance(error, Refused):
         return Build.State.ERRORED, error.message
@@ -493,12 +510,13 @@ def _verdict(holder: Holder, error: Exception) -> tuple[str, str]:
     return Build.State.ERRORED, _("The platform itself failed (%s): its log says more.") % type(error).__name__
 
 
-def _wait(holder: Holder, reason: str, until: datetime) -> None:
+def _wait(holder: Holder, reason: str, until: datetime, *, quiet: bool = False) -> None:
     """Back into the queue (or to the push), with the reason shown; nothing that was done is lost."""
     build = holder.build
     reason = holder.mask(reason)
-    if reason != build.reason:
+    if reason != build.reason and not quiet:
         holder.say(f"— {reason} —")
+    holder.rest()
     holder.flush(last=True)
     state = Build.State.PUSHING if build.state == Build.State.PUSHING else Build.State.QUEUED
     fields: dict[str, Any] = {} if state == Build.State.PUSHING else {"host": None}

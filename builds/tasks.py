@@ -7,24 +7,29 @@ import logging
 from celery import shared_task
 
 from builds import queue, runner
-from builds.models import Image, Registry
+from builds.models import Build, Image, Registry
 from builds.services.registries import check_registry
 from hosts.engine import EngineError, connect
+from xqplatform.work import enqueue
 
 log = logging.getLogger(__name__)
 
 
 @shared_task(name="builds.tasks.run")
 def run(pk: int) -> None:
-    """Works on a build, if nobody else does."""
-    runner.run(pk)
+    """Works on a build, if nobody else does; afterwards a slot may be free for those that wait for one."""
+    if runner.run(pk):
+        queued = Build.objects.filter(state=Build.State.QUEUED, lease="").exclude(pk=pk)
+        for build in queued.order_by("pk")[:5]:
+            Build.objects.filter(pk=build.pk, lease="", state=Build.State.QUEUED).update(retry_at=None)
+            enqueue(run, build.pk)
 
 
 @shared_task(name="builds.tasks.resume", expires=30)
 def resume() -> None:
     """Takes up again what waits, and what a process left that went away."""
     for build in queue.waiting():
-        run.delay(build.pk)
+        enqueue(run, build.pk)
 
 
 @shared_task(name="builds.tasks.check_registries", expires=60)

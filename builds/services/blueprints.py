@@ -65,10 +65,10 @@ def save_blueprint(actor: Actor, blueprint: Blueprint | None, data: dict[str, An
         row.save()
         if blueprint is None or after != before:
             BlueprintVersion.objects.create(blueprint=row, version=row.version, content=after, author=actor.name)
-        old, new = audit.changed({"version": row.version - 1, **before} if blueprint else {}, {"version": row.version, **after})
-        audit.record(
-            actor, "blueprint.change" if blueprint else "blueprint.create", row, before=old, after=new
+        old, new = audit.changed(
+            {"version": row.version - 1, **before} if blueprint else {}, {"version": row.version, **after}
         )
+        audit.record(actor, "blueprint.change" if blueprint else "blueprint.create", row, before=old, after=new)
         live.bump("builds")
     return row
 
@@ -107,9 +107,7 @@ def content_hash(blueprint: Blueprint, parent: str = "") -> str:
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """A unified diff of two versions' contents."""
-    return "".join(
-        difflib.unified_diff(_lines(old), _lines(new), _("before"), _("after"), n=3)
-    )
+    return "".join(difflib.unified_diff(_lines(old), _lines(new), _("before"), _("after"), n=3))
 
 
 def _lines(content: dict[str, Any]) -> list[str]:
@@ -149,7 +147,9 @@ def base_blueprint(name: str) -> Blueprint | None:
     return Blueprint.objects.filter(base=True, name=plain).first()
 
 
-def rendered(blueprint: Blueprint, parent: str = "", *, with_source: bool | None = None, arguments: Any = ()) -> Rendered:
+def rendered(
+    blueprint: Blueprint, parent: str = "", *, with_source: bool | None = None, arguments: Any = ()
+) -> Rendered:
     """The Dockerfile and files of a blueprint; `parent` is the image to stand on (default: as the page shows it)."""
     shown = parent or (blueprint.parent.name if blueprint.parent else blueprint.parent_reference) or "scratch"
     recipe = Recipe(
@@ -209,7 +209,7 @@ def tree() -> list[Node]:
                     row,
                     newest.get(row.pk),
                     depth,
-                    row.n_children,
+                    getattr(row, "n_children", 0),
                     projects.get(row.pk, 0),
                     uses.get(row.pk, 0),
                 )
@@ -231,7 +231,9 @@ def _check(row: Blueprint) -> None:
     if not REPOSITORY.fullmatch(row.name.lower()) or "__" in row.name:
         raise Refused(_("A name has letters, digits and single dashes or underscores."), field="name", code=400)
     if Blueprint.objects.exclude(pk=row.pk).filter(name__iexact=row.name).exists():
-        raise Refused(_("There is a blueprint of this name (registries do not tell case apart)."), field="name", code=400)
+        raise Refused(
+            _("There is a blueprint of this name (registries do not tell case apart)."), field="name", code=400
+        )
     if row.parent is not None:
         if not row.parent.base:
             raise Refused(_("The parent must be a base image."), field="parent", code=400)
@@ -239,7 +241,9 @@ def _check(row: Blueprint) -> None:
             raise Refused(_("The parent stands on this blueprint itself."), field="parent", code=400)
         row.parent_reference = ""
     elif not row.parent_reference:
-        raise Refused(_("Choose a parent, or name an image outside the tree (scratch, debian:12)."), field="parent", code=400)
+        raise Refused(
+            _("Choose a parent, or name an image outside the tree (scratch, debian:12)."), field="parent", code=400
+        )
     if not re.fullmatch(r"[\w./:@-]*", row.parent_reference, re.ASCII) or row.parent_reference.startswith("-"):
         raise Refused(_("This cannot be the name of an image."), field="parent_reference", code=400)
 

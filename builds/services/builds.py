@@ -12,6 +12,7 @@ from builds import git
 from builds.models import Blueprint, Build, Image, Project
 from builds.services.blueprints import content_hash, newest_image
 from builds.services.projects import source_of
+from builds.tasks import run
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -92,17 +93,13 @@ def start_base_build(actor: Actor, blueprint: Blueprint, *, again: bool = False)
 
 
 def _queue(actor: Actor, parent: Project | Blueprint, **fields: Any) -> Build:
-    from builds.tasks import run
-
     try:
         with transaction.atomic():
             build = Build.objects.create(created_by=actor.user, created_name=actor.name, **fields)
     except IntegrityError:
         # One that is being cancelled still holds the revision.
         raise Refused(_("A build of this revision is just being cancelled: try again in a moment.")) from None
-    audit.record(
-        actor, "build.start", build, after={"revision": build.revision, "branch": build.branch}, parent=parent
-    )
+    audit.record(actor, "build.start", build, after={"revision": build.revision, "branch": build.branch}, parent=parent)
     live.bump("builds", f"build:{build.pk}", *_service_topics(build))
     enqueue(run, build.pk)
     return build

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from builds import guards
 from builds.models import Image
 from builds.registry import Client, RegistryError
-from hosts.engine import Auth
+from builds.tasks import remove_from_host
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -19,8 +19,6 @@ from xqplatform.work import enqueue
 
 def discard_image(actor: Actor, image: Image, reason: str = "") -> Image:
     """Discards an image and deletes its manifest in the registry. Raises Denied, and Refused while it is needed."""
-    from builds.tasks import remove_from_host
-
     if image.project is not None:
         require(actor, "image.discard", team_id=image.project.team_id, obj=image)
     else:
@@ -54,11 +52,3 @@ def _shared(image: Image) -> bool:
     """Whether another image that stays is the same manifest: then it must stay in the registry."""
     same = Image.objects.filter(registry=image.registry, repository=image.repository, digest=image.digest)
     return same.exclude(pk=image.pk).filter(state=Image.State.DEPLOYABLE).exists()
-
-
-def auth_of(image: Image) -> Auth | None:
-    """What an engine needs to pull the image."""
-    registry = image.registry
-    if registry is None or not registry.username:
-        return None
-    return Auth(registry.username, registry.password, registry.address.partition("/")[0])
