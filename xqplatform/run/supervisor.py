@@ -66,6 +66,7 @@ class Supervisor:
         """Makes the data folder and holds its lock as long as this process lives."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / "static").mkdir(exist_ok=True)
             self.lock = open(self.folder / "supervisor.lock", "a+")  # noqa: SIM115  # held until the end
         except OSError as error:
             raise Trouble(
