@@ -195,7 +195,8 @@ class Runner:
             row.batch_pause_until = None
         stop = threading.Event()
         # «creating» says that it has begun; whoever finds it so has to look first at what is there.
-        fresh = self._save_step(step, only_if="waiting", state="creating")
+        begun = self._save_step(step, only_if="waiting", state="creating")
+        fresh = begun and row.kind in {"deploy", "scale"}
         self.forward[step] = (self._submit(lambda: Work(self.context, step, stop, fresh=fresh).forward()), stop)
 
     def _undo(self, step: int) -> None:

@@ -14,18 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
+from builds.registry import auth_of
 from containers import health, spec
 from containers.config import Config, parse
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.services.settings import secrets_of, topic
-from hosts.engine import Auth, Engine, EngineError, connect, network_of
+from hosts import labels
+from hosts.engine import Engine, EngineError, connect
+from hosts.networks import ensure_network
 from xqplatform import live
 
 log = logging.getLogger(__name__)
@@ -318,8 +320,8 @@ class Work:
 
     def _look(self, mark: str) -> tuple[Json | None, list[Json]]:
         """This step's own container, if it is there, and all others of the instance."""
-        labels = {spec.INSTANCE: str(self.instance.pk), spec.PLATFORM: settings.INSTALLATION_ID}
-        found = self.patience.call(self.engine.list_containers, labels=labels)
+        marks = {labels.INSTANCE: str(self.instance.pk), labels.PLATFORM: labels.installation()}
+        found = self.patience.call(self.engine.list_containers, labels=marks)
         mine = [one for one in found if mark and _label(one, spec.STEP) == mark]
         return (mine[0] if mine else None), [one for one in found if one not in mine[:1]]
 
@@ -438,10 +440,10 @@ class Work:
         if seen is None:
             self.patience.sleep(0.5)  # the name is reserved, the container not there yet, or going
             return ""
-        labels = (seen.get("Config") or {}).get("Labels") or {}
-        instance = labels.get(spec.INSTANCE, "")
-        ours = labels.get(spec.PLATFORM) == settings.INSTALLATION_ID
-        if ours and instance == str(self.instance.pk) and labels.get(spec.STEP) == mark:
+        marks = (seen.get("Config") or {}).get("Labels") or {}
+        instance = marks.get(labels.INSTANCE, "")
+        ours = labels.is_ours(marks)
+        if ours and instance == str(self.instance.pk) and marks.get(spec.STEP) == mark:
             return str(seen["Id"])
         stands = instance.isdigit() and Instance.objects.filter(pk=int(instance), removed=None).exists()
         if not ours or (stands and instance != str(self.instance.pk)):
@@ -451,6 +453,7 @@ class Work:
         return ""
 
     def prepare(self, image: Image) -> None:
+        """Again what the engine has lost: the image, the network."""
         prepare(self.engine, image, self._segment(), self.patience)
 
     def _segment(self) -> Any:
@@ -477,7 +480,7 @@ class Work:
             parse(version.content) if version is not None else Config(),
             secrets_of(version),
             image.reference,
-            platform=settings.INSTALLATION_ID,
+            platform=labels.installation(),
             deployment=self.context.deployment,
             step=mark,
             config_version=version.version if version is not None else 0,
@@ -516,7 +519,7 @@ class Work:
             except EngineError as error:
                 if error.kind == "not_found" and not prepared and self._segment() is not None:
                     prepared = True  # its network went with somebody's clean-up
-                    self.patience.call(self.engine.ensure_network, network_of(self._segment()))
+                    self.patience.call(ensure_network, self.engine, self._segment())
                     continue
                 busy = "ddress already in use" in error.message
                 if not busy or time.monotonic() > until:
@@ -587,10 +590,14 @@ def prepare(engine: Engine, image: Image | None, segment: Any, patience: Patienc
                 _("The image %(tag)s is not on %(host)s, and no registry holds it.")
                 % {"tag": image.tag, "host": engine.where}
             )
-        auth = Auth(registry.username, registry.password, registry.address) if registry.username else None
-        patience.call(engine.pull, image.reference, auth, progress)
+        patience.call(engine.pull, image.reference, auth_of(registry), progress)
     if segment is not None:
-        patience.call(engine.ensure_network, network_of(segment))
+        wrong = [text for text in patience.call(ensure_network, engine, segment) if text.startswith(("CIDR", "driver"))]
+        if wrong:
+            raise StepFailed(
+                _("The network %(name)s on %(host)s is not the segment's (is, should be): %(what)s")
+                % {"name": segment.network_name, "host": engine.where, "what": "; ".join(wrong)}
+            )
 
 
 def _label(container: Json, name: str) -> str:
