@@ -1,3 +1,125 @@
-"""What all tests share."""
+"""What all tests share: people to act as, a queue instead of workers, and a broker for those that need a real one."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery.app.task import Task
+
+from tests.queue import Queue
+
+# The engines' fixtures (`fleet`, …); see tests/engines/.
 pytest_plugins = ["tests.engines.fixtures"]
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "live_server_with_worker"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-database", action="store_true", help="only tests that use the database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--only-database"):
+        return
+
+    def uses_database(item: Any) -> bool:
+        return bool(item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(item.fixturenames))
+
+    config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+    items[:] = [item for item in items if uses_database(item)]
+
+
+@pytest.fixture(autouse=True)
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    """Tasks handed to Celery land in this queue (no broker needed): `enqueued.names`, `enqueued.drain()`."""
+    queue = Queue()
+    monkeypatch.setattr(Task, "apply_async", queue.apply_async)
+    yield queue
+    queue.stop()
+
+
+@pytest.fixture
+def worker(enqueued: Queue, transactional_db: None) -> Queue:
+    """Runs enqueued tasks at once in threads, as the worker does. Wait for conditions, not for the queue."""
+    enqueued.start(threads=8)
+    return enqueued
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An embedded broker for the session, on a Unix socket."""
+    from xqplatform.run.broker import temporary_broker
+
+    with temporary_broker() as url:
+        yield url
+
+
+@pytest.fixture
+def broker(broker_url: str, settings: Any) -> Iterator[str]:
+    """A real, empty broker behind live updates (redis-py's URL)."""
+    import redis
+
+    from xqplatform import live
+
+    settings.REDIS_URL = broker_url
+    live.client.cache_clear()
+    redis.Redis.from_url(broker_url).flushall()
+    yield broker_url
+    live.client.cache_clear()
+
+
+def make_person(username: str, role: str) -> Any:
+    from xqplatform.accounts.models import User
+
+    return User.objects.create_user(
+        username=username, password="correct horse", role=role, display_name=username.title()
+    )
+
+
+@pytest.fixture
+def team(db: None) -> Any:
+    from xqplatform.accounts.models import Team
+
+    return Team.objects.create(slug="snow", title="Snow")
+
+
+@pytest.fixture
+def sre(db: None) -> Any:
+    return make_person("sara", "sre")
+
+
+@pytest.fixture
+def developer(team: Any) -> Any:
+    """A developer in the team «snow», free in all environments."""
+    from xqplatform.accounts.models import Membership
+
+    person = make_person("dan", "developer")
+    Membership.objects.create(user=person, team=team)
+    return person
+
+
+@pytest.fixture
+def manager(db: None) -> Any:
+    return make_person("mia", "manager")
+
+
+@pytest.fixture
+def actor_sre(sre: Any) -> Any:
+    from xqplatform.accounts.actor import Actor
+
+    return Actor.person(sre)
+
+
+@pytest.fixture
+def actor_dev(developer: Any) -> Any:
+    from xqplatform.accounts.actor import Actor
+
+    return Actor.person(developer)
+
+
+@pytest.fixture
+def actor_manager(manager: Any) -> Any:
+    from xqplatform.accounts.actor import Actor
+
+    return Actor.person(manager)

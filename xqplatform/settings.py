@@ -70,7 +70,13 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "xqplatform.web.context.shell",
             ],
-            "builtins": ["xqplatform.web.templatetags.xq", "django.contrib.humanize.templatetags.humanize"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "django.templatetags.tz",
+                "xqplatform.web.templatetags.xq",
+                "django.contrib.humanize.templatetags.humanize",
+            ],
         },
     }
 ]
@@ -117,6 +123,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 3600
 
+CSRF_FAILURE_VIEW = "xqplatform.web.views.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

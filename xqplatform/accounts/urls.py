@@ -1,4 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from xqplatform.accounts import views
 
 app_name = "accounts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("login/", views.Login.as_view(), name="login"),
+    path("logout/", views.logout, name="logout"),
+]

@@ -1,27 +1,70 @@
-"""Request ids, and what a refusal looks like. (The look is the web app's.)"""
+"""Request ids, and what a refusal looks like in a page."""
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from xqplatform.errors import Denied, Refused
+
+GOOD_ID = re.compile(r"[A-Za-z0-9._-]{6,40}")
 
 
-class RequestIdMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+class Hybrid:
+    """A middleware that runs in both worlds: under an async handler nothing here costs a thread."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)  # type: ignore[arg-type]
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
-        response = self.get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._async(request)
+        self.before(request)
+        return self.after(request, self.get_response(request))
+
+    async def _async(self, request: HttpRequest) -> HttpResponseBase:
+        self.before(request)
+        return self.after(request, await self.get_response(request))
+
+    def before(self, request: HttpRequest) -> None:
+        """What happens on the way in."""
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """What happens on the way out."""
+        return response
+
+
+class RequestIdMiddleware(Hybrid):
+    """One id from the caller's log through ours to the audit log: `X-Request-ID` in, or made here, and always out."""
+
+    def before(self, request: HttpRequest) -> None:
+        given = request.headers.get("X-Request-ID", "")
+        request.request_id = given if GOOD_ID.fullmatch(given) else uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
 
 
-class RefusalMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+class RefusalMiddleware(Hybrid):
+    """`Refused` and `Denied` that a view let pass become a page, or a message for htmx, with the reason; never a 500."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        from xqplatform.web.views import refused
+
+        if isinstance(exception, Refused):
+            return refused(request, exception.message, exception.code)
+        if isinstance(exception, Denied):
+            return refused(request, exception.message, 403)
+        return None

@@ -1,0 +1,50 @@
+# `make run` starts the platform, `make test` runs all tests. Everything else is in DEVELOPERS.md.
+SHELL := /bin/sh
+PY := .venv/bin/python
+.PHONY: run test quick bench lint format shell env env-dev messages compilemessages screenshots clean
+
+run: env
+	@exec $(PY) -m xqplatform.run
+
+test:
+	@exec sh scripts/test.sh
+
+quick: env-dev
+	@exec $(PY) -m pytest -q -n 2 -m "not engine and not browser"
+
+bench: env-dev
+	@sh scripts/packages.sh
+	@exec $(PY) -m tests.bench
+
+lint: env-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy xqplatform hosts builds containers
+	.venv/bin/lint-imports
+
+format: env-dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+shell: env
+	@exec $(PY) manage.py shell
+
+env:
+	@sh scripts/venv.sh
+
+env-dev:
+	@sh scripts/venv.sh dev
+
+messages: env-dev
+	$(PY) manage.py makemessages -l zh_Hans --no-obsolete --ignore .venv --ignore var --ignore tests
+
+compilemessages: env-dev
+	$(PY) manage.py compilemessages --ignore .venv --ignore var
+
+screenshots: env-dev
+	@sh scripts/packages.sh
+	@exec $(PY) -m tests.browser.screenshots
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

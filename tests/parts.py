@@ -1,0 +1,65 @@
+"""Makes one closing summary of the parts that scripts/test.py runs: the last one also counts what the others found.
+
+A part writes its reports to `--reports-to`; the last part reads them by `--reports-of` and pytest sums up all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reports-to", default="", help="write this part's reports to a file")
+    parser.addoption("--reports-of", action="append", default=[], help="sum up the reports of this file as well")
+    parser.addoption("--part", default="", help="a word put before the names of what failed in this part")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """After the tracebacks of this part, before the short summary and the closing line."""
+    if target := config.getoption("--reports-to"):
+        Path(target).write_text(json.dumps(serialized(terminalreporter, config)))
+    for source in config.getoption("--reports-of"):
+        for kind, reports in load(Path(source), config).items():
+            terminalreporter.stats.setdefault(kind, []).extend(reports)
+    if config.getoption("--reports-of"):
+        terminalreporter._set_main_color()
+        if os.environ.get("XQ_TEST_LINT_FAILED") == "1":
+            terminalreporter.write_line("Lint or types failed: see the beginning of the output.", red=True)
+
+
+def serialized(terminalreporter: Any, config: pytest.Config) -> dict[str, list[dict[str, Any]]]:
+    """The reports by kind as JSON; names of what failed carry the part's name."""
+    part = config.getoption("--part")
+    result: dict[str, list[dict[str, Any]]] = {}
+    for kind in COUNTED:
+        for report in terminalreporter.stats.get(kind, []):
+            data = config.hook.pytest_report_to_serializable(config=config, report=report)
+            if data is None:
+                continue
+            data["sections"] = []
+            if part and kind in ("failed", "error"):
+                data["nodeid"] = f"[{part}] {data['nodeid']}"
+            result.setdefault(kind, []).append(data)
+    return result
+
+
+def load(source: Path, config: pytest.Config) -> dict[str, list[Any]]:
+    """The reports of an earlier part; none when it ended before it could write them."""
+    if not source.exists():
+        return {}
+    result: dict[str, list[Any]] = {}
+    for kind, rows in json.loads(source.read_text()).items():
+        for data in rows:
+            report = config.hook.pytest_report_from_serializable(config=config, data=data)
+            if isinstance(report.longrepr, list):
+                report.longrepr = tuple(report.longrepr)
+            result.setdefault(kind, []).append(report)
+    return result

@@ -1,0 +1,301 @@
+"""Verbs about people, teams and tokens: right, change and audit event in one transaction."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Membership, Role, Team, Token, User
+from xqplatform.accounts.rights import require
+from xqplatform.audit.models import Event
+from xqplatform.errors import Denied, Refused
+
+THEMES = ("auto", "light", "dark")
+# So many wrong passwords for one name from one address in so many minutes, then a pause.
+ATTEMPTS, WINDOW_MINUTES = 10, 5
+
+
+# --- Signing in -------------------------------------------------------------------------------------------------
+
+
+def check_attempts(username: str, ip: str) -> None:
+    """Raises ValidationError when the name was tried too often from this address. The audit log is the counter."""
+    since = timezone.now() - timedelta(minutes=WINDOW_MINUTES)
+    failed = Event.objects.filter(action="login.failed", object_name=username[:150], ip=ip, time__gte=since).count()
+    if failed >= ATTEMPTS:
+        text = _("Too many wrong passwords for this name. Wait %(n)d minutes and try again.")
+        raise ValidationError(text % {"n": WINDOW_MINUTES}, code="too_many")
+
+
+def signed_in(actor: Actor) -> None:
+    audit.record(actor, "login", actor.user)
+
+
+def sign_in_failed(actor: Actor, username: str) -> None:
+    """A wrong password is an event; what was typed as the name is kept, the password never."""
+    with transaction.atomic():
+        event = audit.record(actor, "login.failed", None, denied=True)
+        Event.objects.filter(pk=event.pk).update(object_name=username.replace("\x00", "")[:150])
+
+
+def signed_out(actor: Actor) -> None:
+    if actor.user is not None:
+        audit.record(actor, "logout", actor.user)
+
+
+# --- People -----------------------------------------------------------------------------------------------------
+
+
+def _checked_password(password: str, user: User, field: str = "password") -> str:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages), field, 400) from None
+    return password
+
+
+def _facts(user: User) -> dict[str, Any]:
+    """What the log compares of a person; never the password."""
+    return {
+        "display_name": user.display_name,
+        "role": user.role,
+        "active": user.is_active,
+        "teams": {
+            m.team.slug: m.environments or "all" for m in user.memberships.select_related("team").order_by("team__slug")
+        },
+    }
+
+
+def _set_teams(user: User, teams: dict[int, list[str]]) -> None:
+    """Memberships as given: {team's key: allowed environments, none for all}."""
+    known = set(Team.objects.filter(pk__in=teams).values_list("pk", flat=True))
+    if known != set(teams):
+        raise Refused(_("One of the teams does not exist any more."), "teams", 400)
+    user.memberships.exclude(team_id__in=teams).delete()
+    for team_id, environments in teams.items():
+        Membership.objects.update_or_create(
+            user=user, team_id=team_id, defaults={"environments": sorted(set(environments))}
+        )
+
+
+def create_person(
+    actor: Actor,
+    username: str,
+    password: str,
+    *,
+    role: str = Role.DEVELOPER,
+    display_name: str = "",
+    teams: dict[int, list[str]] | None = None,
+) -> User:
+    """A new person who can sign in. Raises Refused for a name that is taken or a weak password."""
+    require(actor, "people.manage", extra={"username": username})
+    username = username.strip()
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages), "username", 400) from None
+    if len(username) > 150:
+        raise Refused(_("At most 150 characters."), "username", 400)
+    if role not in Role.values:
+        raise Refused(_("There is no such role."), "role", 400)
+    if User.objects.filter(username__iexact=username).exists():
+        raise Refused(_("This name is taken."), "username")
+    user = User(username=username, display_name=display_name.strip()[:120], role=role, time_zone="Asia/Shanghai")
+    user.set_password(_checked_password(password, user))
+    try:
+        with transaction.atomic():
+            user.save()
+            _set_teams(user, teams or {})
+            audit.record(actor, "person.create", user, after=_facts(user))
+    except IntegrityError:
+        raise Refused(_("This name is taken."), "username") from None
+    return user
+
+
+def change_person(
+    actor: Actor,
+    user: User,
+    *,
+    role: str,
+    display_name: str,
+    active: bool,
+    teams: dict[int, list[str]],
+) -> User:
+    """Role, teams, allowed environments, and whether the person may sign in. The last active SRE stays one."""
+    require(actor, "people.manage", obj=user)
+    if role not in Role.values:
+        raise Refused(_("There is no such role."), "role", 400)
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=user.pk)
+        loses = user.role == Role.SRE and user.is_active and (role != Role.SRE or not active)
+        if loses and not User.objects.filter(role=Role.SRE, is_active=True).exclude(pk=user.pk).exists():
+            raise Refused(_("This is the last active SRE; make another one first."), "role" if active else "active")
+        before = _facts(user)
+        user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
+        user.save(update_fields=["role", "display_name", "is_active"])
+        _set_teams(user, teams)
+        was, now = audit.changed(before, _facts(user))
+        if was or now:
+            audit.record(actor, "person.change", user, before=was, after=now)
+    return user
+
+
+def set_password(actor: Actor, user: User, password: str, *, old: str | None = None) -> None:
+    """One's own with the old one; another's by an SRE. Never in the log."""
+    if actor.user is not None and actor.user.pk == user.pk:
+        if old is None or not user.check_password(old):
+            raise Refused(_("The old password is wrong."), "old", 400)
+    else:
+        require(actor, "people.manage", obj=user)
+    user.set_password(_checked_password(password, user))
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        audit.record(actor, "person.password", user)
+
+
+def change_account(actor: Actor, *, display_name: str, language: str, time_zone: str, theme: str) -> User:
+    """One's own name, language (empty: the browser's), time zone and theme."""
+    user = actor.user
+    if user is None:
+        raise Denied(_("Sign in first."))
+    if language and language not in dict(settings.LANGUAGES):
+        raise Refused(_("There is no such language."), "language", 400)
+    if time_zone not in zoneinfo.available_timezones():
+        raise Refused(_("There is no such time zone."), "time_zone", 400)
+    if theme not in THEMES:
+        raise Refused(_("There is no such theme."), "theme", 400)
+    fields = {"display_name": display_name.strip()[:120], "language": language, "time_zone": time_zone, "theme": theme}
+    was, now = audit.changed({key: getattr(user, key) for key in fields}, fields)
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(**fields)
+        if now:
+            audit.record(actor, "person.change", user, before=was, after=now)
+    user.refresh_from_db()
+    return user
+
+
+def set_theme(actor: Actor, theme: str) -> None:
+    """The switch in the top bar: a preference, no event."""
+    if theme not in THEMES:
+        raise Refused(_("There is no such theme."), "theme", 400)
+    if actor.user is not None:
+        User.objects.filter(pk=actor.user.pk).update(theme=theme)
+
+
+# --- Teams --------------------------------------------------------------------------------------------------------
+
+
+def _checked_slug(slug: str) -> str:
+    slug = slug.strip().lower()
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        raise Refused(_("Letters, digits, dashes and underscores only."), "slug", 400) from None
+    if len(slug) > 60:
+        raise Refused(_("At most 60 characters."), "slug", 400)
+    return slug
+
+
+def create_team(actor: Actor, slug: str, title: str = "") -> Team:
+    require(actor, "people.manage", extra={"team": slug})
+    slug = _checked_slug(slug)
+    try:
+        with transaction.atomic():
+            team = Team.objects.create(slug=slug, title=title.strip()[:120])
+            audit.record(actor, "team.create", team, after={"slug": slug, "title": team.title})
+    except IntegrityError:
+        raise Refused(_("There is a team of this name already."), "slug") from None
+    return team
+
+
+def change_team(actor: Actor, team: Team, slug: str, title: str = "") -> Team:
+    require(actor, "people.manage", obj=team)
+    slug = _checked_slug(slug)
+    was, now = audit.changed({"slug": team.slug, "title": team.title}, {"slug": slug, "title": title.strip()[:120]})
+    if not now:
+        return team
+    try:
+        with transaction.atomic():
+            Team.objects.filter(pk=team.pk).update(slug=slug, title=title.strip()[:120])
+            team.refresh_from_db()
+            audit.record(actor, "team.change", team, before=was, after=now)
+    except IntegrityError:
+        raise Refused(_("There is a team of this name already."), "slug") from None
+    return team
+
+
+def remove_team(actor: Actor, team: Team) -> None:
+    """Refused while anything belongs to it."""
+    require(actor, "people.manage", obj=team)
+    from django.db.models import ProtectedError
+
+    try:
+        with transaction.atomic():
+            facts = {"slug": team.slug, "title": team.title, "people": team.memberships.count()}
+            audit.record(actor, "team.remove", team, before=facts)
+            team.delete()
+    except ProtectedError as error:
+        count = len(error.protected_objects)
+        text = ngettext(
+            "%(n)d thing belongs to this team; give it to another team first.",
+            "%(n)d things belong to this team; give them to another team first.",
+            count,
+        )
+        raise Refused(text % {"n": count}) from None
+
+
+# --- Tokens -------------------------------------------------------------------------------------------------------
+
+
+def create_token(actor: Actor, user: User, label: str) -> tuple[Token, str]:
+    """A bearer token of the API and its text, which is shown once. For oneself; an SRE or the command line for others."""
+    if actor.user is None or actor.user.pk != user.pk:
+        require(actor, "people.manage", obj=user)
+    else:
+        require(actor, "token.manage", obj=user)
+    label = label.strip()
+    if not label:
+        raise Refused(_("Say what the token is for."), "label", 400)
+    if len(label) > 120:
+        raise Refused(_("At most 120 characters."), "label", 400)
+    if not user.is_active:
+        raise Refused(_("This account is deactivated."))
+    with transaction.atomic():
+        token, raw = Token.make(user, label)
+        audit.record(actor, "token.create", token, parent=user, after={"label": label, "prefix": token.prefix})
+    return token, raw
+
+
+def revoke_token(actor: Actor, token: Token) -> Token:
+    """The token is refused from now on; its row stays for the log."""
+    if actor.user is None or actor.user.pk != token.user_id:
+        require(actor, "people.manage", obj=token)
+    with transaction.atomic():
+        if Token.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()) == 1:
+            audit.record(actor, "token.revoke", token, parent=token.user)
+    token.refresh_from_db()
+    return token
+
+
+def user_of_token(raw: str) -> User | None:
+    """The active person whose unrevoked token this is. Notes the use, at most once a minute."""
+    token = Token.objects.select_related("user").filter(digest=Token.hash(raw), revoked=None).first()
+    if token is None or not token.user.is_active:
+        return None
+    now = timezone.now()
+    if token.last_used is None or now - token.last_used > timedelta(minutes=1):
+        Token.objects.filter(pk=token.pk).update(last_used=now)
+    return token.user

@@ -1,0 +1,3 @@
+from xqplatform.run.supervisor import main
+
+raise SystemExit(main())

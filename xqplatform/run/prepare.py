@@ -1,0 +1,98 @@
+"""What must be done before the platform serves: tables, a first log-in, the machine's own engine. Safe to repeat.
+
+A process of its own, so that the supervisor needs no Django. Prints one JSON line: {"password": …, "created": …, "notes": […]}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import django
+
+from xqplatform import env
+from xqplatform.run import engine
+
+PASSWORD_FILE = "admin-password"  # noqa: S105
+
+
+def migrate() -> bool:
+    """Brings the tables up to date; says whether there was anything to do."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return False
+    call_command("migrate", interactive=False, verbosity=0)
+    return True
+
+
+def first_admin() -> tuple[str, bool]:
+    """Makes `admin` when there is nobody yet. Returns the generated password while it still holds («» when chosen or
+    changed), and whether the account was made now."""
+    from xqplatform.accounts.models import User
+
+    kept = env.data_dir() / PASSWORD_FILE
+    if User.objects.exists():
+        return still_valid(kept), False
+    chosen = env.text("XQ_ADMIN_PASSWORD")
+    password = chosen or secrets.token_urlsafe(9)
+    admin = User.objects.create_superuser("admin", "", password, role="sre", display_name="Admin")
+    if not chosen:
+        kept.unlink(missing_ok=True)
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{password}\n{admin.password}\n")
+    return password, True
+
+
+def still_valid(kept: Path) -> str:
+    """The generated password, until it was changed: then the file goes."""
+    from xqplatform.accounts.models import User
+
+    try:
+        password, stored, *_ = kept.read_text().split("\n")
+    except (OSError, ValueError):
+        return ""
+    if User.objects.filter(username="admin", password=stored).exists():
+        return password
+    kept.unlink(missing_ok=True)
+    return ""
+
+
+def register_local_engine() -> str:
+    """Makes this machine a host when its engine answers; a sentence when that failed."""
+    from xqplatform.accounts.actor import Actor
+
+    if not engine.answers():
+        return ""
+    services = importlib.import_module("hosts.services")  # not a plain import: the platform stands below the apps
+    register = getattr(services, "register_local", None)
+    if register is None:
+        return ""
+    try:
+        register(Actor.system())
+    except Exception as error:  # the platform starts without it; the page says what is wrong
+        return f"The local Docker Engine was not registered: {error}"
+    return ""
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xqplatform.settings")
+    with contextlib.redirect_stdout(sys.stderr):
+        django.setup()
+        migrated = migrate()
+        password, created = first_admin()
+        note = register_local_engine()
+    result = {"password": password, "created": created, "migrated": migrated, "notes": [note] if note else []}
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()

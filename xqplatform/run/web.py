@@ -1,0 +1,35 @@
+"""The web process: uvicorn on a socket that the supervisor holds (`--fd`), or on XQ_HOST and XQ_PORT.
+
+A held socket stays open while the process is restarted: nobody's request is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+
+import uvicorn
+
+from xqplatform import env
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serves the pages, the API and the live streams.")
+    parser.add_argument("--fd", type=int, help="a listening socket to take over")
+    options = parser.parse_args()
+    config = uvicorn.Config(
+        "xqplatform.asgi:application",
+        host=env.text("XQ_HOST", "127.0.0.1"),
+        port=env.number("XQ_PORT", 8000),
+        lifespan="off",
+        access_log=env.flag("XQ_ACCESS_LOG"),
+        log_level="info",
+        log_config=None,
+        timeout_graceful_shutdown=3,  # seconds; live streams would stay open for ever
+    )
+    sockets = [socket.socket(fileno=options.fd)] if options.fd is not None else None
+    uvicorn.Server(config).run(sockets=sockets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The home page's content by role, read from rows in a handful of queries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from builds.models import Build
+from containers.models import Deployment, Instance, Service, ServiceEnvironment
+from hosts.models import Host
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Role
+from xqplatform.accounts.rights import can, visible_teams
+from xqplatform.audit.models import Event
+
+BAD = ("unhealthy", "missing", "exited", "dead")
+
+
+def first_url(*names: str) -> str:
+    """The address of the first page that this installation has; a plain path counts as itself."""
+    for name in names:
+        if name.startswith("/"):
+            return name
+        try:
+            return reverse(name)
+        except NoReverseMatch:
+            continue
+    return "/"
+
+
+def guide(actor: Actor) -> list[dict[str, Any]]:
+    """A newcomer's way to a running service; a step is ticked when its rows are there. Empty when all are."""
+    host = Host.objects.exclude(state=Host.State.RETIRED).filter(state__in=["ready", "degraded"]).exists()
+    service = Service.objects.filter(removed=None).order_by("-pk").first()
+    build = Build.objects.filter(state=Build.State.SUCCEEDED).exists()
+    deployed = Deployment.objects.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED).exists()
+    if host and service and build and deployed:
+        return []
+    building = Build.objects.filter(state__in=Build.ACTIVE).order_by("-pk").first()
+    running = Deployment.objects.filter(state__in=Deployment.ACTIVE).order_by("-pk").first()
+    place = ServiceEnvironment.objects.filter(service=service).order_by("environment__position").first()
+    its = f"/services/{service.slug}/" if service else "/services/"
+    steps = [
+        {
+            "done": host,
+            "title": _("Connect a host"),
+            "text": _("A machine with a Docker Engine: by local socket, TCP with certificates, or SSH."),
+            "url": first_url("hosts:create", "hosts:new", "hosts:add", "/hosts/"),
+            "action": _("Connect a host"),
+            "may": can(actor, "host.manage"),
+        },
+        {
+            "done": service is not None,
+            "title": _("Make the sample service"),
+            "text": _("A small web server with its own Git repository; it needs no registry and no internet."),
+            "url": first_url("containers:sample", "containers:service_create", "/services/"),
+            "post": _is_sample(),
+            "action": _("Make the sample service"),
+            "may": True,
+        },
+        {
+            "done": build,
+            "title": _("Build it"),
+            "text": _("Makes an image from the newest commit. The log is live."),
+            "url": f"/builds/{building.pk}/" if building else its,
+            "action": _("See the build") if building else _("Build"),
+            "may": True,
+        },
+        {
+            "done": deployed,
+            "title": _("Deploy it"),
+            "text": _("Three steps: version, information, nodes. Then it serves."),
+            "url": f"/releases/{running.pk}/"
+            if running
+            else (f"{its}{place.environment.slug}/deploy/" if place else its),
+            "action": _("See the release") if running else _("Deploy"),
+            "may": True,
+        },
+    ]
+    now = next((step for step in steps if not step["done"]), None)
+    if now is not None:
+        now["now"] = True
+    return steps
+
+
+def _is_sample() -> bool:
+    return first_url("containers:sample", "/").rstrip("/").endswith("sample")
+
+
+def build(actor: Actor) -> dict[str, Any]:
+    """What the home page shows. Developers: their own services; SREs and managers: the fleet."""
+    role = actor.user.role if actor.user else Role.DEVELOPER
+    mine = visible_teams(actor)
+    fleet = role in {Role.SRE, Role.MANAGER}
+    places = ServiceEnvironment.objects.filter(service__removed=None)
+    instances = Instance.objects.filter(removed=None)
+    deployments = Deployment.objects.select_related("place__service", "place__environment", "image")
+    if not fleet:
+        places = places.filter(service__team__in=mine)
+        instances = instances.filter(place__service__team__in=mine)
+        deployments = deployments.filter(place__service__team__in=mine)
+    counts = instances.aggregate(
+        total=Count("pk"),
+        fine=Count("pk", filter=Q(state__in=["running", "healthy"])),
+        bad=Count("pk", filter=Q(state__in=BAD, wanted_state="running")),
+        drift=Count("pk", filter=Q(drift_since__isnull=False)),
+    )
+    services = (
+        places.select_related("service", "environment", "current_image", "active")
+        .annotate(
+            n=Count("instances", filter=Q(instances__removed=None)),
+            fine=Count("instances", filter=Q(instances__removed=None, instances__state__in=["running", "healthy"])),
+        )
+        .order_by("service__slug", "environment__position")[:60]
+    )
+    today = timezone.now() - timedelta(days=1)
+    return {
+        "guide": guide(actor),
+        "fleet": fleet,
+        "counts": counts,
+        "hosts": Host.objects.exclude(state=Host.State.RETIRED).aggregate(
+            total=Count("pk"),
+            ready=Count("pk", filter=Q(state="ready")),
+            cpus=Sum("cpus"),
+            memory=Sum("memory"),
+        ),
+        "bad_hosts": Host.objects.filter(state__in=["unreachable", "degraded"])[:8] if fleet else [],
+        "bad_instances": instances.filter(
+            Q(state__in=BAD, wanted_state="running") | Q(drift_since__isnull=False)
+        ).select_related("place__service", "place__environment", "host")[:10],
+        "active": deployments.filter(state__in=Deployment.ACTIVE)[:10],
+        "recent": deployments.filter(state__in=Deployment.TERMINAL)[:8],
+        "failed_today": deployments.filter(
+            state__in=[Deployment.State.FAILED, Deployment.State.ROLLED_BACK], finished__gte=today
+        ).count(),
+        "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("project")[:8],
+        "places": services,
+        "events": Event.objects.all()[:8] if can(actor, "audit.read") else [],
+    }
