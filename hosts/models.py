@@ -81,10 +81,14 @@ class Host(models.Model):
     data_root = models.CharField(max_length=250, blank=True)
     disk_total = models.BigIntegerField(null=True)  # bytes of the data root's file system; null: not known
     disk_free = models.BigIntegerField(null=True)
+    disk_seen = models.DateTimeField(null=True)
+    disk_note = models.CharField(max_length=250, blank=True)  # why the figures above are not known
     storage_driver = models.CharField(max_length=40, blank=True)
     live_restore = models.BooleanField(default=False)
     cgroup_version = models.CharField(max_length=4, blank=True)
     warnings = models.JSONField(default=list, blank=True)
+    notes = models.JSONField(default=list, blank=True)  # worth knowing, no reason to be degraded
+    clock_skew = models.FloatField(null=True)  # seconds that the engine's clock is ahead of ours
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -105,6 +109,22 @@ class Host(models.Model):
     @property
     def takes_instances(self) -> bool:
         return self.role_run and not self.cordoned and not self.draining and self.state in {"ready", "degraded"}
+
+
+class HostChange(models.Model):
+    """One change of a host's state: its history, in order."""
+
+    host = models.ForeignKey(Host, models.CASCADE, related_name="changes")
+    old = models.CharField(max_length=12)
+    new = models.CharField(max_length=12)
+    reason = models.TextField(blank=True)
+    time = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.old} → {self.new}"
 
 
 class SeenContainer(models.Model):
@@ -188,7 +208,14 @@ class Address(models.Model):
 
     class Meta:
         ordering = ["segment", "ip"]
-        constraints = [models.UniqueConstraint(fields=["segment", "ip"], name="an_address_is_held_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "ip"], name="an_address_is_held_once"),
+            models.UniqueConstraint(
+                fields=["segment", "holder"],
+                condition=models.Q(state="held") & ~models.Q(holder=""),
+                name="a_holder_holds_one_address_a_segment",
+            ),
+        ]
         indexes = [models.Index(fields=["holder"]), models.Index(fields=["mac"])]
 
     def __str__(self) -> str:

@@ -64,8 +64,8 @@
   // --- Live topics: a stream, or asking every few seconds where no stream gets through --------------------------
   const live = { since: Number(body.dataset.liveSince) || 0, source: null, topics: "", lostAt: null, timer: null, beat: null, tries: 0 };
   const wanted = () => Array.from(new Set($$("[data-live]").flatMap((el) => el.dataset.live.split(/\s+/).filter(Boolean)))).sort();
-  function hear(version, topics) {
-    live.since = Math.max(live.since, version);
+  function hear(version, topics, reset) {
+    live.since = reset ? version : Math.max(live.since, version);
     $$("[data-live]").forEach((el) => {
       if (el.dataset.live.split(/\s+/).some((t) => topics.includes(t))) refresh(el);
     });
@@ -120,7 +120,7 @@
     const source = live.source = new EventSource("/live/?" + query);
     source.addEventListener("hello", () => { live.tries = 0; connected(true); watch(); });
     source.addEventListener("beat", watch);
-    source.addEventListener("live", (e) => { const d = JSON.parse(e.data); hear(d.v, d.topics); watch(); });
+    source.addEventListener("live", (e) => { const d = JSON.parse(e.data); hear(d.v, d.topics, d.reset); watch(); });
     source.onerror = () => { close(); live.tries += 1; poll(); };
     watch();
   }
@@ -134,7 +134,7 @@
       if (!answer.ok) throw new Error(String(answer.status));
       const d = await answer.json();
       connected(true);
-      if (d.topics.length) hear(d.v, d.topics); else live.since = Math.max(live.since, d.v);
+      if (d.topics.length) hear(d.v, d.topics, d.reset); else live.since = Math.max(live.since, d.v);
       // The platform answers: try the stream again, at once first, later seldom.
       live.timer = setTimeout(live.tries < 3 || Math.random() < 0.15 ? connect : poll, live.tries < 3 ? 500 : 3000);
     } catch (error) {

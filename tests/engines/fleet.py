@@ -347,10 +347,11 @@ class Fleet:
 
     def network(self, host: FleetHost, name: str = "segment") -> str:
         """Make the segment on a host's br0; returns the network's id."""
-        pool = docker.types.IPAMPool(subnet=self.segment.cidr, gateway=host.address)
-        pool["AuxiliaryAddresses"] = {"DefaultGatewayIPv4": self.segment.gateway}
+        pool = docker.types.IPAMPool(subnet=self.segment.cidr, gateway=self.segment.gateway)
         options = {
             "com.docker.network.bridge.name": self.segment.bridge,
+            # Or the engine would take the host's own address off the bridge.
+            "com.docker.network.bridge.inhibit_ipv4": "true",
             "com.docker.network.bridge.enable_ip_masquerade": "false",
         }
         with contextlib.closing(host.client()) as client:

@@ -1,4 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from xqplatform.live import views
 
 app_name = "live"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("live/", views.stream, name="stream"),
+    path("live/versions", views.versions, name="versions"),
+]

@@ -37,6 +37,10 @@ def migrate() -> bool:
 def first_admin() -> tuple[str, bool]:
     """Makes `admin` when there is nobody yet. Returns the generated password while it still holds («» when chosen or
     changed), and whether the account was made now."""
+    from django.db import transaction
+
+    from xqplatform import audit
+    from xqplatform.accounts.actor import Actor
     from xqplatform.accounts.models import User
 
     kept = env.data_dir() / PASSWORD_FILE
@@ -44,7 +48,9 @@ def first_admin() -> tuple[str, bool]:
         return still_valid(kept), False
     chosen = env.text("XQ_ADMIN_PASSWORD")
     password = chosen or secrets.token_urlsafe(9)
-    admin = User.objects.create_superuser("admin", "", password, role="sre", display_name="Admin")
+    with transaction.atomic():  # not the verb: a chosen password may be any
+        admin = User.objects.create_superuser("admin", "", password, role="sre", display_name="Admin")
+        audit.record(Actor.system(), "person.create", admin, after={"role": admin.role})
     if not chosen:
         kept.unlink(missing_ok=True)
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

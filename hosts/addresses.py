@@ -1,0 +1,97 @@
+"""Decisions about addresses: ranges, what is free, and the MAC that belongs to an address. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+Range = tuple[int, int]  # first and last address as numbers, both inside
+
+
+def mac_of(ip: str) -> str:
+    """`02:42:` and the four octets in hex: the same address always has the same MAC, so no ARP cache is ever stale."""
+    return "02:42:" + ":".join(f"{octet:02x}" for octet in IPv4Address(ip).packed)
+
+
+def parse_ranges(text: str) -> list[Range]:
+    """«10.1.2.10-10.1.2.200, 10.1.2.220, 10.1.3.0/28» as ranges in the order given.
+
+    Raises ValueError with the part that cannot be read.
+    """
+    found: list[Range] = []
+    for part in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", text.strip())):
+        if not part:
+            continue
+        try:
+            if "/" in part:
+                block = IPv4Network(part, strict=False)
+                found.append((int(block.network_address), int(block.broadcast_address)))
+                continue
+            first, _, last = part.partition("-")
+            low, high = int(IPv4Address(first)), int(IPv4Address(last or first))
+        except ValueError:
+            raise ValueError(part) from None
+        if high < low:
+            raise ValueError(part)
+        found.append((low, high))
+    return found
+
+
+def within(number: int, ranges: Iterable[Range]) -> bool:
+    return any(low <= number <= high for low, high in ranges)
+
+
+def usable(cidr: str) -> Range:
+    """The addresses that a machine may have: all but the network's own and the broadcast address (not in a /31 or /32)."""
+    network = IPv4Network(cidr)
+    low, high = int(network.network_address), int(network.broadcast_address)
+    return (low, high) if network.prefixlen >= 31 else (low + 1, high - 1)
+
+
+def free_addresses(
+    cidr: str, pool: str, taken: Collection[str], *, reserved: str = "", gateway: str | None = None
+) -> Iterator[str]:
+    """The free addresses of the pool, lowest first in each of its ranges; an empty pool means the whole CIDR.
+
+    `taken`: addresses that the ledger, the hosts themselves or strangers have.
+    """
+    low, high = usable(cidr)
+    kept_out = parse_ranges(reserved)
+    not_free = {int(IPv4Address(ip)) for ip in taken}
+    if gateway:
+        not_free.add(int(IPv4Address(gateway)))
+    given: list[Range] = []
+    for first, last in parse_ranges(pool) or [(low, high)]:
+        number = max(first, low)
+        while number <= min(last, high):
+            jump = next((end for start, end in [*kept_out, *given] if start <= number <= end), None)
+            if jump is not None:
+                number = jump + 1
+                continue
+            if number not in not_free:
+                yield str(IPv4Address(number))
+            number += 1
+        given.append((first, last))
+
+
+def pool_size(cidr: str, pool: str, *, reserved: str = "", gateway: str | None = None) -> int:
+    """How many addresses the pool can give at all. (Counts one by one: a segment has at most 65,536 addresses.)"""
+    return sum(1 for _ in free_addresses(cidr, pool, (), reserved=reserved, gateway=gateway))
+
+
+def refusal(cidr: str, ip: str, *, gateway: str | None = None) -> str | None:
+    """Why nobody can ever have this address of the segment: outside, network, broadcast, gateway; None if one can."""
+    try:
+        number = int(IPv4Address(ip))
+    except ValueError:
+        return "not-an-address"
+    network = IPv4Network(cidr)
+    if IPv4Address(number) not in network:
+        return "outside"
+    low, high = usable(cidr)
+    if number < low:
+        return "network"
+    if number > high:
+        return "broadcast"
+    return "gateway" if gateway and number == int(IPv4Address(gateway)) else None

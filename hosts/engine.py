@@ -1,0 +1,189 @@
+"""The edge to the engines: `connect(host)` for a registered host, `diagnose(spec)` for one that shall become it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from django.utils.translation import gettext as _
+
+from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, missing_features, version_tuple
+from hosts.engine_client import NEWEST_API, OLDEST_API, Auth, Engine, NetworkSpec, split_ref
+from hosts.engine_errors import EngineError
+from hosts.engine_streams import LogLine, Stream
+from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
+
+if TYPE_CHECKING:
+    from hosts.models import Host, Segment
+
+__all__ = [
+    "NEWEST_API", "OLDEST_API", "Auth", "ConnectionSpec", "ContainerSpec", "Diagnosis", "Engine", "EngineError",
+    "Healthcheck", "Limits", "LogLine", "NetworkSpec", "Stream", "connect", "connect_spec", "create_body", "diagnose",
+    "forget", "missing_features", "network_of", "spec_of", "split_ref", "version_tuple",
+]  # fmt: skip
+
+# One engine a host and process: (process, host) → (version of its connection settings, engine).
+# The process is part of the key because a forked worker must not use its parent's connections.
+_engines: dict[tuple[int, int], tuple[int, Engine]] = {}
+_lock = threading.Lock()
+
+
+def spec_of(host: Host) -> ConnectionSpec:
+    """How a host is reached, from its row."""
+    return ConnectionSpec(
+        kind=host.connection,  # type: ignore[arg-type]
+        url=host.address,
+        ca=host.ca,
+        cert=host.certificate,
+        key=host.key,
+        ssh_key=host.ssh_key,
+        ssh_host_key=host.ssh_host_key,
+        name=host.name,
+    )
+
+
+def network_of(segment: Segment, labels: dict[str, str] | None = None) -> NetworkSpec:
+    """A segment's row as the engine's network."""
+    return NetworkSpec(
+        name=segment.network_name,
+        cidr=segment.cidr,
+        gateway=segment.gateway or "",
+        driver=segment.driver,
+        bridge=segment.bridge,
+        vlan=segment.vlan,
+        mtu=segment.mtu,
+        labels=labels or {},
+    )
+
+
+def connect(host: Host) -> Engine:
+    """The engine of a host. Nothing is sent yet; the API version comes from the inventory if it is known there."""
+    key = (os.getpid(), host.pk)
+    with _lock:
+        version, engine = _engines.get(key, (-1, None))
+        if engine is not None and version == host.connection_version:
+            return engine
+        made = Engine(spec_of(host), host.api_version)
+        # The old one is not closed: another thread may be in the middle of a call; it goes with its last user.
+        _engines[key] = (host.connection_version, made)
+        return made
+
+
+def forget(host: Host) -> None:
+    """Let go of a host's cached engine (it was retired, or its connection changed)."""
+    with _lock:
+        _engines.pop((os.getpid(), host.pk), None)
+
+
+def connect_spec(spec: ConnectionSpec, timeout: float = 10) -> Engine:
+    """An engine that is not cached; close it after use."""
+    return Engine(spec, timeout=timeout)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What «test the connection» found: `ok`, else the kind of EngineError and a sentence that says what to do."""
+
+    ok: bool
+    kind: str
+    sentence: str
+    engine_version: str = ""
+    api_version: str = ""
+    min_api_version: str = ""
+    os: str = ""
+    architecture: str = ""
+    kernel: str = ""
+    ssh_host_key: str = ""
+
+    @property
+    def ssh_fingerprint(self) -> str:
+        return fingerprint(self.ssh_host_key) if self.ssh_host_key else ""
+
+
+HUNG_UP = re.compile("reset|closed|aborted|EOF|broken pipe", re.I)
+
+
+def _own_certificate(spec: ConnectionSpec) -> EngineError | None:
+    """What is wrong with the given client certificate by itself: the engine would only break the connection off."""
+    if spec.kind != "tcp" or not spec.cert.strip():
+        return None
+    try:
+        certificate = x509.load_pem_x509_certificate(spec.cert.strip().encode())
+    except ValueError:
+        return None  # the TLS context says it better
+    now = dt.datetime.now(dt.UTC)
+    if certificate.not_valid_after_utc < now:
+        words = _("The given client certificate expired on %(date)s.")
+        return EngineError("expired", "client", words % {"date": f"{certificate.not_valid_after_utc:%Y-%m-%d}"})
+    if certificate.not_valid_before_utc > now:
+        words = _("The given client certificate is valid only from %(date)s on.")
+        return EngineError("expired", "client", words % {"date": f"{certificate.not_valid_before_utc:%Y-%m-%d}"})
+    return None
+
+
+def _missing_certificate(spec: ConnectionSpec, error: EngineError) -> EngineError:
+    """An engine that wants a client certificate may just hang up on a client that has none."""
+    if spec.kind == "tcp" and error.kind == "unreachable" and HUNG_UP.search(error.message):
+        if not spec.cert.strip():
+            words = _("%(where)s closed the connection: it probably wants a client certificate, and none is given.")
+        else:
+            words = _("%(where)s closed the connection: it probably does not accept the client certificate.")
+        return EngineError("tls", error.message, words % {"where": spec.where})
+    return error
+
+
+def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
+    """Try a connection and say precisely what is wrong, or what answers. Never raises EngineError."""
+    engine: Engine | None = None
+    try:
+        own = _own_certificate(spec)
+        if own:
+            raise own
+        engine = connect_spec(spec, timeout)
+        api, seen = engine.api_version, engine.version()
+    except EngineError as error:
+        found = _missing_certificate(spec, error)
+        return Diagnosis(False, found.kind, _far_side(spec, engine, found), ssh_host_key=_host_key(engine))
+    finally:
+        if engine is not None:
+            engine.close()
+    words = _("Docker Engine %(version)s answers, API %(api)s.")
+    return Diagnosis(
+        True,
+        "ok",
+        words % {"version": seen.get("Version", "?"), "api": api},
+        engine_version=str(seen.get("Version", "")),
+        api_version=str(seen["ApiVersion"]),
+        min_api_version=str(seen.get("MinAPIVersion", "")),
+        os=str(seen.get("Os", "")),
+        architecture=str(seen.get("Arch", "")),
+        kernel=str(seen.get("KernelVersion", "")),
+        ssh_host_key=_host_key(engine),
+    )
+
+
+def _host_key(engine: Engine | None) -> str:
+    adapter = engine.api._custom_adapter if engine else None
+    return adapter.host_key if isinstance(adapter, SshAdapter) else ""
+
+
+def _far_side(spec: ConnectionSpec, engine: Engine | None, error: EngineError) -> str:
+    """The sentence; over SSH with what the far machine itself complains about, if it was reached."""
+    adapter = engine.api._custom_adapter if engine else None
+    if error.kind != "unreachable" or not isinstance(adapter, SshAdapter):
+        return error.words
+    try:
+        complaint = adapter.complaint()
+    except Exception:  # whatever went wrong here, the first error is what counts
+        complaint = ""
+    if not complaint:
+        return error.words
+    return _("SSH to %(where)s works, but Docker does not answer there: %(text)s") % {
+        "where": spec.where,
+        "text": complaint,
+    }

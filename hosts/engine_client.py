@@ -1,0 +1,558 @@
+"""One engine: typed calls over docker-py's client. Thin: no decisions, no rows; every call has a timeout."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import docker.errors
+import requests
+import urllib3.exceptions
+from django.utils.translation import gettext as _
+
+from hosts.engine_body import ContainerSpec, Json, Limits, create_body, version_tuple
+from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_response, from_transfer
+from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
+from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec
+
+OLDEST_API = "1.24"
+NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it
+CALL_SECONDS = 30.0
+SLOW_SECONDS = 120.0  # create, start, remove: an engine under load takes its time
+SILENCE_SECONDS = 900.0  # of a transfer or a build that says nothing
+EXEC_OUTPUT = 1 << 20  # bytes kept of a command's output
+Labels = Mapping[str, str]
+OnLine = Callable[[str], None]
+OnProgress = Callable[[Json], None]
+
+
+@dataclass(frozen=True)
+class Auth:
+    """Credentials of a registry."""
+
+    username: str
+    password: str
+    server: str = ""
+
+    def header(self) -> str:
+        """What X-Registry-Auth carries."""
+        values = {"username": self.username, "password": self.password, "serveraddress": self.server}
+        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A segment as an engine's network. `bridge`: the bridge, or the parent interface of a macvlan."""
+
+    name: str
+    cidr: str
+    gateway: str = ""
+    driver: str = "bridge"
+    bridge: str = "br0"
+    vlan: int | None = None
+    mtu: int | None = None
+    labels: Labels = field(default_factory=dict)
+
+    def body(self) -> Json:
+        pool = {"Subnet": self.cidr} | ({"Gateway": self.gateway} if self.gateway else {})
+        if self.driver == "macvlan":
+            options = {"parent": f"{self.bridge}.{self.vlan}" if self.vlan else self.bridge}
+        else:
+            # The bridge is the machine's own: the engine must not put the gateway's address on it, nor do NAT.
+            options = {
+                "com.docker.network.bridge.name": self.bridge,
+                "com.docker.network.bridge.inhibit_ipv4": "true",
+                "com.docker.network.bridge.enable_ip_masquerade": "false",
+            }
+        if self.mtu:
+            options["com.docker.network.driver.mtu"] = str(self.mtu)
+        return {
+            "Name": self.name,
+            "CheckDuplicate": True,
+            "Driver": self.driver,
+            "IPAM": {"Driver": "default", "Config": [pool]},
+            "Options": options,
+            "Labels": dict(self.labels),
+        }
+
+    def differences(self, seen: Json) -> list[str]:
+        """In what an engine's network of this name differs, as «what: is, should be»."""
+        pool = ((seen.get("IPAM") or {}).get("Config") or [{}])[0]
+        want = self.body()
+        pairs = [("driver", seen.get("Driver"), self.driver), ("CIDR", pool.get("Subnet"), self.cidr)]
+        if self.gateway:
+            pairs.append(("gateway", pool.get("Gateway"), self.gateway))
+        options = seen.get("Options") or {}
+        pairs += [(key.rpartition(".")[2], options.get(key), value) for key, value in want["Options"].items()]
+        return [f"{what}: {is_}, {should}" for what, is_, should in pairs if is_ != should]
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """`registry:5000/a/b:tag` or `…@sha256:…` as (name, tag or digest); without one: latest."""
+    if "@" in ref:
+        name, _at, digest = ref.partition("@")
+        return name, digest
+    head, colon, tail = ref.rpartition(":")
+    return (head, tail) if colon and "/" not in tail else (ref, "latest")
+
+
+class Engine:
+    """A connection to one engine, safe to use from many threads. Methods raise EngineError and nothing else."""
+
+    def __init__(self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS) -> None:
+        """`api_version`: what the inventory knows, so that nothing need be asked; empty: asked before the first call."""
+        self.spec = spec
+        self.where = spec.where
+        self.timeout = timeout
+        self._api_version = min(api_version, NEWEST_API, key=version_tuple) if api_version else ""
+        self._negotiating = threading.Lock()
+        try:
+            self.api = Client(spec, self._api_version or OLDEST_API, timeout)
+        except (docker.errors.DockerException, ValueError, OSError) as error:
+            raise from_exception(error, self.where) from error
+
+    def close(self) -> None:
+        self.api.close()
+
+    # --- The one way to the engine -------------------------------------------------------------------------------
+
+    def _send(self, method: str, url: str, timeout: float | None, repeat: bool, **options: Any) -> requests.Response:
+        for attempt in (1, 2):
+            try:
+                return self.api.request(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                found = from_exception(error, self.where)
+                # A kept connection may have died since its last use (the engine was restarted): a new one, once.
+                if attempt == 1 and repeat and found.kind == "unreachable":
+                    continue
+                raise found from error
+        raise AssertionError("unreachable")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        timeout: float | None = None,
+        accept: Iterable[int] = (),
+        repeat: bool = True,
+        versioned: bool = True,
+        **options: Any,
+    ) -> requests.Response:
+        """One request. `accept`: error codes that mean «is so already». `repeat`: sending it twice does no harm.
+
+        `timeout`: seconds of silence (default: the engine's own, 0: for ever).
+        """
+        wait = None if timeout == 0 else timeout or self.timeout
+        for attempt in (1, 2):
+            version = f"/v{self.api_version}" if versioned else ""
+            answer = self._send(
+                method, f"{self.api.base_url}{version}{path}", wait, repeat, params=params, json=body, **options
+            )
+            if answer.status_code < 400 or answer.status_code in accept:
+                return answer
+            message = _message(answer)
+            if versioned and attempt == 1 and repeat and TOO_OLD.search(message):
+                # The engine was upgraded or downgraded since its version was stored.
+                self._api_version = ""
+                continue
+            raise from_response(answer.status_code, message, self.where)
+        raise AssertionError("unreachable")
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        answer = self.call(method, path, **options)
+        try:
+            return answer.json()
+        except ValueError as error:
+            words = _("What answers at %(where)s is not a Docker Engine.") % {"where": self.where}
+            raise EngineError("not_docker", str(error), words) from error
+
+    def _stream(self, method: str, path: str, parse: Any, **options: Any) -> Stream[Any]:
+        return Stream(self.call(method, path, stream=True, **options), parse, self.where)
+
+    @property
+    def api_version(self) -> str:
+        """The version that is spoken: the engine's, at most ours. Asks the engine once if it is not known."""
+        if not self._api_version:
+            with self._negotiating:
+                if not self._api_version:
+                    self._api_version = self._negotiate()
+                    self.api.use_version(self._api_version)
+        return self._api_version
+
+    def _negotiate(self) -> str:
+        seen = self.version()
+        theirs = str(seen["ApiVersion"])
+        if version_tuple(theirs) < version_tuple(OLDEST_API):
+            words = _("%(where)s speaks API %(theirs)s; the platform needs %(ours)s or newer: upgrade Docker there.")
+            values = {"where": self.where, "theirs": theirs, "ours": OLDEST_API}
+            raise EngineError("api_too_old", f"API {theirs}", words % values)
+        oldest = str(seen.get("MinAPIVersion") or "")
+        if version_tuple(oldest) > version_tuple(NEWEST_API):
+            words = _("%(where)s speaks API %(theirs)s and newer only: the platform must be upgraded for it.")
+            raise EngineError("api_too_old", f"API from {oldest}", words % {"where": self.where, "theirs": oldest})
+        return min(theirs, NEWEST_API, key=version_tuple)
+
+    # --- The engine itself ---------------------------------------------------------------------------------------
+
+    def version(self, timeout: float | None = None) -> Json:
+        """The engine's versions (asked without one of ours, so any engine answers)."""
+        seen = self._json("GET", "/version", versioned=False, timeout=timeout)
+        if not isinstance(seen, dict) or "ApiVersion" not in seen:
+            words = _("What answers at %(where)s is not a Docker Engine.") % {"where": self.where}
+            raise EngineError("not_docker", "no ApiVersion", words)
+        return seen
+
+    def ping(self, timeout: float = 5) -> None:
+        """Raises EngineError if the engine does not answer within `timeout` seconds."""
+        self.call("GET", "/_ping", versioned=False, timeout=timeout)
+
+    def info(self) -> Json:
+        return dict(self._json("GET", "/info"))
+
+    def disk_usage(self) -> Json:
+        """What images, containers and volumes take, as the engine counts it (slow on a large host)."""
+        return dict(self._json("GET", "/system/df", timeout=SLOW_SECONDS))
+
+    def data_root_space(self, data_root: str) -> tuple[int, int] | None:
+        """Bytes (total, free) of the data root's file system; None where the API cannot tell: on other machines."""
+        if self.spec.kind != "local":
+            return None
+        try:
+            seen = os.statvfs(data_root)
+        except OSError:
+            return None
+        return seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize
+
+    def events(self, since: float | None = None, until: float | None = None, types: Iterable[str] = ()) -> Stream[Json]:
+        """Events as they come, from `since` (Unix time) on; `stop()` it from another thread."""
+        params: Json = {}
+        if since is not None:
+            params["since"] = f"{since:.9f}"
+        if until is not None:
+            params["until"] = f"{until:.9f}"
+        kinds = list(types)
+        if kinds:
+            params["filters"] = json.dumps({"type": kinds})
+        return self._stream("GET", "/events", json_objects, params=params, timeout=0)
+
+    # --- Containers ----------------------------------------------------------------------------------------------
+
+    def list_containers(self, *, all: bool = True, labels: Labels | Iterable[str] = ()) -> list[Json]:
+        """Containers, also stopped ones, that carry all the labels (`key`, `key=value`, or a mapping)."""
+        words = [f"{key}={value}" for key, value in labels.items()] if isinstance(labels, Mapping) else list(labels)
+        params: Json = {"all": int(all)}
+        if words:
+            params["filters"] = json.dumps({"label": words})
+        return list(self._json("GET", "/containers/json", params=params))
+
+    def inspect(self, container: str) -> Json:
+        return dict(self._json("GET", f"/containers/{container}/json"))
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make a container; its id. A name in use is a `conflict` (repeating a call that got through says so)."""
+        body = create_body(spec, self.api_version)
+        params = {"name": spec.name}
+        made = self._json("POST", "/containers/create", params=params, body=body, timeout=SLOW_SECONDS, repeat=False)
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        self.call("POST", f"/containers/{container}/start", timeout=SLOW_SECONDS)
+
+    def stop(self, container: str, timeout: int | None = None) -> None:
+        """Stop it; after `timeout` seconds (default: the container's own) it is killed. Gone is stopped, too."""
+        params = {} if timeout is None else {"t": timeout}
+        wait = (timeout if timeout is not None else 600) + SLOW_SECONDS
+        self.call("POST", f"/containers/{container}/stop", params=params, timeout=wait, accept=[404])
+
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        params = {} if timeout is None else {"t": timeout}
+        wait = (timeout if timeout is not None else 600) + SLOW_SECONDS
+        self.call("POST", f"/containers/{container}/restart", params=params, timeout=wait)
+
+    def kill(self, container: str, signal: str = "SIGKILL") -> None:
+        """Send a signal; a container that does not run (any more) is no error."""
+        self.call("POST", f"/containers/{container}/kill", params={"signal": signal}, accept=[404, 409])
+
+    def remove(self, container: str, *, force: bool = False, volumes: bool = True) -> None:
+        """Remove it, with its anonymous volumes; gone, or going already, is done."""
+        params = {"force": int(force), "v": int(volumes)}
+        try:
+            self.call("DELETE", f"/containers/{container}", params=params, timeout=SLOW_SECONDS, accept=[404])
+        except EngineError as error:
+            if error.kind != "conflict" or "already in progress" not in error.message:
+                raise
+
+    def rename(self, container: str, name: str) -> None:
+        try:
+            self.call("POST", f"/containers/{container}/rename", params={"name": name})
+        except EngineError as error:
+            if error.kind != "other" or "same as" not in error.message:
+                raise
+
+    def update(self, container: str, limits: Limits) -> list[str]:
+        """Change the limits of a running container; returns the engine's warnings."""
+        body = limits.body()
+        return list(self._json("POST", f"/containers/{container}/update", body=body).get("Warnings") or [])
+
+    def wait(self, container: str, timeout: float) -> int:
+        """Wait until it ends; its exit code. Kind `timeout` if it still runs after so many seconds."""
+        return int(self._json("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])
+
+    def logs(
+        self, container: str, *, tail: int | None = None, follow: bool = False, since: float | None = None
+    ) -> Stream[LogLine]:
+        """Log lines, the oldest first: the last `tail`, from `since` (Unix time), going on if `follow`."""
+        params: Json = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
+        params["tail"] = "all" if tail is None else tail
+        if since is not None:
+            params["since"] = f"{since:.9f}"
+        timeout = 0 if follow else self.timeout
+        return self._stream("GET", f"/containers/{container}/logs", log_lines, params=params, timeout=timeout)
+
+    def exec(
+        self,
+        container: str,
+        command: Iterable[str],
+        *,
+        timeout: float = CALL_SECONDS,
+        user: str = "",
+        env: Labels | None = None,
+    ) -> tuple[int, str]:
+        """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
+        body: Json = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "User": user}
+        if env:
+            body["Env"] = [f"{key}={value}" for key, value in env.items()]
+        made = self._json("POST", f"/containers/{container}/exec", body=body, repeat=False)["Id"]
+        settings = {"Detach": False, "Tty": False}
+        output, size = [], 0
+        stream = self._stream("POST", f"/exec/{made}/start", frames, body=settings, timeout=0, repeat=False)
+        alarm = threading.Timer(timeout, stream.stop)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            for _channel, data in stream:
+                if size < EXEC_OUTPUT:
+                    output.append(data[: EXEC_OUTPUT - size])
+                    size += len(data)
+        finally:
+            alarm.cancel()
+        if stream.stopped:
+            words = _("The command did not end within %(seconds)s s on %(where)s; it may still run there.")
+            raise EngineError("timeout", "exec", words % {"seconds": f"{timeout:g}", "where": self.where}, retry=False)
+        code = self._json("GET", f"/exec/{made}/json")["ExitCode"]
+        return -1 if code is None else int(code), b"".join(output).decode("utf-8", "replace")
+
+    # --- Images --------------------------------------------------------------------------------------------------
+
+    def pull(
+        self,
+        ref: str,
+        auth: Auth | None = None,
+        on_progress: OnProgress | None = None,
+        on_stream: Callable[[Stream[Json]], None] | None = None,
+    ) -> None:
+        """Fetch `name:tag` or `name@digest`. `on_progress` gets each message; `on_stream` what can be stopped."""
+        name, tag = split_ref(ref)
+        params = {"fromImage": name, "tag": tag}
+        self._transfer("/images/create", ref, params, auth=auth, on_progress=on_progress, on_stream=on_stream)
+
+    def push(
+        self,
+        ref: str,
+        auth: Auth | None = None,
+        on_progress: OnProgress | None = None,
+        on_stream: Callable[[Stream[Json]], None] | None = None,
+    ) -> str:
+        """Send `name:tag` to its registry; returns the digest that the registry knows it by."""
+        name, tag = split_ref(ref)
+        path, anyone = f"/images/{name}/push", Auth("", "")
+        last = self._transfer(
+            path, ref, {"tag": tag}, auth=auth or anyone, on_progress=on_progress, on_stream=on_stream
+        )
+        return str(last.get("Digest", ""))
+
+    def _transfer(
+        self, path: str, ref: str, params: Json, *, auth: Auth | None, on_progress: OnProgress | None, on_stream: Any
+    ) -> Json:
+        headers = {"X-Registry-Auth": auth.header()} if auth else {}
+        last: Json = {}
+        try:
+            stream = self._stream("POST", path, json_objects, params=params, headers=headers, timeout=SILENCE_SECONDS)
+        except EngineError as error:
+            if error.out_of_reach:
+                raise
+            raise from_transfer(error.message, self.where, ref) from error
+        if on_stream:
+            on_stream(stream)
+        with stream:
+            for message in stream:
+                if "error" in message:
+                    raise from_transfer(str(message["error"]), self.where, ref)
+                last = message.get("aux") or last
+                if on_progress:
+                    on_progress(message)
+            if stream.stopped:
+                raise EngineError("other", "stopped", _("The transfer of %(ref)s was stopped.") % {"ref": ref})
+        return last
+
+    def build(
+        self,
+        context: IO[bytes] | bytes,
+        *,
+        dockerfile: str = "Dockerfile",
+        tags: Iterable[str] = (),
+        buildargs: Labels | None = None,
+        labels: Labels | None = None,
+        network: str = "",
+        nocache: bool = False,
+        pull: bool = False,
+        auths: Mapping[str, Auth] | None = None,
+        on_line: OnLine | None = None,
+        on_stream: Callable[[Stream[Json]], None] | None = None,
+    ) -> str:
+        """Build a tar as context; returns the image's id. A failed step is kind `other`, its output went to `on_line`.
+
+        `on_stream` gets what can be stopped from another thread: the engine then gives the build up.
+        """
+        params: Json = {"dockerfile": dockerfile, "t": list(tags), "rm": 1, "forcerm": 1, "nocache": int(nocache)}
+        params |= {"buildargs": json.dumps(dict(buildargs or {})), "labels": json.dumps(dict(labels or {}))}
+        if network:
+            params["networkmode"] = network
+        if pull:
+            params["pull"] = 1
+        known = {
+            server: {"username": auth.username, "password": auth.password, "serveraddress": server}
+            for server, auth in (auths or {}).items()
+        }
+        headers = {
+            "Content-Type": "application/x-tar",
+            "X-Registry-Config": base64.urlsafe_b64encode(json.dumps(known).encode()).decode(),
+        }
+        stream = self._stream(
+            "POST", "/build", json_objects, params=params, data=context, headers=headers,
+            timeout=SILENCE_SECONDS, repeat=False,
+        )  # fmt: skip
+        if on_stream:
+            on_stream(stream)
+        image = ""
+        with stream:
+            for message in stream:
+                if "error" in message:
+                    text = str(message["error"])
+                    raise from_response(500, text, self.where)
+                image = (message.get("aux") or {}).get("ID") or image
+                if on_line and (line := _build_line(message)):
+                    on_line(line)
+            if stream.stopped:
+                raise EngineError("other", "stopped", _("The build was stopped."))
+        if not image:
+            raise EngineError(
+                "other", "no image id", _("%(where)s ended the build without an image.") % {"where": self.where}
+            )
+        return image
+
+    def tag(self, image: str, ref: str) -> None:
+        name, tag = split_ref(ref)
+        self.call("POST", f"/images/{image}/tag", params={"repo": name, "tag": tag})
+
+    def inspect_image(self, image: str) -> Json:
+        return dict(self._json("GET", f"/images/{image}/json"))
+
+    def has_image(self, image: str) -> bool:
+        try:
+            self.inspect_image(image)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return False
+            raise
+        return True
+
+    def image_history(self, image: str) -> list[Json]:
+        return list(self._json("GET", f"/images/{image}/history"))
+
+    def list_images(self, labels: Iterable[str] = ()) -> list[Json]:
+        words = list(labels)
+        params = {"filters": json.dumps({"label": words})} if words else {}
+        return list(self._json("GET", "/images/json", params=params))
+
+    def remove_image(self, image: str, *, force: bool = False) -> None:
+        """Remove an image or a tag; gone is done, in use is a `conflict`."""
+        params = {"force": int(force)}
+        self.call("DELETE", f"/images/{image}", params=params, timeout=SLOW_SECONDS, accept=[404])
+
+    # --- Networks ------------------------------------------------------------------------------------------------
+
+    def list_networks(self) -> list[Json]:
+        return list(self._json("GET", "/networks"))
+
+    def inspect_network(self, network: str) -> Json:
+        return dict(self._json("GET", f"/networks/{network}"))
+
+    def ensure_network(self, spec: NetworkSpec) -> str:
+        """The id of the network, made if there is none of this name; `conflict` if it is there but differs."""
+        for attempt in (1, 2):
+            try:
+                seen = self.inspect_network(spec.name)
+            except EngineError as error:
+                if error.kind != "not_found":
+                    raise
+            else:
+                return self._checked(spec, seen)
+            try:
+                return str(self._json("POST", "/networks/create", body=spec.body(), repeat=False)["Id"])
+            except EngineError as error:
+                # Somebody else may just have made it: look again.
+                if attempt == 2 or error.kind not in {"conflict", "unreachable"}:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _checked(self, spec: NetworkSpec, seen: Json) -> str:
+        differences = spec.differences(seen)
+        if differences:
+            words = _("The network %(name)s on %(where)s differs from its segment (is, should be): %(text)s.")
+            values = {"name": spec.name, "where": self.where, "text": "; ".join(differences)}
+            raise EngineError("conflict", "network differs", words % values)
+        return str(seen["Id"])
+
+    def remove_network(self, network: str) -> None:
+        """Remove it; gone is done, in use is a `conflict`."""
+        try:
+            self.call("DELETE", f"/networks/{network}", accept=[404])
+        except EngineError as error:
+            if error.kind == "forbidden" and "active endpoints" in error.message:
+                raise EngineError("conflict", error.message, error.words) from error
+            raise
+
+
+def _message(answer: requests.Response) -> str:
+    """The engine's words of an error answer."""
+    try:
+        text = answer.text.strip()
+    except requests.RequestException:
+        return str(answer.reason or "")
+    try:
+        seen = json.loads(text)
+    except ValueError:
+        # Not the engine's JSON: plain words are kept, a proxy's HTML page is not.
+        return (
+            text[:500] if answer.headers.get("Content-Type", "").startswith("text/plain") else str(answer.reason or "")
+        )
+    return str(seen.get("message") or text) if isinstance(seen, dict) else text
+
+
+def _build_line(message: Json) -> str:
+    """A build's message as text for its log: output as it is, progress of a pull without its bars."""
+    if "stream" in message:
+        return str(message["stream"])
+    if "status" in message and not message.get("progressDetail"):
+        prefix = f"{message['id']}: " if message.get("id") else ""
+        return f"{prefix}{message['status']}\n"
+    return ""

@@ -1,0 +1,144 @@
+"""Endless answers of an engine: progress, events, logs. Each can be broken off from another thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import requests
+import urllib3.exceptions
+
+from hosts.engine_errors import from_exception
+from hosts.engine_transport import abort
+
+Item = TypeVar("Item")
+Channel = Literal["stdout", "stderr"]
+HEADER = 8
+LONGEST_LINE = 1 << 20  # a line without end is cut into pieces of this size
+
+
+class LogLine(NamedTuple):
+    """One line of a container's log; `timestamp` is the engine's RFC 3339 text with nanoseconds."""
+
+    stream: Channel
+    timestamp: str
+    text: str
+
+
+class Stream(Generic[Item]):
+    """An iterator over an answer that comes in pieces. `stop()` ends it from any thread; leaving `with` closes it.
+
+    Raises EngineError when the connection breaks before the answer ended.
+    """
+
+    def __init__(
+        self, response: requests.Response, parse: Callable[[Iterator[bytes]], Iterator[Item]], where: str
+    ) -> None:
+        self._response = response
+        self._where = where
+        self._stopped = threading.Event()
+        self._items = parse(self._chunks())
+
+    def _chunks(self) -> Iterator[bytes]:
+        raw = self._response.raw
+        try:
+            if getattr(raw, "chunked", False):
+                yield from raw.read_chunked(decode_content=False)
+            else:
+                while piece := raw.read1(65536):
+                    yield piece
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            # A stopped stream ends somewhere inside the library, in one of several ways.
+            if self._stopped.is_set():
+                return
+            raise from_exception(error, self._where) from error
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        if self._stopped.is_set():
+            self.close()
+            raise StopIteration
+        try:
+            return next(self._items)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """End the stream; whoever waits for its next item wakes up."""
+        self._stopped.set()
+        abort(self._response)
+
+    def close(self) -> None:
+        self._response.close()
+
+    def __enter__(self) -> Stream[Item]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.close()
+
+
+def json_objects(chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """JSON objects that follow each other, one a line (which the engine ends with LF or CRLF)."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+    if rest.strip():
+        yield json.loads(rest)
+
+
+def frames(chunks: Iterator[bytes]) -> Iterator[tuple[Channel, bytes]]:
+    """The engine's multiplexed frames; an answer without them (the container has a terminal) is all stdout."""
+    buffer = bytearray()
+    plain: bool | None = None
+    for chunk in chunks:
+        if plain:
+            yield "stdout", chunk
+            continue
+        buffer += chunk
+        if plain is None and len(buffer) >= 4:
+            plain = buffer[0] > 2 or any(buffer[1:4])
+            if plain:
+                yield "stdout", bytes(buffer)
+                buffer.clear()
+        while len(buffer) >= HEADER and len(buffer) >= (end := HEADER + int.from_bytes(buffer[4:8], "big")):
+            yield "stderr" if buffer[0] == 2 else "stdout", bytes(buffer[HEADER:end])
+            del buffer[:end]
+    if plain is None and buffer:
+        yield "stdout", bytes(buffer)
+
+
+def log_lines(chunks: Iterator[bytes]) -> Iterator[LogLine]:
+    """Lines of a log that was asked for with timestamps. Bytes that are no UTF-8 become replacement signs."""
+    rest: dict[Channel, bytes] = {"stdout": b"", "stderr": b""}
+    for channel, data in frames(chunks):
+        *lines, rest[channel] = (rest[channel] + data).split(b"\n")
+        if len(rest[channel]) > LONGEST_LINE:
+            lines.append(rest[channel])
+            rest[channel] = b""
+        for line in lines:
+            yield _line(channel, line)
+    for channel, data in rest.items():
+        if data:
+            yield _line(channel, data)
+
+
+def _line(channel: Channel, line: bytes) -> LogLine:
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    stamp, space, words = text.partition(" ")
+    if space and len(stamp) >= 20 and stamp[4:5] == "-" and stamp[10:11] == "T":
+        return LogLine(channel, stamp, words)
+    return LogLine(channel, "", text)

@@ -1,0 +1,274 @@
+"""How the platform reaches an engine: Unix socket, TCP with mutual TLS, SSH. Nothing of the environment counts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import socket
+import ssl
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import docker
+import paramiko
+import requests
+import requests.adapters
+from django.utils.translation import gettext as _
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+from docker.transport.sshconn import SSHConnectionPool
+from urllib3.connection import HTTPConnection
+
+from hosts.engine_errors import EngineError
+
+POOL = 32  # connections kept an engine
+CONNECT_SECONDS = 5.0
+# A peer that vanished (cable, power) must end a silent stream, too: after 15 + 3 × 5 s.
+KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 4), 15),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", 5), 5),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", 6), 3),
+]
+
+
+@dataclass(frozen=True)
+class ConnectionSpec:
+    """All that is needed to reach an engine. Certificates and keys are PEM texts.
+
+    url: `unix:///var/run/docker.sock`, `tcp://HOST:PORT` or `ssh://USER@HOST[:PORT]`; the scheme may be left out.
+    `ssh_host_key`: the pinned key («ssh-ed25519 AAAA…»); empty: the first one seen is trusted and reported.
+    """
+
+    kind: Literal["local", "tcp", "ssh"]
+    url: str
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    ssh_key: str = ""
+    ssh_host_key: str = ""
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        """What sentences call it: the host's name, else its address."""
+        return self.name or self.bare
+
+    @property
+    def bare(self) -> str:
+        """The URL without its scheme."""
+        return self.url.partition("://")[2] or self.url
+
+    @property
+    def full(self) -> str:
+        """The URL with its scheme, and the port where there is a usual one."""
+        scheme = {"local": "unix", "tcp": "tcp", "ssh": "ssh"}[self.kind]
+        url = f"{scheme}://{self.bare}"
+        return f"{url}:2376" if self.kind == "tcp" and _port(url) is None else url
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError as error:
+        raise EngineError("name", str(error), _("%(url)s is not a valid address.") % {"url": url}) from error
+
+
+class Client(docker.APIClient):
+    """docker-py's client, with an adapter of ours, and deaf to REQUESTS_CA_BUNDLE, proxies and netrc."""
+
+    def __init__(self, spec: ConnectionSpec, api_version: str, timeout: float) -> None:
+        if spec.kind == "local":
+            super().__init__(base_url=spec.full, version=api_version, timeout=timeout, max_pool_size=POOL)
+        else:
+            # docker-py makes no request here, because a version is given.
+            super().__init__(base_url="http://localhost:2375", version=api_version, timeout=timeout)
+            adapter = TlsAdapter(tls_context(spec)) if spec.kind == "tcp" else SshAdapter(spec)
+            scheme = "https" if spec.kind == "tcp" else "http+docker"
+            self.mount(f"{scheme}://", adapter)
+            self._custom_adapter = adapter
+            self.base_url = f"https://{spec.full.partition('://')[2]}" if spec.kind == "tcp" else "http+docker://ssh"
+        self.trust_env = False
+        self.proxies: dict[str, str] = {}
+
+    def use_version(self, api_version: str) -> None:
+        self._version = api_version
+
+
+class TlsAdapter(requests.adapters.HTTPAdapter):
+    """Connections of one ready SSL context; neither files nor bundles are looked up for a request."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=2, pool_maxsize=POOL)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        options["socket_options"] = [*HTTPConnection.default_socket_options, *KEEPALIVE]
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to look up: the context verifies."""
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
+        parts = urlsplit(request.url)
+        return {"scheme": parts.scheme, "host": parts.hostname, "port": parts.port}, {"ssl_context": self._context}
+
+
+def tls_context(spec: ConnectionSpec) -> ssl.SSLContext:
+    """A context for mutual TLS. Raises EngineError if a PEM text cannot be used, saying which."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if spec.ca.strip():
+            context.load_verify_locations(cadata=spec.ca)
+        else:
+            context.load_default_certs()
+    except (ssl.SSLError, ValueError) as error:
+        raise EngineError("tls", str(error), _("The CA certificate is not a certificate in PEM form.")) from error
+    if spec.cert.strip() or spec.key.strip():
+        _load_chain(context, spec)
+    return context
+
+
+def _no_password() -> str:
+    raise EngineError("tls", "encrypted key", _("The client key is protected by a password: give it without one."))
+
+
+def _load_chain(context: ssl.SSLContext, spec: ConnectionSpec) -> None:
+    # OpenSSL reads a chain only from files: they exist for a moment, in a folder that only this user may enter.
+    with tempfile.TemporaryDirectory(prefix="xq-tls-") as folder:
+        cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
+        for path, text in ((cert, spec.cert), (key, spec.key)):
+            path.touch(mode=0o600)
+            path.write_text(text.strip() + "\n")
+        try:
+            context.load_cert_chain(cert, key, password=_no_password)
+        except (ssl.SSLError, OSError) as error:
+            if "KEY_VALUES_MISMATCH" in str(error):
+                words = _("The client key does not belong to the client certificate.")
+            else:
+                words = _("The client certificate or its key is not in PEM form.")
+            raise EngineError("tls", str(error), words) from error
+
+
+def fingerprint(host_key: str) -> str:
+    """The fingerprint of «type base64», as `ssh-keygen -l` prints it."""
+    data = base64.b64decode(host_key.split()[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+class SshAdapter(BaseHTTPAdapter):
+    """HTTP over `docker system dial-stdio`, a channel of one SSH connection for each request in flight."""
+
+    def __init__(self, spec: ConnectionSpec) -> None:
+        self._spec = spec
+        self._lock = threading.Lock()
+        self._ssh: paramiko.Transport | None = None
+        self._pool: SSHConnectionPool | None = None
+        self.host_key = spec.ssh_host_key
+        super().__init__()
+
+    def get_connection(self, url: str, proxies: Any = None) -> SSHConnectionPool:
+        with self._lock:
+            if self._ssh is None or not self._ssh.is_active() or self._pool is None:
+                if self._pool is not None:
+                    self._pool.close()
+                self._ssh = self._open()
+                self._pool = SSHConnectionPool(timeout=60, maxsize=POOL, host=self._spec.bare)
+                self._pool.ssh_transport = self._ssh
+            return self._pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        return str(request.path_url)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+            if self._ssh is not None:
+                self._ssh.close()
+            self._ssh = self._pool = None
+
+    def complaint(self) -> str:
+        """What the far side says when `docker` does not answer there (not installed, no right)."""
+        with self._lock:
+            if self._ssh is None or not self._ssh.is_active():
+                return ""
+            channel = self._ssh.open_session(timeout=CONNECT_SECONDS)
+        channel.settimeout(CONNECT_SECONDS)
+        channel.exec_command("docker version --format '{{.Server.Version}}'")
+        return channel.makefile_stderr("r").read(4000).strip()
+
+    def _open(self) -> paramiko.Transport:
+        parts = urlsplit(self._spec.full)
+        where = {"where": self._spec.where}
+        if not parts.username or not parts.hostname:
+            raise EngineError("name", self._spec.url, _("An SSH address is written USER@HOST or USER@HOST:PORT."))
+        key = _private_key(self._spec.ssh_key)
+        sock = socket.create_connection((parts.hostname, _port(self._spec.full) or 22), CONNECT_SECONDS)
+        for option in KEEPALIVE:
+            sock.setsockopt(*option)
+        transport = paramiko.Transport(sock)
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = CONNECT_SECONDS * 2
+        pinned = self._spec.ssh_host_key.split()
+        if pinned:
+            # Ask the server for a key of the pinned type first: it may have several.
+            options = transport.get_security_options()
+            wanted = ["rsa-sha2-512", "rsa-sha2-256"] if pinned[0] == "ssh-rsa" else [pinned[0]]
+            first = [name for name in options.key_types if name in wanted]
+            options.key_types = [*first, *(name for name in options.key_types if name not in first)]
+        try:
+            transport.start_client(timeout=CONNECT_SECONDS * 2)
+            seen = transport.get_remote_server_key()
+            self.host_key = f"{seen.get_name()} {seen.get_base64()}"
+            if pinned and self.host_key.split() != pinned[:2]:
+                words = _(
+                    "The host key of %(where)s changed (now %(print)s): another machine answers, or it was set up anew."
+                )
+                values = {**where, "print": fingerprint(self.host_key)}
+                raise EngineError("tls", "host key changed", words % values)
+            transport.auth_publickey(parts.username, key)
+        except paramiko.AuthenticationException as error:
+            transport.close()
+            words = _("%(where)s does not accept the SSH key for user %(user)s.")
+            raise EngineError("forbidden", str(error), words % {**where, "user": parts.username}) from error
+        except (paramiko.SSHException, EOFError) as error:
+            transport.close()
+            words = _("%(where)s does not speak SSH on this port: %(text)s")
+            raise EngineError("unreachable", str(error), words % {**where, "text": str(error)}) from error
+        except BaseException:
+            transport.close()
+            raise
+        transport.set_keepalive(15)
+        return transport
+
+
+def _private_key(text: str) -> paramiko.PKey:
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
+        except paramiko.PasswordRequiredException as error:
+            words = _("The SSH key is protected by a password: give it without one.")
+            raise EngineError("forbidden", str(error), words) from error
+        except (paramiko.SSHException, ValueError, IndexError):
+            continue
+    raise EngineError("forbidden", "unusable SSH key", _("The SSH key is not a private key that can be used."))
+
+
+def abort(response: requests.Response) -> None:
+    """Break a stream off from another thread: whoever reads it wakes up at once."""
+    raw = getattr(response.raw, "_fp", None)
+    reader = getattr(raw, "fp", None)
+    inner = getattr(reader, "raw", None)
+    sock = getattr(inner, "_sock", None) or getattr(reader, "channel", None)
+    if sock is None:
+        connection = getattr(response.raw, "_connection", None)
+        sock = getattr(connection, "sock", None)
+    if sock is not None:
+        try:
+            sock.shutdown(socket.SHUT_RDWR) if hasattr(sock, "shutdown") else sock.close()
+        except OSError:
+            return

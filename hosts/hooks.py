@@ -1,0 +1,36 @@
+"""What apps above hear from here: they append a callable in their `AppConfig.ready`.
+
+A hook that raises is logged and hurts neither the watcher nor the other hooks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hosts.models import Host
+
+log = logging.getLogger(__name__)
+
+# fn(host_id, engine_id, action, attributes): after an engine's event of a container, when its row is up to date.
+CONTAINER_HOOKS: list[Callable[[int, str, str, Mapping[str, Any]], None]] = []
+# fn(host): after each full refresh of a host, reached or not.
+HOST_REFRESHED: list[Callable[[Host], None]] = []
+# fn(host_id) -> number of things that stand on the host and forbid its removal.
+HOST_USERS: list[Callable[[int], int]] = []
+
+
+def call(hooks: list[Any], *args: Any) -> None:
+    """Calls every hook, whatever the others do."""
+    for hook in list(hooks):
+        try:
+            hook(*args)
+        except Exception:
+            log.exception("The hook %r failed", hook)
+
+
+def users_of(host_id: int) -> int:
+    """How many instances stand on the host, by what the apps above say."""
+    return sum(hook(host_id) for hook in HOST_USERS)

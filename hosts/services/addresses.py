@@ -1,0 +1,274 @@
+"""The ledger's verbs: who gets an address, who gives it back.
+
+Two walls keep an address from being given twice: the segment's row is locked while one is chosen (PostgreSQL; SQLite
+has one writer at a time anyway), and the unique constraint (segment, ip) refuses whoever came by another way; then the
+next free one is tried.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from hosts.addresses import free_addresses, mac_of, refusal
+from hosts.models import Address, Host, SeenContainer, Segment
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+
+P = ParamSpec("P")
+R = TypeVar("R")
+TRIES = 20
+
+
+def patient(verb: Callable[P, R]) -> Callable[P, R]:
+    """Tries again when the database was busy or broke a deadlock; not inside a caller's transaction, which is lost then."""
+
+    @functools.wraps(verb)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            return verb(*args, **kwargs)
+        for attempt in range(TRIES):
+            try:
+                return verb(*args, **kwargs)
+            except OperationalError as error:
+                if attempt == TRIES - 1 or not re.search("locked|deadlock|serialize", str(error)):
+                    raise
+                time.sleep(random.uniform(0.01, 0.1))
+        raise AssertionError("unreachable")
+
+    return tried
+
+
+def occupied(segment: Segment) -> set[str]:
+    """Addresses that are not free although the ledger does not hold them: the hosts' own, and foreign containers'."""
+    hosts = {
+        ip
+        for ip in map(own_ip, Host.objects.exclude(connection=Host.Connection.LOCAL).values_list("address", flat=True))
+        if ip
+    }
+    strangers = SeenContainer.objects.filter(ours=False, host__segments=segment).exclude(ip="")
+    return hosts | set(strangers.values_list("ip", flat=True))
+
+
+def own_ip(address: str) -> str | None:
+    """The IPv4 address in «root@10.0.0.5:22» or «10.0.0.5:2376»; None if it has a name instead."""
+    found = re.search(r"(?:^|@|//)(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$", address)
+    return found[1] if found else None
+
+
+def _words(why: str, ip: str, segment: Segment) -> str:
+    return {
+        "not-an-address": _("«%(ip)s» is not an IPv4 address."),
+        "outside": _("%(ip)s lies outside %(cidr)s."),
+        "network": _("%(ip)s is the address of the network itself."),
+        "broadcast": _("%(ip)s is the broadcast address."),
+        "gateway": _("%(ip)s is the gateway."),
+    }[why] % {"ip": ip, "cidr": segment.cidr}
+
+
+def free_in(segment: Segment) -> list[str]:
+    """All free addresses of the segment's pool right now (for plans; only `allocate` promises one)."""
+    taken = occupied(segment) | set(segment.addresses.values_list("ip", flat=True))
+    return list(
+        free_addresses(segment.cidr, segment.pool, _v4(taken), reserved=segment.reserved, gateway=segment.gateway)
+    )
+
+
+def _v4(ips: set[str]) -> set[str]:
+    return {ip for ip in ips if ":" not in ip}
+
+
+@patient
+def allocate(segment: Segment, holder: str, *, chosen: str | None = None, actor: Actor | None = None) -> Address:
+    """An address of the segment for the holder («snow/production/3»); the same again if it holds one already.
+
+    A holder that comes back while its last address rests gets that one. Raises Refused when the pool is exhausted or the
+    chosen address is not to be had. With an actor the change is audited here; else the caller's own event tells of it.
+    """
+    if not holder:
+        raise ValueError("An address needs a holder.")
+    with transaction.atomic():
+        segment = Segment.objects.select_for_update().get(pk=segment.pk)
+        row = _held(segment, holder, chosen) or _back(segment, holder, chosen) or _next(segment, holder, chosen)
+        if actor is not None:
+            audit.record(actor, "address.hold", row, after={"holder": holder, "mac": row.mac}, parent=segment)
+        live.bump("network")
+    return row
+
+
+def _held(segment: Segment, holder: str, chosen: str | None) -> Address | None:
+    row = segment.addresses.filter(holder=holder, state=Address.State.HELD).first()
+    if row is not None and chosen and row.ip != chosen:
+        raise Refused(
+            _("%(holder)s holds %(ip)s already; release it first.") % {"holder": holder, "ip": row.ip}, "address"
+        )
+    return row
+
+
+def _back(segment: Segment, holder: str, chosen: str | None) -> Address | None:
+    """The holder's own resting address: for it alone the quarantine has no point."""
+    resting = segment.addresses.filter(holder=holder, state=Address.State.QUARANTINE).order_by("-since")
+    row = (resting.filter(ip=chosen) if chosen else resting).first()
+    if row is None or refusal(segment.cidr, row.ip, gateway=segment.gateway):
+        return None
+    return _take(row)
+
+
+def _take(row: Address) -> Address | None:
+    changed = Address.objects.filter(pk=row.pk, state=Address.State.QUARANTINE, holder=row.holder).update(
+        state=Address.State.HELD, since=timezone.now(), until=None
+    )
+    if not changed:
+        return None
+    row.refresh_from_db()
+    return row
+
+
+def _next(segment: Segment, holder: str, chosen: str | None) -> Address:
+    outside = _v4(occupied(segment))
+    for _attempt in range(TRIES):
+        taken = outside | set(segment.addresses.values_list("ip", flat=True))
+        ip = _wish(segment, chosen, taken) if chosen else _first(segment, taken)
+        try:
+            with transaction.atomic():
+                return segment.addresses.create(ip=ip, mac=mac_of(ip), holder=holder, since=timezone.now())
+        except IntegrityError:
+            # Somebody took it meanwhile, or gave this same holder one.
+            row = segment.addresses.filter(holder=holder, state=Address.State.HELD).first()
+            if row is not None:
+                return row
+    raise Refused(_("No address of %(segment)s could be taken: too many at once. Try again.") % {"segment": segment})
+
+
+def _first(segment: Segment, taken: set[str]) -> str:
+    free = free_addresses(segment.cidr, segment.pool, taken, reserved=segment.reserved, gateway=segment.gateway)
+    ip = next(free, None)
+    if ip is None:
+        raise Refused(_exhausted(segment), "segment")
+    return ip
+
+
+def _exhausted(segment: Segment) -> str:
+    rows = list(segment.addresses.values_list("state", "until"))
+    resting = sorted(until for state, until in rows if state == Address.State.QUARANTINE and until)
+    text = _(
+        "No address is free in %(segment)s (%(cidr)s): %(held)s held, %(resting)s in quarantine, %(reserved)s reserved."
+    ) % {
+        "segment": segment,
+        "cidr": segment.cidr,
+        "held": sum(state == Address.State.HELD for state, _until in rows),
+        "resting": len(resting),
+        "reserved": sum(state == Address.State.RESERVED for state, _until in rows),
+    }
+    if resting:
+        minutes = max(1, round((resting[0] - timezone.now()).total_seconds() / 60))
+        text += " " + _("The next one is free in %(minutes)s min; or widen the pool.") % {"minutes": minutes}
+    return text
+
+
+def _wish(segment: Segment, chosen: str, taken: set[str]) -> str:
+    why = refusal(segment.cidr, chosen, gateway=segment.gateway)
+    if why:
+        raise Refused(_words(why, chosen, segment), "address", 400)
+    row = segment.addresses.filter(ip=chosen).first()
+    if row is not None:
+        raise Refused(
+            _("%(ip)s is not free: %(state)s, %(who)s.")
+            % {"ip": chosen, "state": row.get_state_display(), "who": row.holder or row.note or _("nobody named")},
+            "address",
+        )
+    if chosen in taken:
+        raise Refused(_("%(ip)s is used by a host or by a foreign container.") % {"ip": chosen}, "address")
+    return chosen
+
+
+@patient
+def release(address: Address, *, actor: Actor | None = None) -> None:
+    """Lets the address rest for `QUARANTINE_MINUTES` (0: until the next sweep). Repeating it changes nothing."""
+    with transaction.atomic():
+        now = timezone.now()
+        held = Address.objects.filter(pk=address.pk, state=Address.State.HELD)
+        minutes = settings.QUARANTINE_MINUTES
+        if held.update(state=Address.State.QUARANTINE, since=now, until=now + timedelta(minutes=minutes)):
+            if actor is not None:
+                audit.record(
+                    actor, "address.release", address, before={"holder": address.holder}, parent=address.segment
+                )
+            live.bump("network")
+
+
+@patient
+def end_quarantines() -> int:
+    """Frees the addresses that have rested long enough; returns how many. One that a row still points at waits."""
+    freed = 0
+    over = Address.objects.filter(state=Address.State.QUARANTINE, until__lte=timezone.now())
+    for pk in list(over.values_list("pk", flat=True)):
+        with transaction.atomic():
+            # Again inside the transaction: its holder may have come back for it.
+            row = over.filter(pk=pk).select_for_update().first()
+            if row is None:
+                continue
+            try:
+                with transaction.atomic():
+                    row.delete()
+            except ProtectedError:
+                continue
+            freed += 1
+    if freed:
+        live.bump("network")
+    return freed
+
+
+@patient
+def reserve(actor: Actor, segment: Segment, ip: str, note: str = "") -> Address:
+    """Keeps one address out of the pool, for a machine that the platform does not manage."""
+    require(actor, "address.manage", obj=segment)
+    ip, note = ip.strip(), note.strip()
+    if len(note) > 250:
+        raise Refused(_("At most 250 characters."), "note", 400)
+    why = refusal(segment.cidr, ip, gateway=segment.gateway)
+    if why:
+        raise Refused(_words(why, ip, segment), "ip", 400)
+    with transaction.atomic():
+        Segment.objects.select_for_update().get(pk=segment.pk)
+        row = segment.addresses.filter(ip=ip).first()
+        if row is not None and row.state == Address.State.RESERVED:
+            raise Refused(_("%(ip)s is reserved already: %(note)s") % {"ip": ip, "note": row.note or "–"}, "ip")
+        if row is not None:
+            raise Refused(
+                _("%(ip)s is not free: %(state)s, %(who)s.")
+                % {"ip": ip, "state": row.get_state_display(), "who": row.holder},
+                "ip",
+            )
+        row = segment.addresses.create(
+            ip=ip, mac=mac_of(ip), state=Address.State.RESERVED, note=note, since=timezone.now()
+        )
+        audit.record(actor, "address.reserve", row, after={"note": note}, parent=segment)
+        live.bump("network")
+    return row
+
+
+@patient
+def unreserve(actor: Actor, address: Address) -> None:
+    """Puts a reserved address back into the pool."""
+    require(actor, "address.manage", obj=address)
+    with transaction.atomic():
+        row = Address.objects.filter(pk=address.pk, state=Address.State.RESERVED).first()
+        if row is None:
+            raise Refused(_("%(ip)s is not reserved.") % {"ip": address.ip}, "ip")
+        audit.record(actor, "address.unreserve", row, before={"note": row.note}, parent=row.segment)
+        row.delete()
+        live.bump("network")

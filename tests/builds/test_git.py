@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dulwich.objects import Blob, Commit, Tree
+from dulwich.repo import Repo
+
+from builds import git, sample
+from builds.services import projects
+
+
+@pytest.fixture(autouse=True)
+def data(settings: Any, tmp_path: Path) -> Path:
+    settings.DATA_DIR = tmp_path / "data"
+    return tmp_path
+
+
+def commit(path: Path, entries: dict[str, tuple[int, bytes]], branch: str = "main") -> str:
+    """A commit with the entries (mode, content) on a branch of the bare repository, made when missing."""
+    repo = Repo(str(path)) if path.exists() else Repo.init_bare(str(path), mkdir=True)
+    with repo:
+        tree = Tree()
+        for name, (mode, content) in entries.items():
+            blob = Blob.from_string(content)
+            if mode != 0o160000:
+                repo.object_store.add_object(blob)
+            tree.add(name.encode(), mode, blob.id)
+        repo.object_store.add_object(tree)
+        made = Commit()
+        made.tree = tree.id
+        ref = f"refs/heads/{branch}".encode()
+        made.parents = [repo.refs[ref]] if ref in repo.refs else []
+        made.author = made.committer = b"A <a@example.com>"
+        made.author_time = made.commit_time = 1445589786 + len(made.parents)
+        made.author_timezone = made.commit_timezone = 8 * 3600
+        made.message = b"a change"
+        repo.object_store.add_object(made)
+        repo.refs[ref] = made.id
+        return made.id.decode()
+
+
+def names(repository: git.Repository, revision: str, **options: Any) -> dict[str, tarfile.TarInfo]:
+    with repository.context(revision, **options) as file, tarfile.open(fileobj=file) as tar:
+        return {member.name: member for member in tar}
+
+
+def test_the_sample_has_versions(data: Path) -> None:
+    path = sample.make_sample_repository()
+    assert sample.make_sample_repository() == path
+    repository = git.Repository(git.Source(path))
+    repository.fetch()
+    first = repository.resolve("main")
+    second = sample.touch_sample()
+    repository.fetch()
+    assert repository.resolve("main").hash == second != first.hash
+    assert [c.hash for c in repository.log(first.hash, second)] == [second]
+    assert repository.resolve("main", first.hash[:8]).hash == first.hash
+    assert repository.read(second, "www/version") == b"2\n"
+    found = names(repository, second)
+    assert found["bin/busybox"].mode == 0o755
+    assert set(found) == {"Dockerfile", "README.md", "bin/busybox", "bin/start", "www/page.html", "www/version"}
+    assert set(names(repository, second, subfolder="www")) == {"page.html", "version"}
+
+
+def test_branches_that_vanish_are_gone(data: Path) -> None:
+    path = data / "r.git"
+    commit(path, {"a": (0o100644, b"1")})
+    commit(path, {"a": (0o100644, b"2")}, "other")
+    repository = git.Repository(git.Source(str(path)))
+    repository.fetch()
+    assert set(repository.branches()) == {"main", "other"}
+    with Repo(str(path)) as repo:
+        del repo.refs[b"refs/heads/other"]
+    repository.fetch()
+    assert set(repository.branches()) == {"main"}
+    with pytest.raises(git.GitError, match="no branch «other»"):
+        repository.resolve("other")
+
+
+@pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "a/../../x"])
+def test_a_link_out_of_the_tree_is_refused(data: Path, target: str) -> None:
+    revision = commit(data / "r.git", {"link": (0o120000, target.encode())})
+    with pytest.raises(git.GitError, match="leads out of the repository"):
+        git.Repository(git.Source(str(data / "r.git"))).context(revision)
+
+
+def test_a_link_inside_stays_and_a_submodule_is_an_empty_folder(data: Path) -> None:
+    revision = commit(
+        data / "r.git", {"a": (0o100644, b"1"), "link": (0o120000, b"a"), "sub": (0o160000, b"elsewhere")}
+    )
+    warnings: list[str] = []
+    found = names(git.Repository(git.Source(str(data / "r.git"))), revision, warn=warnings.append)
+    assert found["link"].linkname == "a"
+    assert found["sub"].isdir()
+    assert "submodule" in warnings[0]
+
+
+def test_dockerignore_counts(data: Path) -> None:
+    revision = commit(
+        data / "r.git",
+        {".dockerignore": (0o100644, b"*.log\nDockerfile\n"), "Dockerfile": (0o100644, b""), "a.log": (0o100644, b"")},
+    )
+    assert set(names(git.Repository(git.Source(str(data / "r.git"))), revision)) == {".dockerignore", "Dockerfile"}
+
+
+@pytest.mark.parametrize("url", ["/nowhere/at/all", "http://127.0.0.1:9/x.git"])
+def test_a_repository_that_is_not_there_is_a_sentence(url: str) -> None:
+    with pytest.raises(git.GitError):
+        git.Repository(git.Source(url, "u", "geheim")).fetch()
+
+
+@pytest.mark.parametrize("url", ["", "relative/path", "-oProxyCommand=x", "ftp://x/y", "https://x/\ny"])
+def test_nonsense_is_no_repository(url: str) -> None:
+    assert git.check_url(url)
+    with pytest.raises(git.GitError):
+        git.Repository(git.Source(url))
+
+
+def test_secrets_are_kept_by_name() -> None:
+    assert projects.string_map("A=1\nB=x=y", "k") == {"A": "1", "B": "x=y"}

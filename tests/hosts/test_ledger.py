@@ -1,0 +1,139 @@
+"""Addresses are given once, rest after their release, and come back to who had them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from hosts.models import Address, Host, SeenContainer, Segment
+from hosts.services import addresses
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit.models import Event
+from xqplatform.errors import Refused
+
+ACTOR = Actor.system()
+
+
+@pytest.fixture
+def segment(db: None) -> Segment:
+    return Segment.objects.create(slug="room-a", cidr="10.7.0.0/24", gateway="10.7.0.1", pool="10.7.0.10-10.7.0.12")
+
+
+def test_a_holder_gets_the_lowest_free_address_and_its_mac(segment: Segment) -> None:
+    row = addresses.allocate(segment, "snow/production/1")
+    assert (row.ip, row.mac, row.state) == ("10.7.0.10", "02:42:0a:07:00:0a", "held")
+
+
+def test_asking_again_gives_the_same(segment: Segment) -> None:
+    assert addresses.allocate(segment, "a").pk == addresses.allocate(segment, "a").pk
+
+
+def test_exhaustion_is_a_refusal_that_counts(segment: Segment) -> None:
+    for holder in "abc":
+        addresses.allocate(segment, holder)
+    addresses.release(Address.objects.get(holder="c"))
+    with pytest.raises(Refused, match=r"2 held, 1 in quarantine, 0 reserved.*min"):
+        addresses.allocate(segment, "d")
+
+
+def test_a_released_address_rests_and_returns_to_its_holder_only(segment: Segment) -> None:
+    first = addresses.allocate(segment, "a")
+    addresses.release(first)
+    addresses.release(first)
+    first.refresh_from_db()
+    assert first.state == "quarantine"
+    assert first.until is not None
+    assert addresses.allocate(segment, "b").ip == "10.7.0.11"
+    assert addresses.allocate(segment, "a").ip == "10.7.0.10"
+
+
+def test_a_quarantine_ends(segment: Segment) -> None:
+    row = addresses.allocate(segment, "a")
+    addresses.release(row)
+    assert addresses.end_quarantines() == 0
+    Address.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert addresses.end_quarantines() == 1
+    assert addresses.allocate(segment, "b").ip == "10.7.0.10"
+
+
+def test_a_chosen_address_may_lie_outside_the_pool(segment: Segment) -> None:
+    assert addresses.allocate(segment, "a", chosen="10.7.0.200").ip == "10.7.0.200"
+
+
+@pytest.mark.parametrize("chosen", ["10.7.0.0", "10.7.0.255", "10.7.0.1", "10.8.0.1", "x"])
+def test_a_chosen_address_must_be_one_for_machines(segment: Segment, chosen: str) -> None:
+    with pytest.raises(Refused):
+        addresses.allocate(segment, "a", chosen=chosen)
+
+
+def test_a_chosen_address_that_somebody_holds_is_refused_with_the_name(segment: Segment) -> None:
+    addresses.allocate(segment, "snow/production/1", chosen="10.7.0.11")
+    with pytest.raises(Refused, match="snow/production/1"):
+        addresses.allocate(segment, "b", chosen="10.7.0.11")
+
+
+def test_addresses_of_hosts_and_strangers_are_not_given(segment: Segment) -> None:
+    host = Host.objects.create(name="h1", address="10.7.0.10:2376")
+    segment.hosts.add(host)
+    SeenContainer.objects.create(
+        host=host, engine_id="e", name="n", state="running", ip="10.7.0.11", seen=timezone.now()
+    )
+    assert addresses.allocate(segment, "a").ip == "10.7.0.12"
+    with pytest.raises(Refused):
+        addresses.allocate(segment, "b", chosen="10.7.0.11")
+
+
+def test_a_reserved_address_is_not_given_until_freed(segment: Segment) -> None:
+    row = addresses.reserve(ACTOR, segment, "10.7.0.10", "printer")
+    assert addresses.allocate(segment, "a").ip == "10.7.0.11"
+    with pytest.raises(Refused, match="printer"):
+        addresses.reserve(ACTOR, segment, "10.7.0.10")
+    addresses.unreserve(ACTOR, row)
+    assert addresses.allocate(segment, "b").ip == "10.7.0.10"
+    with pytest.raises(Refused):
+        addresses.unreserve(ACTOR, row)
+    assert list(Event.objects.values_list("action", flat=True)) == ["address.unreserve", "address.reserve"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_200_allocations_of_16_workers_never_give_one_address_twice() -> None:
+    segment = Segment.objects.create(slug="room-a", cidr="10.7.0.0/23", gateway="10.7.0.1")
+
+    def take(number: int) -> str:
+        try:
+            # Every tenth number twice: a holder who asks twice at the same moment gets one address.
+            return addresses.allocate(segment, f"s/e/{number // 2 if number % 10 < 2 else number + 1000}").ip
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(16) as pool:
+        given = list(pool.map(take, range(200)))
+    holders = dict(Address.objects.values_list("ip", "holder"))
+    assert len(given) == 200
+    assert set(given) == set(holders)
+    assert len(set(holders.values())) == len(holders) == 180
+
+
+@pytest.mark.django_db(transaction=True)
+def test_holders_who_come_and_go_at_once_never_share_an_address() -> None:
+    segment = Segment.objects.create(slug="room-a", cidr="10.7.0.0/24")
+
+    def come_and_go(number: int) -> set[str]:
+        try:
+            seen = set()
+            for _round in range(3):
+                row = addresses.allocate(segment, f"s/e/{number}")
+                seen.add(row.ip)
+                addresses.release(row)
+            return seen
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(come_and_go, range(16)))
+    assert all(len(one) == 1 for one in seen), "each came back to its own"
+    assert len(set.union(*seen)) == 16

@@ -1,0 +1,46 @@
+"""The way to everything that is set up once."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from xqplatform.accounts.http import ActorRequest
+
+
+def _exists(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
+
+
+@require_GET
+def settings_index(request: ActorRequest) -> HttpResponse:
+    cards = [
+        ("/settings/people/", "users", _("People"), _("Who may sign in, their role, and where they may deploy.")),
+        ("/settings/teams/", "users-group", _("Teams"), _("Who owns which services.")),
+        (
+            "/settings/tokens/",
+            "key",
+            _("API tokens"),
+            _("For scripts and CI: made once, shown once, revoked any time."),
+        ),
+        (
+            "/settings/environments/",
+            "layout-grid",
+            _("Environments"),
+            _("Branch rules, host groups, networks, repair."),
+        ),
+        ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
+        ("/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
+        ("/hosts/groups/", "building", _("Host groups"), _("Rooms and clouds where hosts stand.")),
+        ("/network/", "network", _("Network"), _("Segments and the pools of fixed addresses.")),
+        ("/account/", "user", _("My account"), _("Language, time zone, look, password.")),
+    ]
+    found = [{"url": u, "icon": i, "title": t, "text": x} for u, i, t, x in cards if _exists(u)]
+    return render(request, "accounts/settings.html", {"cards": found})

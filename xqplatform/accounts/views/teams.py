@@ -1,0 +1,78 @@
+"""Teams: who owns what."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from xqplatform.accounts import services
+from xqplatform.accounts.forms import TeamForm
+from xqplatform.accounts.http import ActorRequest, put_refusal
+from xqplatform.accounts.models import Team
+from xqplatform.accounts.rights import can, require
+from xqplatform.errors import Refused
+from xqplatform.web.tables import Table
+
+
+@require_GET
+def teams(request: ActorRequest) -> HttpResponse:
+    rows = Team.objects.annotate(
+        people_count=Count("memberships", distinct=True), services_count=Count("services", distinct=True)
+    )
+    table = Table(
+        request,
+        rows,
+        search=["slug", "title"],
+        sorts={"name": "slug", "people": "people_count", "services": "services_count"},
+        default="name",
+    )
+    return render(request, "accounts/teams.html", {"table": table, "may": can(request.actor, "people.manage")})
+
+
+@require_http_methods(["GET", "POST"])
+def team_new(request: ActorRequest) -> HttpResponse:
+    require(request.actor, "people.manage")
+    form = TeamForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.create_team(request.actor, **form.cleaned_data)
+            messages.success(request, _("The team is there; add people to it on their pages."))
+            return redirect("accounts:teams")
+        except Refused as refusal:
+            put_refusal(form, refusal)
+    status = 400 if request.method == "POST" else 200
+    return render(request, "accounts/team.html", {"form": form, "team": None, "may": True}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def team(request: ActorRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Team, pk=pk)
+    form = TeamForm(request.POST or None, initial={"slug": row.slug, "title": row.title})
+    if request.method == "POST":
+        require(request.actor, "people.manage", obj=row)
+        if form.is_valid():
+            try:
+                services.change_team(request.actor, row, **form.cleaned_data)
+                messages.success(request, _("Saved."))
+                return redirect("accounts:team", pk=row.pk)
+            except Refused as refusal:
+                put_refusal(form, refusal)
+    context = {
+        "form": form,
+        "team": row,
+        "may": can(request.actor, "people.manage"),
+        "memberships": row.memberships.select_related("user").order_by("user__username"),
+    }
+    return render(request, "accounts/team.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def team_remove(request: ActorRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Team, pk=pk)
+    services.remove_team(request.actor, row)
+    messages.success(request, _("The team is removed."))
+    return redirect("accounts:teams")

@@ -1,0 +1,126 @@
+"""Lists: search, filters, sort and paging on the server, their state in the URL so that a view can be shared."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+
+PER_PAGE = 50
+Apply = Callable[[QuerySet[Any], str], QuerySet[Any]]
+
+
+@dataclass
+class Filter:
+    """One filter: `choices` as (value, label), `by` a look-up such as «state» or a function of (rows, value)."""
+
+    label: Any
+    choices: Iterable[tuple[Any, Any]]
+    by: str | Apply
+    value: str = ""
+    options: list[tuple[str, Any]] = field(default_factory=list)
+
+    def apply(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(**{self.by: self.value}) if isinstance(self.by, str) else self.by(rows, self.value)
+
+
+class Table:
+    """A page of rows by the request's `q`, `sort`, `page` and filters. What makes no sense in them is ignored.
+
+    `search` are look-ups that must contain every word of `q`; `sorts` maps a name of the URL to one or more fields;
+    `default` is one of those names, with «-» for descending. In the template: `table.rows`, `table.page` for
+    `{% pager table.page %}`, `{% include "web/_filters.html" %}`, and `{% sort_link "name" "Name" %}`.
+    """
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        *,
+        search: Sequence[str] = (),
+        sorts: Mapping[str, str | Sequence[str]] | None = None,
+        default: str = "",
+        filters: Mapping[str, Filter] | None = None,
+        per_page: int = PER_PAGE,
+    ) -> None:
+        self.request = request
+        self.q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+        self.searchable = bool(search)
+        self.sorts = dict(sorts or {})
+        self.filters = dict(filters or {})
+        for name, one in self.filters.items():
+            one.options = [(str(value), label) for value, label in one.choices]
+            asked = request.GET.get(name, "")
+            if asked in {value for value, _label in one.options} and asked:
+                one.value = asked
+                rows = one.apply(rows)
+        for word in self.q.split() if search else []:
+            found = Q()
+            for look_up in search:
+                found |= Q(**{look_up if look_up.endswith("with") else f"{look_up}__icontains": word})
+            rows = rows.filter(found)
+        asked = request.GET.get("sort", "")
+        self.sort = asked if asked.removeprefix("-") in self.sorts else default
+        rows = self._sorted(rows)
+        self.queryset = rows
+        self.page: Page[Any] = Paginator(rows, per_page).get_page(_number(request.GET.get("page", "1")))
+        self.active = bool(self.q or any(f.value for f in self.filters.values()))
+
+    def _sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        name, down = self.sort.removeprefix("-"), self.sort.startswith("-")
+        fields = self.sorts.get(name)
+        if not fields:
+            return rows
+        names = [fields] if isinstance(fields, str) else list(fields)
+        # The key at the end makes the order whole, so that no row is on two pages.
+        return rows.order_by(
+            *(F(n).desc(nulls_last=True) if down else F(n).asc(nulls_last=True) for n in names), "-pk" if down else "pk"
+        )
+
+    @property
+    def rows(self) -> Page[Any]:
+        return self.page
+
+    @property
+    def count(self) -> int:
+        return int(self.page.paginator.count)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.page)
+
+    def __len__(self) -> int:
+        return len(self.page)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
+
+
+class _Echo:
+    def write(self, value: str) -> str:
+        return value
+
+
+def csv_response(name: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+    """A CSV download, streamed. Cells that a spreadsheet would run as a formula are made text."""
+
+    def safe(cell: Any) -> Any:
+        text = "" if cell is None else str(cell)
+        return f"'{text}" if text[:1] in "=+-@\t\r" and text[:1] else text
+
+    writer = csv.writer(_Echo())
+
+    def all_lines() -> Iterator[str]:
+        yield "\ufeff"  # so that spreadsheets read UTF-8
+        yield writer.writerow([str(cell) for cell in head])
+        for row in rows:
+            yield writer.writerow([safe(c) for c in row])
+
+    response = StreamingHttpResponse(all_lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
