@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import docker.errors
+import paramiko
 import requests
 import urllib3.exceptions
 from django.utils.translation import gettext as _
@@ -101,6 +102,17 @@ def split_ref(ref: str) -> tuple[str, str]:
     return (head, tail) if colon and "/" not in tail else (ref, "latest")
 
 
+# Everything that a connection may fail with. (Through an SSH channel, paramiko's own errors come out bare.)
+BROKEN = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    paramiko.SSHException,
+    OSError,
+    EOFError,
+    ValueError,
+)
+
+
 class Engine:
     """A connection to one engine, safe to use from many threads. Methods raise EngineError and nothing else."""
 
@@ -125,7 +137,7 @@ class Engine:
         for attempt in (1, 2):
             try:
                 return self.api.request(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            except BROKEN as error:
                 found = from_exception(error, self.where)
                 # A kept connection may have died since its last use (the engine was restarted): a new one, once.
                 if attempt == 1 and repeat and found.kind == "unreachable":
@@ -294,7 +306,7 @@ class Engine:
         try:
             self.call("POST", f"/containers/{container}/rename", params={"name": name})
         except EngineError as error:
-            if error.kind != "other" or "same as" not in error.message:
+            if "same name as its current name" not in error.message:
                 raise
 
     def update(self, container: str, limits: Limits) -> list[str]:

@@ -88,6 +88,10 @@ class Host(models.Model):
     cgroup_version = models.CharField(max_length=4, blank=True)
     warnings = models.JSONField(default=list, blank=True)
     notes = models.JSONField(default=list, blank=True)  # worth knowing, no reason to be degraded
+    # Workers agree by these: one refresh at a time, one event stream a host.
+    refresh_claimed = models.DateTimeField(null=True)
+    watcher = models.CharField(max_length=100, blank=True)
+    watcher_until = models.DateTimeField(null=True)
     clock_skew = models.FloatField(null=True)  # seconds that the engine's clock is ahead of ours
     created = models.DateTimeField(auto_now_add=True)
 

@@ -1,12 +1,148 @@
-"""The REST API."""
+"""The REST API: joins the apps' routers; one shape for errors, bearer tokens or the page's own session."""
 
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError, IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
 from containers.api import router as containers
 from hosts.api import router as hosts
+from xqplatform.accounts import services
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit.api import router as audit
+from xqplatform.errors import Denied, Refused
+from xqplatform.rest import StrictParser
 
-api = NinjaAPI(title="xqplatform", version="1", urls_namespace="api")
+log = logging.getLogger(__name__)
+
+
+class Bearer(HttpBearer):
+    """`Authorization: Bearer xq_…`; the token acts as its person."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        user = services.user_of_token(token.strip())
+        if user is None:
+            return None
+        request.user = user
+        request.actor = Actor.of_request(request, via="api")  # type: ignore[attr-defined]
+        return user
+
+
+class Session(SessionAuth):
+    """Someone who is signed in may try the API in the reference; changes need the CSRF token there."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        if not request.user.is_authenticated:
+            return None
+        request.actor = Actor.of_request(request, via="api")  # type: ignore[attr-defined]
+        return request.user
+
+
+api = NinjaAPI(
+    title="xqplatform",
+    version="1",
+    description='Errors are JSON: `{"error": "the reason", "field": "the field or null"}`. '
+    "Long work answers 202 with the address where it can be followed. Make a token under Settings → API tokens "
+    "or with `manage.py create_token USER`.",
+    urls_namespace="api",
+    auth=[Bearer(), Session()],
+    parser=StrictParser(),
+)
 api.add_router("/v1/", hosts)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", containers)
+api.add_router("/v1/", audit)
+
+
+def _error(request: HttpRequest, status: int, message: str, field: str | None = None, **more: Any) -> HttpResponse:
+    return api.create_response(request, {"error": message, "field": field, **more}, status=status)
+
+
+@api.exception_handler(Refused)
+def refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    return _error(request, error.code, error.message, error.field)
+
+
+@api.exception_handler(Denied)
+def denied(request: HttpRequest, error: Denied) -> HttpResponse:
+    return _error(request, 403, error.message)
+
+
+@api.exception_handler(Http404)
+def missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return _error(request, 404, "There is no such thing.")
+
+
+@api.exception_handler(AuthenticationError)
+def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    response = _error(request, 401, "A valid token is needed: Authorization: Bearer …")
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, Refused):
+        return refused(request, error.__cause__)
+    return _error(request, error.status_code, str(error))
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """The first mistake as the reason, all of them in `errors`."""
+    found = []
+    for item in error.errors:
+        # («body», name of the parameter, field, …) → «field.…»
+        path = [str(p) for p in item.get("loc", ())]
+        path = path[2:] if len(path) > 2 and path[0] in {"body", "form"} else path[1:]
+        found.append({"field": ".".join(path) or None, "message": str(item.get("msg", "invalid"))})
+    first = found[0] if found else {"field": None, "message": "invalid"}
+    where = f"{first['field']}: " if first["field"] else ""
+    return _error(request, 422, f"{where}{first['message']}", first["field"], errors=found)
+
+
+@api.exception_handler(DjangoValidationError)
+def invalid_value(request: HttpRequest, error: DjangoValidationError) -> HttpResponse:
+    field = next(iter(error.message_dict), None) if hasattr(error, "error_dict") else None
+    return _error(request, 400, " ".join(error.messages), field)
+
+
+@api.exception_handler(IntegrityError)
+def conflict(request: HttpRequest, error: IntegrityError) -> HttpResponse:
+    log.warning("API %s: %s", request.path, error)
+    return _error(request, 409, "This conflicts with something that exists already.")
+
+
+@api.exception_handler(DataError)
+@api.exception_handler(OverflowError)
+def out_of_range(request: HttpRequest, error: Exception) -> HttpResponse:
+    return _error(request, 400, "A value is out of range.")
+
+
+@api.exception_handler(Exception)
+def broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    """A mistake of ours: in the log with its trace, for the caller by its request id."""
+    if isinstance(error, ValueError) and "NUL" in str(error):
+        return _error(request, 400, "NUL characters are not allowed.")
+    request_id = getattr(request, "request_id", "")
+    log.exception("API %s %s failed (request %s)", request.method, request.path, request_id)
+    return _error(request, 500, "The platform made a mistake.", request_id=request_id)
+
+
+def _urls() -> Any:
+    """The API's pages, which ask for a token themselves instead of sending people to the log-in page."""
+    patterns, app_name, namespace = api.urls
+    for pattern in patterns:
+        pattern.callback.login_required = False
+    return patterns, app_name, namespace
+
+
+urls = _urls()

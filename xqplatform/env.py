@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,19 +43,19 @@ def data_dir() -> Path:
 def kept_secret(name: str) -> str:
     """A random secret made once and kept in the data folder, readable by its owner only.
 
-    Made with O_EXCL, so that processes that start at the same moment agree on one.
+    Written aside and linked into place, so that processes that start at the same moment agree on one, whole.
     """
     folder = data_dir()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        value = secrets.token_urlsafe(48)
-        file.write(value)
-    return value
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{name}-", dir=folder)  # mode 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
+    return path.read_text().strip()
 
 
 def broker_socket() -> Path:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from xqplatform.api import api
+from xqplatform import api
 
 urlpatterns = [
     path("", include("xqplatform.web.urls")),

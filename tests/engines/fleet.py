@@ -511,9 +511,12 @@ def _connect(host: FleetHost) -> None:
     port, join = f"p{host.name}", f"{host.prefix}-j"
     run(*inside(join, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", host.namespace))
     _batch(join, f"link set {port} master join\nlink set {port} up\n")
+    octets = (int(part) for part in host.address.split("."))
+    # Without a MAC of its own the bridge takes its ports' lowest: with each container its neighbours' ARP went stale.
+    mac = "02:58:" + ":".join(f"{octet:02x}" for octet in octets)
     _batch(
         host.namespace,
-        "link set lo up\nlink add br0 type bridge forward_delay 0\nlink set eth0 master br0\nlink set eth0 up\n"
+        f"link set lo up\nlink add br0 address {mac} type bridge forward_delay 0\nlink set eth0 master br0\nlink set eth0 up\n"
         f"address add {host.address}/24 dev br0\nlink set br0 up\n"
         f"route add default via {host.address.rpartition('.')[0]}.1\n",
     )

@@ -1,4 +1,10 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from xqplatform.audit import views
 
 app_name = "audit"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("audit/", views.log, name="log"),
+    path("audit/export.csv", views.export, name="export"),
+    path("audit/<int:pk>/", views.event, name="event"),
+]

@@ -66,6 +66,7 @@ class Supervisor:
         """Makes the data folder and holds its lock as long as this process lives."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / "static").mkdir(exist_ok=True)
             self.lock = open(self.folder / "supervisor.lock", "a+")  # noqa: SIM115  # held until the end
         except OSError as error:
             raise Trouble(
@@ -190,6 +191,20 @@ class Supervisor:
                 sentence = f"{child.name} cannot be started: {error}"
             if sentence:
                 say(sentence)
+        if self.engine_expected:
+            self.help_engine()
+
+    def help_engine(self) -> None:
+        """An engine that never came up: once without iptables, which some machines forbid; then without an engine."""
+        child = next((child for child in self.children if child.name == "engine"), None)
+        if child is None or child.process is not None:
+            return
+        if child.deaths == 2 and "--iptables=false" not in child.command:
+            child.command = [*child.command, "--iptables=false"]
+        elif child.deaths >= 5:
+            self.children.remove(child)
+            self.engine_expected = False
+            say(f"The Docker Engine does not come up, see {child.log}. {engine.WITHOUT}")
 
     def stop(self) -> None:
         """Those who work first, then the broker and the engine that they work with."""

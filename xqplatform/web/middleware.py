@@ -9,6 +9,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
 
 from xqplatform.errors import Denied, Refused
 
@@ -61,10 +62,14 @@ class RefusalMiddleware(Hybrid):
     """`Refused` and `Denied` that a view let pass become a page, or a message for htmx, with the reason; never a 500."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        from xqplatform.web.views import refused
+        from xqplatform.web.views import not_found, refused
 
         if isinstance(exception, Refused):
             return refused(request, exception.message, exception.code)
         if isinstance(exception, Denied):
             return refused(request, exception.message, 403)
+        if isinstance(exception, OverflowError):
+            return not_found(request)  # a number in the address that no row can have
+        if isinstance(exception, ValueError) and "NUL" in str(exception):
+            return refused(request, _("NUL characters are not allowed."), 400)
         return None

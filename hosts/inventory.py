@@ -1,0 +1,118 @@
+"""From an engine's answers to a host's row: fields, state and the reason for it. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hosts import labels
+
+LOW_DISK = 0.10  # of the data root's file system
+SKEW = 5.0  # seconds that a clock may be off
+# Without these the limits that services are promised do not hold; what else a kernel lacks is only worth a note.
+NEEDED = re.compile(r"No (memory limit|cpu cfs (quota|period)|cpu quota|cpu period) support", re.I)
+LACKS = re.compile(r"\bNo .* support\b|bridge-nf-call|IPv4 forwarding is disabled", re.I)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state of a host that answered, and why."""
+
+    state: str
+    reason: str
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def parse_time(text: str) -> datetime | None:
+    """An engine's RFC 3339 time (with nanoseconds); None if it is none, or the engine's zero."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", text or "")
+    if not found or text.startswith("0001"):
+        return None
+    return datetime.fromisoformat(
+        found[1] + (found[2] or ".0")[:7] + ("+00:00" if found[3] == "Z" else found[3])
+    ).astimezone(UTC)
+
+
+def host_fields(version: Mapping[str, Any], info: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The columns of a host that its engine's answers give. `now`: when the engine was asked, by our clock."""
+    theirs = parse_time(str(info.get("SystemTime") or ""))
+    return {
+        "engine_id": str(info.get("ID") or "")[:100],
+        "engine_version": str(version.get("Version") or "")[:40],
+        "api_version": str(version.get("ApiVersion") or "")[:10],
+        "min_api_version": str(version.get("MinAPIVersion") or "")[:10],
+        "kernel": str(info.get("KernelVersion") or version.get("KernelVersion") or "")[:120],
+        "os": str(info.get("OperatingSystem") or "")[:120],
+        "architecture": str(info.get("Architecture") or "")[:20],
+        "cpus": int(info.get("NCPU") or 0),
+        "memory": int(info.get("MemTotal") or 0),
+        "data_root": str(info.get("DockerRootDir") or "")[:250],
+        "storage_driver": str(info.get("Driver") or "")[:40],
+        "live_restore": bool(info.get("LiveRestoreEnabled")),
+        "cgroup_version": str(info.get("CgroupVersion") or "")[:4],
+        "clock_skew": (theirs - now).total_seconds() if theirs else None,
+    }
+
+
+def assess(
+    info: Mapping[str, Any], *, skew: float | None = None, disk_total: int | None = None, disk_free: int | None = None
+) -> Verdict:
+    """Ready, or degraded with every reason; what is only worth knowing becomes a note."""
+    warnings, notes = [], []
+    for line in info.get("Warnings") or []:
+        text = re.sub(r"^WARNING:\s*", "", str(line).strip())
+        (notes if LACKS.search(text) and not NEEDED.search(text) else warnings).append(text)
+    if disk_total and disk_free is not None and disk_free < LOW_DISK * disk_total:
+        warnings.append(
+            _("Only %(percent)s %% of the disk under %(root)s is free.")
+            % {"percent": round(100 * disk_free / disk_total), "root": info.get("DockerRootDir") or "?"}
+        )
+    if skew is not None and abs(skew) > SKEW:
+        warnings.append(_("Its clock is %(seconds)s s off.") % {"seconds": round(skew)})
+    if not info.get("LiveRestoreEnabled"):
+        notes.append(_("live-restore is off: containers stop when the engine is restarted."))
+    if not warnings:
+        return Verdict("ready", "", [], notes)
+    return Verdict("degraded", " ".join(warnings), warnings, notes)
+
+
+def container_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a container as the engine lists it (`/containers/json`)."""
+    mine = {str(k): str(v) for k, v in (entry.get("Labels") or {}).items()}
+    status = str(entry.get("Status") or "")
+    ip, mac = _address(entry)
+    created = entry.get("Created")
+    return {
+        "name": str((entry.get("Names") or ["/?"])[0]).lstrip("/")[:250],
+        "image": str(entry.get("Image") or "")[:500],
+        "image_id": str(entry.get("ImageID") or "")[:100],
+        "state": str(entry.get("State") or "unknown")[:20],
+        "status": status[:120],
+        "health": health(status),
+        "ip": ip,
+        "mac": mac,
+        "labels": mine,
+        "ours": labels.is_ours(mine),
+        "created": datetime.fromtimestamp(created, UTC) if isinstance(created, int) and created > 0 else None,
+    }
+
+
+def health(status: str) -> str:
+    """healthy, unhealthy, starting; empty where there is no check or nothing runs."""
+    found = re.search(r"\((?:health: )?(healthy|unhealthy|starting)\)", status)
+    return found[1] if found else ""
+
+
+def _address(entry: Mapping[str, Any]) -> tuple[str, str]:
+    for network in ((entry.get("NetworkSettings") or {}).get("Networks") or {}).values():
+        # A stopped container has no address at the moment, but keeps the fixed one that it was made with.
+        ip = (network or {}).get("IPAddress") or ((network or {}).get("IPAMConfig") or {}).get("IPv4Address")
+        if ip:
+            return str(ip)[:45], str(network.get("MacAddress") or "")[:17]
+    return "", ""

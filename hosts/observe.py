@@ -1,0 +1,165 @@
+"""Reading a host: the whole inventory, or one container after an event. Rows are written, hooks called, pages told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from hosts import engine as edge
+from hosts import hooks, inventory, labels
+from hosts.engine import Engine, EngineError
+from hosts.models import Host, HostChange, SeenContainer
+from xqplatform import live
+
+log = logging.getLogger(__name__)
+CLAIM = timedelta(seconds=150)  # longer than all time-outs of one refresh together
+PING_SECONDS = 10.0
+Json = dict[str, Any]
+
+
+def refresh_host(host_pk: int) -> bool:
+    """Reads the host once and stores what was seen. False: another worker is just doing it, or it is retired.
+
+    Never raises for a host that does not answer: that is what gets stored.
+    """
+    now = timezone.now()
+    free = Q(refresh_claimed=None) | Q(refresh_claimed__lt=now - CLAIM)
+    mine = Host.objects.filter(free, pk=host_pk).exclude(state=Host.State.RETIRED)
+    if not mine.update(refresh_claimed=now):
+        return False
+    try:
+        host = Host.objects.select_related("group").get(pk=host_pk)
+        _refresh(host)
+    finally:
+        Host.objects.filter(pk=host_pk, refresh_claimed=now).update(refresh_claimed=None)
+    host.refresh_from_db()
+    hooks.call(hooks.HOST_REFRESHED, host)
+    return True
+
+
+def _refresh(host: Host) -> None:
+    try:
+        _pin(host)
+        engine = edge.connect(host)
+        engine.ping(timeout=PING_SECONDS)
+        version = engine.version()
+        asked = timezone.now()
+        info = engine.info()
+        listed = timezone.now()
+        entries = engine.list_containers()
+    except EngineError as error:
+        _store_state(host, Host.State.UNREACHABLE, error.words, {})
+        return
+    fields = {**inventory.host_fields(version, info, asked), "seen": timezone.now()}
+    space = engine.data_root_space(fields["data_root"])
+    if space is not None:
+        fields |= {"disk_total": space[0], "disk_free": space[1], "disk_seen": timezone.now(), "disk_note": ""}
+    verdict = inventory.assess(
+        info,
+        skew=fields["clock_skew"],
+        disk_total=fields.get("disk_total", host.disk_total),
+        disk_free=fields.get("disk_free", host.disk_free),
+    )
+    fields |= {"warnings": verdict.warnings, "notes": verdict.notes}
+    _store_containers(host, engine, entries, listed)
+    _store_state(host, verdict.state, verdict.reason, fields)
+
+
+def _pin(host: Host) -> None:
+    """The first SSH connection pins the host's key; from then on another key is refused by the edge."""
+    if host.connection != Host.Connection.SSH or host.ssh_host_key:
+        return
+    seen = edge.diagnose(edge.spec_of(host)).ssh_host_key
+    if seen and Host.objects.filter(pk=host.pk, ssh_host_key="").update(ssh_host_key=seen):
+        host.ssh_host_key = seen
+
+
+def _store_state(host: Host, state: str, reason: str, fields: Json) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        row = Host.objects.select_for_update().filter(pk=host.pk).exclude(state=Host.State.RETIRED).first()
+        if row is None or row.connection_version != host.connection_version:
+            # Removed, retired, or connected in another way meanwhile: what was seen is not this host any more.
+            return
+        if row.state != state:
+            HostChange.objects.create(host=row, old=row.state, new=state, reason=reason, time=now)
+            fields = {**fields, "state": state, "state_since": now}
+        Host.objects.filter(pk=host.pk).update(**fields, state_reason=reason)
+        live.bump(f"host:{host.pk}", *(["hosts"] if row.state != state or row.state_reason != reason else []))
+
+
+def _store_containers(host: Host, engine: Engine, entries: list[Json], listed: datetime) -> None:
+    """Makes the rows equal to the list; a row that an event brought up to date after `listed` is newer and stays."""
+    known = {row.engine_id: row for row in host.seen_containers.all()}
+    wanted = {str(entry["Id"]): entry for entry in entries if labels.HELPER not in (entry.get("Labels") or {})}
+    fresh: list[SeenContainer] = []
+    for engine_id, entry in wanted.items():
+        row = known.get(engine_id)
+        if row is not None and row.seen > listed:
+            continue
+        if row is None and known:
+            # Its removal may have been heard while the list was on its way: ask again before it is brought back.
+            again = find(engine, engine_id)
+            if again is None:
+                continue
+        else:
+            again = entry
+        fresh.append(SeenContainer(host=host, engine_id=engine_id, seen=listed, **inventory.container_fields(again)))
+    gone = [row.pk for row in known.values() if row.engine_id not in wanted and row.seen <= listed]
+    changed = bool(gone) or any(one.engine_id not in known or known[one.engine_id].state != one.state for one in fresh)
+    with transaction.atomic():
+        if not Host.objects.filter(pk=host.pk).exclude(state=Host.State.RETIRED).exists():
+            return
+        host.seen_containers.filter(pk__in=gone, seen__lte=listed).delete()
+        _write(fresh)
+        if changed:
+            live.bump("hosts")
+
+
+UPDATED = ["name", "image", "image_id", "state", "status", "health", "ip", "mac", "labels", "ours", "created", "seen"]
+
+
+def _write(rows: list[SeenContainer]) -> None:
+    SeenContainer.objects.bulk_create(
+        rows, batch_size=50, update_conflicts=True, unique_fields=["host", "engine_id"], update_fields=UPDATED
+    )
+
+
+def find(engine: Engine, engine_id: str) -> Json | None:
+    """One container as the engine lists it now; None if it is gone. Raises EngineError."""
+    filters = f'{{"id": ["{engine_id}"]}}'
+    found = engine.call("GET", "/containers/json", params={"all": 1, "filters": filters}).json()
+    return next((dict(entry) for entry in found if entry.get("Id") == engine_id), None)
+
+
+def see_container(host: Host, engine: Engine, engine_id: str) -> None:
+    """Brings one container's row up to date with the engine. Raises EngineError."""
+    asked = timezone.now()
+    entry = find(engine, engine_id)
+    if entry is None:
+        host.seen_containers.filter(engine_id=engine_id).delete()
+        return
+    _write([SeenContainer(host=host, engine_id=engine_id, seen=asked, **inventory.container_fields(entry))])
+
+
+def heard(host: Host, engine: Engine, event: Mapping[str, Any]) -> bool:
+    """Takes in one event of the engine; False if it is none that changes a container. Raises EngineError."""
+    action = str(event.get("Action") or event.get("status") or "")
+    actor = event.get("Actor") or {}
+    engine_id = str(actor.get("ID") or event.get("id") or "")
+    attributes = actor.get("Attributes") or {}
+    if event.get("Type", "container") != "container" or not engine_id or labels.HELPER in attributes:
+        return False
+    # Health checks run as execs, one or two events a second and container; looking on changes nothing either.
+    if action.startswith("exec_") or action in {"attach", "detach", "top", "resize", "export", "archive-path", "copy"}:
+        return False
+    see_container(host, engine, engine_id)
+    live.bump("hosts", f"host:{host.pk}")
+    hooks.call(hooks.CONTAINER_HOOKS, host.pk, engine_id, action, attributes)
+    return True
