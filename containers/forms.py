@@ -19,7 +19,7 @@ from xqplatform.accounts.models import Team
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
 
-COLOURS = ("blue", "cyan", "teal", "green", "orange", "red", "pink", "purple", "grey")
+COLOURS = ("blue", "azure", "indigo", "purple", "pink", "red", "orange", "yellow", "green", "teal", "cyan", "secondary")
 # Words that are pages of their own below /services/ and /services/S/.
 RESERVED_SERVICES = {"new"}
 RESERVED_ENVIRONMENTS = {"new", "remove", "build", "change", "add"}
@@ -151,7 +151,7 @@ class RemoveForm(SaneForm):
 
 
 class ScaleForm(SaneForm):
-    wanted = forms.IntegerField(label=gettext_lazy("Instances"), min_value=0, max_value=1000)
+    wanted = forms.IntegerField(label=gettext_lazy("Instances"), min_value=0, max_value=500)
     reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
 
 
@@ -291,8 +291,8 @@ def pairs_shown(values: dict[str, str]) -> str:
 def pairs_read(text: str) -> dict[str, str]:
     """The reverse of `pairs_shown`. Raises ValidationError that names the line."""
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
         if not line or line.startswith("#"):
             continue
         name, equals, value = line.partition("=")
@@ -379,7 +379,7 @@ class ConfigForm(SaneForm):
         label=gettext_lazy("In-memory folders"),
         required=False,
         max_length=20_000,
-        widget=_area(2, "/tmp:size=64m"),
+        widget=_area(2, "/run:size=64m"),
         help_text=gettext_lazy("One a line."),
     )
     volumes = forms.CharField(

@@ -164,7 +164,7 @@ def timeline(deployment: Deployment, steps: list[Step], now: float | None = None
     begin = (deployment.started or deployment.created).timestamp()
     end = deployment.finished.timestamp() if deployment.finished else now
     spans = {
-        step.pk: [(p, s) for p in PHASES + ("undo",) if (s := span(step.times.get(p)))] for step in steps
+        step.pk: [(p, s) for p in (*PHASES, "undo") if (s := span(step.times.get(p)))] for step in steps
     }
     everything = [s for found in spans.values() for _p, s in found]
     begin = min([begin, *(s[0] for s in everything)])

@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from containers.logs import plain
 from containers.models import Step
 from containers.progress import Bar
 from xqplatform.web.states import look
@@ -69,3 +70,9 @@ def setting(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{k}={v}" for k, v in value.items())
     return str(value)
+
+
+@register.filter
+def plain_log(text: Any) -> str:
+    """A stored log without colours and control signs."""
+    return "\n".join(plain(line) for line in str(text or "").splitlines())

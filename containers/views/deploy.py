@@ -6,7 +6,6 @@ The plan that was shown is sent along as a mark; when the plan made at the click
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 from urllib.parse import urlencode

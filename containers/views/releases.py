@@ -79,10 +79,31 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
         "pulls": sorted((k, v) for k, v in deployment.pulls.items() if isinstance(v, dict)),
         "back": back_to(deployment),
+        "policy": policy_words(deployment),
+        "took": (deployment.finished - deployment.started).total_seconds()
+        if deployment.finished and deployment.started
+        else None,
         "events": history([deployment], 30),
         "may": may(actor_of(request), place.service, place.environment.slug),
     }
     return render(request, "containers/release.html", context)
+
+
+def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
+    """How it went (or goes), as (name, value) for people."""
+    policy = deployment.policy
+    found = []
+    if "batch" in policy:
+        size = policy.get("size")
+        found.append((_("At a time"), f"{policy['batch']} ({size})" if size else str(policy["batch"])))
+    for key, name in (("pause", _("Pause")), ("deadline", _("Healthy within"))):
+        if isinstance(policy.get(key), int | float):
+            found.append((name, f"{policy[key]:g} s"))
+    if policy.get("order") and deployment.kind == Deployment.Kind.DEPLOY:
+        found.append((_("Order"), str(policy["order"])))
+    if policy.get("on_failure"):
+        found.append((_("On failure"), _("roll back") if policy["on_failure"] == "rollback" else _("stop")))
+    return found
 
 
 def _last_logs(deployment: Deployment, steps: list[Step]) -> dict[int, str]:
@@ -150,9 +171,9 @@ def back_to(deployment: Deployment) -> str:
 
 
 @require_POST
-def ask(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Pause, resume, cancel or roll back."""
-    deployment = get_deployment(number)
+    deployment = get_deployment(int(number))
     try:
         VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
     except Refused as refused:

@@ -146,13 +146,13 @@ def creation(form: ServiceForm) -> dict[str, Any]:
     return {
         "slug": d["slug"],
         "title": d["title"],
-        "team": d["team"],
+        "team": d["team"].pk if d["team"] else None,
         "repository": make_sample_repository() if sample else d["repository"],
         "default_branch": d["default_branch"] or (BRANCH if sample else "main"),
         "dockerfile": d["dockerfile"] or "Dockerfile",
         "blueprint": None if sample else d["blueprint"],
         "registry": d["registry"],
-        "environments": list(d["environments"]),
+        "environments": [e.slug for e in d["environments"]],
     }
 
 
@@ -211,7 +211,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
         if form.is_valid():
             try:
-                catalog.change_service(actor_of(request), service, dict(form.cleaned_data))
+                catalog.change_service(actor_of(request), service, {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""})
             except Refused as refused:
                 form.add_refusal(refused)
             else:
