@@ -434,7 +434,10 @@ class ConfigForm(SaneForm):
         help_text=gettext_lazy("Empty: the image's."),
     )
     stop_timeout = forms.IntegerField(
-        label=gettext_lazy("Time to stop (s)"), min_value=0, max_value=3600, help_text=gettext_lazy("Then it is killed.")
+        label=gettext_lazy("Time to stop (s)"),
+        min_value=0,
+        max_value=3600,
+        help_text=gettext_lazy("Then it is killed."),
     )
     restart_policy = forms.ChoiceField(
         label=gettext_lazy("When it exits by itself"), choices=[(p, p) for p in settings_of.RESTART_POLICIES]

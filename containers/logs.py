@@ -17,7 +17,9 @@ from hosts import engine
 from hosts.models import Host
 
 # CSI, OSC and two-byte escape sequences; and what else would move a cursor.
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
 MOST_LINES = 2000  # asked of the engine at once
 LONGEST = 8000  # characters of a line
 MOST_STREAMS = 200  # of one process

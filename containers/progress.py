@@ -45,7 +45,13 @@ class Progress:
 
 
 def phase_words() -> dict[str, str]:
-    return {"pull": _("pull"), "stop": _("stop"), "create": _("create"), "start": _("start"), "healthy": _("get healthy")}
+    return {
+        "pull": _("pull"),
+        "stop": _("stop"),
+        "create": _("create"),
+        "start": _("start"),
+        "healthy": _("get healthy"),
+    }
 
 
 def span(value: Any) -> tuple[float, float | None] | None:
@@ -163,9 +169,7 @@ def timeline(deployment: Deployment, steps: list[Step], now: float | None = None
     now = time.time() if now is None else now
     begin = (deployment.started or deployment.created).timestamp()
     end = deployment.finished.timestamp() if deployment.finished else now
-    spans = {
-        step.pk: [(p, s) for p in (*PHASES, "undo") if (s := span(step.times.get(p)))] for step in steps
-    }
+    spans = {step.pk: [(p, s) for p in (*PHASES, "undo") if (s := span(step.times.get(p)))] for step in steps}
     everything = [s for found in spans.values() for _p, s in found]
     begin = min([begin, *(s[0] for s in everything)])
     end = max([end, begin + 1, *(s[1] for s in everything if s[1])])

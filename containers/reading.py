@@ -70,7 +70,9 @@ def standings(places: Iterable[ServiceEnvironment]) -> dict[int, Standing]:
         elif row["state"] == "stopped" and row["wanted_state"] == "stopped":
             s.stopped += n
     hosts = (
-        Instance.objects.filter(place__in=found, removed=None).values("place_id").annotate(n=Count("host", distinct=True))
+        Instance.objects.filter(place__in=found, removed=None)
+        .values("place_id")
+        .annotate(n=Count("host", distinct=True))
     )
     for row in hosts.order_by():
         found[row["place_id"]].hosts = row["n"]

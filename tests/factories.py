@@ -86,7 +86,9 @@ def make_host(name: str = "", **fields: Any) -> Host:
 
 
 def make_segment(slug: str = "seg-a", hosts: list[Host] | None = None, cidr: str = "10.1.2.0/24") -> Segment:
-    segment, _ = Segment.objects.get_or_create(slug=slug, defaults={"cidr": cidr, "gateway": cidr.rsplit(".", 1)[0] + ".1"})
+    segment, _ = Segment.objects.get_or_create(
+        slug=slug, defaults={"cidr": cidr, "gateway": cidr.rsplit(".", 1)[0] + ".1"}
+    )
     segment.hosts.add(*(hosts or []))
     return segment
 
@@ -220,7 +222,12 @@ def make_step(deployment: Deployment, instance: Instance, state: str = "done", *
         }
     elif state == "starting":
         now = time.time()
-        times = {"stop": [now - 13, now - 12], "create": [now - 12, now - 11.6], "start": [now - 11.6, now - 11], "healthy": [now - 11, None]}
+        times = {
+            "stop": [now - 13, now - 12],
+            "create": [now - 12, now - 11.6],
+            "start": [now - 11.6, now - 11],
+            "healthy": [now - 11, None],
+        }
     values: dict[str, Any] = {"batch": position // 2, "action": "replace", "times": times}
     return Step.objects.create(
         deployment=deployment, instance=instance, position=position, state=state, **values | fields

@@ -67,9 +67,9 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "standing": standing,
         "drifted": [r.number for r in rows if r.drift],
         "progress": progress(active, list(active.steps.all())) if active else None,
-        "deployments": place.deployments.select_related(
-            "image", "place__environment", "place__service"
-        ).order_by("-id")[:5],
+        "deployments": place.deployments.select_related("image", "place__environment", "place__service").order_by(
+            "-id"
+        )[:5],
         "events": history([place, *rows[:100]], 12),
         "filters": bool(q or state),
         "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],

@@ -54,7 +54,9 @@ def in_state(state: str) -> QuerySet[ServiceEnvironment]:
         case "empty":
             return rows.filter(current_image=None).exclude(Exists(here))
         case _:
-            return rows.filter(Exists(here)).exclude(Exists(ill)).exclude(Exists(here.filter(drift_since__isnull=False)))
+            return (
+                rows.filter(Exists(here)).exclude(Exists(ill)).exclude(Exists(here.filter(drift_since__isnull=False)))
+            )
 
 
 def filtered(request: HttpRequest) -> QuerySet[Service]:
@@ -211,7 +213,11 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
         if form.is_valid():
             try:
-                catalog.change_service(actor_of(request), service, {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""})
+                catalog.change_service(
+                    actor_of(request),
+                    service,
+                    {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""},
+                )
             except Refused as refused:
                 form.add_refusal(refused)
             else:
