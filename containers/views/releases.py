@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.models import Container, Deployment, Environment, Step
+from containers.models import Container, Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.reading import history
 from containers.services import releases
@@ -33,9 +33,10 @@ VERBS = {
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     rows = Deployment.objects.select_related("place__service", "place__environment", "image")
-    service = request.GET.get("service", "").replace("\x00", "")[:60]
-    if service:
-        rows = rows.filter(place__service__slug=service)
+    asked = request.GET.get("service", "").replace("\x00", "")[:60]
+    service = Service.objects.filter(slug=asked).first() if asked else None
+    if service is not None:
+        rows = rows.filter(place__service=service)
     table = Table(
         request,
         rows,
