@@ -17,6 +17,7 @@ import urllib3
 from django.utils.translation import gettext as _
 
 from builds.models import Registry
+from hosts.engine import Auth
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=20.0)  # seconds
 MANIFESTS = ", ".join(
@@ -71,6 +72,13 @@ def check_address(address: str) -> str | None:
         # An engine reads a first part without dot and port as a folder of Docker Hub.
         return _("The host needs a dot or a port, else engines take it for a folder of Docker Hub.")
     return None
+
+
+def auth_of(registry: Registry | None) -> Auth | None:
+    """What an engine needs to pull from and push to it; None for a registry without users."""
+    if registry is None or not registry.username:
+        return None
+    return Auth(registry.username, registry.password, registry.address.partition("/")[0])
 
 
 class Client:

@@ -1,4 +1,13 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def _defaults(**_: Any) -> None:
+    from containers.services.catalog import ensure_defaults
+
+    ensure_defaults()
 
 
 def instances_on(host_id: int) -> int:
@@ -12,6 +21,7 @@ class ContainersConfig(AppConfig):
     name = "containers"
 
     def ready(self) -> None:
+        post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from hosts import hooks
 
         hooks.HOST_USERS.append(instances_on)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+import paramiko
 import requests
 import urllib3.exceptions
 
@@ -49,7 +50,7 @@ class Stream(Generic[Item]):
             else:
                 while piece := raw.read1(65536):
                     yield piece
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+        except (urllib3.exceptions.HTTPError, paramiko.SSHException, OSError, ValueError, AttributeError) as error:
             # A stopped stream ends somewhere inside the library, in one of several ways.
             if self._stopped.is_set():
                 return

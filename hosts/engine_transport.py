@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import socket
 import ssl
 import tempfile
@@ -34,6 +35,8 @@ KEEPALIVE = [
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", 5), 5),
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", 6), 3),
 ]
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is raised as well
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,9 @@ class SshAdapter(BaseHTTPAdapter):
             channel = self._ssh.open_session(timeout=CONNECT_SECONDS)
         channel.settimeout(CONNECT_SECONDS)
         channel.exec_command("docker version --format '{{.Server.Version}}'")
-        return channel.makefile_stderr("r").read(4000).strip()
+        channel.shutdown_write()
+        with channel, channel.makefile_stderr("rb") as words:
+            return bytes(words.read(4000)).decode("utf-8", "replace").strip()
 
     def _open(self) -> paramiko.Transport:
         parts = urlsplit(self._spec.full)

@@ -47,7 +47,7 @@ make_venv() {
 
 fill_venv() { # requirements file, stamp
     echo "Installing $1 (once; a minute or two) …"
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input -q -r "$1" ||
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input -qq -r "$1" ||
         stop "Installing $1 failed (see above): does this machine reach a Python package index?"
     echo "$2" >".venv/.installed-$1"
 }

@@ -9,6 +9,7 @@ import pytest
 from celery.app.task import Task
 
 from tests.queue import Queue
+from tests.site import Site, site
 
 # The engines' fixtures (`fleet`, …); see tests/engines/.
 pytest_plugins = ["tests.engines.fixtures"]
@@ -67,6 +68,13 @@ def broker(broker_url: str, settings: Any) -> Iterator[str]:
     redis.Redis.from_url(broker_url).flushall()
     yield broker_url
     live.client.cache_clear()
+
+
+@pytest.fixture
+def live_server_with_worker(worker: Queue, broker: str) -> Iterator[Site]:
+    """The pages on a real port (`.url`), with tasks that run and live updates that arrive."""
+    with site() as running:
+        yield running
 
 
 def make_person(username: str, role: str) -> Any:

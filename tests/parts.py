@@ -18,7 +18,7 @@ COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reports-to", default="", help="write this part's reports to a file")
     parser.addoption("--reports-of", action="append", default=[], help="sum up the reports of this file as well")
-    parser.addoption("--part", default="", help="a word put before the names of what failed in this part")
+    parser.addoption("--part", default="", help="a word put after the names of what failed in this part")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,7 +46,7 @@ def serialized(terminalreporter: Any, config: pytest.Config) -> dict[str, list[d
                 continue
             data["sections"] = []
             if part and kind in ("failed", "error"):
-                data["nodeid"] = f"[{part}] {data['nodeid']}"
+                data["nodeid"] = f"{data['nodeid']} [{part}]"
             result.setdefault(kind, []).append(data)
     return result
 

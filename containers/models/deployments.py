@@ -56,7 +56,8 @@ class Deployment(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
-    lease = models.CharField(max_length=40, blank=True)
+    # Who advances it: «host/boot/pid namespace/pid/start/token»; only the holder acts on engines.
+    lease = models.CharField(max_length=160, blank=True)
     lease_until = models.DateTimeField(null=True)
 
     class Meta:
@@ -98,6 +99,10 @@ class Step(models.Model):
         SKIPPED = "skipped", _("skipped")
         UNDOING = "undoing", _("rolling back")
         UNDONE = "undone", _("rolled back")
+        UNDO_FAILED = "undo_fail", _("not rolled back")
+
+    IN_WORK = (State.STOPPING, State.CREATING, State.STARTING)
+    ENDED = (State.DONE, State.FAILED, State.SKIPPED, State.UNDONE, State.UNDO_FAILED)
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="steps")
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="steps")
@@ -105,6 +110,12 @@ class Step(models.Model):
     batch = models.PositiveIntegerField(default=0)
     action = models.CharField(max_length=8, choices=Action)
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    # What this very instance gets, and what it goes back to: they differ over instances after a release that was left half-way.
+    image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="+")
+    config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")
+    old_image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="+")
+    old_config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")
+    old_wanted_state = models.CharField(max_length=8, default="running")
     old_engine_id = models.CharField(max_length=64, blank=True)
     new_engine_id = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -48,6 +48,7 @@ class Service(models.Model):
     )
     project = models.OneToOneField(Project, models.PROTECT, related_name="service")
     created = models.DateTimeField(auto_now_add=True)
+    removal_asked = models.DateTimeField(null=True)
     removed = models.DateTimeField(null=True)
 
     class Meta:

@@ -6,7 +6,6 @@ A process of its own, so that the supervisor needs no Django. Prints one JSON li
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import secrets
@@ -74,16 +73,13 @@ def still_valid(kept: Path) -> str:
 
 def register_local_engine() -> str:
     """Makes this machine a host when its engine answers; a sentence when that failed."""
+    from hosts.services import register_local
     from xqplatform.accounts.actor import Actor
 
     if not engine.answers():
         return ""
-    services = importlib.import_module("hosts.services")  # not a plain import: the platform stands below the apps
-    register = getattr(services, "register_local", None)
-    if register is None:
-        return ""
     try:
-        register(Actor.system())
+        register_local(Actor.system())
     except Exception as error:  # the platform starts without it; the page says what is wrong
         return f"The local Docker Engine was not registered: {error}"
     return ""

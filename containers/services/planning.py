@@ -1,0 +1,152 @@
+"""Gathers rows into the planner's views: the only bridge between `containers.plan` and the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from builds.models import Image
+from containers import spec
+from containers.config import Config, check_folders, parse
+from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
+from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
+from hosts.models import Host, Segment
+from hosts.services.addresses import free_in
+from xqplatform.errors import Refused
+
+
+def segment_of(place: ServiceEnvironment) -> Segment | None:
+    """The segment that new instances of the place get their address from."""
+    return place.segment or place.environment.segment
+
+
+def config_of(version: ConfigVersion | None) -> Config:
+    """The settings of a version; the defaults where there is none yet."""
+    return parse(version.content) if version is not None else Config()
+
+
+def standing(place: ServiceEnvironment) -> list[Instance]:
+    """The place's instances, by number."""
+    return list(place.instances.filter(removed=None).select_related("host", "address").order_by("number"))
+
+
+def plan_for(
+    place: ServiceEnvironment,
+    kind: str,
+    *,
+    policy: Policy,
+    image: Image | None,
+    config: ConfigVersion | None,
+    wanted: int,
+    numbers: Collection[int] | None = None,
+) -> Plan:
+    """The plan of a change, from what is stored now. Raises Refused for what no plan could be made of."""
+    settings_ = config_of(config)
+    if kind in {"deploy", "scale"}:
+        check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
+    instances = standing(place)
+    segment = segment_of(place)
+    images = _images(instances)
+    adding = kind in {"deploy", "scale"} and wanted > len(instances)
+    return make_plan(
+        kind=kind,
+        instances=[_instance_view(one, images.get(one.pk, "")) for one in instances],
+        hosts=host_views(place, instances, settings_, segment),
+        wanted=wanted,
+        config=settings_,
+        policy=policy,
+        image=str(image) if image is not None else "",
+        only_on=image.only_on_id if image is not None and not (image.registry_id and image.digest) else None,
+        segment=str(segment) if segment is not None else "",
+        free_addresses=len(free_in(segment)) if segment is not None and adding else 0,
+        numbers=numbers,
+    )
+
+
+def _images(instances: list[Instance]) -> dict[int, str]:
+    """What each instance runs now, as its tag."""
+    found: dict[int, str] = {}
+    rows = Container.objects.filter(instance__in=instances, ended=None)
+    for row in rows.select_related("image").order_by("id"):
+        found[row.instance_id] = str(row.image or "")
+    return found
+
+
+def _instance_view(one: Instance, image: str) -> InstanceView:
+    return InstanceView(
+        pk=one.pk,
+        number=one.number,
+        host=one.host_id,
+        address=one.address.ip if one.address else "",
+        healthy=one.state in {"healthy", "running"},
+        running=one.state in {"healthy", "running", "starting", "unhealthy"},
+        image=image,
+    )
+
+
+def host_views(
+    place: ServiceEnvironment, instances: list[Instance], config: Config, segment: Segment | None
+) -> list[HostView]:
+    """All hosts that matter: those that may get new instances, and those where instances stand."""
+    groups = set(place.environment.groups.values_list("pk", flat=True))
+    own = {one.host_id for one in instances}
+    memory: dict[int, int] = defaultdict(int)
+    cpus: dict[int, float] = defaultdict(float)
+    count: dict[int, int] = defaultdict(int)
+    rows = Instance.objects.filter(removed=None).values_list("host_id", "place_id", "place__current_config__content")
+    for host_id, place_id, content in rows:
+        count[host_id] += 1
+        if place_id != place.pk and content:
+            memory[host_id] += int(content.get("memory") or 0)
+            cpus[host_id] += float(content.get("cpus") or 0)
+    on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
+    views = []
+    for host in Host.objects.select_related("group"):
+        member = host.role_run and (not groups or host.group_id in groups)
+        if not member and host.pk not in own:
+            continue
+        if host.state == Host.State.RETIRED and host.pk not in own:
+            continue
+        views.append(
+            HostView(
+                pk=host.pk,
+                name=host.name,
+                unfit=_unfit(host),
+                in_groups=member,
+                reachable=host.state in {Host.State.READY, Host.State.DEGRADED},
+                cpus=host.cpus,
+                memory=host.memory,
+                used_cpus=cpus[host.pk],
+                used_memory=memory[host.pk],
+                missing=tuple(spec.missing(config, host.api_version)) if host.api_version else (),
+                has_segment=segment is None or host.pk in on_segment,
+                instances=count[host.pk],
+            )
+        )
+    return views
+
+
+def _unfit(host: Host) -> str:
+    if host.takes_instances:
+        return ""
+    if not host.role_run:
+        return _("the host does not run services")
+    if host.state == Host.State.UNREACHABLE:
+        return _("unreachable: %(why)s") % {"why": host.state_reason} if host.state_reason else _("unreachable")
+    if host.draining:
+        return _("the host is being drained")
+    if host.cordoned:
+        why = host.cordon_reason
+        return _("cordoned: %(why)s") % {"why": why} if why else _("cordoned")
+    return _("the host is %(state)s") % {"state": host.get_state_display()}
+
+
+def check_image(place: ServiceEnvironment, image: Image) -> None:
+    """Raises Refused for an image that cannot be released here."""
+    if image.state == Image.State.DISCARDED:
+        raise Refused(_("The image %(tag)s was discarded.") % {"tag": image.tag}, "image")
+    if image.project_id is not None and image.project_id != place.service.project_id:
+        raise Refused(_("The image %(tag)s is of another project.") % {"tag": image.tag}, "image", 400)

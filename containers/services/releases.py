@@ -1,0 +1,389 @@
+"""The verbs of releases: what a page, the API and the command line call. Each saves rows and leaves the work to `advance`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from builds.models import Image
+from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.plan import Entry, Plan, Policy
+from containers.services.planning import check_image, plan_for, segment_of, standing
+from containers.services.settings import ensure_config, topic
+from hosts.models import Host
+from hosts.services import addresses
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+from xqplatform.work import enqueue
+
+PolicyData = Mapping[str, Any] | Policy | None
+MOST_INSTANCES = 500
+
+
+def preview(actor: Actor, place: ServiceEnvironment, image: Image, policy: PolicyData = None) -> Plan:
+    """What `deploy` would do, and what does not fit. Changes nothing."""
+    _may(actor, "service.deploy", place)
+    check_image(place, image)
+    return plan_for(place, "deploy", policy=Policy.parse(policy), image=image, config=place.config, wanted=place.wanted)
+
+
+def deploy(
+    actor: Actor,
+    place: ServiceEnvironment,
+    image: Image,
+    *,
+    policy: PolicyData = None,
+    reason: str = "",
+    config: ConfigVersion | None = None,
+) -> Deployment:
+    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit."""
+    _may(actor, "service.deploy", place)
+    check_image(place, image)
+    if config is not None and config.place_id != place.pk:
+        raise Refused(_("These settings belong to another place."), "config", 400)
+    return _start(actor, place, "deploy", image=image, config=config, policy=policy, reason=reason)
+
+
+def preview_scale(actor: Actor, place: ServiceEnvironment, wanted: int, policy: PolicyData = None) -> Plan:
+    """Which instances would come or go."""
+    _may(actor, "service.scale", place)
+    return plan_for(
+        place,
+        "scale",
+        policy=Policy.parse(policy),
+        image=place.current_image,
+        config=place.current_config or place.config,
+        wanted=_count(wanted),
+    )
+
+
+def scale(
+    actor: Actor, place: ServiceEnvironment, wanted: int, reason: str = "", policy: PolicyData = None
+) -> Deployment | None:
+    """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned."""
+    _may(actor, "service.scale", place)
+    wanted = _count(wanted)
+    if place.current_image is None and not place.instances.filter(removed=None).exists():
+        with transaction.atomic():
+            _free(place)
+            audit.record(
+                actor,
+                "service.scale",
+                place,
+                before={"instances": place.wanted},
+                after={"instances": wanted},
+                reason=reason,
+                parent=place.service,
+            )
+            ServiceEnvironment.objects.filter(pk=place.pk).update(wanted=wanted)
+            live.bump(f"service:{place.service.slug}", topic(place))
+        place.wanted = wanted
+        return None
+    return _start(
+        actor,
+        place,
+        "scale",
+        image=place.current_image,
+        config=place.current_config or place.config,
+        policy=policy,
+        reason=reason,
+        wanted=wanted,
+    )
+
+
+def restart(
+    actor: Actor,
+    place: ServiceEnvironment,
+    numbers: Collection[int] | None = None,
+    reason: str = "",
+    policy: PolicyData = None,
+) -> Deployment:
+    """Restarts the containers of the instances (None: all), one batch after the other."""
+    return _operate(actor, place, "restart", numbers, reason=reason, policy=policy)
+
+
+def stop(
+    actor: Actor, place: ServiceEnvironment, numbers: Collection[int] | None = None, reason: str = ""
+) -> Deployment:
+    """Stops the instances; they stay, with their addresses, until they are started or scaled away."""
+    return _operate(actor, place, "stop", numbers, reason=reason, policy=None)
+
+
+def start(
+    actor: Actor, place: ServiceEnvironment, numbers: Collection[int] | None = None, reason: str = ""
+) -> Deployment:
+    """Starts stopped instances; where the container is gone, a new one of the current release is made."""
+    return _operate(actor, place, "start", numbers, reason=reason, policy=None)
+
+
+def repair(
+    actor: Actor,
+    place: ServiceEnvironment,
+    numbers: Collection[int] | None = None,
+    reason: str = "",
+    policy: PolicyData = None,
+) -> Deployment:
+    """Puts drift right: the instances (None: those with drift) get the container that is stored for them."""
+    if numbers is None:
+        numbers = [one.number for one in standing(place) if one.drift]
+    return _operate(actor, place, "repair", numbers, reason=reason, policy=policy)
+
+
+def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
+    """Removes all instances of the place, and gives their addresses back."""
+    _may(actor, "service.remove", place)
+    return _start(
+        actor, place, "remove", image=place.current_image, config=place.current_config, policy=None, reason=reason
+    )
+
+
+def pause(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """No further instance is touched; what is under way is finished. Goes on with `resume`."""
+    return _ask(actor, deployment, "pause", reason, {Deployment.State.QUEUED, Deployment.State.RUNNING})
+
+
+def resume(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """Goes on with a paused release."""
+    return _ask(actor, deployment, "resume", reason, {Deployment.State.PAUSED})
+
+
+def cancel(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """Ends the release as it is: what is done stays, what is under way is finished, the rest is left as it was."""
+    return _ask(
+        actor,
+        deployment,
+        "cancel",
+        reason,
+        {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED},
+    )
+
+
+def rollback(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """Brings every touched instance back to the image and settings that it had before."""
+    return _ask(
+        actor,
+        deployment,
+        "rollback",
+        reason,
+        {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED},
+    )
+
+
+# What a person asks for, and what may take the place of a wish that the runner has not taken up yet.
+_STRENGTH = {"": 0, "pause": 1, "resume": 1, "cancel": 2, "rollback": 3}
+
+
+def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: set[Deployment.State]) -> Deployment:
+    from containers.tasks import advance
+
+    place = deployment.place
+    _may(actor, "service.deploy", place, deployment)
+    with transaction.atomic():
+        row = Deployment.objects.select_for_update().get(pk=deployment.pk)
+        paused_soon = wish == "resume" and row.asked == "pause"
+        if row.state not in states and not paused_soon:
+            raise Refused(
+                _("The release is %(state)s: this cannot be asked of it now.") % {"state": row.get_state_display()}
+            )
+        if _STRENGTH[row.asked] > _STRENGTH[wish]:
+            raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
+        row.asked = wish
+        row.save(update_fields=["asked"])
+        audit.record(actor, f"deployment.{wish}", row, reason=reason, parent=place.service)
+        live.bump(f"release:{row.pk}", topic(place), "services")
+        enqueue(advance, row.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -> None:
+    require(actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=obj or place)
+
+
+def _count(wanted: Any) -> int:
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= MOST_INSTANCES:
+        raise Refused(_("A number from 0 to %(most)s.") % {"most": MOST_INSTANCES}, "wanted", 400)
+    return wanted
+
+
+def _operate(
+    actor: Actor,
+    place: ServiceEnvironment,
+    kind: str,
+    numbers: Collection[int] | None,
+    *,
+    reason: str,
+    policy: PolicyData,
+) -> Deployment:
+    _may(actor, "service.operate", place)
+    return _start(
+        actor,
+        place,
+        kind,
+        image=place.current_image,
+        config=place.current_config or place.config,
+        policy=policy,
+        reason=reason,
+        numbers=numbers,
+    )
+
+
+def held_by(place: ServiceEnvironment) -> str:
+    """Who changes the place now, since when and why; empty when nobody does."""
+    row = place.deployments.filter(state__in=Deployment.ACTIVE).first()
+    if row is None:
+        return ""
+    minutes = int((timezone.now() - row.created).total_seconds() // 60)
+    return _("%(who)s has a %(kind)s (#%(pk)s) under way since %(minutes)s min: %(why)s") % {
+        "who": row.created_name,
+        "kind": row.get_kind_display(),
+        "pk": row.pk,
+        "minutes": minutes,
+        "why": row.reason or _("no reason was given"),
+    }
+
+
+def _free(place: ServiceEnvironment) -> ServiceEnvironment:
+    """The place's row, locked. Raises Refused while another change is active."""
+    locked = (
+        ServiceEnvironment.objects.select_for_update(of=("self",))
+        .select_related("service", "environment", "segment", "environment__segment")
+        .get(pk=place.pk)
+    )
+    holder = held_by(locked)
+    if holder:
+        raise Refused(holder)
+    return locked
+
+
+_ACTION = {"deploy": "service.deploy", "repair": "instance.repair", "remove": "service.remove"}
+
+
+def _start(
+    actor: Actor,
+    place: ServiceEnvironment,
+    kind: str,
+    *,
+    image: Image | None,
+    config: ConfigVersion | None,
+    policy: PolicyData,
+    reason: str,
+    wanted: int | None = None,
+    numbers: Collection[int] | None = None,
+) -> Deployment:
+    """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
+    from containers.tasks import advance
+
+    parsed = Policy.parse(policy)
+    if len(reason) > 2000:
+        raise Refused(_("The reason is too long."), "reason", 400)
+    try:
+        with transaction.atomic():
+            locked = _free(place)
+            if kind == "deploy":
+                config = config or ensure_config(actor, locked)
+            there = locked.instances.filter(removed=None).count()
+            target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
+            target = there if target is None else target
+            plan = plan_for(locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers)
+            refusal = plan.refusal()
+            if refusal:
+                raise Refused(refusal)
+            row = Deployment.objects.create(
+                place=locked,
+                kind=kind,
+                reason=reason,
+                image=image,
+                config=config,
+                old_image=locked.current_image,
+                old_config=locked.current_config,
+                old_wanted=there,
+                wanted=target,
+                policy={**parsed.to_json(), "size": plan.batch_size},
+                created_by=actor.user,
+                created_name=actor.name,
+            )
+            _save_steps(row, plan, image, config)
+            ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
+            audit.record(
+                actor,
+                _ACTION.get(kind, f"service.{kind}"),
+                locked,
+                before={"image": str(locked.current_image or ""), "instances": there},
+                after={
+                    "image": str(image or ""),
+                    "instances": target,
+                    "deployment": row.pk,
+                    "numbers": [entry.number for entry in plan.entries],
+                },
+                reason=reason,
+                parent=locked.service,
+            )
+            live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
+            enqueue(advance, row.pk)
+    except IntegrityError:
+        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
+        holder = held_by(place)
+        if not holder:
+            raise
+        raise Refused(holder) from None
+    return row
+
+
+def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
+    place = row.place
+    instances = {one.pk: one for one in standing(place)}
+    running = _running(list(instances.values()))
+    segment = segment_of(place)
+    hosts = Host.objects.in_bulk([entry.host for entry in plan.entries])
+    position = 0
+    for entry in plan.entries:
+        if entry.problem:
+            continue  # left out, as the policy says
+        if entry.instance is None:
+            instance = _new_instance(place, entry, hosts[entry.host])
+            if segment is not None:
+                instance.address = addresses.allocate(segment, holder_of(instance))
+                instance.ip = instance.address.ip
+                instance.save(update_fields=["address", "ip"])
+        else:
+            instance = instances[entry.instance]
+        now = running.get(instance.pk)
+        step = Step(
+            deployment=row,
+            instance=instance,
+            position=position,
+            batch=entry.batch,
+            action=entry.action,
+            image=image,
+            config=config,
+            old_wanted_state=instance.wanted_state,
+        )
+        if now is not None:
+            step.old_engine_id, step.old_image, step.old_config = now.engine_id, now.image, now.config
+        if row.kind in {"repair", "start"} and now is not None and now.image is not None:
+            step.image, step.config = now.image, now.config
+        step.save()
+        position += 1
+
+
+def _running(instances: list[Instance]) -> dict[int, Container]:
+    """Of each instance the newest container that was ever well, else the newest at all: what one goes back to."""
+    rows = Container.objects.filter(instance__in=instances).select_related("image", "config").order_by("id")
+    newest = {row.instance_id: row for row in rows}
+    return newest | {row.instance_id: row for row in rows if row.healthy is not None}
+
+
+def _new_instance(place: ServiceEnvironment, entry: Entry, host: Host) -> Instance:
+    return Instance.objects.create(place=place, number=entry.number, host=host, state="missing")
+
+
+def holder_of(instance: Instance) -> str:
+    """The instance's name in the ledger of addresses."""
+    return f"{instance.place.service.slug}/{instance.place.environment.slug}/{instance.number}"

@@ -1,0 +1,103 @@
+"""From stored settings to the container that an engine is asked for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from containers.config import Config, health_command
+from hosts.engine import ContainerSpec, Healthcheck, Limits, missing_features
+
+PLATFORM, SERVICE, ENVIRONMENT = "xq.platform", "xq.service", "xq.environment"
+INSTANCE, DEPLOYMENT, STEP = "xq.instance", "xq.deployment", "xq.step"
+SPEC_VERSION = "xq.config"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a container stands: its instance, and the network it is on («» : the engine's bridge)."""
+
+    service: str
+    environment: str
+    number: int
+    instance: int
+    network: str = ""
+    ip: str = ""
+    mac: str = ""
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}-{self.environment}-{self.number}"
+
+
+def container_spec(
+    place: Place,
+    config: Config,
+    secrets: Mapping[str, str],
+    image: str,
+    *,
+    platform: str,
+    deployment: int,
+    step: str,
+    config_version: int = 0,
+    name: str = "",
+) -> ContainerSpec:
+    """What the engine shall make. `step` marks which step made it, so that a restarted runner finds its own work."""
+    binds = [_bind(place, source=v.source, target=v.target, read_only=v.read_only) for v in config.volumes]
+    if config.persist:
+        binds.append(f"xq-vol-{place.name}.persist:/persist")
+    test = health_command(config.health)
+    health = config.health
+    return ContainerSpec(
+        name=name or place.name,
+        image=image,
+        command=config.command or None,
+        env={
+            **config.env,
+            **{secret: secrets.get(secret, "") for secret in config.secret_names},
+            "XQ_SERVICE": place.service,
+            "XQ_ENVIRONMENT": place.environment,
+            "XQ_INSTANCE": str(place.number),
+        },
+        labels={
+            PLATFORM: platform,
+            SERVICE: place.service,
+            ENVIRONMENT: place.environment,
+            INSTANCE: str(place.instance),
+            DEPLOYMENT: str(deployment),
+            STEP: step,
+            SPEC_VERSION: str(config_version),
+        },
+        hostname=place.name,
+        network=place.network,
+        ip=place.ip,
+        mac=place.mac,
+        dns=place.dns,
+        dns_search=place.dns_search,
+        limits=Limits.of(config.cpus, config.memory, config.pids),
+        read_only=config.read_only,
+        tmpfs={path: options for path, _colon, options in (entry.partition(":") for entry in config.tmpfs)},
+        binds=tuple(binds),
+        healthcheck=None
+        if test is None
+        else Healthcheck(test, health.interval, health.timeout, health.start_period, health.retries),
+        stop_signal=config.stop_signal,
+        stop_timeout=config.stop_timeout,
+        restart_policy=config.restart_policy,
+        log_driver=config.log_driver,
+        log_opts=dict(config.log_options),
+    )
+
+
+def _bind(place: Place, *, source: str, target: str, read_only: bool) -> str:
+    if not source.startswith("/"):
+        source = f"xq-vol-{place.service}.{place.environment}.{source}"
+    return f"{source}:{target}{':ro' if read_only else ''}"
+
+
+def missing(config: Config, api_version: str) -> list[str]:
+    """What an engine with this API version lacks of what the settings want, as sentences."""
+    place = Place("x", "x", 1, 1)
+    return missing_features(container_spec(place, config, {}, "x", platform="x", deployment=1, step="x"), api_version)

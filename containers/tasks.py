@@ -1,0 +1,53 @@
+"""Work of the workers: a primary key in, one verb called."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from containers import leases
+from containers.models import Deployment
+
+
+@shared_task(name="containers.tasks.advance")
+def advance(deployment: int) -> None:
+    """Carries a deployment on until it ends or rests; returns at once while another living process does it."""
+    from containers.runner import advance as run
+
+    run(deployment)
+
+
+@shared_task(name="containers.tasks.resume")
+def resume() -> int:
+    """Enqueues every active deployment that nobody advances: its message was lost, or its worker died."""
+    now = timezone.now()
+    found = 0
+    rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
+    for row in rows.only("pk", "state", "asked", "lease", "lease_until", "batch_pause_until"):
+        held = row.lease and row.lease_until is not None and row.lease_until > now
+        if held and not leases.is_dead(row.lease):
+            continue
+        if not row.asked and not row.lease:
+            if row.state == Deployment.State.PAUSED:
+                continue  # it rests until somebody asks for something
+            if row.batch_pause_until is not None and row.batch_pause_until > now:
+                continue
+        advance.delay(row.pk)
+        found += 1
+    return found
+
+
+@shared_task(name="containers.tasks.converge_all")
+def converge_all() -> int:
+    """Compares what is stored with what the hosts' inventories have seen, for all instances."""
+    from containers.converge import converge_all as run
+
+    return run()
+
+
+@shared_task(name="containers.tasks.converge")
+def converge(*instances: int) -> int:
+    """The same for some instances."""
+    from containers.converge import converge as run
+
+    return run(instances)
