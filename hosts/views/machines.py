@@ -111,7 +111,7 @@ def fleet(request: ActorRequest) -> HttpResponse:
             ]
             for h in table.queryset
         )
-        return csv_response("hosts.csv", head, lines)
+        return csv_response(request, "hosts.csv", head, lines)
     context = {
         "table": table,
         "may": can(request.actor, "host.manage"),
