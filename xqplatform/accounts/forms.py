@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zoneinfo
 from typing import Any
 
@@ -16,6 +17,7 @@ THEMES = [("auto", _("as the device")), ("light", _("light")), ("dark", _("dark"
 NEAR = ["Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Tokyo", "UTC", "Europe/Berlin", "America/New_York"]
 
 
+@functools.lru_cache(maxsize=1)
 def zones() -> list[tuple[str, str]]:
     rest = sorted(zoneinfo.available_timezones() - set(NEAR))
     return [(z, z) for z in NEAR + rest if not z.startswith(("posix", "right", "Etc/", "SystemV"))]

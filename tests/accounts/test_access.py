@@ -1,0 +1,89 @@
+"""Every page as a stranger, a developer of another team, a manager and an SRE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.accounts.access_table import BUILDERS, LINES, PUBLIC, Line, World
+
+pytestmark = pytest.mark.django_db
+
+
+def named(patterns: list[Any], space: str = "", before: str = "") -> Iterator[tuple[str, str]]:
+    """All named pages as (name, an address with arguments made up)."""
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{space}{entry.namespace}:" if entry.namespace else space
+            yield from named(entry.url_patterns, inner, before)
+        elif isinstance(entry, URLPattern) and entry.name:
+            yield f"{space}{entry.name}", str(entry.pattern)
+
+
+def made_up(name: str) -> str:
+    """The page's address with a value of the right kind for each argument."""
+    resolver = get_resolver()
+    for part in name.split(":")[:-1]:
+        resolver = resolver.namespace_dict[part][1]
+    ((_, arguments),), _pattern, _defaults, converters = resolver.reverse_dict.getlist(
+        name.rsplit(":", maxsplit=1)[-1]
+    )[0]
+    values = {a: 1 if type(converters.get(a)).__name__ == "IntConverter" else "nothing" for a in arguments}
+    return reverse(name, kwargs=values)
+
+
+NAMES = sorted({name for name, _pattern in named(get_resolver().url_patterns) if not name.startswith("api:")})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strangers_are_sent_to_the_login(client: Client, name: str) -> None:
+    address = made_up(name)
+    for method in (client.get, client.post):
+        response = method(address)
+        if name in PUBLIC:
+            assert response.status_code in {PUBLIC[name], 400, 405}
+        else:
+            assert response.status_code == 302, f"{name}: {response.status_code}"
+            assert response["Location"].startswith("/login/")
+
+
+@pytest.fixture
+def world(team: Any, sre: Any, manager: Any, broker_free: None) -> World:
+    from tests.conftest import make_person
+    from xqplatform import audit
+    from xqplatform.accounts.actor import Actor
+    from xqplatform.accounts.models import Membership, Team, Token
+
+    other = Team.objects.create(slug="other")
+    stranger = make_person("otto", "developer")
+    Membership.objects.create(user=stranger, team=other)
+    person = make_person("paula", "developer")
+    token, _raw = Token.make(person, "hers")
+    event = audit.record(Actor.person(sre), "team.create", team, after={"slug": "snow"})
+    made = World(team, person, sre, manager, stranger, token, event)
+    for builder in BUILDERS:
+        builder(made)
+    return made
+
+
+@pytest.fixture
+def broker_free() -> None:
+    """Names what these tests do without."""
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+@pytest.mark.parametrize("role", ["developer", "manager", "sre"])
+def test_everybody_gets_what_the_table_says(client: Client, world: World, line: Line, role: str) -> None:
+    client.force_login(getattr(world, role))
+    address = reverse(line.name, kwargs=line.args(world))
+    response = client.generic(line.method, address) if line.method != "POST" else client.post(address, line.data(world))
+    assert response.status_code == getattr(line, role), response.content[:400] if not response.streaming else ""
+
+
+def test_the_table_knows_only_pages_that_exist() -> None:
+    assert not {line.name for line in LINES} - set(NAMES)
+    assert not set(PUBLIC) - set(NAMES)
