@@ -76,6 +76,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
+                "containers.templatetags.containers",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },

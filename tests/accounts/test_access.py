@@ -29,7 +29,9 @@ def made_up(name: str) -> str:
     resolver = get_resolver()
     for part in name.split(":")[:-1]:
         resolver = resolver.namespace_dict[part][1]
-    ((_, arguments),), _pattern, _defaults, converters = resolver.reverse_dict.getlist(name.rsplit(":", maxsplit=1)[-1])[0]
+    ((_, arguments),), _pattern, _defaults, converters = resolver.reverse_dict.getlist(
+        name.rsplit(":", maxsplit=1)[-1]
+    )[0]
     values = {a: 1 if type(converters.get(a)).__name__ == "IntConverter" else "nothing" for a in arguments}
     return reverse(name, kwargs=values)
 

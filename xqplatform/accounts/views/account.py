@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
@@ -20,7 +22,10 @@ def _page(
 ) -> HttpResponse:
     user = request.user
     initial = {key: getattr(user, key) for key in ("display_name", "language", "time_zone", "theme")}
-    context = {"form": form or AccountForm(initial=initial), "password_form": password or PasswordForm()}
+    context: dict[str, Any] = {
+        "form": form or AccountForm(initial=initial),
+        "password_form": password or PasswordForm(),
+    }
     context["memberships"] = user.memberships.select_related("team").order_by("team__slug")
     return render(request, "accounts/account.html", context, status=status)
 
