@@ -80,7 +80,10 @@ def make_available() -> tuple[list[str], str]:
             f"No Docker Engine answers on this machine: install or start one (Debian: apt-get install docker.io). {WITHOUT}",
         )
     if daemon_runs():
-        return [], f"A Docker daemon runs on this machine but does not answer at {socket_path()}: see its log. {WITHOUT}"
+        return (
+            [],
+            f"A Docker daemon runs on this machine but does not answer at {socket_path()}: see its log. {WITHOUT}",
+        )
     if daemon() is None and (sentence := install()):
         return [], sentence
     return start()
