@@ -56,6 +56,7 @@ _team = lambda w: {"pk": w.team.pk}  # noqa: E731
 LINES = [
     Line("web:home", "GET", 200, 200, 200),
     Line("web:search", "GET", 200, 200, 200),
+    Line("web:sample", "POST", 403, 403, 302),
     Line("web:hits", "GET", 200, 200, 200),
     Line("accounts:account", "GET", 200, 200, 200),
     Line("accounts:account", "POST", 400, 400, 400),

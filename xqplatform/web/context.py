@@ -51,7 +51,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ),
     ]
     here = request.path
-    found = []
+    found: list[dict[str, Any]] = []
     for title, entries in groups:
         links = [
             {"url": url, "icon": icon, "title": name, "here": here == url or (url != "/" and here.startswith(url))}
