@@ -50,6 +50,9 @@ PUBLIC = {
     "web:set_language": 302,
 }
 
+# Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
+MADE_UP: dict[tuple[str, str], str] = {}
+
 _person = lambda w: {"pk": w.person.pk}  # noqa: E731
 _team = lambda w: {"pk": w.team.pk}  # noqa: E731
 

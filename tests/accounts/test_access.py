@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from tests.accounts.access_table import BUILDERS, LINES, PUBLIC, Line, World
+from tests.accounts.access_table import BUILDERS, LINES, MADE_UP, PUBLIC, Line, World
 
 pytestmark = pytest.mark.django_db
 
@@ -32,8 +33,17 @@ def made_up(name: str) -> str:
     ((_, arguments),), _pattern, _defaults, converters = resolver.reverse_dict.getlist(
         name.rsplit(":", maxsplit=1)[-1]
     )[0]
-    values = {a: 1 if type(converters.get(a)).__name__ == "IntConverter" else "nothing" for a in arguments}
-    return reverse(name, kwargs=values)
+    return reverse(name, kwargs={a: value_for(a, converters.get(a), name) for a in arguments})
+
+
+def value_for(argument: str, converter: Any, name: str) -> Any:
+    """One, a word, or the first of the words that a converter takes."""
+    if (name, argument) in MADE_UP:
+        return MADE_UP[name, argument]
+    if type(converter).__name__ == "IntConverter":
+        return 1
+    words = re.fullmatch(r"\(?(?:\?:)?([\w-]+)(\|[\w-]+)*\)?", getattr(converter, "regex", ""))
+    return words[1] if words else "nothing"
 
 
 NAMES = sorted({name for name, _pattern in named(get_resolver().url_patterns) if not name.startswith("api:")})
