@@ -78,6 +78,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
+                "containers.templatetags.containers",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },
