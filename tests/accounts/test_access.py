@@ -30,19 +30,17 @@ def made_up(name: str) -> str:
     resolver = get_resolver()
     for part in name.split(":")[:-1]:
         resolver = resolver.namespace_dict[part][1]
-    ((_, arguments),), _pattern, _defaults, converters = resolver.reverse_dict.getlist(
-        name.rsplit(":", maxsplit=1)[-1]
-    )[0]
-    return reverse(name, kwargs={a: value_for(a, converters.get(a), name) for a in arguments})
+    ((_, arguments),), pattern, _defaults, _converters = resolver.reverse_dict.getlist(name.rsplit(":", maxsplit=1)[-1])[0]
+    return reverse(name, kwargs={a: MADE_UP.get((name, a)) or value_for(a, pattern) for a in arguments})
 
 
-def value_for(argument: str, converter: Any, name: str) -> Any:
-    """One, a word, or the first of the words that a converter takes."""
-    if (name, argument) in MADE_UP:
-        return MADE_UP[name, argument]
-    if type(converter).__name__ == "IntConverter":
-        return 1
-    words = re.fullmatch(r"\(?(?:\?:)?([\w-]+)(\|[\w-]+)*\)?", getattr(converter, "regex", ""))
+def value_for(argument: str, pattern: str) -> str:
+    """A number where digits are asked for, the first of several words, else any word."""
+    inner = re.search(rf"\(\?P<{argument}>([^()]*|\([^()]*\))\)", pattern)
+    regex = inner[1] if inner else ""
+    if regex.startswith(("[0-9]", "\\d")):
+        return "1"
+    words = re.fullmatch(r"\(?(?:\?:)?([\w-]+)(\|[\w-]+)*\)?", regex)
     return words[1] if words else "nothing"
 
 
