@@ -191,19 +191,22 @@ class Client:
         except urllib3.exceptions.SSLError as error:
             raise RegistryError("tls", _tls_sentence(self.name, str(error))) from error
         except urllib3.exceptions.TimeoutError as error:
+            if isinstance(error, urllib3.exceptions.NewConnectionError):  # calls itself a timeout, and is none
+                raise self._unreachable(error) from error
             raise RegistryError("unreachable", _("%s did not answer in time.") % self.name, retry=True) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            words = "connection refused" if "refused" in str(error).lower() else type(error).__name__
-            if "resolve" in str(error).lower() or "Name or service" in str(error):
-                words = _("its name is not known")
-            raise RegistryError(
-                "unreachable",
-                _("%(name)s cannot be reached: %(words)s.") % {"name": self.name, "words": words},
-                retry=True,
-            ) from error
+            raise self._unreachable(error) from error
         if len(data) > _LARGEST:
             raise RegistryError("other", _("%s sent too large an answer.") % self.name)
         return _Answer(answer.status, answer.headers, data)
+
+    def _unreachable(self, error: Exception) -> RegistryError:
+        text = str(error).lower()
+        words = _("the connection is refused") if "refused" in text else type(error).__name__
+        if "resolve" in text or "name or service" in text:
+            words = _("its name is not known")
+        sentence = _("%(name)s cannot be reached: %(words)s.") % {"name": self.name, "words": words}
+        return RegistryError("unreachable", sentence, retry=True)
 
     def _expect(self, answer: Any, *good: int) -> None:
         if answer.status in good:
