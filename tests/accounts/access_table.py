@@ -50,12 +50,16 @@ PUBLIC = {
     "web:set_language": 302,
 }
 
+# Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
+MADE_UP: dict[tuple[str, str], str] = {}
+
 _person = lambda w: {"pk": w.person.pk}  # noqa: E731
 _team = lambda w: {"pk": w.team.pk}  # noqa: E731
 
 LINES = [
     Line("web:home", "GET", 200, 200, 200),
     Line("web:search", "GET", 200, 200, 200),
+    Line("web:sample", "POST", 403, 403, 302),
     Line("web:hits", "GET", 200, 200, 200),
     Line("accounts:account", "GET", 200, 200, 200),
     Line("accounts:account", "POST", 400, 400, 400),

@@ -30,7 +30,14 @@ def _exists(path: str) -> bool:
 
 def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [
-        ("", [("/", "home", _("Home")), ("/services/", "box", _("All services"))]),
+        (
+            "",
+            [
+                ("/", "home", _("Home")),
+                ("/services/", "box", _("All services")),
+                ("/releases/", "rocket", _("Releases")),
+            ],
+        ),
         (
             _("Platform"),
             [

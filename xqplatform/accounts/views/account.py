@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts import services
-from xqplatform.accounts.forms import AccountForm, PasswordForm
+from xqplatform.accounts.forms import AccountForm, PasswordForm, zones
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.errors import Refused
 
@@ -26,6 +26,7 @@ def _page(
         "form": form or AccountForm(initial=initial),
         "password_form": password or PasswordForm(),
     }
+    context["zones"] = zones()
     context["memberships"] = user.memberships.select_related("team").order_by("team__slug")
     return render(request, "accounts/account.html", context, status=status)
 
