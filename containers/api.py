@@ -54,7 +54,7 @@ from hosts.models import HostGroup, Segment
 from xqplatform.errors import Refused
 
 router = Router(tags=["services"])
-NO_REASON, ALL_OF_THEM = ReasonIn(), OperateIn()
+NO_REASON, ALL_OF_THEM = ReasonIn.model_validate({}), OperateIn.model_validate({})
 
 
 def accepted(response: HttpResponse, row: Deployment) -> Status[dict[str, Any]]:

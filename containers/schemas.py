@@ -122,7 +122,7 @@ class DeployIn(Schema):
     image: int | str = Field(description="The image's number, tag or digest.")
     reason: str = Field("", max_length=2000)
     config: int | None = Field(None, description="A settings version; left out: the newest.")
-    policy: PolicyIn = PolicyIn()
+    policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
 
 
 class ScaleIn(Schema):

@@ -50,7 +50,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
 def place_logs(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """The log tab of a place: one instance at a time."""
     place = get_place(slug, environment)
-    rows = list(
+    rows: list[Any] = list(
         place.instances.filter(removed=None)
         .select_related("host", "place__service", "place__environment")
         .prefetch_related(

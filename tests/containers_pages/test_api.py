@@ -172,7 +172,7 @@ def test_others_are_denied_and_it_is_recorded(
     assert not Deployment.objects.exists()
 
 
-NONSENSE: list[Any] = [None, -1, 0, 10**30, 1.5, True, "", "x", "\x00", "٣", "a" * 5000, [], [[]], {}, {"a": "\x00"}]
+NONSENSE: list[Any] = [None, -1, 10**30, 1.5, True, "x", "\x00", "a" * 5000, [[]], {"a": "٣"}]
 BODIES = {
     "/services": ("slug", "title", "kind", "team", "environments", "instances", "repository", "blueprint", "registry"),
     "/environments": ("slug", "title", "position", "colour", "production", "branch", "groups", "segment"),

@@ -12,7 +12,7 @@ from tests import factories
 from xqplatform.audit.models import Event
 from xqplatform.secrets import decrypt
 
-NONSENSE = ["", "-1", "9" * 30, "\x00", "٣", "<b>'\"", "a" * 6000, "雪球 =/..", "1e999", "NaN"]
+NONSENSE = ["", "-1", "9" * 30, "\x00", "٣", "<b>'\"=/..", "a" * 6000, "NaN"]
 RUN = "/services/snow/production/"
 SETTINGS = {
     "cpus": "2", "memory": "512m", "pids": "", "tmpfs": "", "volumes": "", "env": "A=1\nB=two words", "command": "",
