@@ -26,7 +26,10 @@ class HostForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a-01»."))
     connection = forms.ChoiceField(
-        label=_("Connection"), choices=Host.Connection.choices, initial="tcp", widget=forms.RadioSelect
+        label=_("Connection"),
+        choices=Host.Connection.choices,
+        initial="tcp",
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     address = forms.CharField(
         label=_("Address"),
@@ -61,7 +64,7 @@ class HostForm(forms.Form):
         self.host = host
         self.has_key = {"key": False, "ssh_key": False}
         if self.is_bound:
-            self.data = self.data.copy()
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
             self._take_files()
             self._keep_keys()
 
@@ -153,7 +156,7 @@ class SegmentForm(forms.Form):
     )
     hosts = forms.ModelMultipleChoiceField(
         label=_("Hosts"), queryset=Host.objects.exclude(state="retired"), required=False,
-        widget=forms.CheckboxSelectMultiple, help_text=_("The machines that are plugged into this network."),
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), help_text=_("The machines that are plugged into this network."),
     )  # fmt: skip
 
     @classmethod
