@@ -206,7 +206,15 @@ def make_plan(
             entries += [_kept(one, by_pk, "replace", image) for one in kept]
         entries += [_kept(one, by_pk, "remove", "") for one in reversed(going)]
         added, short = _place(
-            wanted - len(kept), standing, kept, hosts, config, image, only_on, segment, free_addresses
+            wanted - len(kept),
+            standing=standing,
+            kept=kept,
+            hosts=hosts,
+            config=config,
+            image=image,
+            only_on=only_on,
+            segment=segment,
+            free_addresses=free_addresses,
         )
         entries += added
         problems += short

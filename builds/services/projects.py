@@ -63,7 +63,7 @@ def save_project(actor: Actor, project: Project | None, data: dict[str, Any]) ->
         row.repository_password = ""  # a password is for the place it was given for
     secrets = _secrets(row, data)
     _check(row)
-    clean(row, exclude=["build_arguments"])
+    clean(row, exclude=["build_arguments", "team"])
     with transaction.atomic():
         row.save()
         old, new = audit.changed(before, _shown(row))

@@ -1,0 +1,115 @@
+"""The end of a deployment: what stands now is stored, what went gives its address back, and the place is free again."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from containers.models import Deployment, Instance, ServiceEnvironment, Step
+from containers.services.catalog import settle_removal
+from containers.services.settings import topic
+from hosts.services import addresses
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+
+
+def finish(pk: int, state: str, lease: str | None = None) -> bool:
+    """Ends an active deployment in `state`. False when it had ended already, or the lease is not ours any more."""
+    with transaction.atomic():
+        rows = Deployment.objects.select_for_update(of=("self",)).filter(pk=pk, state__in=Deployment.ACTIVE)
+        if lease is not None:
+            rows = rows.filter(lease=lease)
+        row = rows.select_related("place__service", "place__environment", "image", "old_image").first()
+        if row is None:
+            return False
+        steps = list(row.steps.select_related("instance__address", "instance__host"))
+        outcome = sentence(row, state, steps)
+        _settle_instances(row, steps)
+        _settle_place(row, state)
+        row.state, row.outcome, row.finished, row.asked = state, outcome, timezone.now(), ""
+        row.batch_pause_until = None
+        row.save(update_fields=["state", "outcome", "finished", "asked", "batch_pause_until"])
+        audit.record(
+            Actor.system(),
+            "deployment.finish",
+            row,
+            after={"state": state, "outcome": outcome},
+            reason=row.reason,
+            parent=row.place.service,
+        )
+        if row.kind == Deployment.Kind.REMOVE:
+            settle_removal(row.place.service)
+        live.bump(f"release:{row.pk}", topic(row.place), f"service:{row.place.service.slug}", "services")
+    return True
+
+
+def _settle_instances(row: Deployment, steps: list[Step]) -> None:
+    """Instances that came and did not stay, and those that went for good, are removed with their addresses."""
+    for step in steps:
+        came_not = step.action == Step.Action.ADD and step.state in {Step.State.UNDONE, Step.State.SKIPPED}
+        went = step.action == Step.Action.REMOVE and step.state == Step.State.DONE
+        if came_not or went:
+            give_back(step.instance)
+
+
+def give_back(instance: Instance) -> None:
+    """Marks the instance as removed; its address rests, then is free."""
+    address = instance.address
+    Instance.objects.filter(pk=instance.pk).update(
+        address=None, removed=timezone.now(), state="missing", status="", drift=[], drift_since=None
+    )
+    if address is not None:
+        addresses.release(address)
+
+
+def _settle_place(row: Deployment, state: str) -> None:
+    fields: dict[str, object] = {"active": None}
+    there = row.place.instances.filter(removed=None).count()
+    if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY:
+        fields |= {"current_image": row.image, "current_config": row.config, "wanted": row.wanted}
+    elif state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.REMOVE:
+        fields |= {"current_image": None, "current_config": None}
+    elif row.kind == Deployment.Kind.SCALE:
+        fields["wanted"] = there
+    ServiceEnvironment.objects.filter(pk=row.place_id).update(**fields)
+
+
+def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
+    """What became of it, in words."""
+    count = {name: sum(step.state == name for step in steps) for name in Step.State.values}
+    total, done = len(steps), count["done"]
+    words = {
+        Deployment.State.SUCCEEDED: _("All %(total)s instances are done.") % {"total": total},
+        Deployment.State.FAILED: _("%(done)s of %(total)s instances are done, the rest was left as it was.")
+        % {"done": done, "total": total},
+        Deployment.State.CANCELLED: _("Cancelled: %(done)s of %(total)s instances are done and stay so.")
+        % {"done": done, "total": total},
+        Deployment.State.ROLLED_BACK: _("Rolled back: %(count)s instances are as they were before.")
+        % {"count": count["undone"] or _("no")},
+    }[Deployment.State(state)]
+    if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
+        words = _("All %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
+    if count["undo_fail"]:
+        words = _("The rollback is incomplete: %(count)s of %(total)s instances could not be brought back.") % {
+            "count": count["undo_fail"],
+            "total": total,
+        }
+    if state == Deployment.State.SUCCEEDED:
+        return words
+    reasons = [
+        f"#{step.instance.number} ({step.instance.host}): {step.reason}"
+        for step in steps
+        if step.reason and step.state in {"failed", "undone", "undo_fail", "skipped"}
+    ]
+    reasons += [
+        _("The image could not be fetched to %(host)s: %(why)s")
+        % {"host": _host(steps, host), "why": pull.get("error")}
+        for host, pull in row.pulls.items()
+        if pull.get("state") == "failed"
+    ]
+    return " ".join([words, *reasons[:3]])
+
+
+def _host(steps: list[Step], pk: str) -> str:
+    return next((str(step.instance.host) for step in steps if str(step.instance.host_id) == pk), "?")

@@ -1,0 +1,293 @@
+"""Advances one deployment: reads the rows, lets `rollout.decide` say what is next, carries it out on threads, again.
+
+One process at a time does it for a deployment (see `leases`); whoever comes after a death goes on from the rows and from
+what the engines show.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from containers import leases, rollout
+from containers.finish import finish
+from containers.models import Deployment, Step
+from containers.work import Broken, Context, Json, Patience, StepFailed, Work, prepare, topics_of
+from hosts.engine import EngineError, connect
+from hosts.models import Host
+from xqplatform import live
+
+log = logging.getLogger(__name__)
+TICK = 0.15  # seconds until a click is seen
+LONG_REST = 5.0  # rests longer than this are not waited for by a worker; the beat comes back
+THREADS = 64
+
+
+def advance(pk: int) -> None:
+    """Carries the deployment on until it ends, rests, or somebody else has it."""
+    lease = leases.take(pk)
+    if lease is None:
+        return
+    runner = Runner(pk, lease)
+    try:
+        runner.run()
+    finally:
+        runner.stop()
+        lease.release()
+
+
+class Runner:
+    def __init__(self, pk: int, lease: leases.Lease) -> None:
+        self.pk = pk
+        self.lease = lease
+        row = Deployment.objects.select_related("place__service", "place__environment").get(pk=pk)
+        self.row = row
+        policy = row.policy
+        self.context = Context(
+            deployment=pk,
+            kind=row.kind,
+            order=str(policy.get("order", "stop-first")),
+            deadline=float(policy.get("deadline", 60)),
+            lease=lease,
+            topics=topics_of(row),
+        )
+        self.wake = threading.Event()
+        self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
+        self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
+        self.pulling: dict[int, Future[None]] = {}
+        self.pulls: dict[str, Json] = dict(row.pulls)
+        self.pulls_changed = False
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"release-{pk}")
+
+    def stop(self) -> None:
+        """No thread acts any more when this returns."""
+        self.context.halt.set()
+        for _future, stop in [*self.forward.values(), *self.backward.values()]:
+            stop.set()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    # --- The loop ------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        known: tuple[str, str] | None = None
+        look_at = 0.0
+        while True:
+            if not self.lease.renew() or self.context.halt.is_set():
+                return
+            self._raise_deaths()
+            self._save_pulls()
+            now_known = Deployment.objects.filter(pk=self.pk).values_list("state", "asked").first()
+            if now_known is None:
+                return
+            if now_known != known or self.wake.is_set() or time.time() >= look_at:
+                self.wake.clear()
+                known = now_known
+                going_on, look_at = self._turn()
+                if not going_on:
+                    return
+                if self.wake.is_set():
+                    continue
+            self.wake.wait(TICK)
+
+    def _turn(self) -> tuple[bool, float]:
+        """Decides once and begins what is due. Returns whether to go on, and when to decide again at the latest."""
+        row = Deployment.objects.get(pk=self.pk)
+        steps = list(Step.objects.filter(deployment=self.pk).order_by("position"))
+        view = self._view(row, steps)
+        now = time.time()
+        look_at = now + 2.0
+        for action in rollout.decide(view, [_step_view(step) for step in steps], now):
+            match action:
+                case rollout.Become(state):
+                    self._become(row, state, clear=action.clear_asked)
+                case rollout.Pull(host):
+                    self._pull(host, steps)
+                case rollout.Run(step):
+                    self._begin(step, row)
+                case rollout.Undo(step):
+                    self._undo(step)
+                case rollout.Skip(step):
+                    self._save_step(step, state="skipped")
+                case rollout.Rest(until):
+                    Deployment.objects.filter(pk=self.pk).update(batch_pause_until=datetime.fromtimestamp(until, UTC))
+                    live.bump(*self.context.topics)
+                    self.wake.set()
+                case rollout.Wait(until):
+                    if not self._in_work and (until is None or until - now > LONG_REST):
+                        return False, 0
+                    look_at = min(look_at, until or look_at)
+                case rollout.Finish(state):
+                    if not self._in_work:
+                        finish(self.pk, state, lease=self.lease.text)
+                        return False, 0
+        return row.state in Deployment.ACTIVE, look_at
+
+    @property
+    def _in_work(self) -> bool:
+        return any(not f.done() for f, _stop in [*self.forward.values(), *self.backward.values()])
+
+    def _raise_deaths(self) -> None:
+        """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
+        for future in [*(f for f, _stop in [*self.forward.values(), *self.backward.values()]), *self.pulling.values()]:
+            error = future.exception() if future.done() and not future.cancelled() else None
+            if error is not None:
+                raise error
+
+    def _view(self, row: Deployment, steps: list[Step]) -> rollout.View:
+        hosts = {step.instance.host_id for step in self._with_instances() if step.action in {"replace", "add"}}
+        return rollout.View(
+            state=row.state,
+            asked=row.asked,
+            size=int(row.policy.get("size", 1)),
+            pause=float(row.policy.get("pause", 0)),
+            on_failure=str(row.policy.get("on_failure", "rollback")),
+            pulls={host: str(self.pulls.get(str(host), {}).get("state", "waiting")) for host in sorted(hosts)},
+            rest_until=row.batch_pause_until.timestamp() if row.batch_pause_until else None,
+        )
+
+    def _with_instances(self) -> list[Step]:
+        if not hasattr(self, "_plan"):
+            self._plan = list(
+                Step.objects.filter(deployment=self.pk).select_related(
+                    "instance__host", "instance__address__segment", "image__registry"
+                )
+            )
+        return self._plan
+
+    # --- Acting --------------------------------------------------------------------------------------------------
+
+    def _become(self, row: Deployment, state: str, *, clear: bool) -> None:
+        """Compare and swap: a wish that came meanwhile is not lost."""
+        fields: dict[str, Any] = {"state": state}
+        if clear:
+            fields["asked"] = ""
+        if row.started is None and state == "running":
+            fields["started"] = timezone.now()
+        Deployment.objects.filter(pk=self.pk, state=row.state, asked=row.asked, lease=self.lease.text).update(**fields)
+        live.bump(*self.context.topics)
+        self.wake.set()
+
+    def _submit(self, function: Callable[[], None]) -> Future[None]:
+        def task() -> None:
+            try:
+                function()
+            except Broken:
+                pass
+            finally:
+                connections.close_all()
+                self.wake.set()
+
+        return self.pool.submit(task)
+
+    def _begin(self, step: int, row: Deployment) -> None:
+        if step in self.forward:
+            return
+        if row.batch_pause_until is not None:
+            Deployment.objects.filter(pk=self.pk).update(batch_pause_until=None)
+            row.batch_pause_until = None
+        stop = threading.Event()
+        self._save_step(step, unless="waiting", state="stopping")
+        self.forward[step] = (self._submit(lambda: Work(self.context, step, stop).forward()), stop)
+
+    def _undo(self, step: int) -> None:
+        if step in self.forward:
+            future, stop = self.forward[step]
+            stop.set()
+            if not future.done():
+                return  # it wakes us when it has let go
+        if step in self.backward:
+            return
+        stop = threading.Event()
+        self._save_step(step, state="undoing")
+        self.backward[step] = (self._submit(lambda: Work(self.context, step, stop).back()), stop)
+
+    def _save_step(self, step: int, *, unless: str = "", **fields: Any) -> None:
+        """Writes a step's row while the lease is ours; with `unless`, only when it is in that state still."""
+        rows = Step.objects.filter(pk=step, deployment__lease=self.lease.text)
+        if unless:
+            rows = rows.filter(state=unless)
+        rows.update(**fields)
+        live.bump(*self.context.topics)
+        if fields.get("state") == "skipped":
+            self.wake.set()
+
+    def _pull(self, host: int, steps: list[Step]) -> None:
+        if host in self.pulling:
+            return
+        mine = [s for s in self._with_instances() if s.instance.host_id == host and s.action in {"replace", "add"}]
+        images = {step.image_id: step.image for step in mine if step.image is not None}
+        segments = {s.instance.address.segment_id: s.instance.address.segment for s in mine if s.instance.address}
+        self._note_pull(host, state="pulling")
+
+        def pull() -> None:
+            patience = Patience(
+                self.context,
+                self.context.halt,
+                max(10.0, self.context.deadline),
+                lambda w: self._note_pull(host, error=w),
+            )
+            progress = _Progress(lambda done, total: self._note_pull(host, done=done, total=total))
+            try:
+                engine = connect(Host.objects.get(pk=host))
+                for image in images.values():
+                    prepare(engine, image, None, patience, progress)
+                for segment in segments.values():
+                    prepare(engine, None, segment, patience)
+            except (EngineError, StepFailed) as error:
+                self._note_pull(host, state="failed", error=str(error))
+            else:
+                self._note_pull(host, state="done", error="")
+
+        self.pulling[host] = self._submit(pull)
+
+    def _note_pull(self, host: int, **fields: Any) -> None:
+        self.pulls[str(host)] = {**self.pulls.get(str(host), {}), **fields}
+        self.pulls_changed = True
+        if "state" in fields:
+            self.wake.set()
+
+    def _save_pulls(self) -> None:
+        if not self.pulls_changed:
+            return
+        self.pulls_changed = False
+        with transaction.atomic():
+            Deployment.objects.filter(pk=self.pk, lease=self.lease.text).update(pulls=dict(self.pulls))
+            live.bump(*self.context.topics)
+
+
+class _Progress:
+    """Adds up an engine's progress messages over layers; tells at most every 0.3 s."""
+
+    def __init__(self, tell: Callable[[int, int], None]) -> None:
+        self._tell = tell
+        self._layers: dict[str, tuple[int, int]] = {}
+        self._told = 0.0
+
+    def __call__(self, message: Json) -> None:
+        detail = message.get("progressDetail") or {}
+        if not detail.get("total"):
+            return
+        self._layers[str(message.get("id"))] = (int(detail.get("current") or 0), int(detail["total"]))
+        now = time.monotonic()
+        if now - self._told >= 0.3:
+            self._told = now
+            self._tell(sum(d for d, _t in self._layers.values()), sum(t for _d, t in self._layers.values()))
+
+
+def _step_view(step: Step) -> rollout.StepView:
+    return rollout.StepView(
+        pk=step.pk,
+        host=0,
+        batch=step.batch,
+        position=step.position,
+        state=step.state,
+        touched=bool(step.times),
+    )

@@ -1,0 +1,560 @@
+"""One step of a deployment, carried out on its engine: forward to the new release, or back to the old one.
+
+Every function may be begun again where a dead process left it: what is there is found by its labels first, a container
+that was made just before a `kill -9` is adopted, and names keep a second one from being made.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from builds.models import Image
+from containers import health, spec
+from containers.config import Config, parse
+from containers.leases import Lease
+from containers.models import ConfigVersion, Container, Instance, Step
+from containers.services.settings import secrets_of, topic
+from hosts.engine import Auth, Engine, EngineError, connect, network_of
+from xqplatform import live
+
+log = logging.getLogger(__name__)
+R = TypeVar("R")
+Json = dict[str, Any]
+LOG_LINES = 40
+LOG_BYTES = 16_000
+PER_HOST = 6  # creates, starts and removals side by side on one engine
+BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
+
+
+class Broken(Exception):
+    """The step was broken off: another process has the lease, or a rollback wants the instance."""
+
+
+class StepFailed(Exception):
+    """The step did not succeed; the text is for people."""
+
+
+# Tests put a function here that is told each point between two engine calls (and may raise, as a death would).
+PROBE: list[Callable[[str, int], None]] = []
+
+
+@dataclass
+class Context:
+    """What all steps of one run share."""
+
+    deployment: int
+    kind: str
+    order: str
+    deadline: float
+    lease: Lease
+    topics: tuple[str, ...]
+    halt: threading.Event = field(default_factory=threading.Event)
+    gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
+
+    def gate(self, host: int) -> threading.BoundedSemaphore:
+        return self.gates.setdefault(host, threading.BoundedSemaphore(PER_HOST))
+
+
+class Patience:
+    """Calls an engine, and waits and calls again while it is away, for at most `seconds`; says so in words meanwhile."""
+
+    def __init__(self, context: Context, stop: threading.Event, seconds: float, note: Callable[[str], None]) -> None:
+        self._context, self._stop, self._seconds, self._note = context, stop, seconds, note
+        self._away_since: float | None = None
+
+    def check(self) -> None:
+        """Raises Broken when this process must not act any more."""
+        if self._stop.is_set() or self._context.halt.is_set() or not self._context.lease.trusted:
+            raise Broken
+
+    def sleep(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+        self.check()
+
+    def call(self, function: Callable[..., R], *args: Any, **options: Any) -> R:
+        delay = 0.2
+        while True:
+            self.check()
+            try:
+                result = function(*args, **options)
+            except EngineError as error:
+                if not (error.retry or error.out_of_reach):
+                    raise
+                now = time.monotonic()
+                self._away_since = self._away_since or now
+                left = self._seconds - (now - self._away_since)
+                if left <= 0:
+                    raise StepFailed(
+                        _("%(words)s It was tried for %(seconds)d s.")
+                        % {"words": error.words, "seconds": self._seconds}
+                    ) from error
+                self._note(_("%(words)s Trying again for %(left)d s.") % {"words": error.words, "left": left})
+                self.sleep(min(delay, left))
+                delay = min(2.0, delay * 1.6)
+            else:
+                if self._away_since is not None:
+                    self._away_since = None
+                    self._note("")
+                return result
+
+
+class Work:
+    """A step with its instance and engine. `forward` and `back` leave the step's row in one of its ended states."""
+
+    def __init__(self, context: Context, pk: int, stop: threading.Event) -> None:
+        self.context = context
+        self.step = Step.objects.select_related(
+            "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
+            "image__registry", "config", "old_image__registry", "old_config",
+        ).get(pk=pk)  # fmt: skip
+        self.instance: Instance = self.step.instance
+        self.host = self.instance.host
+        self.engine: Engine = connect(self.host)
+        self.patience = Patience(context, stop, max(10.0, context.deadline), self._note)
+        self.times: Json = dict(self.step.times)
+
+    # --- The two stories -----------------------------------------------------------------------------------------
+
+    def forward(self) -> None:
+        """Does what the step's action says."""
+        actions = {
+            "replace": self._replace, "add": self._replace, "remove": self._remove, "restart": self._restart,
+            "stop": self._stop, "start": self._start,
+        }  # fmt: skip
+        try:
+            actions[self.step.action]()
+        except (StepFailed, EngineError) as error:
+            self._failed("failed", error)
+        else:
+            self._point("end")
+            self.save(state="done", reason="")
+
+    def back(self) -> None:
+        """Brings the instance back to what it was before the step."""
+        self.save(state="undoing")
+        try:
+            with self._timed("undo"):
+                if self.step.action in {"replace", "add", "remove"}:
+                    self._bring_back()
+                else:
+                    self._as_it_was()
+        except (StepFailed, EngineError) as error:
+            self._failed("undo_fail", error)
+        else:
+            self.save(state="undone")
+
+    def _failed(self, state: str, error: Exception) -> None:
+        words = getattr(error, "words", None) or str(error)
+        mine = self.step.new_engine_id
+        text = ""
+        if mine and not (isinstance(error, EngineError) and error.out_of_reach):
+            text = self._tail(mine)
+        self.save(state=state, reason=words, **({"log": text} if text else {}))
+
+    # --- Replace, add, remove ------------------------------------------------------------------------------------
+
+    def _replace(self) -> None:
+        mine, others = self._look(str(self.step.pk))
+        self._claim_state("running")
+        start_first = self.context.order == "start-first" and self.step.action == "replace" and not self._fixed
+        if not start_first:
+            self._retire_all(others)
+        made = self._made(
+            mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others and start_first)
+        )
+        self._bring_up(made, self._deadline())
+        if start_first:
+            self._retire_all(others, state="starting")
+            self.patience.call(self.engine.rename, made, self.instance.name)
+        self._others_ended(made)
+
+    def _others_ended(self, made: str) -> None:
+        """Rows of containers that vanished without us are closed, too."""
+        Container.objects.filter(instance=self.instance, ended=None).exclude(engine_id=made).update(
+            ended=timezone.now()
+        )
+
+    def _remove(self) -> None:
+        _mine, others = self._look("")
+        self._retire_all(others)
+        self._others_ended("")
+
+    def _bring_back(self) -> None:
+        """Old container still there: it serves again. Gone: made anew from the old image and the old settings."""
+        mark = f"{self.step.pk}b"
+        mine, others = self._look(mark)
+        new = [one for one in others if _label(one, spec.STEP) == str(self.step.pk)]
+        old = [one for one in others if one not in new]
+        if new and not self.step.log:
+            self.save(log=self._tail(new[0]["Id"]))
+        if old and mine is None:
+            self._retire_all(new, state="undoing")
+            self._run_old(old)
+            return
+        self._retire_all([*new, *old], state="undoing")
+        if self.step.old_image is None:
+            if mine is not None:
+                self._retire_all([mine], state="undoing")
+            return
+        made = self._made(mine, self.step.old_image, self.step.old_config, mark, state="undoing")
+        self._bring_up(made, self._deadline(), state="undoing")
+        self._others_ended(made)
+
+    def _run_old(self, old: list[Json]) -> None:
+        keep, *rest = old
+        self._retire_all(rest, state="undoing")
+        self.patience.call(self.engine.rename, keep["Id"], self.instance.name)
+        if self.step.old_wanted_state == "running":
+            self._bring_up(keep["Id"], self._deadline(), state="undoing")
+
+    # --- Restart, stop, start ------------------------------------------------------------------------------------
+
+    def _restart(self) -> None:
+        there = self._there()
+        self._claim_state("running")
+        if there is None:
+            made = self._made(None, self.step.image, self.step.config, str(self.step.pk))
+            return self._bring_up(made, self._deadline())
+        if "start" not in self.times:  # else a dead process has stopped it already
+            with self._timed("stop", state="stopping"):
+                self._point("before stop")
+                self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+        return self._bring_up(there["Id"], self._deadline())
+
+    def _stop(self) -> None:
+        self._claim_state("stopped")
+        there = self._there()
+        if there is not None:
+            with self._timed("stop", state="stopping"):
+                self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+        Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
+
+    def _start(self) -> None:
+        there = self._there()
+        self._claim_state("running")
+        made = there["Id"] if there else self._made(None, self.step.image, self.step.config, str(self.step.pk))
+        self._bring_up(made, self._deadline())
+
+    def _as_it_was(self) -> None:
+        there = self._there()
+        self._claim_state(self.step.old_wanted_state)
+        if there is None:
+            return
+        if self.step.old_wanted_state == "stopped":
+            self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+        else:
+            self._bring_up(there["Id"], self._deadline(), state="undoing")
+
+    # --- Pieces --------------------------------------------------------------------------------------------------
+
+    @property
+    def _fixed(self) -> bool:
+        return self.instance.address_id is not None
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self.context.deadline
+
+    def _stop_timeout(self, version: ConfigVersion | None) -> int:
+        return parse(version.content).stop_timeout if version is not None else Config().stop_timeout
+
+    def _point(self, name: str) -> None:
+        self.patience.check()
+        for probe in PROBE:
+            probe(name, self.step.pk)
+
+    def _claim_state(self, wanted: str) -> None:
+        """Notes first what is wanted, so that what follows is no drift."""
+        if self.instance.wanted_state != wanted:
+            Instance.objects.filter(pk=self.instance.pk).update(wanted_state=wanted)
+            self.instance.wanted_state = wanted
+
+    def _look(self, mark: str) -> tuple[Json | None, list[Json]]:
+        """This step's own container, if it is there, and all others of the instance."""
+        labels = {spec.INSTANCE: str(self.instance.pk), spec.PLATFORM: settings.INSTALLATION_ID}
+        found = self.patience.call(self.engine.list_containers, labels=labels)
+        mine = [one for one in found if mark and _label(one, spec.STEP) == mark]
+        return (mine[0] if mine else None), [one for one in found if one not in mine[:1]]
+
+    def _there(self) -> Json | None:
+        """The instance's container: the one that runs, else the newest."""
+        mine, others = self._look(str(self.step.pk))
+        found = sorted(
+            [*([mine] if mine else []), *others], key=lambda one: (one.get("State") == "running", one.get("Created", 0))
+        )
+        return found[-1] if found else None
+
+    def _retire_all(self, containers: list[Json], state: str = "stopping") -> None:
+        if not containers:
+            return
+        with self._timed("stop" if state == "stopping" else "", state=state):
+            for one in containers:
+                self._retire(one["Id"])
+
+    def _retire(self, engine_id: str) -> None:
+        """Stops it gracefully, keeps its last words and its exit code, removes it."""
+        row = Container.objects.filter(engine_id=engine_id).select_related("config").first()
+        timeout = self._stop_timeout(row.config if row is not None else self.step.old_config)
+        self._point("before stop")
+        self.patience.call(self.engine.stop, engine_id, timeout)
+        self._point("before remove")
+        seen = self._inspect(engine_id)
+        text = self._tail(engine_id)
+        with self.context.gate(self.host.pk):
+            self.patience.call(self.engine.remove, engine_id, force=True)
+        self._point("after remove")
+        state = (seen or {}).get("State") or {}
+        Container.objects.filter(engine_id=engine_id, ended=None).update(
+            ended=timezone.now(),
+            exit_code=state.get("ExitCode"),
+            oom_killed=bool(state.get("OOMKilled")),
+            last_log=text,
+        )
+
+    def _inspect(self, engine_id: str) -> Json | None:
+        try:
+            return self.patience.call(self.engine.inspect, engine_id)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return None
+            raise
+
+    def _tail(self, engine_id: str) -> str:
+        """Its last log lines; empty when they cannot be had (some log drivers, a container that is gone)."""
+        try:
+            with self.engine.logs(engine_id, tail=LOG_LINES) as stream:
+                return "\n".join(line.text for line in stream)[-LOG_BYTES:]
+        except EngineError:
+            return ""
+
+    def _made(
+        self,
+        mine: Json | None,
+        image: Image | None,
+        version: ConfigVersion | None,
+        mark: str,
+        *,
+        state: str = "creating",
+        beside: bool = False,
+    ) -> str:
+        """The id of this step's container, made now unless it is there already."""
+        if mine is not None:
+            engine_id = str(mine["Id"])
+        else:
+            if image is None:
+                raise StepFailed(_("No release is stored that a container could be made of."))
+            with self._timed("create" if state == "creating" else "", state=state):
+                self._point("before create")
+                engine_id = self._create(self.spec_for(image, version, mark, beside=beside), image, mark)
+                self._point("after create")
+        with transaction.atomic():
+            Container.objects.get_or_create(
+                engine_id=engine_id,
+                instance=self.instance,
+                defaults={
+                    "host": self.host,
+                    "image": image,
+                    "config": version,
+                    "deployment_id": self.context.deployment,
+                },
+            )
+            self.save(new_engine_id=engine_id)
+        return engine_id
+
+    def _create(self, wanted: spec.ContainerSpec, image: Image, mark: str) -> str:
+        for _attempt in range(10):
+            try:
+                with self.context.gate(self.host.pk):
+                    return self.patience.call(self.engine.create, wanted)
+            except EngineError as error:
+                if error.kind == "conflict":
+                    found = self._who_has(wanted.name, mark)
+                    if found:
+                        return found
+                elif error.kind == "not_found":
+                    self.prepare(image)
+                else:
+                    raise
+        raise StepFailed(_("The name %(name)s stays in use on %(host)s.") % {"name": wanted.name, "host": self.host})
+
+    def _who_has(self, name: str, mark: str) -> str:
+        """The name is in use. Ours, of this step: its id (a call got through although its answer was lost, or a dead
+        process sent it). A leftover of ours is removed; a foreign container is never touched: StepFailed.
+        """
+        seen = self._inspect(name)
+        if seen is None:
+            self.patience.sleep(0.5)  # the name is reserved, the container not there yet, or going
+            return ""
+        labels = (seen.get("Config") or {}).get("Labels") or {}
+        instance = labels.get(spec.INSTANCE, "")
+        ours = labels.get(spec.PLATFORM) == settings.INSTALLATION_ID
+        if ours and instance == str(self.instance.pk) and labels.get(spec.STEP) == mark:
+            return str(seen["Id"])
+        stands = instance.isdigit() and Instance.objects.filter(pk=int(instance), removed=None).exists()
+        if not ours or (stands and instance != str(self.instance.pk)):
+            words = _("On %(host)s another container has the name %(name)s; rename or remove it.")
+            raise StepFailed(words % {"host": self.host, "name": name})
+        self._retire(str(seen["Id"]))
+        return ""
+
+    def prepare(self, image: Image) -> None:
+        prepare(self.engine, image, self._segment(), self.patience)
+
+    def _segment(self) -> Any:
+        return self.instance.address.segment if self.instance.address is not None else None
+
+    def spec_for(
+        self, image: Image, version: ConfigVersion | None, mark: str, *, beside: bool = False
+    ) -> spec.ContainerSpec:
+        """What the engine is asked for, from the stored rows."""
+        address = self.instance.address
+        place = spec.Place(
+            service=self.instance.place.service.slug,
+            environment=self.instance.place.environment.slug,
+            number=self.instance.number,
+            instance=self.instance.pk,
+            network=address.segment.network_name if address else "",
+            ip=address.ip if address else "",
+            mac=address.mac if address else "",
+            dns=tuple(address.segment.dns) if address else (),
+            dns_search=tuple(address.segment.search) if address else (),
+        )
+        return spec.container_spec(
+            place,
+            parse(version.content) if version is not None else Config(),
+            secrets_of(version),
+            image.reference,
+            platform=settings.INSTALLATION_ID,
+            deployment=self.context.deployment,
+            step=mark,
+            config_version=version.version if version is not None else 0,
+            name=f"{place.name}-next" if beside else "",
+        )
+
+    def _bring_up(self, engine_id: str, deadline: float, state: str = "starting") -> None:
+        """Starts it if it does not run, and waits until it is well. Raises StepFailed with why it is not."""
+        forward = state == "starting"
+        with self._timed("start" if forward else "", state=state):
+            self._point("before start")
+            self._begin(engine_id)
+            self._point("after start")
+        with self._timed("healthy" if forward else ""):
+            seen = self._watch(engine_id, deadline)
+        now = timezone.now()
+        Container.objects.filter(engine_id=engine_id).update(
+            healthy=now, started=now, ended=None, exit_code=None, oom_killed=False
+        )
+        fresh: Json = {"state": health.shown_state(seen), "seen": now, "drift": [], "drift_since": None}
+        if not self._fixed:
+            fresh["ip"] = _ip(seen)
+        Instance.objects.filter(pk=self.instance.pk).update(**fresh)
+
+    def _begin(self, engine_id: str) -> None:
+        until = time.monotonic() + BUSY_ADDRESS_SECONDS
+        prepared = False
+        while True:
+            try:
+                with self.context.gate(self.host.pk):
+                    return self.patience.call(self.engine.start, engine_id)
+            except EngineError as error:
+                if error.kind == "not_found" and not prepared and self._segment() is not None:
+                    prepared = True  # its network went with somebody's clean-up
+                    self.patience.call(self.engine.ensure_network, network_of(self._segment()))
+                    continue
+                busy = "ddress already in use" in error.message
+                if not busy or time.monotonic() > until:
+                    raise
+                self.patience.sleep(0.5)
+
+    def _watch(self, engine_id: str, deadline: float) -> Json:
+        """Waits for health by polling: quick at first, since most containers are well within a second or two."""
+        delay, ran_since, began = 0.1, None, time.monotonic()
+        run = None
+        verdict = health.Verdict("starting")
+        while True:
+            try:
+                seen = self.patience.call(self.engine.inspect, engine_id)
+            except EngineError as error:
+                if error.kind == "not_found":
+                    raise StepFailed(_("The container was removed by somebody while it started.")) from error
+                raise
+            now = time.monotonic()
+            if run != (seen["State"].get("StartedAt"), seen.get("RestartCount")):
+                run, ran_since = (seen["State"].get("StartedAt"), seen.get("RestartCount")), now
+            verdict = health.judge(seen, now - (ran_since or now))
+            if verdict.state == "healthy":
+                return seen
+            if verdict.state == "failed":
+                raise StepFailed(verdict.why)
+            if now >= deadline:
+                words = _("It was not healthy within %(seconds)d s. %(why)s")
+                raise StepFailed(words % {"seconds": self.context.deadline, "why": verdict.why})
+            self.patience.sleep(delay)
+            delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)
+
+    # --- The row -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _timed(self, name: str, state: str = "") -> Iterator[None]:
+        began = time.time()
+        if name:
+            self.times[name] = [began, None]
+        self.save(**({"state": state} if state else {}), times=self.times)
+        try:
+            yield
+        finally:
+            if name:
+                self.times[name] = [began, time.time()]
+
+    def _note(self, words: str) -> None:
+        self.save(reason=words)
+
+    def save(self, **fields: Any) -> None:
+        """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""
+        fields.setdefault("times", self.times)
+        for name, value in fields.items():
+            setattr(self.step, name, value)
+        changed = Step.objects.filter(pk=self.step.pk, deployment__lease=self.context.lease.text).update(**fields)
+        if not changed:
+            self.context.halt.set()
+            raise Broken
+        live.bump(*self.context.topics, f"instance:{self.instance.pk}")
+
+
+def prepare(engine: Engine, image: Image | None, segment: Any, patience: Patience, progress: Any = None) -> None:
+    """What a host needs before its first container: the image, and the segment's network."""
+    if image is not None and not patience.call(engine.has_image, image.reference):
+        registry = image.registry
+        if registry is None or not image.digest:
+            raise StepFailed(
+                _("The image %(tag)s is not on %(host)s, and no registry holds it.")
+                % {"tag": image.tag, "host": engine.where}
+            )
+        auth = Auth(registry.username, registry.password, registry.address) if registry.username else None
+        patience.call(engine.pull, image.reference, auth, progress)
+    if segment is not None:
+        patience.call(engine.ensure_network, network_of(segment))
+
+
+def _label(container: Json, name: str) -> str:
+    return str((container.get("Labels") or {}).get(name, ""))
+
+
+def _ip(seen: Json) -> str:
+    networks = ((seen.get("NetworkSettings") or {}).get("Networks") or {}).values()
+    return next((n["IPAddress"] for n in networks if n.get("IPAddress")), "")
+
+
+def topics_of(deployment: Any) -> tuple[str, ...]:
+    """The live topics that a deployment's progress is told to."""
+    return (f"release:{deployment.pk}", topic(deployment.place), "services")
