@@ -14,7 +14,8 @@ from tests.bench.results import Results
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 
-COUNT = 30
+import os
+COUNT = int(os.environ.get("BENCH_COUNT", "30"))
 BATCH = 6
 ROUNDS = 2
 CONFIG = {"cpus": 1, "memory": 64 * 2**20, "stop_timeout": STOP_TIMEOUT}
