@@ -244,6 +244,18 @@ def lint(text: str) -> list[Warning_]:
     return sorted(found, key=lambda w: w.line)
 
 
+def lint_script(text: str) -> list[Warning_]:
+    """The same for a shell script that runs while an image is built: one command a line."""
+    found: list[Warning_] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            step = Instruction(number, number, "SCRIPT", line.strip())
+            _lint_run(step, lambda s, message: found.append(Warning_(s.line, message)))
+    if "apt" in text and "/var/lib/apt/lists" in text:
+        found = [w for w in found if "/var/lib/apt/lists" not in w.text]
+    return found
+
+
 def _lint_run(step: Instruction, warn: Callable[[Instruction, str], None]) -> None:
     rest = step.rest
     if re.search(r"\bsudo\b", rest):
@@ -254,7 +266,7 @@ def _lint_run(step: Instruction, warn: Callable[[Instruction, str], None]) -> No
         warn(step, _("apt-get install asks a question and fails: add -y."))
     if re.search(r"\bapt(-get)?\s+.*install\b", rest) and "/var/lib/apt/lists" not in rest:
         warn(step, _("The package lists stay in the layer: end with rm -rf /var/lib/apt/lists/*."))
-    if re.search(r"\bapt-get\s+(-\S+\s+)*update\b", rest) and "install" not in rest:
+    if step.word == "RUN" and re.search(r"\bapt-get\s+(-\S+\s+)*update\b", rest) and "install" not in rest:
         warn(step, _("apt-get update in a step of its own is cached, and grows stale: join it with the install."))
     if re.search(r"\b(curl|wget)\b[^|]*\|\s*(ba|da|z)?sh\b", rest):
         warn(step, _("A script from the network runs unseen: fetch a pinned version and check its hash."))
@@ -262,7 +274,7 @@ def _lint_run(step: Instruction, warn: Callable[[Instruction, str], None]) -> No
         words = shlex.split(rest) if not rest.startswith("[") else []
     except ValueError:
         words = []
-    if words[:1] == ["cd"] and "&&" not in rest and ";" not in rest:
+    if step.word == "RUN" and words[:1] == ["cd"] and "&&" not in rest and ";" not in rest:
         warn(step, _("cd has no effect on the next step: use WORKDIR."))
     if re.search(r"\bchmod\s+(-R\s+)?0?777\b", rest):
         warn(step, _("777 lets every user of the container change it."))

@@ -23,13 +23,15 @@ from django.utils.translation import gettext as _
 from docker.utils.build import PatternMatcher
 from dulwich.client import default_urllib3_manager, get_transport_and_path
 from dulwich.errors import NotGitRepository
-from dulwich.objects import S_ISGITLINK, Blob, Commit, Tag, Tree
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, Tag, Tree
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a context
 MOST_FILES = 200_000
-HEADS = b"refs/heads/"
+HEADS = Ref(b"refs/heads/")
+Files = dict[str, tuple[bytes, int]]  # path in the context → content, mode
 _HASH = re.compile(r"[0-9a-f]{6,40}")
 _URL = re.compile(r"(https?|ssh|git\+ssh|file)://", re.I)
 _SCP = re.compile(r"[\w.-]+@[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:/.*", re.ASCII)
@@ -128,9 +130,9 @@ class Repository:
                     progress=lambda _text: None,
                 )
                 heads = {name: sha for name, sha in found.refs.items() if name.startswith(HEADS) and sha}
-                for name in repo.refs.keys(HEADS[:-1]):
+                for name in repo.refs.keys(Ref(HEADS[:-1])):
                     if HEADS + name not in heads:
-                        del repo.refs[HEADS + name]
+                        del repo.refs[Ref(HEADS + name)]
                 for name, sha in heads.items():
                     repo.refs[name] = sha
 
@@ -147,7 +149,7 @@ class Repository:
         with self._open() as repo:
             return {
                 name.decode("utf-8", "replace"): sha.decode()
-                for name, sha in sorted(repo.refs.as_dict(HEADS[:-1]).items())
+                for name, sha in sorted(repo.refs.as_dict(Ref(HEADS[:-1])).items())
             }
 
     def resolve(self, branch: str, revision: str = "") -> Revision:
@@ -156,7 +158,7 @@ class Repository:
             if revision:
                 return _revision(self._commit(repo, revision), branch)
             try:
-                sha = repo.refs[HEADS + branch.encode()]
+                sha = repo.refs[Ref(HEADS + branch.encode())]
             except (KeyError, ValueError):
                 raise GitError(
                     _("The repository has no branch «%(branch)s». It has: %(names)s.")
@@ -169,7 +171,7 @@ class Repository:
         if not _HASH.fullmatch(revision):
             raise GitError(_("«%s» is no commit hash.") % revision)
         if len(revision) == 40:
-            if revision.encode() in repo.object_store:
+            if ObjectID(revision.encode()) in repo.object_store:
                 return _as_commit(repo, revision.encode())
         else:
             found = {sha for sha in repo.object_store.iter_prefix(revision.encode()) if isinstance(repo[sha], Commit)}
@@ -183,7 +185,7 @@ class Repository:
         """The newest commits of a branch, newest first; empty for a branch that is not there."""
         with self._open() as repo:
             try:
-                sha = repo.refs[HEADS + branch.encode()]
+                sha = repo.refs[Ref(HEADS + branch.encode())]
             except (KeyError, ValueError):
                 return []
             return [_revision(e.commit, branch) for e in repo.get_walker(include=[sha], max_entries=limit)]
@@ -212,13 +214,15 @@ class Repository:
         revision: str,
         subfolder: str = "",
         *,
-        extra: dict[str, bytes] | None = None,
+        extra: Files | None = None,
         keep: str = "Dockerfile",
+        prefix: str = "",
         warn: Callable[[str], None] = lambda _text: None,
     ) -> IO[bytes]:
         """The tree at a revision as a tar file, positioned at its start; the caller closes it.
 
-        `.dockerignore` counts (but never for `keep` and `extra`). Raises GitError for a link that leaves the tree, for a
+        `.dockerignore` counts (but never for `keep` and `extra`). `prefix`: the folder that the tree stands in there, beside
+        `extra`. Raises GitError for a link that leaves the tree, for a
         folder that is not there, and above 1 GiB.
         """
         with self._open() as repo:
@@ -233,44 +237,54 @@ class Repository:
                 if not isinstance(found, Tree):
                     raise GitError(_("The repository has no folder «%s».") % folder)
                 tree = found
-            return _tar(repo, tree, extra or {}, keep, warn)
+            return _tar(_entries(repo, tree, keep, prefix, warn), extra or {})
 
 
-def _tar(repo: Repo, tree: Tree, extra: dict[str, bytes], keep: str, warn: Callable[[str], None]) -> IO[bytes]:
+def plain_context(files: Files) -> IO[bytes]:
+    """A context of nothing but the given files."""
+    return _tar(iter(()), files)
+
+
+def _entries(
+    repo: Repo, tree: Tree, keep: str, prefix: str, warn: Callable[[str], None]
+) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     ignored = _ignored(repo, tree)
+    for path, mode, sha in _walk(repo, tree):
+        if path != keep and ignored(path):
+            continue
+        info = tarfile.TarInfo(prefix + path)
+        if S_ISGITLINK(mode):
+            warn(_("«%s» is a submodule: left out, its folder is empty.") % path)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            yield info, b""
+            continue
+        blob = repo[sha]
+        assert isinstance(blob, Blob)
+        if stat.S_ISLNK(mode):
+            info.type, info.linkname, info.mode = tarfile.SYMTYPE, _inside(path, blob.data), 0o777
+            yield info, b""
+            continue
+        info.size, info.mode = len(blob.data), 0o755 if mode & 0o111 else 0o644
+        yield info, blob.data
+
+
+def _tar(entries: Iterator[tuple[tarfile.TarInfo, bytes]], extra: Files) -> IO[bytes]:
     total = files = 0
     out: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=32 << 20)  # noqa: SIM115  (the caller closes it)
     try:
         with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for path, mode, sha in _walk(repo, tree):
-                if path in extra or (path != keep and ignored(path)):
-                    continue
-                info = tarfile.TarInfo(path)
-                files += 1
-                if S_ISGITLINK(mode):
-                    warn(_("«%s» is a submodule: left out, its folder is empty.") % path)
-                    info.type, info.mode = tarfile.DIRTYPE, 0o755
-                    tar.addfile(info)
-                    continue
-                blob = repo[sha]
-                assert isinstance(blob, Blob)
-                if stat.S_ISLNK(mode):
-                    info.type, info.linkname, info.mode = tarfile.SYMTYPE, _inside(path, blob.data), 0o777
-                    tar.addfile(info)
-                    continue
-                data = blob.data
-                total += len(data)
+            for info, data in entries:
+                total, files = total + len(data), files + 1
                 if total > LARGEST or files > MOST_FILES:
-                    raise GitError(
-                        _(
-                            "The build context is larger than 1 GiB or 200,000 files: leave files out with .dockerignore."
-                        )
+                    words = _(
+                        "The build context is larger than 1 GiB or 200,000 files: leave files out (.dockerignore)."
                     )
-                info.size, info.mode = len(data), 0o755 if mode & 0o111 else 0o644
-                tar.addfile(info, io.BytesIO(data))
-            for path, data in extra.items():
+                    raise GitError(words)
+                if info.name not in extra:
+                    tar.addfile(info, io.BytesIO(data))
+            for path, (data, mode) in extra.items():
                 info = tarfile.TarInfo(path)
-                info.size, info.mode = len(data), 0o755 if path.endswith(".sh") else 0o644
+                info.size, info.mode = len(data), mode
                 tar.addfile(info, io.BytesIO(data))
         out.seek(0)
     except BaseException:
@@ -319,7 +333,7 @@ def _ignored(repo: Repo, tree: Tree) -> Callable[[str], bool]:
     return lambda path: bool(matcher.matches(path))
 
 
-def _wanted(repo: Repo, refs: dict[bytes, bytes | None]) -> list[bytes]:
+def _wanted(repo: Repo, refs: Any) -> list[ObjectID]:
     heads = {sha for name, sha in refs.items() if name.startswith(HEADS) and sha}
     return [sha for sha in heads if sha not in repo.object_store]
 

@@ -17,6 +17,7 @@ import urllib3
 from django.utils.translation import gettext as _
 
 from builds.models import Registry
+from hosts.engine import Auth
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=20.0)  # seconds
 MANIFESTS = ", ".join(
@@ -71,6 +72,13 @@ def check_address(address: str) -> str | None:
         # An engine reads a first part without dot and port as a folder of Docker Hub.
         return _("The host needs a dot or a port, else engines take it for a folder of Docker Hub.")
     return None
+
+
+def auth_of(registry: Registry | None) -> Auth | None:
+    """What an engine needs to pull from and push to it; None for a registry without users."""
+    if registry is None or not registry.username:
+        return None
+    return Auth(registry.username, registry.password, registry.address.partition("/")[0])
 
 
 class Client:
@@ -183,19 +191,22 @@ class Client:
         except urllib3.exceptions.SSLError as error:
             raise RegistryError("tls", _tls_sentence(self.name, str(error))) from error
         except urllib3.exceptions.TimeoutError as error:
+            if isinstance(error, urllib3.exceptions.NewConnectionError):  # calls itself a timeout, and is none
+                raise self._unreachable(error) from error
             raise RegistryError("unreachable", _("%s did not answer in time.") % self.name, retry=True) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            words = "connection refused" if "refused" in str(error).lower() else type(error).__name__
-            if "resolve" in str(error).lower() or "Name or service" in str(error):
-                words = _("its name is not known")
-            raise RegistryError(
-                "unreachable",
-                _("%(name)s cannot be reached: %(words)s.") % {"name": self.name, "words": words},
-                retry=True,
-            ) from error
+            raise self._unreachable(error) from error
         if len(data) > _LARGEST:
             raise RegistryError("other", _("%s sent too large an answer.") % self.name)
         return _Answer(answer.status, answer.headers, data)
+
+    def _unreachable(self, error: Exception) -> RegistryError:
+        text = str(error).lower()
+        words = _("the connection is refused") if "refused" in text else type(error).__name__
+        if "resolve" in text or "name or service" in text:
+            words = _("its name is not known")
+        sentence = _("%(name)s cannot be reached: %(words)s.") % {"name": self.name, "words": words}
+        return RegistryError("unreachable", sentence, retry=True)
 
     def _expect(self, answer: Any, *good: int) -> None:
         if answer.status in good:

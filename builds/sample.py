@@ -9,12 +9,14 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from dulwich.objects import Blob, Commit, Tree
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from xqplatform.errors import Refused
 
 BRANCH = "main"
+_REF = Ref(f"refs/heads/{BRANCH}".encode())
 _ELF = b"\x7fELF"
 _INTERPRETED = 3  # PT_INTERP: a program header that names a dynamic loader
 
@@ -111,7 +113,7 @@ def touch_sample(message: str = "") -> str:
     with (sample_path().parent / "sample.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with Repo(path) as repo:
-            head = repo.refs[f"refs/heads/{BRANCH}".encode()]
+            head = repo.refs[_REF]
             count = sum(1 for _entry in repo.get_walker(include=[head]))
             commit = repo[head]
             assert isinstance(commit, Commit)
@@ -125,15 +127,15 @@ def touch_sample(message: str = "") -> str:
             return _commit(repo, number, blob.data, message or f"Version {number}", head)
 
 
-def _commit(repo: Repo, version: str, busybox: bytes, message: str, parent: bytes | None) -> str:
-    def folder(entries: dict[str, tuple[int, bytes]]) -> bytes:
+def _commit(repo: Repo, version: str, busybox: bytes, message: str, parent: ObjectID | None) -> str:
+    def folder(entries: dict[str, tuple[int, ObjectID]]) -> ObjectID:
         tree = Tree()
         for name, (mode, sha) in entries.items():
             tree.add(name.encode(), mode, sha)
         repo.object_store.add_object(tree)
         return tree.id
 
-    def blob(data: bytes) -> bytes:
+    def blob(data: bytes) -> ObjectID:
         made = Blob.from_string(data)
         repo.object_store.add_object(made)
         return made.id
@@ -162,6 +164,6 @@ def _commit(repo: Repo, version: str, busybox: bytes, message: str, parent: byte
     commit.encoding = b"UTF-8"
     commit.message = f"{message}\n".encode()
     repo.object_store.add_object(commit)
-    repo.refs[f"refs/heads/{BRANCH}".encode()] = commit.id
-    repo.refs.set_symbolic_ref(b"HEAD", f"refs/heads/{BRANCH}".encode())
+    repo.refs[_REF] = commit.id
+    repo.refs.set_symbolic_ref(Ref(b"HEAD"), _REF)
     return commit.id.decode()

@@ -1,4 +1,25 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from builds.views import builds, images, registries
 
 app_name = "builds"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("builds/", builds.builds, name="builds"),
+    path("builds/<int:pk>/", builds.build, name="build"),
+    path("builds/<int:pk>/cancel/", builds.cancel, name="cancel"),
+    path("builds/<int:pk>/again/", builds.again, name="again"),
+    path("builds/<int:pk>/log.txt", builds.raw_log, name="raw_log"),
+    path("builds/<int:pk>/log/stream", builds.stream, name="stream"),
+    path("images/", images.images, name="images"),
+    path("images/<int:pk>/", images.image, name="image"),
+    path("images/<int:pk>/discard/", images.discard, name="discard"),
+    path("images/blueprints/new/", images.edit, name="blueprint_new"),
+    path("images/blueprints/<slug:name>/", images.blueprint, name="blueprint"),
+    path("images/blueprints/<slug:name>/edit/", images.edit, name="blueprint_edit"),
+    path("images/blueprints/<slug:name>/build/", images.build_base, name="blueprint_build"),
+    path("images/blueprints/<slug:name>/remove/", images.remove, name="blueprint_remove"),
+    path("settings/registries/", registries.registries, name="registries"),
+    path("settings/registries/<int:pk>/", registries.registry, name="registry"),
+    path("settings/registries/<int:pk>/check/", registries.check, name="registry_check"),
+    path("settings/registries/<int:pk>/remove/", registries.remove, name="registry_remove"),
+]

@@ -22,6 +22,12 @@ class ContainersConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
+        from builds import guards
+        from containers import converge
         from hosts import hooks
 
         hooks.HOST_USERS.append(instances_on)
+        hooks.CONTAINER_HOOKS.append(converge.container_changed)
+        hooks.HOST_REFRESHED.append(converge.host_refreshed)
+        guards.DISCARD_GUARDS.append(converge.keeps_image)
+        guards.RUNNING_WORDS.append(converge.running_words)

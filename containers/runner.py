@@ -194,8 +194,10 @@ class Runner:
             Deployment.objects.filter(pk=self.pk).update(batch_pause_until=None)
             row.batch_pause_until = None
         stop = threading.Event()
-        self._save_step(step, unless="waiting", state="stopping")
-        self.forward[step] = (self._submit(lambda: Work(self.context, step, stop).forward()), stop)
+        # «creating» says that it has begun; whoever finds it so has to look first at what is there.
+        begun = self._save_step(step, only_if="waiting", state="creating")
+        fresh = begun and row.kind in {"deploy", "scale"}
+        self.forward[step] = (self._submit(lambda: Work(self.context, step, stop, fresh=fresh).forward()), stop)
 
     def _undo(self, step: int) -> None:
         if step in self.forward:
@@ -209,15 +211,16 @@ class Runner:
         self._save_step(step, state="undoing")
         self.backward[step] = (self._submit(lambda: Work(self.context, step, stop).back()), stop)
 
-    def _save_step(self, step: int, *, unless: str = "", **fields: Any) -> None:
-        """Writes a step's row while the lease is ours; with `unless`, only when it is in that state still."""
+    def _save_step(self, step: int, *, only_if: str = "", **fields: Any) -> bool:
+        """Writes a step's row while the lease is ours; with `only_if`, only when it is in that state still."""
         rows = Step.objects.filter(pk=step, deployment__lease=self.lease.text)
-        if unless:
-            rows = rows.filter(state=unless)
-        rows.update(**fields)
+        if only_if:
+            rows = rows.filter(state=only_if)
+        changed = bool(rows.update(**fields))
         live.bump(*self.context.topics)
         if fields.get("state") == "skipped":
             self.wake.set()
+        return changed
 
     def _pull(self, host: int, steps: list[Step]) -> None:
         if host in self.pulling:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from containers.config import Config, health_command
 from hosts.engine import ContainerSpec, Healthcheck, Limits, missing_features
+from hosts.labels import DEPLOYMENT, ENVIRONMENT, INSTANCE, PLATFORM, SERVICE
 
-PLATFORM, SERVICE, ENVIRONMENT = "xq.platform", "xq.service", "xq.environment"
-INSTANCE, DEPLOYMENT, STEP = "xq.instance", "xq.deployment", "xq.step"
-SPEC_VERSION = "xq.config"
+STEP, CONFIG = "xq.step", "xq.config"  # beside those in hosts.labels: which step made it, and of which settings
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def container_spec(
             INSTANCE: str(place.instance),
             DEPLOYMENT: str(deployment),
             STEP: step,
-            SPEC_VERSION: str(config_version),
+            CONFIG: str(config_version),
         },
         hostname=place.name,
         network=place.network,

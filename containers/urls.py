@@ -1,4 +1,36 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, re_path
+
+from containers.views import deploy, environments, instances, releases, run, services, settings
 
 app_name = "containers"
-urlpatterns: list[URLPattern | URLResolver] = []
+S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("services/", services.index, name="services"),
+    path("services/new/", services.create, name="service_new"),
+    path(S, services.show, name="service"),
+    path(f"{S}build/", services.build, name="service_build"),
+    path(f"{S}change/", services.change, name="service_change"),
+    path(f"{S}remove/", services.remove, name="service_remove"),
+    path(f"{S}add/", services.add_place, name="place_add"),
+    path(E, run.show, name="place"),
+    path(f"{E}act/", run.act, name="act"),
+    path(f"{E}scale/", run.scale, name="scale"),
+    path(f"{E}remove/", run.remove, name="place_remove"),
+    path(f"{E}logs/", instances.place_logs, name="logs"),
+    path(f"{E}settings/", settings.edit, name="settings"),
+    path(f"{E}settings/place/", settings.place_change, name="place_change"),
+    path(f"{E}deploy/", deploy.wizard, name="deploy"),
+    path(f"{E}deploy/discard/", deploy.discard, name="discard"),
+    path("releases/", releases.index, name="releases"),
+    path("releases/<int:number>/", releases.show, name="release"),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
+    ),
+    path("instances/<int:number>/", instances.show, name="instance"),
+    path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
+    path("instances/<int:number>/log/", instances.log_text, name="log_text"),
+    path("settings/environments/", environments.index, name="environments"),
+    path("settings/environments/new/", environments.edit, name="environment_new"),
+    path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
+    path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+]

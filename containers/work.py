@@ -14,18 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
+from builds.registry import auth_of
 from containers import health, spec
 from containers.config import Config, parse
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.services.settings import secrets_of, topic
-from hosts.engine import Auth, Engine, EngineError, connect, network_of
+from hosts import labels
+from hosts.engine import Engine, EngineError, connect
+from hosts.networks import ensure_network
 from xqplatform import live
 
 log = logging.getLogger(__name__)
@@ -112,8 +114,9 @@ class Patience:
 class Work:
     """A step with its instance and engine. `forward` and `back` leave the step's row in one of its ended states."""
 
-    def __init__(self, context: Context, pk: int, stop: threading.Event) -> None:
-        self.context = context
+    def __init__(self, context: Context, pk: int, stop: threading.Event, *, fresh: bool = False) -> None:
+        """`fresh`: nobody has begun this step before."""
+        self.context, self.fresh = context, fresh
         self.step = Step.objects.select_related(
             "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
             "image__registry", "config", "old_image__registry", "old_config",
@@ -165,19 +168,54 @@ class Work:
     # --- Replace, add, remove ------------------------------------------------------------------------------------
 
     def _replace(self) -> None:
-        mine, others = self._look(str(self.step.pk))
+        """The new container is made beside the old one, so that what cannot be made stops nothing, and the instance is out
+        of service only from the stop of the old to the health of the new. What is left of the old one is tidied up while
+        the new one comes up.
+        """
+        mine, others = self._first_look() if self.fresh else self._look(str(self.step.pk))
         self._claim_state("running")
-        start_first = self.context.order == "start-first" and self.step.action == "replace" and not self._fixed
-        if not start_first:
-            self._retire_all(others)
-        made = self._made(
-            mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others and start_first)
-        )
-        self._bring_up(made, self._deadline())
-        if start_first:
+        made = self._made(mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
+        if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
+            self._bring_up(made, self._deadline())
             self._retire_all(others, state="starting")
-            self.patience.call(self.engine.rename, made, self.instance.name)
+            self._take_name(made, mine, others)
+        else:
+            self._stop_all(others)
+            self._bring_up(made, self._deadline(), tidy=lambda: self._tidy(made, mine, others))
         self._others_ended(made)
+
+    def _first_look(self) -> tuple[Json | None, list[Json]]:
+        """Nobody has worked on this step: the rows know what is there, and the engine need not be asked."""
+        ids = Container.objects.filter(instance=self.instance, ended=None).values_list("engine_id", flat=True)
+        if not ids and self.step.action != "add":
+            return self._look(str(self.step.pk))
+        return None, [{"Id": engine_id} for engine_id in ids]
+
+    def _stop_all(self, containers: list[Json]) -> None:
+        if not containers:
+            return
+        with self._timed("stop", state="stopping"):
+            for one in containers:
+                self._point("before stop")
+                self.patience.call(self.engine.stop, one["Id"], self._timeout_of(one["Id"]))
+                self._point("after stop")
+
+    def _tidy(self, made: str, mine: Json | None, others: list[Json]) -> None:
+        for one in others:
+            self._clear(one["Id"])
+        self._take_name(made, mine, others)
+
+    def _take_name(self, made: str, mine: Json | None, others: list[Json]) -> None:
+        """The new container was made beside the old one under another name."""
+        if mine is None and not others:
+            return
+        for _attempt in range(5):
+            try:
+                return self.patience.call(self.engine.rename, made, self.instance.name)
+            except EngineError as error:
+                if error.kind != "conflict" or self._who_has(self.instance.name, str(self.step.pk)):
+                    raise
+        return None
 
     def _others_ended(self, made: str) -> None:
         """Rows of containers that vanished without us are closed, too."""
@@ -215,6 +253,7 @@ class Work:
         keep, *rest = old
         self._retire_all(rest, state="undoing")
         self.patience.call(self.engine.rename, keep["Id"], self.instance.name)
+        self._others_ended(keep["Id"])
         if self.step.old_wanted_state == "running":
             self._bring_up(keep["Id"], self._deadline(), state="undoing")
 
@@ -281,8 +320,8 @@ class Work:
 
     def _look(self, mark: str) -> tuple[Json | None, list[Json]]:
         """This step's own container, if it is there, and all others of the instance."""
-        labels = {spec.INSTANCE: str(self.instance.pk), spec.PLATFORM: settings.INSTALLATION_ID}
-        found = self.patience.call(self.engine.list_containers, labels=labels)
+        marks = {labels.INSTANCE: str(self.instance.pk), labels.PLATFORM: labels.installation()}
+        found = self.patience.call(self.engine.list_containers, labels=marks)
         mine = [one for one in found if mark and _label(one, spec.STEP) == mark]
         return (mine[0] if mine else None), [one for one in found if one not in mine[:1]]
 
@@ -303,10 +342,16 @@ class Work:
 
     def _retire(self, engine_id: str) -> None:
         """Stops it gracefully, keeps its last words and its exit code, removes it."""
-        row = Container.objects.filter(engine_id=engine_id).select_related("config").first()
-        timeout = self._stop_timeout(row.config if row is not None else self.step.old_config)
         self._point("before stop")
-        self.patience.call(self.engine.stop, engine_id, timeout)
+        self.patience.call(self.engine.stop, engine_id, self._timeout_of(engine_id))
+        self._clear(engine_id)
+
+    def _timeout_of(self, engine_id: str) -> int:
+        row = Container.objects.filter(engine_id=engine_id).select_related("config").first()
+        return self._stop_timeout(row.config if row is not None else self.step.old_config)
+
+    def _clear(self, engine_id: str) -> None:
+        """Keeps a stopped container's last words and exit code, and removes it."""
         self._point("before remove")
         seen = self._inspect(engine_id)
         text = self._tail(engine_id)
@@ -395,10 +440,10 @@ class Work:
         if seen is None:
             self.patience.sleep(0.5)  # the name is reserved, the container not there yet, or going
             return ""
-        labels = (seen.get("Config") or {}).get("Labels") or {}
-        instance = labels.get(spec.INSTANCE, "")
-        ours = labels.get(spec.PLATFORM) == settings.INSTALLATION_ID
-        if ours and instance == str(self.instance.pk) and labels.get(spec.STEP) == mark:
+        marks = (seen.get("Config") or {}).get("Labels") or {}
+        instance = marks.get(labels.INSTANCE, "")
+        ours = labels.is_ours(marks)
+        if ours and instance == str(self.instance.pk) and marks.get(spec.STEP) == mark:
             return str(seen["Id"])
         stands = instance.isdigit() and Instance.objects.filter(pk=int(instance), removed=None).exists()
         if not ours or (stands and instance != str(self.instance.pk)):
@@ -408,6 +453,7 @@ class Work:
         return ""
 
     def prepare(self, image: Image) -> None:
+        """Again what the engine has lost: the image, the network."""
         prepare(self.engine, image, self._segment(), self.patience)
 
     def _segment(self) -> Any:
@@ -434,21 +480,25 @@ class Work:
             parse(version.content) if version is not None else Config(),
             secrets_of(version),
             image.reference,
-            platform=settings.INSTALLATION_ID,
+            platform=labels.installation(),
             deployment=self.context.deployment,
             step=mark,
             config_version=version.version if version is not None else 0,
             name=f"{place.name}-next" if beside else "",
         )
 
-    def _bring_up(self, engine_id: str, deadline: float, state: str = "starting") -> None:
-        """Starts it if it does not run, and waits until it is well. Raises StepFailed with why it is not."""
+    def _bring_up(
+        self, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None
+    ) -> None:
+        """Starts it if it does not run, and waits until it is well; `tidy` is done meanwhile. Raises StepFailed."""
         forward = state == "starting"
         with self._timed("start" if forward else "", state=state):
             self._point("before start")
             self._begin(engine_id)
             self._point("after start")
         with self._timed("healthy" if forward else ""):
+            if tidy is not None:
+                tidy()
             seen = self._watch(engine_id, deadline)
         now = timezone.now()
         Container.objects.filter(engine_id=engine_id).update(
@@ -469,7 +519,7 @@ class Work:
             except EngineError as error:
                 if error.kind == "not_found" and not prepared and self._segment() is not None:
                     prepared = True  # its network went with somebody's clean-up
-                    self.patience.call(self.engine.ensure_network, network_of(self._segment()))
+                    self.patience.call(ensure_network, self.engine, self._segment())
                     continue
                 busy = "ddress already in use" in error.message
                 if not busy or time.monotonic() > until:
@@ -540,10 +590,14 @@ def prepare(engine: Engine, image: Image | None, segment: Any, patience: Patienc
                 _("The image %(tag)s is not on %(host)s, and no registry holds it.")
                 % {"tag": image.tag, "host": engine.where}
             )
-        auth = Auth(registry.username, registry.password, registry.address) if registry.username else None
-        patience.call(engine.pull, image.reference, auth, progress)
+        patience.call(engine.pull, image.reference, auth_of(registry), progress)
     if segment is not None:
-        patience.call(engine.ensure_network, network_of(segment))
+        wrong = [text for text in patience.call(ensure_network, engine, segment) if text.startswith(("CIDR", "driver"))]
+        if wrong:
+            raise StepFailed(
+                _("The network %(name)s on %(host)s is not the segment's (is, should be): %(what)s")
+                % {"name": segment.network_name, "host": engine.where, "what": "; ".join(wrong)}
+            )
 
 
 def _label(container: Json, name: str) -> str:

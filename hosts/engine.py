@@ -13,8 +13,9 @@ from cryptography import x509
 from django.utils.translation import gettext as _
 
 from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, missing_features, version_tuple
-from hosts.engine_client import NEWEST_API, OLDEST_API, Auth, Engine, NetworkSpec, split_ref
+from hosts.engine_client import NEWEST_API, OLDEST_API, Engine
 from hosts.engine_errors import EngineError
+from hosts.engine_specs import Auth, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
 

@@ -7,7 +7,6 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 import docker.errors
@@ -18,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from hosts.engine_body import ContainerSpec, Json, Limits, create_body, version_tuple
 from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_response, from_transfer
+from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
 from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec
 
@@ -27,79 +27,8 @@ CALL_SECONDS = 30.0
 SLOW_SECONDS = 120.0  # create, start, remove: an engine under load takes its time
 SILENCE_SECONDS = 900.0  # of a transfer or a build that says nothing
 EXEC_OUTPUT = 1 << 20  # bytes kept of a command's output
-Labels = Mapping[str, str]
 OnLine = Callable[[str], None]
 OnProgress = Callable[[Json], None]
-
-
-@dataclass(frozen=True)
-class Auth:
-    """Credentials of a registry."""
-
-    username: str
-    password: str
-    server: str = ""
-
-    def header(self) -> str:
-        """What X-Registry-Auth carries."""
-        values = {"username": self.username, "password": self.password, "serveraddress": self.server}
-        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """A segment as an engine's network. `bridge`: the bridge, or the parent interface of a macvlan."""
-
-    name: str
-    cidr: str
-    gateway: str = ""
-    driver: str = "bridge"
-    bridge: str = "br0"
-    vlan: int | None = None
-    mtu: int | None = None
-    labels: Labels = field(default_factory=dict)
-
-    def body(self) -> Json:
-        pool = {"Subnet": self.cidr} | ({"Gateway": self.gateway} if self.gateway else {})
-        if self.driver == "macvlan":
-            options = {"parent": f"{self.bridge}.{self.vlan}" if self.vlan else self.bridge}
-        else:
-            # The bridge is the machine's own: the engine must not put the gateway's address on it, nor do NAT.
-            options = {
-                "com.docker.network.bridge.name": self.bridge,
-                "com.docker.network.bridge.inhibit_ipv4": "true",
-                "com.docker.network.bridge.enable_ip_masquerade": "false",
-            }
-        if self.mtu:
-            options["com.docker.network.driver.mtu"] = str(self.mtu)
-        return {
-            "Name": self.name,
-            "CheckDuplicate": True,
-            "Driver": self.driver,
-            "IPAM": {"Driver": "default", "Config": [pool]},
-            "Options": options,
-            "Labels": dict(self.labels),
-        }
-
-    def differences(self, seen: Json) -> list[str]:
-        """In what an engine's network of this name differs, as «what: is, should be»."""
-        pool = ((seen.get("IPAM") or {}).get("Config") or [{}])[0]
-        want = self.body()
-        pairs = [("driver", seen.get("Driver"), self.driver), ("CIDR", pool.get("Subnet"), self.cidr)]
-        if self.gateway:
-            pairs.append(("gateway", pool.get("Gateway"), self.gateway))
-        options = seen.get("Options") or {}
-        pairs += [(key.rpartition(".")[2], options.get(key), value) for key, value in want["Options"].items()]
-        return [f"{what}: {is_}, {should}" for what, is_, should in pairs if is_ != should]
-
-
-def split_ref(ref: str) -> tuple[str, str]:
-    """`registry:5000/a/b:tag` or `…@sha256:…` as (name, tag or digest); without one: latest."""
-    if "@" in ref:
-        name, _at, digest = ref.partition("@")
-        return name, digest
-    head, colon, tail = ref.rpartition(":")
-    return (head, tail) if colon and "/" not in tail else (ref, "latest")
 
 
 # Everything that a connection may fail with. (Through an SSH channel, paramiko's own errors come out bare.)
@@ -270,9 +199,19 @@ class Engine:
 
     def create(self, spec: ContainerSpec) -> str:
         """Make a container; its id. A name in use is a `conflict` (repeating a call that got through says so)."""
-        body = create_body(spec, self.api_version)
-        params = {"name": spec.name}
-        made = self._json("POST", "/containers/create", params=params, body=body, timeout=SLOW_SECONDS, repeat=False)
+        try:
+            return self._create(spec)
+        except EngineError as error:
+            if error.kind != "api_too_old":
+                raise
+        # Refused before anything was made: the stored version no longer fits, and the body depends on it.
+        self._api_version = ""
+        return self._create(spec)
+
+    def _create(self, spec: ContainerSpec) -> str:
+        body, params = create_body(spec, self.api_version), {"name": spec.name}
+        path = "/containers/create"
+        made = self._json("POST", path, params=params, body=body, timeout=SLOW_SECONDS, repeat=False)
         return str(made["Id"])
 
     def start(self, container: str) -> None:

@@ -64,7 +64,8 @@ def assess(
     info: Mapping[str, Any], *, skew: float | None = None, disk_total: int | None = None, disk_free: int | None = None
 ) -> Verdict:
     """Ready, or degraded with every reason; what is only worth knowing becomes a note."""
-    warnings, notes = [], []
+    warnings: list[str] = []
+    notes: list[str] = []
     for line in info.get("Warnings") or []:
         text = re.sub(r"^WARNING:\s*", "", str(line).strip())
         (notes if LACKS.search(text) and not NEEDED.search(text) else warnings).append(text)

@@ -224,3 +224,9 @@ class Address(models.Model):
 
     def __str__(self) -> str:
         return self.ip
+
+    @property
+    def holder_url(self) -> str:
+        """The page of who holds it; empty if the holder is not named like «service/environment/number»."""
+        parts = self.holder.split("/")
+        return f"/services/{parts[0]}/{parts[1]}/" if len(parts) == 3 and parts[2].isdigit() else ""

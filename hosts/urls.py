@@ -1,4 +1,28 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, register_converter
+from django.urls.converters import StringConverter
 
+from hosts.views import machines, network
+
+
+class HostAction(StringConverter):
+    regex = "cordon|uncordon|retire|bring-back|refresh|remove"
+
+
+register_converter(HostAction, "host_action")
 app_name = "hosts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("hosts/", machines.fleet, name="fleet"),
+    path("hosts/new/", machines.new, name="new"),
+    path("hosts/groups/", machines.groups, name="groups"),
+    path("hosts/groups/<slug:slug>/", machines.group, name="group"),
+    path("hosts/<slug:name>/", machines.host, name="host"),
+    path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
+    path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
+    path("network/", network.network, name="network"),
+    path("network/new/", network.new, name="segment_new"),
+    path("network/<slug:slug>/", network.segment, name="segment"),
+    path("network/<slug:slug>/edit/", network.edit, name="segment_edit"),
+    path("network/<slug:slug>/remove/", network.remove, name="segment_remove"),
+    path("network/<slug:slug>/reserve/", network.reserve, name="reserve"),
+    path("network/<slug:slug>/unreserve/<int:pk>/", network.unreserve, name="unreserve"),
+]

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     """After the tracebacks of this part, before the short summary and the closing line."""
     if target := config.getoption("--reports-to"):
-        Path(target).write_text(json.dumps(serialized(terminalreporter, config)))
+        Path(target).write_text(json.dumps(serialized(terminalreporter, config), default=str))
     for source in config.getoption("--reports-of"):
         for kind, reports in load(Path(source), config).items():
             terminalreporter.stats.setdefault(kind, []).extend(reports)
@@ -45,6 +45,7 @@ def serialized(terminalreporter: Any, config: pytest.Config) -> dict[str, list[d
             if data is None:
                 continue
             data["sections"] = []
+            data.pop("node", None)  # the process of pytest-xdist that ran it
             if part and kind in ("failed", "error"):
                 data["nodeid"] = f"{data['nodeid']} [{part}]"
             result.setdefault(kind, []).append(data)

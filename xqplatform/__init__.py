@@ -1,5 +1,1 @@
-"""The platform. The Celery application is imported here, so that `shared_task` finds it in every process."""
-
-from xqplatform.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""The platform. (The Celery application is loaded by `xqplatform.web.apps`, so that the supervisor needs none of it.)"""

@@ -141,7 +141,7 @@ def _urls() -> Any:
     """The API's pages, which ask for a token themselves instead of sending people to the log-in page."""
     patterns, app_name, namespace = api.urls
     for pattern in patterns:
-        pattern.callback.login_required = False
+        pattern.callback.login_required = False  # type: ignore[union-attr]
     return patterns, app_name, namespace
 
 

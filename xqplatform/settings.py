@@ -15,8 +15,6 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.text("XQ_SECRET_KEY") or env.kept_secret("secret-key")
 # Encrypts keys, passwords and secret values at rest; apart from SECRET_KEY, so that one can be changed without the other.
 ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY") or env.kept_secret("encryption-key")
-# Marks what is this platform's own on an engine (the label xq.platform): another installation's containers are foreign.
-INSTALLATION_ID = env.text("XQ_INSTALLATION_ID") or env.kept_secret("installation-id")[:16].strip("-_")
 DEBUG = env.flag("XQ_DEBUG")
 ALLOWED_HOSTS = env.text("XQ_ALLOWED_HOSTS", "*").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in env.text("XQ_TRUSTED_ORIGINS").split(",") if o]
@@ -78,6 +76,7 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
+                "containers.templatetags.containers",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },

@@ -1,0 +1,1 @@
+"""The verbs of this app, each in the file of its noun."""

@@ -28,8 +28,10 @@ def text(data: dict[str, Any], key: str, *, default: str = "", longest: int = 10
 
 def clean(row: Model, exclude: list[str] | None = None) -> None:
     """Runs the row's own checks. Raises Refused (400) with the first problem and its field."""
+    # What may be null is for the platform to fill in (since when, whose).
+    empty = [f.name for f in row._meta.fields if f.null and getattr(row, f.attname) is None]
     try:
-        row.full_clean(exclude=exclude)
+        row.full_clean(exclude=[*(exclude or []), *empty])
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise Refused(messages[0], field=None if field == "__all__" else field, code=400) from error

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hosts.engine import Diagnosis
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+TAKEN = {"new", "groups", "conformance"}  # pages of the fleet itself
 CONNECTION = ("connection", "address", "ca", "certificate", "key", "ssh_key", "ssh_host_key")
 SECRET = ("key", "ssh_key")
 OPEN = ("name", "connection", "address", "role_run", "role_build", "role_registry", "labels", "build_slots")
@@ -129,6 +130,12 @@ def bring_back(actor: Actor, host: Host) -> Host:
     return host
 
 
+def ask_refresh(actor: Actor, host: Host) -> None:
+    """Reads the host now instead of at the next round; nothing of it changes, so there is no event."""
+    require(actor, "read", obj=host)
+    work.enqueue(tasks.refresh, host.pk)
+
+
 def _mark(actor: Actor, host: Host, action: str, reason: str, **values: Any) -> Host:
     with transaction.atomic():
         host = Host.objects.select_for_update().get(pk=host.pk)
@@ -202,6 +209,8 @@ def filled(host: Host, data: Mapping[str, Any]) -> Host:
         setattr(host, name, value)
     if not SLUG.fullmatch(host.name):
         raise Refused(_("Small letters, digits, - and _; at most 60."), "name", 400)
+    if host.name in TAKEN:
+        raise Refused(_("«%(name)s» is the name of a page.") % {"name": host.name}, "name", 400)
     if host.connection not in Host.Connection.values:
         raise Refused(_("local, tcp or ssh."), "connection", 400)
     host.address = clean_address(host.connection, host.address)

@@ -114,6 +114,8 @@ def _clean(segment: Segment) -> None:
     segment.slug, segment.title = _text(segment.slug), _text(segment.title)
     if not SLUG.fullmatch(segment.slug):
         raise Refused(_("Small letters, digits, - and _; at most 60."), "slug", 400)
+    if segment.slug == "new":
+        raise Refused(_("«%(name)s» is the name of a page.") % {"name": segment.slug}, "slug", 400)
     if len(segment.title) > 120:
         raise Refused(_("At most 120 characters."), "title", 400)
     network = _network(_text(segment.cidr))

@@ -5,41 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dulwich.objects import Blob, Commit, Tree
 from dulwich.repo import Repo
 
 from builds import git, sample
-from builds.services import projects
+from builds.services.checks import string_map
+from tests.builds.conftest import commit
 
-
-@pytest.fixture(autouse=True)
-def data(settings: Any, tmp_path: Path) -> Path:
-    settings.DATA_DIR = tmp_path / "data"
-    return tmp_path
-
-
-def commit(path: Path, entries: dict[str, tuple[int, bytes]], branch: str = "main") -> str:
-    """A commit with the entries (mode, content) on a branch of the bare repository, made when missing."""
-    repo = Repo(str(path)) if path.exists() else Repo.init_bare(str(path), mkdir=True)
-    with repo:
-        tree = Tree()
-        for name, (mode, content) in entries.items():
-            blob = Blob.from_string(content)
-            if mode != 0o160000:
-                repo.object_store.add_object(blob)
-            tree.add(name.encode(), mode, blob.id)
-        repo.object_store.add_object(tree)
-        made = Commit()
-        made.tree = tree.id
-        ref = f"refs/heads/{branch}".encode()
-        made.parents = [repo.refs[ref]] if ref in repo.refs else []
-        made.author = made.committer = b"A <a@example.com>"
-        made.author_time = made.commit_time = 1445589786 + len(made.parents)
-        made.author_timezone = made.commit_timezone = 8 * 3600
-        made.message = b"a change"
-        repo.object_store.add_object(made)
-        repo.refs[ref] = made.id
-        return made.id.decode()
+pytestmark = pytest.mark.usefixtures("data")
 
 
 def names(repository: git.Repository, revision: str, **options: Any) -> dict[str, tarfile.TarInfo]:
@@ -120,4 +92,4 @@ def test_nonsense_is_no_repository(url: str) -> None:
 
 
 def test_secrets_are_kept_by_name() -> None:
-    assert projects.string_map("A=1\nB=x=y", "k") == {"A": "1", "B": "x=y"}
+    assert string_map("A=1\nB=x=y", "k") == {"A": "1", "B": "x=y"}

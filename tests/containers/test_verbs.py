@@ -82,7 +82,9 @@ def test_a_host_that_is_away_is_said_before_anything_happens(world: World) -> No
     assert {s.instance.host.name for s in row.steps.all()} == {"h2"}
 
 
-@pytest.mark.parametrize("policy", [{"batch": 0}, {"batch": "0%"}, {"pause": -1}, {"deadline": "x"}, {"order": "up"}, 7])
+@pytest.mark.parametrize(
+    "policy", [{"batch": 0}, {"batch": "0%"}, {"pause": -1}, {"deadline": "x"}, {"order": "up"}, 7]
+)
 def test_nonsense_policies_are_refused(world: World, policy: object) -> None:
     with pytest.raises(Refused):
         releases.deploy(world.actor, world.place, world.v1, policy=policy)  # type: ignore[arg-type]
@@ -112,7 +114,9 @@ def test_a_version_of_the_settings_is_made_only_by_a_change(world: World) -> Non
     assert secrets_of(third) == {"KEY": "s3cret"}
 
 
-def test_a_developer_acts_on_own_services_only(world: World, actor_dev: Actor, actor_manager: Actor, team: object) -> None:
+def test_a_developer_acts_on_own_services_only(
+    world: World, actor_dev: Actor, actor_manager: Actor, team: object
+) -> None:
     with pytest.raises(Denied):
         releases.deploy(actor_dev, world.place, world.v1)
     assert Event.objects.filter(denied=True, action="service.deploy").count() == 1
@@ -125,7 +129,9 @@ def test_a_developer_acts_on_own_services_only(world: World, actor_dev: Actor, a
 
 
 def test_a_service_is_made_with_places(world: World) -> None:
-    service = catalog.create_service(world.actor, {"slug": "web", "environments": ["isolated", "production"], "instances": 2})
+    service = catalog.create_service(
+        world.actor, {"slug": "web", "environments": ["isolated", "production"], "instances": 2}
+    )
     assert [p.environment.slug for p in service.places.all()] == ["isolated", "production"]
     for bad in ({"slug": "Web!"}, {"slug": "web"}, {"slug": "w", "kind": "x"}, {"slug": "w", "environments": ["nope"]}):
         with pytest.raises(Refused):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.engines.fleet import Fleet, FleetHost, api_client
+from tests.engines.fleet import Fleet, FleetHost, api_client, main
 from tests.engines.images import tiny_image
 from tests.engines.machine import NETNS, cgroup_folders, processes_about, wait_for
 
@@ -133,3 +133,25 @@ def test_a_second_fleet_stands_beside_and_goes_without_a_trace() -> None:
     assert not (NETNS / host.namespace).exists()
     assert cgroup_folders(host.cgroup) == []
     assert processes_about(other.folder) == []
+
+
+def test_an_engine_may_have_a_small_disk() -> None:
+    fill = 'RUN ["dd", "if=/dev/zero", "of=/x", "bs=1M", "count=8"]'
+    with (
+        Fleet.up(hosts=1, disk_mb=3) as small,
+        contextlib.closing(small.hosts[0].client()) as client,
+        pytest.raises(RuntimeError, match="no space left on device"),
+    ):
+        tiny_image(client, IMAGE, extra=fill)
+
+
+def test_a_fleet_that_was_left_standing_goes_by_its_folder() -> None:
+    left = Fleet.up(hosts=1, leave=True)
+    try:
+        attached = Fleet.attach(left.folder)
+        with contextlib.closing(attached.hosts[0].client()) as client:
+            assert client.containers() == []
+    finally:
+        assert main(["down", str(left.folder)]) == 0
+    assert not left.folder.exists()
+    left.down()

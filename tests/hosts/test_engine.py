@@ -284,6 +284,12 @@ def test_a_stored_version_that_no_longer_fits_is_corrected(fleet: Fleet) -> None
         assert engine.api_version == engine.version()["ApiVersion"]
 
 
+def test_also_when_the_first_call_creates_a_container(engine: Engine, clean_fleet: Fleet) -> None:
+    with contextlib.closing(Engine(spec_for(clean_fleet.hosts[0]), "1.51")) as other:
+        made = other.create(sleeper(mac="02:42:0a:d5:01:66"))
+        assert other.inspect(made)["Config"]["MacAddress"] == "02:42:0a:d5:01:66"
+
+
 def test_local_engine_tells_its_disk(fleet: Fleet) -> None:
     host = fleet.hosts[0]
     with contextlib.closing(Engine(ConnectionSpec("local", str(host.socket)))) as engine:

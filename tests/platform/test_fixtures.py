@@ -77,7 +77,7 @@ def test_the_last_part_sums_up_the_others(tmp_path: Path) -> None:
             check=False,
         )
 
-    first = run(str(tmp_path / "test_first.py"), f"--reports-to={reports}", "--part=first")
+    first = run(str(tmp_path / "test_first.py"), f"--reports-to={reports}", "--part=first", "-n1")
     assert first.returncode == 1, first.stdout + first.stderr
     second = run(str(tmp_path / "test_second.py"), f"--reports-of={reports}")
     assert second.returncode == 0, second.stdout + second.stderr

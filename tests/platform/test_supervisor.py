@@ -113,6 +113,7 @@ linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 
 @linux_only
+@pytest.mark.timeout(900)
 def test_its_whole_life(start: Callable[..., Running]) -> None:
     """One start for all of it, since a start costs seconds: ready, a death, a second one refused, the end, a second start."""
     running = start()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
@@ -24,11 +25,36 @@ PAGES = {
     "containers.instance": "/instances/{id}/",
 }
 
+# Denied attempts carry the right that was lacking; these are its words.
+RIGHTS = {
+    "service.create": _lazy("make a service"),
+    "service.change": _lazy("change the service"),
+    "service.deploy": _lazy("release the service"),
+    "service.scale": _lazy("scale the service"),
+    "service.operate": _lazy("operate the service"),
+    "service.remove": _lazy("remove the service"),
+    "service.logs": _lazy("read the logs"),
+    "build.start": _lazy("start a build"),
+    "build.cancel": _lazy("cancel a build"),
+    "image.discard": _lazy("discard an image"),
+    "project.change": _lazy("change the project"),
+    "blueprint.change": _lazy("change the blueprint"),
+    "token.manage": _lazy("manage tokens"),
+    "host.manage": _lazy("manage the host"),
+    "segment.manage": _lazy("manage the segment"),
+    "address.manage": _lazy("manage addresses"),
+    "registry.manage": _lazy("manage the registry"),
+    "environment.manage": _lazy("manage the environment"),
+    "people.manage": _lazy("manage people"),
+    "base_image.manage": _lazy("manage base images"),
+    "audit.read": _lazy("read the audit log"),
+}
+
 
 def verb(event: Event) -> str:
     """The words of the action; a denied one says so first."""
-    if event.denied:
-        return _("was denied: %(what)s") % {"what": ACTIONS.get(event.action, event.action)}
+    if event.denied and event.action in RIGHTS:
+        return _("was not allowed to %(what)s") % {"what": RIGHTS[event.action]}
     return str(ACTIONS.get(event.action, event.action))
 
 

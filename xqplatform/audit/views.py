@@ -89,7 +89,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
             ]  # fmt: skip
 
     name = f"audit-{timezone.localdate():%Y%m%d}.csv"
-    return csv_response(name, [*head, "reason", "before", "after"], lines())
+    return csv_response(request, name, [*head, "reason", "before", "after"], lines())
 
 
 def _json(value: Any) -> str:

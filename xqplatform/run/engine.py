@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from xqplatform import env
+from xqplatform.run import ask
 from xqplatform.run.words import say
 
 STANDARD = "/var/run/docker.sock"
@@ -20,23 +19,10 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 WITHOUT = "The platform starts without a local engine; connect hosts on the page «Hosts»."
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=2)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def ping(path: str) -> None:
-    """Asks the engine at a socket whether it is there. Raises OSError or HTTPException when not."""
-    with contextlib.closing(_UnixConnection(path)) as connection:
-        connection.request("GET", "/_ping")
-        if connection.getresponse().status != 200:
-            raise ConnectionError("the engine is not ready")
+    """Asks the engine at a socket whether it is there. Raises OSError when not."""
+    if ask.status(path, "/_ping") != 200:
+        raise ConnectionError("the engine is not ready")
 
 
 def socket_path() -> str:
@@ -49,7 +35,7 @@ def answers() -> bool:
     """Whether the local engine answers this user."""
     try:
         ping(socket_path())
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return False
     return True
 
@@ -70,7 +56,7 @@ def make_available() -> tuple[list[str], str]:
             f"The Docker Engine of this machine does not let this user in: add the user to the group «docker» and log "
             f"in again. {WITHOUT}"
         )
-    except (OSError, http.client.HTTPException):
+    except OSError:
         pass
     if not env.flag("XQ_INSTALL_DOCKER", default=True) or socket_path() != STANDARD:
         return [], ""
@@ -80,7 +66,10 @@ def make_available() -> tuple[list[str], str]:
             f"No Docker Engine answers on this machine: install or start one (Debian: apt-get install docker.io). {WITHOUT}",
         )
     if daemon_runs():
-        return [], f"A Docker daemon runs on this machine but does not answer at {socket_path()}: see its log. {WITHOUT}"
+        return (
+            [],
+            f"A Docker daemon runs on this machine but does not answer at {socket_path()}: see its log. {WITHOUT}",
+        )
     if daemon() is None and (sentence := install()):
         return [], sentence
     return start()

@@ -12,13 +12,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from types import FrameType
 from typing import Any
 
 from xqplatform import env
-from xqplatform.run import broker, engine
+from xqplatform.run import ask, broker, engine
 from xqplatform.run.children import Child, die_with_parent, stop_all
 from xqplatform.run.words import Trouble, say
 
@@ -137,14 +135,17 @@ class Supervisor:
             raise RuntimeError("no socket")
         descriptor = self.socket.fileno()
         python = [sys.executable, "-m"]
-        self.add("web", [*python, "xqplatform.run.web", "--fd", str(descriptor)], pass_fds=(descriptor,))
-        self.add("worker", [*python, "celery", "-A", "xqplatform", *WORKER.split(), "--loglevel", "INFO"])
+        lean = {"MALLOC_ARENA_MAX": "2"}  # many threads, little memory
+        web = [*python, "xqplatform.run.web", "--fd", str(descriptor)]
+        self.add("web", web, pass_fds=(descriptor,), surroundings=lean)
+        worker = [*python, "celery", "-A", "xqplatform.celery", *WORKER.split(), "--loglevel", "INFO"]
+        self.add("worker", worker, surroundings=lean)
         self.add("beat", [*python, "xqplatform.run.beat"])
 
     def wait_until_ready(self) -> None:
-        url = f"{self.address}/healthz"
+        address = self.reachable
         web = next(child for child in self.children if child.name == "web")
-        self.wait_for(lambda: responds(url), web, READY_PATIENCE, "The web process does not come up")
+        self.wait_for(lambda: responds(address), web, READY_PATIENCE, "The web process does not come up")
 
     def wait_for(self, condition: Any, child: Child, patience: float, sentence: str) -> None:
         deadline = time.monotonic() + patience
@@ -155,11 +156,16 @@ class Supervisor:
             time.sleep(0.03)
 
     @property
-    def address(self) -> str:
+    def reachable(self) -> tuple[str, int]:
+        """Host and port by which this machine reaches the site."""
         if self.socket is None:
             raise RuntimeError("no socket")
         host, port = self.socket.getsockname()[:2]
-        host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+
+    @property
+    def address(self) -> str:
+        host, port = self.reachable
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def greet(self, outcome: dict[str, Any], seconds: float) -> None:
@@ -241,13 +247,11 @@ def listen(host: str, port: int) -> socket.socket:
     return result
 
 
-def responds(url: str) -> bool:
-    """Whether the page answers 200. Short: the web process may still be loading behind the open socket."""
+def responds(address: tuple[str, int]) -> bool:
+    """Whether the site is healthy. Short: the web process may still be loading behind the open socket."""
     try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
+        return ask.status(address, "/healthz") == 200
+    except OSError:
         return False
 
 

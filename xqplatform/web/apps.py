@@ -1,5 +1,9 @@
 from django.apps import AppConfig
 
+from xqplatform.celery import app as celery_app  # in every Django process, before a `shared_task` is called
+
+__all__ = ["WebConfig", "celery_app"]
+
 
 class WebConfig(AppConfig):
     name = "xqplatform.web"

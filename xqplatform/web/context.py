@@ -30,7 +30,14 @@ def _exists(path: str) -> bool:
 
 def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [
-        ("", [("/", "home", _("Home")), ("/services/", "box", _("All services"))]),
+        (
+            "",
+            [
+                ("/", "home", _("Home")),
+                ("/services/", "box", _("All services")),
+                ("/releases/", "rocket", _("Releases")),
+            ],
+        ),
         (
             _("Platform"),
             [
@@ -44,7 +51,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ),
     ]
     here = request.path
-    found = []
+    found: list[dict[str, Any]] = []
     for title, entries in groups:
         links = [
             {"url": url, "icon": icon, "title": name, "here": here == url or (url != "/" and here.startswith(url))}

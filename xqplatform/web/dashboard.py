@@ -45,6 +45,7 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
     running = Deployment.objects.filter(state__in=Deployment.ACTIVE).order_by("-pk").first()
     place = ServiceEnvironment.objects.filter(service=service).order_by("environment__position").first()
     its = f"/services/{service.slug}/" if service else "/services/"
+    build_url = _page("containers:service_build", slug=service.slug) if service else ""
     steps = [
         {
             "done": host,
@@ -58,8 +59,8 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
             "done": service is not None,
             "title": _("Make the sample service"),
             "text": _("A small web server with its own Git repository; it needs no registry and no internet."),
-            "url": first_url("containers:sample", "containers:service_create", "/services/"),
-            "post": _is_sample(),
+            "url": "/guide/sample/",
+            "post": True,
             "action": _("Make the sample service"),
             "may": True,
         },
@@ -67,7 +68,9 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
             "done": build,
             "title": _("Build it"),
             "text": _("Makes an image from the newest commit. The log is live."),
-            "url": f"/builds/{building.pk}/" if building else its,
+            "url": f"/builds/{building.pk}/" if building else build_url or its,
+            "post": bool(build_url) and not building,
+            "branch": (place.branch or "") if place else "",
             "action": _("See the build") if building else _("Build"),
             "may": True,
         },
@@ -88,8 +91,12 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
     return steps
 
 
-def _is_sample() -> bool:
-    return first_url("containers:sample", "/").rstrip("/").endswith("sample")
+def _page(name: str, **arguments: str) -> str:
+    """The page's address; empty when there is no such page."""
+    try:
+        return reverse(name, kwargs=arguments)
+    except NoReverseMatch:
+        return ""
 
 
 def build(actor: Actor) -> dict[str, Any]:

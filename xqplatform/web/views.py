@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -16,6 +17,7 @@ from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from containers.services.sample import make_sample
 from xqplatform.web import dashboard
 from xqplatform.web.search import find
 
@@ -56,6 +58,14 @@ def hits(request: HttpRequest) -> HttpResponse:
     """The list under the Ctrl-K box."""
     q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     return render(request, "web/_hits.html", {"q": q, "hits": find(q, limit=12)})
+
+
+@require_POST
+def sample(request: HttpRequest) -> HttpResponse:
+    """The newcomer's second step: the sample service, made by one click."""
+    service = make_sample(request.actor)  # type: ignore[attr-defined]
+    messages.success(request, _("The service %(name)s is there. Build it now.") % {"name": service.slug})
+    return redirect("web:home")
 
 
 @login_not_required

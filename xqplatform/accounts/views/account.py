@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
@@ -10,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts import services
-from xqplatform.accounts.forms import AccountForm, PasswordForm
+from xqplatform.accounts.forms import AccountForm, PasswordForm, zones
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.errors import Refused
 
@@ -20,7 +22,11 @@ def _page(
 ) -> HttpResponse:
     user = request.user
     initial = {key: getattr(user, key) for key in ("display_name", "language", "time_zone", "theme")}
-    context = {"form": form or AccountForm(initial=initial), "password_form": password or PasswordForm()}
+    context: dict[str, Any] = {
+        "form": form or AccountForm(initial=initial),
+        "password_form": password or PasswordForm(),
+    }
+    context["zones"] = zones()
     context["memberships"] = user.memberships.select_related("team").order_by("team__slug")
     return render(request, "accounts/account.html", context, status=status)
 

@@ -45,7 +45,7 @@ def people(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def person_new(request: ActorRequest) -> HttpResponse:
     require(request.actor, "people.manage")
-    form = NewPersonForm(request.POST or None, environments=environments())
+    form = NewPersonForm(request.POST if request.method == "POST" else None, environments=environments())
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -70,7 +70,9 @@ def person(request: ActorRequest, pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=pk)
     may = can(request.actor, "people.manage")
     initial = {"display_name": user.display_name, "role": user.role, "active": user.is_active}
-    form = PersonForm(request.POST or None, environments=environments(), user=user, initial=initial)
+    form = PersonForm(
+        request.POST if request.method == "POST" else None, environments=environments(), user=user, initial=initial
+    )
     if request.method == "POST":
         require(request.actor, "people.manage", obj=user)
         if form.is_valid():

@@ -36,7 +36,7 @@ def teams(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def team_new(request: ActorRequest) -> HttpResponse:
     require(request.actor, "people.manage")
-    form = TeamForm(request.POST or None)
+    form = TeamForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             services.create_team(request.actor, **form.cleaned_data)
@@ -51,7 +51,7 @@ def team_new(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def team(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Team, pk=pk)
-    form = TeamForm(request.POST or None, initial={"slug": row.slug, "title": row.title})
+    form = TeamForm(request.POST if request.method == "POST" else None, initial={"slug": row.slug, "title": row.title})
     if request.method == "POST":
         require(request.actor, "people.manage", obj=row)
         if form.is_valid():

@@ -20,7 +20,7 @@ from xqplatform.web.tables import Table
 @require_http_methods(["GET", "POST"])
 def tokens(request: ActorRequest) -> HttpResponse:
     """One's own; SREs see everybody's."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST if request.method == "POST" else None)
     raw = ""
     if request.method == "POST" and form.is_valid():
         try:

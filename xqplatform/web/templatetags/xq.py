@@ -249,7 +249,7 @@ def field(bound: BoundField, css: str = "") -> SafeString:
         kind = "file"
     if bound.errors:
         classes += " is-invalid"
-    attrs = {"class": f"{widget.attrs.get('class', '')} {classes} {css}".strip()}
+    attrs: dict[str, str | bool] = {"class": f"{widget.attrs.get('class', '')} {classes} {css}".strip()}
     described = [f"{bound.id_for_label}_help"] if bound.help_text else []
     if bound.errors:
         described.append(f"{bound.id_for_label}_error")

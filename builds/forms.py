@@ -1,0 +1,104 @@
+"""What people fill in. The verbs check it; here only the fields, their help and their order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from builds.models import Blueprint, Project
+from xqplatform.accounts.models import Team
+
+
+class RegistryForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("A short name, such as main."))
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=250,
+        help_text=_("HOST[:PORT][/prefix], as engines write it: registry.example.com:5000"),
+    )
+    username = forms.CharField(label=_("User"), max_length=120, required=False)
+    password = forms.CharField(
+        label=_("Password or token"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Kept encrypted and never shown again. Empty: stays as it is."),
+    )
+    ca = forms.CharField(
+        label=_("CA certificate"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=_(
+            "PEM, when a CA of your own signed the registry's certificate. The hosts need it as well, in /etc/docker/certs.d."
+        ),
+    )
+    insecure = forms.BooleanField(
+        label=_("Plain HTTP"), required=False, help_text=_("Without TLS: only inside a trusted network.")
+    )
+    default = forms.BooleanField(
+        label=_("Default"), required=False, help_text=_("Where images go when a project names no other.")
+    )
+
+
+class StartForm(forms.Form):
+    project = forms.ModelChoiceField(Project.objects.exclude(repository=""), label=_("Project"))
+    branch = forms.CharField(
+        label=_("Branch"), max_length=120, required=False, help_text=_("Empty: the project's own.")
+    )
+    revision = forms.CharField(
+        label=_("Commit"), max_length=40, required=False, help_text=_("Empty: the newest of the branch.")
+    )
+
+
+class BlueprintForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("As it stands in tags: java8V16"))
+    base = forms.BooleanField(
+        label=_("Makes a base image"),
+        required=False,
+        initial=True,
+        help_text=_("A node of the tree; others build on it."),
+    )
+    team = forms.ModelChoiceField(Team.objects.all(), label=_("Team"), required=False)
+    parent = forms.ModelChoiceField(Blueprint.objects.filter(base=True), label=_("Parent"), required=False)
+    parent_reference = forms.CharField(
+        label=_("Or an image outside the tree"), max_length=250, required=False, help_text=_("scratch, debian:12, …")
+    )
+    static_script = forms.CharField(
+        label=_("Static script"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "font-monospace"}),
+        help_text=_("Shell, run once while the image is built."),
+    )
+    runtime_script = forms.CharField(
+        label=_("Runtime script"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "font-monospace"}),
+        help_text=_("Shell, run whenever a container starts, before its command."),
+    )
+    files = forms.CharField(  # type: ignore[assignment]
+        label=_("Files"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "font-monospace"}),
+        help_text=_('JSON: [{"path": "/etc/motd", "mode": "0644", "text": "…"}]'),
+    )
+
+    def __init__(self, *args: Any, blueprint: Blueprint | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if blueprint is not None:
+            for key in ("name", "base"):
+                self.fields[key].disabled = True
+            self.initial = {
+                "name": blueprint.name,
+                "base": blueprint.base,
+                "team": blueprint.team,
+                "parent": blueprint.parent,
+                "parent_reference": blueprint.parent_reference,
+                "static_script": blueprint.static_script,
+                "runtime_script": blueprint.runtime_script,
+                "files": json.dumps(blueprint.files, indent=1, ensure_ascii=False) if blueprint.files else "",
+            }

@@ -1,0 +1,51 @@
+"""Background work: a primary key in, one verb called."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from builds import queue, runner
+from builds.models import Build, Image, Registry
+from builds.services.registries import check_registry
+from hosts.engine import EngineError, connect
+from xqplatform.work import enqueue
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="builds.tasks.run")
+def run(pk: int) -> None:
+    """Works on a build, if nobody else does; afterwards a slot may be free for those that wait for one."""
+    if runner.run(pk):
+        queued = Build.objects.filter(state=Build.State.QUEUED, lease="").exclude(pk=pk)
+        for build in queued.order_by("pk")[:5]:
+            Build.objects.filter(pk=build.pk, lease="", state=Build.State.QUEUED).update(retry_at=None)
+            enqueue(run, build.pk)
+
+
+@shared_task(name="builds.tasks.resume", expires=30)
+def resume() -> None:
+    """Takes up again what waits, and what a process left that went away."""
+    for build in queue.waiting():
+        enqueue(run, build.pk)
+
+
+@shared_task(name="builds.tasks.check_registries", expires=60)
+def check_registries() -> None:
+    """Asks every registry how it is."""
+    for registry in Registry.objects.all():
+        check_registry(registry)
+
+
+@shared_task(name="builds.tasks.remove_from_host")
+def remove_from_host(pk: int) -> None:
+    """Removes a discarded image that lay on one host only. A host that is away keeps it; it does no harm there."""
+    image = Image.objects.select_related("only_on").filter(pk=pk, state=Image.State.DISCARDED).first()
+    if image is None or image.only_on is None:
+        return
+    try:
+        connect(image.only_on).remove_image(f"{image.repository}:{image.tag}")
+    except EngineError as error:
+        log.info("The image %s stays on %s: %s", image, image.only_on, error)

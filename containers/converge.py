@@ -1,0 +1,334 @@
+"""What is stored against what is seen: the state of every instance, and its drift.
+
+Rows only: hosts' inventories and event streams (`hosts.observe`) bring what the engines have into `SeenContainer`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from containers.config import Config, parse
+from containers.models import Container, Deployment, Instance, ServiceEnvironment
+from containers.services import releases
+from containers.services.settings import topic
+from hosts import labels
+from hosts.engine import EngineError, Limits, connect
+from hosts.models import Host, SeenContainer
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+from xqplatform.errors import Refused
+
+log = logging.getLogger(__name__)
+WATCHED = (Host.State.READY, Host.State.DEGRADED)
+GRACE = timedelta(seconds=5)  # an inventory must be so much younger than a container to say that it is missing
+ORPHAN_AGE = timedelta(minutes=3)
+REPAIRS, WITHIN = 3, timedelta(minutes=10)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What an instance should be. `images`: all names under which its image counts as the right one."""
+
+    wanted_state: str
+    engine_id: str
+    images: frozenset[str]
+    image: str
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What its engine has. `limits`: None where nobody looked."""
+
+    engine_id: str
+    state: str
+    image: str
+    image_id: str
+    limits: Json | None = None
+
+
+def drift(stored: Stored, seen: Seen | None) -> list[Json]:
+    """In what the container is not what is stored: [{"what", "stored", "found"}]. Pure."""
+    if seen is None:
+        if stored.wanted_state == "stopped":
+            return []
+        return [{"what": "container", "stored": stored.image or _("a container"), "found": _("missing")}]
+    found: list[Json] = []
+    if stored.engine_id and seen.engine_id != stored.engine_id:
+        found.append({"what": "container", "stored": stored.engine_id[:12], "found": seen.engine_id[:12]})
+    if stored.images and not stored.images & {seen.image, seen.image_id}:
+        found.append({"what": "image", "stored": stored.image, "found": seen.image or seen.image_id})
+    runs = seen.state in {"running", "restarting", "paused"}
+    if stored.wanted_state == "running" and (not runs or seen.state == "paused"):
+        found.append({"what": "state", "stored": "running", "found": seen.state})
+    if stored.wanted_state == "stopped" and runs:
+        found.append({"what": "state", "stored": "stopped", "found": seen.state})
+    if seen.limits is not None:
+        found += _limits(stored.limits, seen.limits)
+    return found
+
+
+def _limits(stored: Limits, seen: Mapping[str, Any]) -> list[Json]:
+    found: list[Json] = []
+    if stored.memory and int(seen.get("Memory") or 0) != stored.memory:
+        found.append({"what": "memory", "stored": stored.memory, "found": int(seen.get("Memory") or 0)})
+    quota, period = int(seen.get("CpuQuota") or 0), int(seen.get("CpuPeriod") or 100_000)
+    if int(seen.get("NanoCpus") or 0):
+        quota, period = int(seen["NanoCpus"]) // 10_000, 100_000
+    if stored.cpu_quota and quota * stored.cpu_period != stored.cpu_quota * period:
+        found.append({"what": "cpus", "stored": stored.cpu_quota / stored.cpu_period, "found": quota / period})
+    return found
+
+
+def shown_state(seen: SeenContainer | None) -> str:
+    """The instance's word for what its engine has."""
+    if seen is None:
+        return "missing"
+    if seen.state == "restarting":
+        return "unhealthy"
+    return (seen.health or "running") if seen.state == "running" else "stopped"
+
+
+def converge(
+    instances: Iterable[int] | None = None, *, gone: Collection[str] = (), look: bool = False, hosts: Any = None
+) -> int:
+    """Brings state and drift of the instances (None: all) up to date; returns how many have drift.
+
+    `gone`: engine ids that were just removed; `look`: also ask the engine for limits.
+    """
+    rows = Instance.objects.filter(removed=None, host__state__in=WATCHED).select_related(
+        "place__service", "place__environment", "host"
+    )
+    if instances is not None:
+        rows = rows.filter(pk__in=list(instances))
+    if hosts is not None:
+        rows = rows.filter(host__in=hosts)
+    found = list(rows)
+    busy = set(
+        Deployment.objects.filter(state__in=Deployment.ACTIVE, place__in={one.place_id for one in found}).values_list(
+            "place_id", flat=True
+        )
+    )
+    current = _current(found)
+    seen_of = _seen(found)
+    count = 0
+    for one in found:
+        container = current.get(one.pk)
+        seen = _choose(one, container, seen_of)
+        if container is None and seen is None:
+            continue  # nothing ran here yet
+        if seen is None and not _surely_missing(one, container, gone):
+            continue
+        if one.place_id in busy:
+            _save(one, seen, one.drift)
+            continue
+        what = drift(_stored(one, container), _as_seen(one, seen, look))
+        if not look:  # nobody looked at limits now: what was found earlier stands
+            what += [d for d in one.drift if d["what"] in {"memory", "cpus"} and seen is not None and not what]
+        count += bool(what)
+        _save(one, seen, what)
+    _auto_repair({one.place_id for one in found if one.drift and one.place.environment.auto_repair} - busy)
+    return count
+
+
+def _current(instances: list[Instance]) -> dict[int, Container]:
+    rows = Container.objects.filter(instance__in=instances, ended=None).select_related("image__registry", "config")
+    return {row.instance_id: row for row in rows.order_by("id")}
+
+
+def _seen(instances: list[Instance]) -> dict[tuple[int, str], list[SeenContainer]]:
+    rows = SeenContainer.objects.filter(host__in={one.host_id for one in instances})
+    found: dict[tuple[int, str], list[SeenContainer]] = {}
+    for row in rows:
+        found.setdefault((row.host_id, row.engine_id), []).append(row)
+        if row.ours:
+            found.setdefault((row.host_id, f"instance {row.labels.get(labels.INSTANCE)}"), []).append(row)
+        found.setdefault((row.host_id, f"name {row.name}"), []).append(row)
+    return found
+
+
+def _choose(
+    one: Instance, container: Container | None, seen: Mapping[tuple[int, str], list[SeenContainer]]
+) -> SeenContainer | None:
+    """The container that the platform put there; else another one with its labels, or with its name."""
+    keys = [container.engine_id] if container is not None else []
+    keys += [f"instance {one.pk}", f"name {one.name}"]
+    for key in keys:
+        rows = seen.get((one.host_id, key))
+        if rows:
+            return max(rows, key=lambda row: row.state == "running")
+    return None
+
+
+def _surely_missing(one: Instance, container: Container | None, gone: Collection[str]) -> bool:
+    """An inventory that is older than the container cannot know it."""
+    if container is not None and container.engine_id in gone:
+        return True
+    since = max(filter(None, [one.created, container and container.created, container and container.healthy]))
+    return one.host.seen is not None and one.host.seen > since + GRACE
+
+
+def _stored(one: Instance, container: Container | None) -> Stored:
+    image = container.image if container is not None else None
+    names = {image.image_id, image.digest, image.reference} - {""} if image is not None else set()
+    version = container.config if container is not None else None
+    config = parse(version.content) if version is not None else Config()
+    return Stored(
+        wanted_state=one.wanted_state,
+        engine_id=container.engine_id if container is not None else "",
+        images=frozenset(names) if image is not None and (image.image_id or image.registry_id) else frozenset(),
+        image=str(image or ""),
+        limits=Limits.of(config.cpus, config.memory, config.pids),
+    )
+
+
+def _as_seen(one: Instance, seen: SeenContainer | None, look: bool) -> Seen | None:
+    if seen is None:
+        return None
+    limits: Json | None = None
+    if look:
+        try:
+            limits = dict(connect(one.host).inspect(seen.engine_id).get("HostConfig") or {})
+        except EngineError as error:
+            log.info("The limits of %s could not be read: %s", one, error)
+    return Seen(seen.engine_id, seen.state, seen.image, seen.image_id, limits)
+
+
+def _save(one: Instance, seen: SeenContainer | None, what: list[Json]) -> None:
+    now = timezone.now()
+    fields: Json = {"state": shown_state(seen), "status": seen.status if seen is not None else "", "seen": now}
+    if seen is not None and seen.ip and one.address_id is None:
+        fields["ip"] = seen.ip
+    appeared = bool(what) and not one.drift
+    if what != one.drift:
+        fields |= {"drift": what, "drift_since": (one.drift_since or now) if what else None}
+    changed = any(getattr(one, name) != value for name, value in fields.items() if name not in {"seen", "status"})
+    for name, value in fields.items():
+        setattr(one, name, value)
+    with transaction.atomic():
+        Instance.objects.filter(pk=one.pk).update(**fields)
+        if appeared:
+            audit.record(Actor.system(), "instance.drift", one, after={"drift": what}, parent=one.place.service)
+        if changed:
+            live.bump(topic(one.place), f"instance:{one.pk}", "services")
+
+
+def _auto_repair(places: set[int]) -> None:
+    """Puts drift right where the environment says so; a place that breaks again and again is left to people."""
+    for place_pk in places:
+        place = Instance.objects.filter(place=place_pk).select_related("place__service", "place__environment")[0].place
+        recent = place.deployments.filter(kind=Deployment.Kind.REPAIR, created__gt=timezone.now() - WITHIN).count()
+        if recent >= REPAIRS:
+            continue
+        try:
+            releases.repair(Actor.system("auto repair"), place, reason=_("drift in an environment that repairs itself"))
+        except Refused as refused:
+            log.info("No repair of %s now: %s", place, refused)
+
+
+def converge_all() -> int:
+    """All instances; then what the platform made and no instance owns any more is removed from the engines."""
+    count = converge()
+    sweep()
+    return count
+
+
+def sweep() -> int:
+    """Removes containers of ours that belong to no standing instance; returns how many."""
+    old = SeenContainer.objects.filter(
+        ours=True, created__lt=timezone.now() - ORPHAN_AGE, host__state__in=WATCHED
+    ).select_related("host")
+    stands = set(Instance.objects.filter(removed=None).values_list("pk", flat=True))
+    removed = 0
+    for row in old:
+        instance = str(row.labels.get(labels.INSTANCE, ""))
+        if not instance.isdigit() or int(instance) in stands:
+            continue
+        if Deployment.objects.filter(state__in=Deployment.ACTIVE, steps__instance=int(instance)).exists():
+            continue
+        log.warning("Removing %s on %s: it belongs to no instance any more", row.name, row.host)
+        try:
+            connect(row.host).remove(row.engine_id, force=True)
+        except EngineError as error:
+            log.info("%s on %s could not be removed: %s", row.name, row.host, error)
+        else:
+            removed += 1
+    return removed
+
+
+# --- Hooks: what hosts and builds call ---------------------------------------------------------------------------
+
+
+def container_changed(host: int, engine_id: str, action: str, attributes: Mapping[str, Any]) -> None:
+    """An event of an engine's container."""
+    row = Container.objects.filter(host=host, engine_id=engine_id).order_by("-id").first()
+    if row is None:
+        instance = str(attributes.get(labels.INSTANCE, ""))
+        if instance.isdigit() and attributes.get(labels.PLATFORM) == labels.installation():
+            converge([int(instance)])
+        return
+    fields: Json = {}
+    if action == "oom":
+        fields["oom_killed"] = True
+    if action == "die" and str(attributes.get("exitCode", "")).lstrip("-").isdigit():
+        fields["exit_code"] = int(attributes["exitCode"])
+    if fields:
+        Container.objects.filter(pk=row.pk).update(**fields)
+    if row.ended is None:
+        converge([row.instance_id], gone=[engine_id] if action == "destroy" else [], look=action == "update")
+
+
+def host_refreshed(host: Host) -> None:
+    """A host's inventory was read as a whole."""
+    converge(hosts=[host.pk])
+
+
+def keeps_image(image: Any) -> str | None:
+    """Why an image must not be discarded: it runs, or somebody may have to go back to it."""
+    row = (
+        Container.objects.filter(image=image, ended=None, instance__removed=None)
+        .select_related("instance__place__service", "instance__place__environment")
+        .first()
+    )
+    if row is not None:
+        return _("It runs in %(instance)s.") % {"instance": row.instance}
+    active = Deployment.objects.filter(state__in=Deployment.ACTIVE)
+    if active.filter(image=image).exists() or active.filter(steps__old_image=image).exists():
+        return _("A release that is under way needs it.")
+    place = ServiceEnvironment.objects.filter(current_image=image).select_related("service", "environment").first()
+    if place is not None:
+        return _("It is the current release of %(place)s.") % {"place": place}
+    for last in _last_releases():
+        if last.old_image_id == image.pk:
+            return _("%(place)s would go back to it in a rollback.") % {"place": last.place}
+    return None
+
+
+def _last_releases() -> list[Deployment]:
+    """The last successful release of each place: what it replaced is where one goes back to."""
+    rows = Deployment.objects.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED)
+    found: dict[int, Deployment] = {}
+    for row in rows.select_related("place__service", "place__environment").order_by("id"):
+        found[row.place_id] = row
+    return [row for row in found.values() if row.place.service.removed is None]
+
+
+def running_words(images: list[Any]) -> dict[int, list[str]]:
+    """For the version list: where each image runs, «production: 6»."""
+    counted: dict[int, dict[str, int]] = {}
+    rows = Container.objects.filter(image__in=images, ended=None, instance__removed=None).values_list(
+        "image_id", "instance__place__environment__title"
+    )
+    for image_id, title in rows:
+        places = counted.setdefault(image_id, {})
+        places[title] = places.get(title, 0) + 1
+    return {pk: [f"{title}: {count}" for title, count in places.items()] for pk, places in counted.items()}

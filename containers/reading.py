@@ -1,0 +1,129 @@
+"""What pages and the API read about places and releases: stored rows only, a few queries whatever the number of rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from containers.models import Container, Deployment, Instance, ServiceEnvironment
+from xqplatform.audit.models import Event
+
+GOOD = ("healthy", "running")
+
+
+@dataclass
+class Standing:
+    """How a place stands, in numbers and one state word."""
+
+    place: ServiceEnvironment
+    total: int = 0
+    good: int = 0
+    starting: int = 0
+    stopped: int = 0
+    drifted: int = 0
+    hosts: int = 0
+    last: Deployment | None = None
+    states: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The word of the pill: what is bad first, then what is going on, then «healthy»."""
+        if self.place.current_image_id is None and self.total == 0:
+            return "empty"
+        if self.drifted:
+            return "drift"
+        if self.good == self.total:
+            return "healthy" if self.total else "stopped"
+        if self.good + self.starting == self.total:
+            return "starting"
+        if self.stopped and self.good + self.stopped == self.total:
+            return "stopped"
+        return "unhealthy"
+
+    @property
+    def active(self) -> Deployment | None:
+        return self.place.active
+
+
+def standings(places: Iterable[ServiceEnvironment]) -> dict[int, Standing]:
+    """The standing of each place by its primary key; three queries in all."""
+    found = {place.pk: Standing(place) for place in places}
+    counts = (
+        Instance.objects.filter(place__in=found, removed=None)
+        .values("place_id", "state", "wanted_state")
+        .annotate(n=Count("pk"), drifted=Count("pk", filter=Q(drift_since__isnull=False)))
+        .order_by()
+    )
+    for row in counts:
+        s, n = found[row["place_id"]], row["n"]
+        s.total += n
+        s.drifted += row["drifted"]
+        s.states[row["state"]] = s.states.get(row["state"], 0) + n
+        if row["state"] in GOOD:
+            s.good += n
+        elif row["state"] == "starting":
+            s.starting += n
+        elif row["state"] == "stopped" and row["wanted_state"] == "stopped":
+            s.stopped += n
+    hosts = (
+        Instance.objects.filter(place__in=found, removed=None)
+        .values("place_id")
+        .annotate(n=Count("host", distinct=True))
+    )
+    for row in hosts.order_by():
+        found[row["place_id"]].hosts = row["n"]
+    newest: dict[int, int] = {}
+    for place_id, pk in Deployment.objects.filter(place__in=found).order_by("id").values_list("place_id", "id"):
+        newest[place_id] = pk
+    for deployment in Deployment.objects.filter(pk__in=newest.values()).select_related("image"):
+        found[deployment.place_id].last = deployment
+    return found
+
+
+def places() -> QuerySet[ServiceEnvironment]:
+    """All places of services that were not removed, with what every page shows of them."""
+    return ServiceEnvironment.objects.filter(service__removed=None).select_related(
+        "service__team", "environment", "current_image__build", "current_config", "config", "active"
+    )
+
+
+def instances_of(place: ServiceEnvironment) -> list[Instance]:
+    """The instances of a place with host, address and `shown`: the container that runs in it (or None)."""
+    rows = list(
+        place.instances.filter(removed=None)
+        .select_related("host", "address", "place__service", "place__environment")
+        .prefetch_related(
+            Prefetch(
+                "containers",
+                Container.objects.filter(ended=None).select_related("image", "config").order_by("-id"),
+                to_attr="running",
+            )
+        )
+        .order_by("number")
+    )
+    for row in rows:
+        row.shown = row.running[0] if row.running else None  # type: ignore[attr-defined]
+    return rows
+
+
+def history(rows: list[Any], limit: int = 20) -> list[Event]:
+    """The newest events of these rows, and of what has one of them as its parent."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        named[row._meta.label_lower].append(str(row.pk))
+    wanted = Q(pk__in=[])
+    for kind, keys in named.items():
+        wanted |= Q(object_type=kind, object_id__in=keys) | Q(parent_type=kind, parent_id__in=keys)
+    return list(Event.objects.filter(wanted).order_by("-id")[:limit])
+
+
+def shown_ip(instance: Instance) -> str:
+    return instance.address.ip if instance.address else instance.ip
+
+
+def shown_mac(instance: Instance) -> str:
+    return instance.address.mac if instance.address else ""

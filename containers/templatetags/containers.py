@@ -1,0 +1,78 @@
+"""Words and small drawings of the service pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from containers.logs import plain
+from containers.models import Step
+from containers.progress import Bar
+from xqplatform.web.states import look
+from xqplatform.web.templatetags.xq import duration, shorten
+
+register = template.Library()
+
+
+@register.simple_tag
+def state_word(state: str) -> str:
+    return str(look(state).word)
+
+
+@register.simple_tag
+def action_word(action: str) -> str:
+    return str(dict(Step.Action.choices).get(action, action))
+
+
+@register.simple_tag
+def version_word(tag: str) -> str:
+    """The part of a tag that people know: hash and branch of `1445589786_fd63ea39_prod_java8V16`."""
+    parts = str(tag).rsplit(":", 1)[-1].split("_")
+    if len(parts) >= 4 and parts[0].isdigit():
+        return f"{parts[1]} {shorten(parts[2], 18)}"
+    return shorten(str(tag), 28)
+
+
+@register.simple_tag
+def gantt(bars: list[Bar] | None) -> SafeString:
+    """The phases of one step as bars on the release's time line, each with its seconds on hover."""
+    rects = format_html_join(
+        "",
+        '<rect class="bar-{}{}" x="{}" y="2" width="{}" height="12"><title>{} {}</title></rect>',
+        (
+            (b.phase, " open" if b.open else "", f"{b.left:.1f}", f"{b.width:.1f}", b.word, duration(b.seconds))
+            for b in bars or []
+        ),
+    )
+    label = ", ".join(f"{b.word} {duration(b.seconds)}" for b in bars or []) or _("not begun")
+    return format_html(
+        '<svg class="xq-gantt" viewBox="0 0 1000 16" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        label,
+        rects,
+    )
+
+
+@register.simple_tag
+def setting(value: Any) -> str:
+    """A value of the settings as text: «–» for what is not there."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "–"
+    if value is True:
+        return _("yes")
+    if value is False:
+        return _("no")
+    if isinstance(value, list):
+        return "\n".join(setting(v) for v in value)
+    if isinstance(value, dict):
+        return " ".join(f"{k}={v}" for k, v in value.items())
+    return str(value)
+
+
+@register.filter
+def plain_log(text: Any) -> str:
+    """A stored log without colours and control signs."""
+    return "\n".join(plain(line) for line in str(text or "").splitlines())

@@ -1,0 +1,61 @@
+"""Finding the row a page is about (404 when there is none), and what its viewer may do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+
+from containers.models import Deployment, Instance, Service, ServiceEnvironment
+from containers.reading import places
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import can
+from xqplatform.errors import Refused
+
+RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs")
+NUMBER_LIMIT = 2**31
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    return request.actor  # type: ignore[attr-defined, no-any-return]
+
+
+def get_service(slug: str) -> Service:
+    return get_object_or_404(Service.objects.select_related("team", "project__blueprint"), slug=slug, removed=None)
+
+
+def get_place(slug: str, environment: str) -> ServiceEnvironment:
+    return get_object_or_404(places(), service__slug=slug, environment__slug=environment)
+
+
+def get_deployment(number: int) -> Deployment:
+    rows = Deployment.objects.select_related(
+        "place__service__team", "place__environment", "image__build", "old_image", "config", "old_config"
+    )
+    return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
+
+
+def get_instance(number: int) -> Instance:
+    rows = Instance.objects.select_related("place__service__team", "place__environment", "host", "address__segment")
+    return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
+
+
+def may(actor: Actor, service: Service, environment: str | None = None) -> dict[str, bool]:
+    """What the viewer may do, for showing buttons; the verb asks again."""
+    return {
+        name: can(actor, f"service.{name}", team_id=service.team_id, environment=environment) for name in RIGHTS
+    } | {"build": can(actor, "build.start", team_id=service.team_id)}
+
+
+def numbers_of(values: list[str]) -> list[int]:
+    """Ticked instance numbers. Raises Refused when nothing, or nonsense, is ticked."""
+    found = sorted({int(v) for v in values if v.isascii() and v.isdigit() and len(v) < 10})
+    if not found or len(found) != len(set(values)):
+        raise Refused(_("Tick the instances first."), "instances", 400)
+    return found
+
+
+def reason_of(data: Any) -> str:
+    return str(data.get("reason", "")).strip()[:2000]

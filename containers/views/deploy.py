@@ -1,0 +1,303 @@
+"""The deploy wizard: version → information → nodes and plan → deploy.
+
+Its state is in the address (steps 1 to 3 are GETs), so that «back» keeps what was typed and a colleague can be sent a link.
+The plan that was shown is sent along as a mark; when the plan made at the click differs, the click is refused with the change.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from builds.models import Image
+from builds.services.images import discard_image
+from builds.versions import Version, difference, versions
+from containers.forms import InformationForm, image_of
+from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.plan import Plan, Policy
+from containers.services import planning, releases
+from containers.views.access import actor_of, get_place
+from containers.views.run import frame
+from containers.views.settings import changes
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+from xqplatform.secrets import decrypt, encrypt
+
+CARRIED = ("image", "config", "why", "batch", "pause", "order", "deadline", "on_failure")
+DEFAULTS = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
+
+
+def carried(data: Any) -> dict[str, str]:
+    """What the wizard carries from step to step."""
+    return {name: data[name][:2000] for name in CARRIED if data.get(name)}
+
+
+def defaults_of(place: ServiceEnvironment) -> dict[str, Any]:
+    """How the last release of this place went is how the next one is proposed to go."""
+    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
+    known = {k: v for k, v in (last.policy if last else {}).items() if k in DEFAULTS}
+    values = DEFAULTS | known
+    for name in ("pause", "deadline"):
+        values[name] = f"{values[name]:g}" if isinstance(values[name], float) else values[name]
+    if planning.segment_of(place) is None and last is None:
+        values["order"] = "start-first"
+    return values
+
+
+def config_asked(place: ServiceEnvironment, data: Any) -> ConfigVersion | None:
+    """The settings version that `config` names (a release back to an earlier one); None: the newest."""
+    text = str(data.get("config") or "")
+    if not (text.isascii() and text.isdigit() and len(text) < 9):
+        return None
+    return place.configs.filter(version=int(text)).first()
+
+
+@require_http_methods(["GET", "POST"])
+def wizard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    place = get_place(slug, environment)
+    if request.method == "POST":
+        require(
+            actor_of(request),
+            "service.deploy",
+            team_id=place.service.team_id,
+            environment=place.environment.slug,
+            obj=place,
+        )
+        return _deploy(request, place)
+    step = request.GET.get("step", "1")
+    image = image_of(place, request.GET.get("image"))
+    if step == "1" or image is None:
+        return _versions(request, place, image)
+    if step == "2":
+        return _information(request, place, image)
+    return _plan(request, place, image)
+
+
+def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | None) -> HttpResponse:
+    branch = place.branch or place.environment.branch
+    every = request.GET.get("all") == "1"
+    found = versions(place.service.project, "" if every else branch)
+    hidden = 0
+    if not every and not found:
+        # Nothing was built by this environment's rule: show what there is instead of an empty page.
+        found, every = versions(place.service.project, ""), True
+    q = request.GET.get("q", "").strip().lower()[:100]
+    if q:
+        found = [v for v in found if q in _text(v)]
+    if request.GET.get("deployable") == "1":
+        hidden = sum(not v.deployable for v in found)
+        found = [v for v in found if v.deployable]
+    context = frame(request, place, "deploy") | {
+        "step": 1,
+        "versions": found,
+        "hidden": hidden,
+        "every": every,
+        "branch": branch,
+        "chosen": image,
+        "keep": carried(request.GET),
+        "q": q,
+        "no_image": bool(request.GET.get("step")) and image is None,
+    }
+    return render(request, "containers/deploy_versions.html", context)
+
+
+def _text(version: Version) -> str:
+    tag = version.image.tag if version.image else ""
+    return f"{version.revision} {version.branch} {version.author} {version.message} {tag}".lower()
+
+
+def form_of(place: ServiceEnvironment, data: Any) -> InformationForm:
+    """The information of step two: what was typed, and the defaults for what the address does not name."""
+    values = {k: str(v) for k, v in defaults_of(place).items()}
+    values |= {name: data[name] for name in InformationForm.base_fields if name in data}
+    return InformationForm(values)
+
+
+def _information(
+    request: HttpRequest, place: ServiceEnvironment, image: Image, form: InformationForm | None = None
+) -> HttpResponse:
+    form = form or InformationForm(
+        initial=defaults_of(place) | {n: request.GET[n] for n in InformationForm.base_fields if n in request.GET}
+    )
+    config = config_asked(place, request.GET)
+    old = place.current_image
+    context = frame(request, place, "deploy") | {
+        "step": 2,
+        "image": image,
+        "config": config,
+        "form": form,
+        "keep": carried(request.GET),
+        "there": place.instances.filter(removed=None).count(),
+        "fixed": planning.segment_of(place) is not None,
+        "commits": commits(place, old, image),
+    }
+    return render(request, "containers/deploy_information.html", context, status=400 if form.errors else 200)
+
+
+def commits(place: ServiceEnvironment, old: Image | None, new: Image) -> list[Any]:
+    """The commits that the new image has and the running one has not."""
+    if old is None or not old.revision or not new.revision or old.pk == new.pk:
+        return []
+    return difference(place.service.project, old.revision, new.revision)
+
+
+def preview(
+    request: HttpRequest, place: ServiceEnvironment, image: Image, form: InformationForm, config: ConfigVersion | None
+) -> Plan:
+    """The plan with the newest settings, or with those of an earlier version. Raises Refused, Denied."""
+    actor = actor_of(request)
+    if config is None:
+        return releases.preview(actor, place, image, form.policy())
+    require(actor, "service.deploy", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    planning.check_image(place, image)
+    return planning.plan_for(
+        place, "deploy", policy=Policy.parse(form.policy()), image=image, config=config, wanted=place.wanted
+    )
+
+
+def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None) -> dict[str, Any]:
+    """What a plan was, so that a later one can be told from it."""
+    version = config or place.config
+    return {
+        "config": version.version if version else 0,
+        "current": place.current_image.tag if place.current_image else "",
+        "entries": {
+            str(e.number): [e.action, e.host_name, "" if e.address == "new" else e.address, e.old] for e in plan.entries
+        },
+    }
+
+
+def stale(shown: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What changed between the plan that was shown and the one made now, in words."""
+    words = []
+    if shown.get("config") != now["config"]:
+        words.append(_("the settings are v%(b)s, not v%(a)s") % {"a": shown.get("config"), "b": now["config"]})
+    if shown.get("current") != now["current"]:
+        words.append(_("%(b)s runs now, not %(a)s") % {"a": shown.get("current") or "–", "b": now["current"] or "–"})
+    before, after = shown.get("entries") or {}, now["entries"]
+    for number in sorted({*before, *after}, key=int):
+        old, new = before.get(number), after.get(number)
+        if old == new:
+            continue
+        if old is None:
+            words.append(_("#%(n)s came") % {"n": number})
+        elif new is None:
+            words.append(_("#%(n)s went") % {"n": number})
+        else:
+            pairs = [f"{a or '–'} → {b or '–'}" for a, b in zip(old, new, strict=False) if a != b]
+            words.append(f"#{number}: {', '.join(pairs)}")
+    return words
+
+
+def _mark_read(text: str, place: ServiceEnvironment) -> dict[str, Any] | None:
+    try:
+        data = json.loads(decrypt(text))
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) and data.get("place") == place.pk else None
+
+
+def _plan(
+    request: HttpRequest,
+    place: ServiceEnvironment,
+    image: Image,
+    changed: list[str] | None = None,
+    refusal: str = "",
+) -> HttpResponse:
+    data = request.POST if request.method == "POST" else request.GET
+    form = form_of(place, data)
+    if not form.is_valid():
+        return _information(request, place, image, form)
+    config = config_asked(place, data)
+    plan = None
+    try:
+        plan = preview(request, place, image, form, config)
+    except Refused as refused:
+        refusal = refusal or refused.message
+    context = frame(request, place, "deploy") | {
+        "step": 3,
+        "image": image,
+        "plan": plan,
+        "form": form,
+        "keep": carried(data),
+        "config": config or place.config,
+        "config_asked": config,
+        "changes": changes(place.current_config, config or place.config) if place.current_config else [],
+        "commits": commits(place, place.current_image, image),
+        "holder": releases.held_by(place),
+        "changed": changed or [],
+        "refusal": refusal,
+        "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
+        "deploy_words": _words(plan),
+    }
+    return render(request, "containers/deploy_plan.html", context, status=409 if changed or refusal else 200)
+
+
+def _words(plan: Plan | None) -> dict[str, int]:
+    entries = plan.entries if plan else ()
+    return {
+        "replace": sum(e.action == "replace" for e in entries),
+        "add": sum(e.action == "add" for e in entries),
+        "remove": sum(e.action == "remove" for e in entries),
+        "hosts": len({e.host for e in entries}),
+        "batches": plan.batches if plan else 0,
+        "unfit": sum(bool(e.problem) for e in entries),
+    }
+
+
+def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
+    image = image_of(place, request.POST.get("image"))
+    if image is None:
+        messages.error(request, _("Choose a version first."))
+        return redirect("containers:deploy", place.service.slug, place.environment.slug)
+    form = form_of(place, request.POST)
+    if not form.is_valid():
+        return _information(request, place, image, form)
+    config = config_asked(place, request.POST)
+    shown = _mark_read(request.POST.get("mark", ""), place)
+    try:
+        now = mark_of(preview(request, place, image, form, config), place, config)
+        changed = stale(shown, now) if shown else [_("the plan was not shown here")]
+        if changed and not releases.held_by(place):
+            return _plan(request, place, image, changed)
+        row = releases.deploy(
+            actor_of(request),
+            place,
+            image,
+            policy=form.policy(),
+            reason=form.cleaned_data["why"] or _first_line(image),
+            config=config,
+        )
+    except Refused as refused:
+        return _plan(request, place, image, refusal=refused.message)
+    return redirect("containers:release", row.pk)
+
+
+def _first_line(image: Image) -> str:
+    message = image.build.commit_message if image.build else ""
+    return message.strip().split("\n", 1)[0][:200]
+
+
+@require_POST
+def discard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """Discards an image from the version list."""
+    place = get_place(slug, environment)
+    image = image_of(place, request.POST.get("image"))
+    try:
+        if image is None:
+            raise Refused(_("There is no such image."), "image", 400)
+        discard_image(actor_of(request), image)
+        messages.success(request, _("%(tag)s is discarded.") % {"tag": image.tag})
+    except Refused as refused:
+        messages.error(request, refused.message)
+    address = reverse("containers:deploy", args=[slug, environment])
+    keep = {k: request.POST[k] for k in ("q", "all") if request.POST.get(k)}
+    return redirect(f"{address}?{urlencode(keep)}" if keep else address)

@@ -1,0 +1,182 @@
+"""Releases: the list, and one: live while it runs, its permanent record afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from containers.models import Container, Deployment, Environment, Service, Step
+from containers.progress import MOVING, progress, timeline
+from containers.reading import history
+from containers.services import releases
+from containers.views.access import actor_of, get_deployment, may, reason_of
+from containers.views.settings import changes
+from xqplatform.errors import Refused
+from xqplatform.web.tables import Filter, Table
+
+VERBS = {
+    "pause": releases.pause,
+    "resume": releases.resume,
+    "cancel": releases.cancel,
+    "rollback": releases.rollback,
+}
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    rows = Deployment.objects.select_related("place__service", "place__environment", "image")
+    asked = request.GET.get("service", "").replace("\x00", "")[:60]
+    service = Service.objects.filter(slug=asked).first() if asked else None
+    if service is not None:
+        rows = rows.filter(place__service=service)
+    table = Table(
+        request,
+        rows,
+        search=("place__service__slug", "reason", "created_name", "image__tag"),
+        sorts={"number": "id", "service": "place__service__slug"},
+        default="-number",
+        filters={
+            "environment": Filter(
+                gettext_lazy("Environment"),
+                [(e.slug, str(e)) for e in Environment.objects.all()],
+                "place__environment__slug",
+            ),
+            "kind": Filter(gettext_lazy("What"), Deployment.Kind.choices, "kind"),
+            "state": Filter(gettext_lazy("State"), Deployment.State.choices, "state"),
+        },
+    )
+    context = {"table": table, "deployments": list(table.rows), "service": service}
+    return render(request, "containers/releases.html", context)
+
+
+@require_GET
+def show(request: HttpRequest, number: int) -> HttpResponse:
+    deployment = get_deployment(number)
+    steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
+                                                 "instance__place__environment"))  # fmt: skip
+    bars = timeline(deployment, steps)
+    logs = _last_logs(deployment, steps)
+    for step in steps:
+        step.bars = bars[step.pk]  # type: ignore[attr-defined]
+        step.shown_log = step.log or logs.get(step.instance_id, "")  # type: ignore[attr-defined]
+    place = deployment.place
+    context = {
+        "deployment": deployment,
+        "place": place,
+        "service": place.service,
+        "environment": place.environment,
+        "steps": steps,
+        "failed": [s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing"})],
+        "progress": progress(deployment, steps),
+        "buttons": buttons(deployment, steps),
+        "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
+        "pulls": sorted((k, v) for k, v in deployment.pulls.items() if isinstance(v, dict)),
+        "back": back_to(deployment),
+        "policy": policy_words(deployment),
+        "took": (deployment.finished - deployment.started).total_seconds()
+        if deployment.finished and deployment.started
+        else None,
+        "events": history([deployment], 30),
+        "may": may(actor_of(request), place.service, place.environment.slug),
+    }
+    return render(request, "containers/release.html", context)
+
+
+def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
+    """How it went (or goes), as (name, value) for people."""
+    policy = deployment.policy
+    found = []
+    if "batch" in policy:
+        size = policy.get("size")
+        found.append((_("At a time"), f"{policy['batch']} ({size})" if size else str(policy["batch"])))
+    for key, name in (("pause", _("Pause")), ("deadline", _("Healthy within"))):
+        if isinstance(policy.get(key), int | float):
+            found.append((name, f"{policy[key]:g} s"))
+    if policy.get("order") and deployment.kind == Deployment.Kind.DEPLOY:
+        found.append((_("Order"), str(policy["order"])))
+    if policy.get("on_failure"):
+        found.append((_("On failure"), _("roll back") if policy["on_failure"] == "rollback" else _("stop")))
+    return found
+
+
+def _last_logs(deployment: Deployment, steps: list[Step]) -> dict[int, str]:
+    """What the removed containers of this release said last, by instance; for steps that failed without a log."""
+    wanted = [s.instance_id for s in steps if s.state in {"failed", "undone"} and not s.log]
+    rows = Container.objects.filter(deployment=deployment, instance__in=wanted).exclude(last_log="").order_by("id")
+    return dict(rows.values_list("instance_id", "last_log"))
+
+
+def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
+    """What can be asked of the release now, each with what it would do in numbers."""
+    waiting = sum(s.state == "waiting" for s in steps)
+    moving = sum(s.state in MOVING for s in steps)
+    done = sum(s.state in {"done", "failed"} for s in steps)
+    state, asked = deployment.state, deployment.asked
+    found: list[dict[str, Any]] = []
+
+    def add(verb: str, word: str, icon: str, css: str, text: str) -> None:
+        found.append({"verb": verb, "word": word, "icon": icon, "css": css, "text": text})
+
+    if asked in {"cancel", "rollback"} or state == Deployment.State.ROLLING_BACK:
+        return found
+    finishing = ngettext("%(n)d under way is finished", "%(n)d under way are finished", moving) % {"n": moving}
+    waits = ngettext("%(n)d waits", "%(n)d wait", waiting) % {"n": waiting}
+    rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
+    if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
+        add("pause", _("Pause"), "player-pause", "", f"{finishing}, {waits}.")
+    if state == Deployment.State.PAUSED or asked == "pause":
+        text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
+        add("resume", _("Resume"), "player-play", "btn-primary", text)
+    if state in {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED}:
+        kept = ngettext("%(n)d done stays changed", "%(n)d done stay changed", done) % {"n": done}
+        add("cancel", _("Cancel"), "x", "", f"{kept}, {finishing}, {rest}.")
+        touched = done + moving
+        if touched:
+            text = ngettext(
+                "Brings %(n)d touched instance back to what it had before (image and settings); %(m)d untouched.",
+                "Brings %(n)d touched instances back to what they had before (image and settings); %(m)d untouched.",
+                touched,
+            )
+            text %= {"n": touched, "m": waiting}
+        else:
+            text = _("Nothing was touched yet; nothing will be.")
+        add("rollback", _("Roll back"), "arrow-back-up", "btn-outline-danger", text)
+    return found
+
+
+def back_to(deployment: Deployment) -> str:
+    """Where «back to the version before» leads, for a finished release: the wizard's plan with image and settings."""
+    image = deployment.old_image
+    if deployment.is_active or deployment.kind != "deploy" or image is None or image.state != "deployable":
+        return ""
+    if deployment.place.current_image_id == deployment.old_image_id:
+        return ""
+    asked = {
+        "step": 3,
+        "image": image.pk,
+        "why": _("Back to the version before #%(n)d") % {"n": deployment.pk},
+    }
+    if deployment.old_config is not None:
+        asked["config"] = deployment.old_config.version
+    place = deployment.place
+    address = reverse("containers:deploy", args=[place.service.slug, place.environment.slug])
+    return f"{address}?{urlencode(asked)}"
+
+
+@require_POST
+def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
+    """Pause, resume, cancel or roll back."""
+    deployment = get_deployment(int(number))
+    try:
+        VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    return redirect("containers:release", deployment.pk)

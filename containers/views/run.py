@@ -1,0 +1,183 @@
+"""The run page of a service in an environment: its instances, what may be done to them, scaling, removal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from containers.forms import RemoveForm, ScaleForm
+from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.progress import progress
+from containers.reading import history, instances_of, standings
+from containers.services import releases
+from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+
+SORTS = {
+    "number": lambda i: (i.number,),
+    "host": lambda i: (i.host.name, i.number),
+    "address": lambda i: (_ip_key(i), i.number),
+    "state": lambda i: (not i.drift, i.state, i.number),
+}
+VERBS = {"restart": releases.restart, "stop": releases.stop, "start": releases.start, "repair": releases.repair}
+
+
+def _ip_key(instance: Instance) -> tuple[int, ...]:
+    ip = instance.address.ip if instance.address else instance.ip
+    return tuple(int(p) for p in ip.split(".") if p.isdigit())
+
+
+def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[str, Any]:
+    """What every page of a place has: its service, environment, rights, the active release."""
+    return {
+        "place": place,
+        "service": place.service,
+        "environment": place.environment,
+        "here": here,
+        "may": may(actor_of(request), place.service, place.environment.slug),
+        "active": place.active,
+    }
+
+
+@require_GET
+def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    place = get_place(slug, environment)
+    rows = instances_of(place)
+    standing = standings([place])[place.pk]
+    q = request.GET.get("q", "").strip().lower()[:100]
+    if q:
+        rows = [r for r in rows if q in _text(r)]
+    state = request.GET.get("state", "")
+    if state == "drift":
+        rows = [r for r in rows if r.drift]
+    elif state:
+        rows = [r for r in rows if r.state == state]
+    sort = request.GET.get("sort", "number")
+    rows.sort(key=SORTS.get(sort.lstrip("-"), SORTS["number"]), reverse=sort.startswith("-"))
+    active = place.active
+    context = frame(request, place, "run") | {
+        "rows": rows,
+        "standing": standing,
+        "drifted": [r.number for r in rows if r.drift],
+        "progress": progress(active, list(active.steps.all())) if active else None,
+        "deployments": place.deployments.select_related("image", "place__environment", "place__service").order_by(
+            "-id"
+        )[:5],
+        "events": history([place, *rows[:100]], 12),
+        "filters": bool(q or state),
+        "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],
+    }
+    return render(request, "containers/run.html", context)
+
+
+def _text(row: Any) -> str:
+    """What the search of the run page looks through."""
+    shown = row.shown
+    parts = [str(row.number), row.name, row.host.name, row.ip, row.state]
+    if row.address:
+        parts += [row.address.ip, row.address.mac]
+    if shown:
+        parts += [shown.engine_id, str(shown.image or "")]
+    return " ".join(parts).lower()
+
+
+@require_POST
+def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """Restart, stop, start or put right the ticked instances."""
+    place = get_place(slug, environment)
+    actor = actor_of(request)
+    try:
+        verb = VERBS.get(request.POST.get("do", ""))
+        if verb is None:
+            raise Refused(_("There is no such action."), "do", 400)
+        numbers = None if request.POST.get("all") else numbers_of(request.POST.getlist("instances"))
+        if numbers is not None:
+            require(
+                actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place
+            )
+        row = verb(actor, place, numbers, reason_of(request.POST))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, _("#%(n)d began: %(what)s.") % {"n": row.pk, "what": row.get_kind_display()})
+    return redirect("containers:place", slug, environment)
+
+
+@require_http_methods(["GET", "POST"])
+def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """Shows which instances would come or go; the confirmed form does it."""
+    place = get_place(slug, environment)
+    actor = actor_of(request)
+    asked = request.POST if request.method == "POST" else request.GET
+    form = ScaleForm(asked if "wanted" in asked else None, initial={"wanted": place.wanted})
+    plan = None
+    if request.method == "POST":
+        require(actor, "service.scale", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    if form.is_bound and form.is_valid():
+        try:
+            if request.method == "POST":
+                row = releases.scale(actor, place, form.cleaned_data["wanted"], form.cleaned_data["reason"])
+                if row is None:
+                    messages.success(request, _("Noted: the first release will make that many instances."))
+                    return redirect("containers:place", slug, environment)
+                return redirect("containers:release", row.pk)
+            plan = releases.preview_scale(actor, place, form.cleaned_data["wanted"])
+        except Refused as refused:
+            form.add_refusal(refused)
+    there = place.instances.filter(removed=None).count()
+    context = frame(request, place, "run") | {"form": form, "plan": plan, "there": there}
+    context["sentence"] = scale_words(place, plan, there)
+    return render(request, "containers/scale.html", context, status=400 if form.errors else 200)
+
+
+def scale_words(place: ServiceEnvironment, plan: Any, there: int) -> str:
+    """«removes 2 of 6 instances, 4 stay» or «adds 3 instances to 4»."""
+    if plan is None:
+        return ""
+    going = sum(e.action == "remove" for e in plan.entries)
+    coming = sum(e.action == "add" for e in plan.entries)
+    if going:
+        return ngettext(
+            "Removes %(a)d of %(b)d instances, %(c)d stays.",
+            "Removes %(a)d of %(b)d instances, %(c)d stay.",
+            there - going,
+        ) % {"a": going, "b": there, "c": there - going}
+    if coming:
+        return ngettext(
+            "Adds %(a)d instance to %(b)d, %(c)d will stand.",
+            "Adds %(a)d instances to %(b)d, %(c)d will stand.",
+            coming,
+        ) % {"a": coming, "b": there, "c": there + coming}
+    return _("Nothing would change.")
+
+
+@require_http_methods(["GET", "POST"])
+def remove(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    place = get_place(slug, environment)
+    actor = actor_of(request)
+    form = RemoveForm(request.POST or None, expected=str(place))
+    if request.method == "POST":
+        require(actor, "service.remove", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        if form.is_valid():
+            try:
+                row = releases.remove_place(actor, place, form.cleaned_data["reason"])
+                return redirect("containers:release", row.pk)
+            except Refused as refused:
+                form.add_refusal(refused)
+    context = frame(request, place, "run") | {
+        "form": form,
+        "standing": standings([place])[place.pk],
+        "addresses": place.instances.filter(removed=None, address__isnull=False).count(),
+    }
+    return render(request, "containers/place_remove.html", context, status=400 if form.errors else 200)
+
+
+def active_of(place: ServiceEnvironment) -> Deployment | None:
+    return place.active

@@ -1,0 +1,267 @@
+"""All services × environments, one service, and making and removing one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from builds.models import Build, Image
+from builds.sample import BRANCH, make_sample_repository
+from builds.services.builds import start_build
+from containers.forms import RemoveForm, ServiceChangeForm, ServiceForm
+from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment
+from containers.reading import GOOD, Standing, history, places, standings
+from containers.services import catalog
+from containers.views.access import actor_of, get_service, may
+from xqplatform.accounts.models import Team
+from xqplatform.accounts.rights import can, require, visible_teams
+from xqplatform.errors import Refused
+
+PAGE = 50
+STATES = ("healthy", "unhealthy", "drift", "active", "empty")
+SORTS = {"name": "slug", "team": "team__slug", "last": "last"}
+
+
+@dataclass
+class Row:
+    """One service of the list with its cell in each environment (None: not there)."""
+
+    service: Service
+    cells: list[Standing | None] = field(default_factory=list)
+
+
+def in_state(state: str) -> QuerySet[ServiceEnvironment]:
+    """Places that stand so, asked of the database."""
+    here = Instance.objects.filter(place=OuterRef("pk"), removed=None)
+    ill = here.exclude(state__in=GOOD).exclude(state="stopped", wanted_state="stopped")
+    rows = ServiceEnvironment.objects.all()
+    match state:
+        case "active":
+            return rows.filter(active__isnull=False)
+        case "drift":
+            return rows.filter(Exists(here.filter(drift_since__isnull=False)))
+        case "unhealthy":
+            return rows.filter(Exists(ill))
+        case "empty":
+            return rows.filter(current_image=None).exclude(Exists(here))
+        case _:
+            return (
+                rows.filter(Exists(here)).exclude(Exists(ill)).exclude(Exists(here.filter(drift_since__isnull=False)))
+            )
+
+
+def filtered(request: HttpRequest) -> QuerySet[Service]:
+    """The services that the filters of the address name; unknown values filter nothing."""
+    rows = Service.objects.filter(removed=None).select_related("team")
+    get = request.GET
+    if q := get.get("q", "").strip().replace("\x00", "")[:200]:
+        rows = rows.filter(Q(slug__icontains=q) | Q(title__icontains=q) | Q(team__slug__icontains=q))
+    if get.get("team") == "mine":
+        rows = rows.filter(team__in=visible_teams(actor_of(request)))
+    elif team := get.get("team", "").replace("\x00", ""):
+        rows = rows.filter(team__slug=team)
+    of = ServiceEnvironment.objects.filter(service=OuterRef("pk"))
+    narrowed = False
+    if environment := get.get("environment", "").replace("\x00", ""):
+        of, narrowed = of.filter(environment__slug=environment), True
+    if get.get("state") in STATES:
+        of, narrowed = of.filter(pk__in=in_state(get["state"]).values("pk")), True
+    if image := get.get("image", "").strip().replace("\x00", "")[:200]:
+        of = of.filter(Q(current_image__tag__icontains=image) | Q(current_image__digest__icontains=image))
+        narrowed = True
+    if narrowed:
+        rows = rows.filter(Exists(of))
+    sort = get.get("sort", "name")
+    rows = rows.annotate(last=Max("places__deployments__created"))
+    column = F(SORTS.get(sort.lstrip("-"), "slug"))
+    return rows.order_by(column.desc(nulls_last=True) if sort.startswith("-") else column.asc(nulls_last=True), "slug")
+
+
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    page = Paginator(filtered(request), PAGE).get_page(request.GET.get("page"))
+    environments = list(Environment.objects.all())
+    of = list(places().filter(service__in=[s.pk for s in page]))
+    standing = standings(of)
+    by_service: dict[int, dict[int, Standing]] = defaultdict(dict)
+    for place in of:
+        by_service[place.service_id][place.environment_id] = standing[place.pk]
+    rows = [Row(s, [by_service[s.pk].get(e.pk) for e in environments]) for s in page]
+    actor = actor_of(request)
+    context = {
+        "page": page,
+        "rows": rows,
+        "environments": environments,
+        "teams": Team.objects.all(),
+        "states": STATES,
+        "filters": any(request.GET.get(k) for k in ("q", "team", "environment", "state", "image")),
+        "may_create": can(actor, "service.create") or bool(visible_teams(actor)),
+    }
+    return render(request, "containers/services.html", context)
+
+
+def _teams_for(request: HttpRequest) -> QuerySet[Team] | None:
+    """The teams a person may make services for; None: any."""
+    actor = actor_of(request)
+    if can(actor, "service.create"):
+        return None
+    return Team.objects.filter(pk__in=visible_teams(actor))
+
+
+@require_http_methods(["GET", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    initial = {k: v for k, v in request.GET.items() if k in {"slug", "title", "source", "repository"}}
+    if initial.get("source") == "sample":
+        initial.setdefault("slug", "sample")
+    form = ServiceForm(request.POST or None, teams=_teams_for(request), initial=initial)
+    if request.method == "POST" and not can(actor_of(request), "service.create"):
+        # Who belongs to no team may make none: say so (and record it) before any field is looked at.
+        mine = visible_teams(actor_of(request))
+        if not mine:
+            require(actor_of(request), "service.create")
+    if request.method == "POST" and form.is_valid():
+        try:
+            service = catalog.create_service(actor_of(request), creation(form))
+        except Refused as refused:
+            form.add_refusal(refused)
+        else:
+            messages.success(request, _("%(name)s is made. Next: build a version of it.") % {"name": service.slug})
+            return redirect("containers:service", service.slug)
+    status = 400 if form.errors else 200
+    context = {"form": form, "no_environments": not Environment.objects.exists()}
+    return render(request, "containers/service_new.html", context, status=status)
+
+
+def creation(form: ServiceForm) -> dict[str, Any]:
+    """What the verb takes, from a valid form; the sample's repository is made first."""
+    d = form.cleaned_data
+    sample = d["source"] == "sample"
+    return {
+        "slug": d["slug"],
+        "title": d["title"],
+        "team": d["team"].pk if d["team"] else None,
+        "repository": make_sample_repository() if sample else d["repository"],
+        "default_branch": d["default_branch"] or (BRANCH if sample else "main"),
+        "dockerfile": d["dockerfile"] or "Dockerfile",
+        "blueprint": None if sample else d["blueprint"],
+        "registry": d["registry"],
+        "environments": [e.slug for e in d["environments"]],
+    }
+
+
+@require_GET
+def show(request: HttpRequest, slug: str) -> HttpResponse:
+    service = get_service(slug)
+    of = list(places().filter(service=service).order_by("environment__position", "environment__slug"))
+    standing = standings(of)
+    environments = Environment.objects.exclude(pk__in=[p.environment_id for p in of])
+    deployments = (
+        Deployment.objects.filter(place__service=service)
+        .select_related("place__environment", "place__service", "image")
+        .order_by("-id")[:10]
+    )
+    builds = Build.objects.filter(project=service.project_id).select_related("image").order_by("-id")[:10]
+    context = {
+        "service": service,
+        "standings": [standing[p.pk] for p in of],
+        "missing": environments,
+        "deployments": deployments,
+        "builds": builds,
+        "branches": branches_of(service, of),
+        "events": history([service, *of, service.project], 20),
+        "may": may(actor_of(request), service),
+        "images": Image.objects.filter(project=service.project_id, state=Image.State.DEPLOYABLE).count(),
+    }
+    return render(request, "containers/service.html", context)
+
+
+def branches_of(service: Service, of: list[ServiceEnvironment]) -> list[str]:
+    """Branches one would build: the project's, those the environments name (no patterns), those built before."""
+    named = [service.project.default_branch, *(p.branch or p.environment.branch for p in of)]
+    built = Build.objects.filter(project=service.project_id).order_by("-id").values_list("branch", flat=True)[:50]
+    return list(dict.fromkeys(b for b in [*named, *built] if b and not set(b) & set("*?[")))[:20]
+
+
+@require_POST
+def build(request: HttpRequest, slug: str) -> HttpResponse:
+    service = get_service(slug)
+    branch = request.POST.get("branch", "").strip()
+    try:
+        started = start_build(actor_of(request), service.project, branch=branch)
+    except Refused as refused:
+        messages.error(request, refused.message)
+        return redirect("containers:service", service.slug)
+    return redirect(f"/builds/{started.pk}/")
+
+
+@require_http_methods(["GET", "POST"])
+def change(request: HttpRequest, slug: str) -> HttpResponse:
+    service = get_service(slug)
+    initial = {"title": service.title, "team": service.team_id}
+    teams = _teams_for(request)
+    form = ServiceChangeForm(request.POST or None, teams=teams, initial=initial)
+    if request.method == "POST":
+        require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
+        if form.is_valid():
+            try:
+                catalog.change_service(
+                    actor_of(request),
+                    service,
+                    {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""},
+                )
+            except Refused as refused:
+                form.add_refusal(refused)
+            else:
+                return redirect("containers:service", service.slug)
+    context = {"form": form, "service": service, "may": may(actor_of(request), service)}
+    return render(request, "containers/service_change.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def remove(request: HttpRequest, slug: str) -> HttpResponse:
+    service = get_service(slug)
+    form = RemoveForm(request.POST or None, expected=service.slug)
+    if request.method == "POST":
+        require(actor_of(request), "service.remove", team_id=service.team_id, obj=service)
+    if request.method == "POST" and form.is_valid():
+        try:
+            catalog.remove_service(actor_of(request), service, form.cleaned_data["reason"])
+        except Refused as refused:
+            form.add_refusal(refused)
+        else:
+            messages.success(request, _("%(name)s is being removed.") % {"name": service.slug})
+            return redirect("containers:services")
+    of = list(places().filter(service=service))
+    context = {
+        "service": service,
+        "form": form,
+        "standings": list(standings(of).values()),
+        "instances": Instance.objects.filter(place__in=of, removed=None).count(),
+        "addresses": Instance.objects.filter(place__in=of, removed=None, address__isnull=False).count(),
+        "may": may(actor_of(request), service),
+    }
+    return render(request, "containers/service_remove.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def add_place(request: HttpRequest, slug: str) -> HttpResponse:
+    """Adds an environment to a service that is not there yet."""
+    service = get_service(slug)
+    environment = Environment.objects.filter(slug=request.POST.get("environment", "").replace("\x00", "")).first()
+    try:
+        if environment is None:
+            raise Refused(_("There is no such environment."), "environment", 400)
+        catalog.add_place(actor_of(request), service, environment)
+    except Refused as refused:
+        messages.error(request, refused.message)
+        return redirect("containers:service", service.slug)
+    return redirect("containers:place", service.slug, environment.slug)

@@ -1,0 +1,171 @@
+"""Forms of hosts, groups, segments. They keep what was typed; the verbs say what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+
+from hosts.models import Host, HostGroup, Segment
+from xqplatform.secrets import decrypt, encrypt
+
+LARGEST = 200_000  # bytes of an uploaded PEM file
+TYPED = "typed:"  # marks what may come back from a form, so that a stored secret's cipher text is of no use in one
+
+
+def _pem(label: Any, help_text: Any = "") -> forms.CharField:
+    area = forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false", "autocomplete": "off"})
+    return forms.CharField(label=label, required=False, help_text=help_text, widget=area, strip=False)
+
+
+class HostForm(forms.Form):
+    """Connecting a host, and changing one. A key that was typed travels encrypted until it is stored."""
+
+    name = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a-01»."))
+    connection = forms.ChoiceField(
+        label=_("Connection"), choices=Host.Connection.choices, initial="tcp", widget=forms.RadioSelect
+    )
+    address = forms.CharField(
+        label=_("Address"),
+        required=False,
+        help_text=_("TCP: 10.1.2.3:2376 · SSH: root@10.1.2.3 · local socket: /var/run/docker.sock"),
+    )
+    ca = _pem(_("CA certificate (ca.pem)"))
+    ca_file = forms.FileField(label=_("or its file"), required=False)
+    certificate = _pem(_("Client certificate (cert.pem)"))
+    certificate_file = forms.FileField(label=_("or its file"), required=False)
+    key = _pem(_("Client key (key.pem)"), _("Encrypted at rest, never shown again."))
+    key_file = forms.FileField(label=_("or its file"), required=False)
+    key_kept = forms.CharField(required=False, widget=forms.HiddenInput)
+    ssh_key = _pem(_("SSH key"), _("Without a passphrase. Encrypted at rest, never shown again."))
+    ssh_key_file = forms.FileField(label=_("or its file"), required=False)
+    ssh_key_kept = forms.CharField(required=False, widget=forms.HiddenInput)
+    role_run = forms.BooleanField(label=_("Runs services"), required=False, initial=True)
+    role_build = forms.BooleanField(label=_("Builds images"), required=False)
+    role_registry = forms.BooleanField(label=_("Holds a registry"), required=False)
+    group = forms.ModelChoiceField(
+        label=_("Host group"), queryset=HostGroup.objects.all(), required=False, to_field_name="slug",
+        empty_label=_("none"),
+    )  # fmt: skip
+    labels = forms.CharField(
+        label=_("Labels"), required=False, widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}),
+        help_text=_("One key=value a line."),
+    )  # fmt: skip
+    build_slots = forms.CharField(label=_("Builds side by side"), initial="2", required=False)
+
+    def __init__(self, *args: Any, host: Host | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.host = host
+        self.has_key = {"key": False, "ssh_key": False}
+        if self.is_bound:
+            self.data = self.data.copy()
+            self._take_files()
+            self._keep_keys()
+
+    def _take_files(self) -> None:
+        """An uploaded file becomes the text, so that it is not lost when something else is wrong."""
+        for name in ("ca", "certificate", "key", "ssh_key"):
+            file = self.files.get(f"{name}_file")
+            if isinstance(file, UploadedFile) and file.size:
+                self.data[name] = file.read(LARGEST).decode("utf-8", "replace").replace("\x00", "")
+
+    def _keep_keys(self) -> None:
+        for name in ("key", "ssh_key"):
+            typed, kept = self.data.get(name, ""), self.data.get(f"{name}_kept", "")
+            if typed.strip():
+                self.data[f"{name}_kept"] = encrypt(TYPED + typed)
+            elif kept:
+                try:
+                    plain = decrypt(kept)
+                except ValueError:
+                    plain = ""
+                if not plain.startswith(TYPED):
+                    self.data[f"{name}_kept"] = ""
+                    continue
+                self.data[name] = plain.removeprefix(TYPED)
+            self.has_key[name] = bool(self.data.get(name, "").strip())
+
+    def values(self) -> dict[str, Any]:
+        """What the verbs take: of the connection only what its kind has."""
+        data = {k: v for k, v in self.cleaned_data.items() if not k.endswith(("_file", "_kept"))}
+        if not data["build_slots"]:
+            data["build_slots"] = 2
+        kind = data["connection"]
+        if kind != "tcp":
+            data |= {"ca": "", "certificate": "", "key": ""}
+        if kind != "ssh":
+            data["ssh_key"] = ""
+        return data
+
+    def hide_keys(self) -> None:
+        """Before the form is shown again: keys stay in their encrypted companions only."""
+        if self.is_bound:
+            for name in ("key", "ssh_key"):
+                self.data[name] = ""
+        for name, field in (("key", self.fields["key"]), ("ssh_key", self.fields["ssh_key"])):
+            if self.has_key[name]:
+                field.help_text = __("Your key is kept, encrypted; leave this empty to go on with it.")
+            elif self.host is not None and getattr(self.host, name):
+                field.help_text = __("A key is stored and never shown. Leave this empty to keep it.")
+
+    @classmethod
+    def initial_of(cls, host: Host) -> dict[str, Any]:
+        """What an edit form starts with: everything but the keys."""
+        names = ("name", "connection", "address", "ca", "certificate", "role_run", "role_build", "role_registry")
+        return {name: getattr(host, name) for name in names} | {
+            "group": host.group.slug if host.group else "",
+            "labels": "\n".join(f"{k}={v}" for k, v in host.labels.items()),
+            "build_slots": host.build_slots,
+        }
+
+
+class GroupForm(forms.Form):
+    slug = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _."))
+    title = forms.CharField(label=_("Title"), required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=[("room", _("room")), ("cloud", _("cloud"))], initial="room")
+
+
+class SegmentForm(forms.Form):
+    slug = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a»."))
+    title = forms.CharField(label=_("Title"), required=False)
+    cidr = forms.CharField(label=_("CIDR"), help_text=_("The whole network, such as 10.1.2.0/24."))
+    gateway = forms.CharField(label=_("Gateway"), required=False, help_text=_("The router that containers go out by."))
+    pool = forms.CharField(
+        label=_("Pool"), required=False,
+        help_text=_("Where addresses are given from: 10.1.2.10-10.1.2.200, 10.1.2.220. Empty: the whole network."),
+    )  # fmt: skip
+    reserved = forms.CharField(
+        label=_("Reserved ranges"), required=False, help_text=_("Never given: DHCP, printers, other people's machines.")
+    )
+    driver = forms.ChoiceField(label=_("Driver"), choices=Segment.Driver.choices, initial="bridge")
+    bridge = forms.CharField(
+        label=_("Bridge or parent interface"), initial="br0",
+        help_text=_("The bridge that the machine's network card is a port of; for macvlan the card itself."),
+    )  # fmt: skip
+    vlan = forms.CharField(label=_("VLAN"), required=False)
+    mtu = forms.CharField(label=_("MTU"), required=False, help_text=_("Empty: the engine's default."))
+    dns = forms.CharField(label=_("DNS servers"), required=False, help_text=_("IP addresses, at most three."))
+    search = forms.CharField(
+        label=_("Search domains"), required=False, help_text=_("A single dot means none: no look-up gets a suffix.")
+    )
+    hosts = forms.ModelMultipleChoiceField(
+        label=_("Hosts"), queryset=Host.objects.exclude(state="retired"), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("The machines that are plugged into this network."),
+    )  # fmt: skip
+
+    @classmethod
+    def initial_of(cls, segment: Segment) -> dict[str, Any]:
+        names = ("slug", "title", "cidr", "gateway", "pool", "reserved", "driver", "bridge", "vlan", "mtu")
+        return {name: getattr(segment, name) for name in names} | {
+            "dns": " ".join(segment.dns),
+            "search": " ".join(segment.search),
+            "hosts": list(segment.hosts.all()),
+        }
+
+
+class ReserveForm(forms.Form):
+    ip = forms.CharField(label=_("Address"))
+    note = forms.CharField(label=_("For what"), required=False)

@@ -1,0 +1,98 @@
+"""Who gets what from which page: one line a page. A page without a line must at least send strangers to the log-in page.
+
+Owners of pages add lines to LINES (or to a list of their own that `extend` takes):
+`Line("accounts:person", "GET", developer=200, manager=200, sre=200, args=lambda w: {"pk": w.person.pk})`.
+The developer is of another team than the world's things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class World:
+    """What the lines' arguments are taken from: rows of the team «snow», and people. `more` is for the apps' own rows."""
+
+    team: Any
+    person: Any
+    sre: Any
+    manager: Any
+    developer: Any
+    token: Any
+    event: Any
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    method: str
+    developer: int
+    manager: int
+    sre: int
+    args: Callable[[World], dict[str, Any]] = lambda world: {}
+    data: Callable[[World], dict[str, Any]] = lambda world: {}
+    anonymous: int = 302
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+# Pages that strangers may ask: name → the status they get.
+PUBLIC = {
+    "web:healthz": 200,
+    "accounts:login": 200,
+    "live:stream": 401,
+    "live:versions": 401,
+    "web:set_language": 302,
+}
+
+# Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
+MADE_UP: dict[tuple[str, str], str] = {}
+
+_person = lambda w: {"pk": w.person.pk}  # noqa: E731
+_team = lambda w: {"pk": w.team.pk}  # noqa: E731
+
+LINES = [
+    Line("web:home", "GET", 200, 200, 200),
+    Line("web:search", "GET", 200, 200, 200),
+    Line("web:sample", "POST", 403, 403, 302),
+    Line("web:hits", "GET", 200, 200, 200),
+    Line("accounts:account", "GET", 200, 200, 200),
+    Line("accounts:account", "POST", 400, 400, 400),
+    Line("accounts:password", "POST", 400, 400, 400),
+    Line("accounts:theme", "POST", 204, 204, 204, data=lambda w: {"theme": "dark"}),
+    Line("accounts:logout", "POST", 302, 302, 302),
+    Line("accounts:settings", "GET", 200, 200, 200),
+    Line("accounts:people", "GET", 200, 200, 200),
+    Line("accounts:person", "GET", 200, 200, 200, _person),
+    Line("accounts:person", "POST", 403, 403, 302, _person, lambda w: {"role": "developer", "active": "on"}),
+    Line("accounts:person_new", "GET", 403, 403, 200),
+    Line("accounts:person_new", "POST", 403, 403, 400),
+    Line("accounts:person_password", "POST", 403, 403, 302, _person, lambda w: {"password": "long enough to pass"}),
+    Line("accounts:teams", "GET", 200, 200, 200),
+    Line("accounts:team", "GET", 200, 200, 200, _team),
+    Line("accounts:team", "POST", 403, 403, 302, _team, lambda w: {"slug": "snow", "title": "Snow!"}),
+    Line("accounts:team_new", "GET", 403, 403, 200),
+    Line("accounts:team_new", "POST", 403, 403, 400),
+    Line("accounts:team_remove", "POST", 403, 403, 302, _team),
+    Line("accounts:tokens", "GET", 200, 200, 200),
+    Line("accounts:tokens", "POST", 400, 400, 400),
+    Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),
+    Line("audit:log", "GET", 200, 200, 200),
+    Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
+]
+
+# Rows that the apps' lines need: functions that fill `world.more`.
+BUILDERS: list[Callable[[World], None]] = []
+
+
+def extend(lines: list[Line], builder: Callable[[World], None] | None = None) -> None:
+    """Adds an app's lines, once."""
+    LINES.extend(line for line in lines if line not in LINES)
+    if builder is not None and builder not in BUILDERS:
+        BUILDERS.append(builder)

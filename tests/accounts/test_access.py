@@ -1,0 +1,103 @@
+"""Every page as a stranger, a developer of another team, a manager and an SRE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.accounts.access_table import BUILDERS, LINES, MADE_UP, PUBLIC, Line, World
+
+pytestmark = pytest.mark.django_db
+
+
+def named(patterns: list[Any], space: str = "", before: str = "") -> Iterator[tuple[str, str]]:
+    """All named pages as (name, an address with arguments made up)."""
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{space}{entry.namespace}:" if entry.namespace else space
+            yield from named(entry.url_patterns, inner, before)
+        elif isinstance(entry, URLPattern) and entry.name:
+            yield f"{space}{entry.name}", str(entry.pattern)
+
+
+def made_up(name: str) -> str:
+    """The page's address with a value of the right kind for each argument."""
+    resolver = get_resolver()
+    for part in name.split(":")[:-1]:
+        resolver = resolver.namespace_dict[part][1]
+    ((_, arguments),), pattern, _defaults, _converters = resolver.reverse_dict.getlist(name.rsplit(":", maxsplit=1)[-1])[0]
+    return reverse(name, kwargs={a: MADE_UP.get((name, a)) or value_for(a, pattern) for a in arguments})
+
+
+def value_for(argument: str, pattern: str) -> str:
+    """A number where digits are asked for, the first of several words, else any word."""
+    inner = re.search(rf"\(\?P<{argument}>([^()]*|\([^()]*\))\)", pattern)
+    regex = inner[1] if inner else ""
+    if regex.startswith(("[0-9]", "\\d")):
+        return "1"
+    words = re.fullmatch(r"\(?(?:\?:)?([\w-]+)(\|[\w-]+)*\)?", regex)
+    return words[1] if words else "nothing"
+
+
+NAMES = sorted({name for name, _pattern in named(get_resolver().url_patterns) if not name.startswith("api:")})
+
+
+def test_strangers_are_sent_to_the_login(client: Client) -> None:
+    wrong = []
+    for name in NAMES:
+        address = made_up(name)
+        for method in (client.get, client.post):
+            response = method(address)
+            if name in PUBLIC:
+                fine = response.status_code in {PUBLIC[name], 400, 405}
+            else:
+                # Streams answer scripts: 401 says more to them than a page would.
+                fine = response.status_code in {401, 405} or (
+                    response.status_code == 302 and response["Location"].startswith("/login/")
+                )
+            if not fine:
+                wrong.append(f"{name} ({address}): {response.status_code}")
+    assert not wrong
+
+
+@pytest.fixture
+def world(team: Any, sre: Any, manager: Any) -> World:
+    from tests.conftest import make_person
+    from xqplatform import audit
+    from xqplatform.accounts.actor import Actor
+    from xqplatform.accounts.models import Membership, Team, Token
+
+    other = Team.objects.create(slug="other")
+    stranger = make_person("otto", "developer")
+    Membership.objects.create(user=stranger, team=other)
+    person = make_person("paula", "developer")
+    token, _raw = Token.make(person, "hers")
+    event = audit.record(Actor.person(sre), "team.create", team, after={"slug": "snow"})
+    made = World(team, person, sre, manager, stranger, token, event)
+    for builder in BUILDERS:
+        builder(made)
+    return made
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_everybody_gets_what_the_table_says(client: Client, world: World, line: Line) -> None:
+    # The one with the most rights comes last: what an SRE may remove is then gone.
+    for role in ("developer", "manager", "sre"):
+        client.force_login(getattr(world, role))
+        address = reverse(line.name, kwargs=line.args(world))
+        if line.method == "POST":
+            response = client.post(address, line.data(world))
+        else:
+            response = client.generic(line.method, address)
+        text = "" if response.streaming else response.content.decode()[-2000:]
+        assert response.status_code == getattr(line, role), f"{line} as {role}: {text}"
+
+
+def test_the_table_knows_only_pages_that_exist() -> None:
+    assert not {line.name for line in LINES} - set(NAMES)
+    assert not set(PUBLIC) - set(NAMES)

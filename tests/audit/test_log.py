@@ -1,0 +1,102 @@
+"""The log's pages: filters, difference, who sees what, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit import sentences
+from xqplatform.audit.actions import ACTIONS
+from xqplatform.audit.models import Event
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def events(actor_sre: Actor, actor_dev: Actor, team: Any) -> list[Event]:
+    return [
+        audit.record(actor_sre, "team.create", team, after={"slug": "snow", "title": "<b>Snow</b>"}),
+        audit.record(actor_sre, "team.change", team, before={"title": "a"}, after={"title": "b"}, reason="renamed"),
+        audit.record(actor_dev, "people.manage", team, denied=True),
+        audit.record(Actor.system(), "service.scale", None, after={"wanted": 6}),
+    ]
+
+
+def shown(client: Client, query: str) -> set[int]:
+    page = client.get(f"/audit/?{query}")
+    assert page.status_code == 200
+    return {row["event"].pk for row in page.context["events"]}
+
+
+def test_filters(client: Client, sre: Any, events: list[Event], team: Any) -> None:
+    client.force_login(sre)
+    created, changed, denied, scaled = (e.pk for e in events)
+    assert shown(client, "") == {created, changed, denied, scaled}
+    assert shown(client, "who=dan") == {denied}
+    assert shown(client, "action=team.*") == {created, changed}
+    assert shown(client, "action=service.scale") == {scaled}
+    assert shown(client, "q=renamed") == {changed}
+    assert shown(client, "denied=1") == {denied}
+    assert shown(client, f"object=accounts.team:{team.pk}") == {created, changed, denied}
+    assert shown(client, "until=2001-01-01") == set()
+    assert shown(client, "since=2001-01-01&until=9999-12-31") == {created, changed, denied, scaled}
+    assert shown(client, "via=system&kind=none&since=yesterday&object=x&page=z&sort=z") == {scaled}
+
+
+def test_a_developer_sees_own_events_and_services(client: Client, developer: Any, events: list[Event]) -> None:
+    client.force_login(developer)
+    assert shown(client, "") == {events[2].pk}
+
+
+def test_the_difference_is_escaped_and_shown(client: Client, sre: Any, events: list[Event]) -> None:
+    client.force_login(sre)
+    page = client.get(f"/audit/{events[1].pk}/").content.decode()
+    assert "<del>a</del>" in page
+    assert "<ins>b</ins>" in page
+    assert "<b>Snow</b>" not in client.get("/audit/").content.decode()
+
+
+@pytest.mark.parametrize("q", ["\x00", "%", "9" * 300, "'", "😀"])
+def test_nonsense_finds_nothing(client: Client, sre: Any, events: list[Event], q: str) -> None:
+    client.force_login(sre)
+    for name in ("q", "who", "object", "action", "since", "page", "sort"):
+        assert client.get("/audit/", {name: q}).status_code == 200
+
+
+def test_the_export_is_whole(client: Client, sre: Any, events: list[Event]) -> None:
+    client.force_login(sre)
+    text = b"".join(client.get("/audit/export.csv?action=team.*").streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [r["action"] for r in rows] == ["team.change", "team.create"]
+    assert rows[0]["after"] == '{"title": "b"}'
+
+
+def test_an_object_tells_its_own_history(client: Client, sre: Any, events: list[Event], team: Any) -> None:
+    client.force_login(sre)
+    assert "renamed" in client.get(f"/settings/teams/{team.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_every_action_reads_as_a_sentence(action: str) -> None:
+    assert sentences.verb(Event(action=action))
+    assert sentences.verb(Event(action=action, denied=True))
+
+
+def test_every_right_has_words() -> None:
+    from xqplatform.accounts.rights import READ, RIGHTS
+
+    assert set(sentences.RIGHTS) >= RIGHTS - {READ}
+
+
+def test_lists_and_nothing_are_readable() -> None:
+    event = Event(before={"a": None, "b": [1]}, after={"a": True, "c": ""})
+    rows = {d["key"]: (d["before"], d["after"]) for d in sentences.difference(event)}
+    assert rows["a"] == ("–", "yes")
+    assert rows["c"] == (None, "«»")
+    assert sentences.difference(Event()) == []
