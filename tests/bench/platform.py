@@ -108,6 +108,9 @@ def platform() -> Iterator[Platform]:
     try:
         one.start()
         yield one
+    except BaseException:
+        print("".join(one.log.read_text().splitlines(keepends=True)[-60:]))
+        raise
     finally:
         one.stop()
         shutil.rmtree(folder, ignore_errors=True)
