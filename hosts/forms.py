@@ -61,7 +61,7 @@ class HostForm(forms.Form):
         self.host = host
         self.has_key = {"key": False, "ssh_key": False}
         if self.is_bound:
-            self.data = self.data.copy()
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
             self._take_files()
             self._keep_keys()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -39,8 +39,19 @@ def parse_time(text: str) -> datetime | None:
     ).astimezone(UTC)
 
 
-def host_fields(version: Mapping[str, Any], info: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The columns of a host that its engine's answers give. `now`: when the engine was asked, by our clock."""
+def clock_skew(theirs: datetime | None, asked: datetime, answered: datetime) -> float | None:
+    """Seconds that an engine's clock is ahead (or behind, below 0) of any moment at which it may have answered."""
+    if theirs is None:
+        return None
+    if theirs > answered:
+        return (theirs - answered).total_seconds()
+    return min(0.0, (theirs - asked).total_seconds())
+
+
+def host_fields(
+    version: Mapping[str, Any], info: Mapping[str, Any], asked: datetime, answered: datetime
+) -> dict[str, Any]:
+    """The columns of a host that its engine's answers give. `asked`, `answered`: when, by our clock."""
     theirs = parse_time(str(info.get("SystemTime") or ""))
     return {
         "engine_id": str(info.get("ID") or "")[:100],
@@ -56,7 +67,7 @@ def host_fields(version: Mapping[str, Any], info: Mapping[str, Any], now: dateti
         "storage_driver": str(info.get("Driver") or "")[:40],
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "cgroup_version": str(info.get("CgroupVersion") or "")[:4],
-        "clock_skew": (theirs - now).total_seconds() if theirs else None,
+        "clock_skew": clock_skew(theirs, asked, answered),
     }
 
 
@@ -102,6 +113,64 @@ def container_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
         "ours": labels.is_ours(mine),
         "created": datetime.fromtimestamp(created, UTC) if isinstance(created, int) and created > 0 else None,
     }
+
+
+def inspected_fields(answer: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The same columns from an inspection, which is never behind an event (the engine's list is, for a moment)."""
+    state, config = answer.get("State") or {}, answer.get("Config") or {}
+    mine = {str(k): str(v) for k, v in (config.get("Labels") or {}).items()}
+    checked = str((state.get("Health") or {}).get("Status") or "")
+    running = bool(state.get("Running"))
+    ip, mac = _address(answer)
+    return {
+        "name": str(answer.get("Name") or "?").lstrip("/")[:250],
+        "image": str(config.get("Image") or "")[:500],
+        "image_id": str(answer.get("Image") or "")[:100],
+        "state": str(state.get("Status") or "unknown")[:20],
+        "status": status_words(state, now)[:120],
+        "health": checked if running and checked in {"healthy", "unhealthy", "starting"} else "",
+        "ip": ip,
+        "mac": mac,
+        "labels": mine,
+        "ours": labels.is_ours(mine),
+        "created": parse_time(str(answer.get("Created") or "")),
+    }
+
+
+def status_words(state: Mapping[str, Any], now: datetime) -> str:
+    """«Up 4 hours (healthy)», «Exited (137) 3 seconds ago»: as the engine's own list says it."""
+    word = str(state.get("Status") or "")
+    started, ended = parse_time(str(state.get("StartedAt") or "")), parse_time(str(state.get("FinishedAt") or ""))
+    if word in {"running", "paused"} and started:
+        checked = str((state.get("Health") or {}).get("Status") or "none")
+        text = f"Up {spell(now - started)}"
+        if word == "paused":
+            return f"{text} (Paused)"
+        if checked in {"healthy", "unhealthy"}:
+            return f"{text} ({checked})"
+        return f"{text} (health: starting)" if checked == "starting" else text
+    if word in {"exited", "restarting"} and ended:
+        return f"{word.capitalize()} ({state.get('ExitCode', 0)}) {spell(now - ended)} ago"
+    return word.capitalize()
+
+
+def spell(span: timedelta) -> str:
+    """A span of time in the engine's words."""
+    seconds = max(0, int(span.total_seconds()))
+    minutes, hours = seconds // 60, round(seconds / 3600)
+    if seconds < 1:
+        return "Less than a second"
+    if minutes < 1:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    if hours < 24 * 14:
+        return f"{hours // 24} days"
+    if hours < 24 * 60:
+        return f"{hours // 24 // 7} weeks"
+    return f"{hours // 24 // 30} months" if hours < 24 * 730 else f"{hours // 24 // 365} years"
 
 
 def health(status: str) -> str:

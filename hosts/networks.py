@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from hosts import labels
 from hosts.engine import Engine, EngineError, NetworkSpec, network_of
 from hosts.models import Segment
+
+TRIES = 20
+PAUSE = 0.25  # seconds
 
 
 def _spec(segment: Segment) -> NetworkSpec:
@@ -24,17 +28,28 @@ def ensure_network(engine: Engine, segment: Segment) -> list[str]:
     Safe to repeat and to call from many workers at once. A network that differs is left as it is: containers may use it.
     Raises EngineError when the engine does not answer or refuses.
     """
-    try:
-        engine.ensure_network(_spec(segment))
-    except EngineError as error:
-        if error.kind != "conflict":
-            raise
+    for attempt in range(TRIES):
         try:
-            found = differences(engine.inspect_network(segment.network_name), segment)
-        except EngineError as second:
-            raise (error if second.kind == "not_found" else second) from second
-        if not found:
-            # Another network of the engine has this range or bridge: making ours was refused.
-            raise
-        return found
-    return []
+            engine.ensure_network(_spec(segment))
+            return []
+        except EngineError as error:
+            if error.out_of_reach:
+                raise
+            found = _existing(engine, segment)
+            if found is not None:
+                return found
+            # Refused and not there: another network has the range or the bridge. That other one may be this very
+            # network, which another worker is making and the engine does not list yet.
+            if attempt == TRIES - 1:
+                raise
+        time.sleep(PAUSE)
+    raise AssertionError("unreachable")
+
+
+def _existing(engine: Engine, segment: Segment) -> list[str] | None:
+    try:
+        return differences(engine.inspect_network(segment.network_name), segment)
+    except EngineError as error:
+        if error.kind == "not_found":
+            return None
+        raise

@@ -56,7 +56,7 @@ def _refresh(host: Host) -> None:
     except EngineError as error:
         _store_state(host, Host.State.UNREACHABLE, error.words, {})
         return
-    fields = {**inventory.host_fields(version, info, asked), "seen": timezone.now()}
+    fields = {**inventory.host_fields(version, info, asked, listed), "seen": timezone.now()}
     space = engine.data_root_space(fields["data_root"])
     if space is not None:
         fields |= {"disk_total": space[0], "disk_free": space[1], "disk_seen": timezone.now(), "disk_note": ""}
@@ -105,12 +105,12 @@ def _store_containers(host: Host, engine: Engine, entries: list[Json], listed: d
             continue
         if row is None and known:
             # Its removal may have been heard while the list was on its way: ask again before it is brought back.
-            again = find(engine, engine_id)
-            if again is None:
+            fields = find(engine, engine_id)
+            if fields is None:
                 continue
         else:
-            again = entry
-        fresh.append(SeenContainer(host=host, engine_id=engine_id, seen=listed, **inventory.container_fields(again)))
+            fields = inventory.container_fields(entry)
+        fresh.append(SeenContainer(host=host, engine_id=engine_id, seen=listed, **fields))
     gone = [row.pk for row in known.values() if row.engine_id not in wanted and row.seen <= listed]
     changed = bool(gone) or any(one.engine_id not in known or known[one.engine_id].state != one.state for one in fresh)
     with transaction.atomic():
@@ -132,20 +132,24 @@ def _write(rows: list[SeenContainer]) -> None:
 
 
 def find(engine: Engine, engine_id: str) -> Json | None:
-    """One container as the engine lists it now; None if it is gone. Raises EngineError."""
-    filters = f'{{"id": ["{engine_id}"]}}'
-    found = engine.call("GET", "/containers/json", params={"all": 1, "filters": filters}).json()
-    return next((dict(entry) for entry in found if entry.get("Id") == engine_id), None)
+    """One container's columns as they are now; None if it is gone. Raises EngineError."""
+    try:
+        answer = engine.inspect(engine_id)
+    except EngineError as error:
+        if error.kind == "not_found":
+            return None
+        raise
+    return inventory.inspected_fields(answer, timezone.now())
 
 
 def see_container(host: Host, engine: Engine, engine_id: str) -> None:
     """Brings one container's row up to date with the engine. Raises EngineError."""
     asked = timezone.now()
-    entry = find(engine, engine_id)
-    if entry is None:
+    fields = find(engine, engine_id)
+    if fields is None:
         host.seen_containers.filter(engine_id=engine_id).delete()
         return
-    _write([SeenContainer(host=host, engine_id=engine_id, seen=asked, **inventory.container_fields(entry))])
+    _write([SeenContainer(host=host, engine_id=engine_id, seen=asked, **fields)])
 
 
 def heard(host: Host, engine: Engine, event: Mapping[str, Any]) -> bool:

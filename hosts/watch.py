@@ -86,7 +86,10 @@ class Watcher:
             if self.ended.is_set():
                 return
             # Whatever happened before the stream was open is in the inventory that is read now.
-            observe.refresh_host(self.host.pk)
+            # Not by a refresh that another worker began before: its list may be older than the stream.
+            for _attempt in range(40):
+                if observe.refresh_host(self.host.pk) or self.ended.wait(0.5):
+                    break
             for event in stream:
                 if self.ended.is_set():
                     return

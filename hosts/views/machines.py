@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -75,7 +76,7 @@ def _table(request: ActorRequest) -> Table:
 
 
 @require_GET
-def fleet(request: ActorRequest) -> HttpResponse:
+def fleet(request: ActorRequest) -> HttpResponseBase:
     table = _table(request)
     if request.GET.get("format") == "csv":
         head = [

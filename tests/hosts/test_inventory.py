@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,13 +23,13 @@ INFO: dict[str, Any] = {
 
 
 def test_the_answers_fill_the_row() -> None:
-    fields = inventory.host_fields({"Version": "20.10", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}, INFO, NOW)
+    fields = inventory.host_fields({"Version": "20.10", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}, INFO, NOW, NOW)
     assert (fields["cpus"], fields["memory"], fields["api_version"]) == (4, 8 << 30, "1.41")
     assert fields["clock_skew"] == pytest.approx(1.123, abs=0.01)
 
 
 def test_empty_answers_are_no_error() -> None:
-    assert inventory.host_fields({}, {}, NOW)["clock_skew"] is None
+    assert inventory.host_fields({}, {}, NOW, NOW)["clock_skew"] is None
     assert inventory.container_fields({"Id": "e"})["state"] == "unknown"
 
 
@@ -92,3 +92,28 @@ def test_health_is_read_from_the_status(status: str, health: str) -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "0001-01-01T00:00:00Z"])
 def test_no_time_is_none(text: str) -> None:
     assert inventory.parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"Status": "running", "StartedAt": "2026-01-01T23:04:05Z"}, "Up 4 hours"),
+        ({"Status": "running", "StartedAt": "2026-01-02T03:04:04.5Z", "Health": {"Status": "starting"}},
+         "Up Less than a second (health: starting)"),
+        ({"Status": "running", "StartedAt": "2026-01-02T03:03:00Z", "Health": {"Status": "healthy"}},
+         "Up About a minute (healthy)"),
+        ({"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-01-02T03:04:02Z"}, "Exited (137) 3 seconds ago"),
+        ({"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}, "Created"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_an_inspection_says_it_in_the_engines_words(state: dict[str, Any], words: str) -> None:
+    assert inventory.status_words(state, NOW) == words
+    assert inventory.inspected_fields({"State": state}, NOW)["status"] == words
+
+
+def test_a_slow_answer_is_no_wrong_clock() -> None:
+    later = NOW + timedelta(seconds=60)
+    assert inventory.clock_skew(NOW + timedelta(seconds=50), NOW, later) == 0
+    assert inventory.clock_skew(NOW - timedelta(seconds=7), NOW, later) == -7
+    assert inventory.clock_skew(later + timedelta(seconds=7), NOW, later) == 7

@@ -22,6 +22,7 @@ from xqplatform.run.words import Trouble, say
 
 READY_PATIENCE = 120.0  # seconds until the web process must answer
 WORKER = "worker --pool threads --concurrency 32 --prefetch-multiplier 1 --without-gossip --without-mingle --without-heartbeat"
+LEAN = {"MALLOC_ARENA_MAX": "2"}  # many threads, little memory
 
 
 class Stop(Exception):
@@ -46,8 +47,9 @@ class Supervisor:
             self.socket = listen(env.text("XQ_HOST", "127.0.0.1"), env.number("XQ_PORT", 8000))
             self.start_broker()
             self.start_engine()
+            self.start_web()  # loads while the tables are prepared; nobody has its address yet
             outcome = self.prepare()
-            self.start_processes()
+            self.start_work()
             self.wait_until_ready()
             self.greet(outcome, time.monotonic() - began)
             self.watch()
@@ -130,16 +132,17 @@ class Supervisor:
         self.children.append(child)
         return child
 
-    def start_processes(self) -> None:
+    def start_web(self) -> None:
         if self.socket is None:
             raise RuntimeError("no socket")
         descriptor = self.socket.fileno()
+        command = [sys.executable, "-m", "xqplatform.run.web", "--fd", str(descriptor)]
+        self.add("web", command, pass_fds=(descriptor,), surroundings=LEAN)
+
+    def start_work(self) -> None:
         python = [sys.executable, "-m"]
-        lean = {"MALLOC_ARENA_MAX": "2"}  # many threads, little memory
-        web = [*python, "xqplatform.run.web", "--fd", str(descriptor)]
-        self.add("web", web, pass_fds=(descriptor,), surroundings=lean)
         worker = [*python, "celery", "-A", "xqplatform.celery", *WORKER.split(), "--loglevel", "INFO"]
-        self.add("worker", worker, surroundings=lean)
+        self.add("worker", worker, surroundings=LEAN)
         self.add("beat", [*python, "xqplatform.run.beat"])
 
     def wait_until_ready(self) -> None:
