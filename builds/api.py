@@ -356,7 +356,7 @@ def _builds() -> QuerySet[Build]:
 @router.post("/projects/{name}/builds", response={202: AcceptedOut}, tags=["builds"], summary="Build a revision")
 def start_build(request: HttpRequest, name: str, data: BuildIn | None = None) -> Any:
     """Two builds of one revision are one: the answer names the one that there is."""
-    project, data = get_object_or_404(Project, name=name), data or BuildIn()
+    project, data = get_object_or_404(Project, name=name), data or BuildIn(branch="", revision="", again=False)
     return _accepted(builds.start_build(_actor(request), project, data.branch, data.revision, again=data.again))
 
 

@@ -26,7 +26,7 @@ from xqplatform import live
 log = logging.getLogger(__name__)
 LEASE = 20.0  # seconds that a holder may be silent
 RENEW = 4.0
-TICK = 0.15  # seconds between two looks at what there is to write: a line is in the page within 0.2 s
+TICK = 0.08  # seconds between two looks at what there is to write: a line is on the page within 0.2 s
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _LONGEST_LINE = 20_000
 _MOST_LINES = 200_000

@@ -224,15 +224,12 @@ def _build(holder: Holder, plan: Plan, context: IO[bytes], engine: Engine, secre
             made.append(found[1])
         holder.output(text)
 
-    labels = {"org.opencontainers.image.revision": build.revision, "xq.project": _name(build)}
-    if build.project is not None and build.project.repository and "@" not in build.project.repository:
-        labels["org.opencontainers.image.source"] = build.project.repository
+    # No labels: each would be a step of its own, and what they would say is in the rows.
     try:
         image = engine.build(
             context,
             dockerfile=plan.dockerfile,
             buildargs=plan.arguments,
-            labels=labels,
             network=build.project.network if build.project else "",
             nocache=bool(secrets),
             auths=plan.auths,
@@ -245,11 +242,10 @@ def _build(holder: Holder, plan: Plan, context: IO[bytes], engine: Engine, secre
             raise
         if holder.step_text.upper().startswith("FROM ") and _AWAY.search(error.message):
             raise Wait(_("waiting for the registry: %s") % holder.mask(error.message), 10) from error
-        holder.output("\n")
-        holder.say(holder.mask(error.message))
-        if error.kind != "no_space":
-            holder.write(failing_step=holder.step_text)
-        raise Failed(holder.mask(error.words)) from error
+        if error.kind == "no_space":
+            raise Failed(error.words) from error
+        holder.write(failing_step=holder.step_text)
+        raise Failed(error.message) from error
     finally:
         holder.on_stop = None
     holder.check()

@@ -14,6 +14,8 @@ State = Literal["queued", "running", "paused", "rolling_back", "succeeded", "fai
 ACTIVE = frozenset({"queued", "running", "paused", "rolling_back"})
 IN_WORK = frozenset({"stopping", "creating", "starting"})
 SETTLED = frozenset({"done", "failed", "skipped", "undone", "undo_fail"})
+# What may be asked, and what may take the place of a wish that is not taken up yet: only one as strong or stronger.
+STRENGTH = {"": 0, "pause": 1, "resume": 1, "cancel": 2, "rollback": 3}
 
 
 @dataclass(frozen=True)

@@ -336,7 +336,7 @@ class Work:
     def _retire_all(self, containers: list[Json], state: str = "stopping") -> None:
         if not containers:
             return
-        with self._timed("stop" if state == "stopping" else "", state=state):
+        with self._timed("stop" if state != "undoing" else "", state=state):
             for one in containers:
                 self._retire(one["Id"])
 

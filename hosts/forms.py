@@ -26,7 +26,10 @@ class HostForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a-01»."))
     connection = forms.ChoiceField(
-        label=_("Connection"), choices=Host.Connection.choices, initial="tcp", widget=forms.RadioSelect
+        label=_("Connection"),
+        choices=Host.Connection.choices,
+        initial="tcp",
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     address = forms.CharField(
         label=_("Address"),
@@ -153,7 +156,7 @@ class SegmentForm(forms.Form):
     )
     hosts = forms.ModelMultipleChoiceField(
         label=_("Hosts"), queryset=Host.objects.exclude(state="retired"), required=False,
-        widget=forms.CheckboxSelectMultiple, help_text=_("The machines that are plugged into this network."),
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), help_text=_("The machines that are plugged into this network."),
     )  # fmt: skip
 
     @classmethod

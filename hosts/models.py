@@ -202,7 +202,7 @@ class Address(models.Model):
         QUARANTINE = "quarantine", _("quarantine")
 
     segment = models.ForeignKey(Segment, models.PROTECT, related_name="addresses")
-    ip = models.GenericIPAddressField()
+    ip = models.CharField(max_length=45)  # as text: every database then searches parts of it in the same way
     mac = models.CharField(max_length=17)
     state = models.CharField(max_length=12, choices=State, default=State.HELD)
     holder = models.CharField(max_length=200, blank=True)  # «snow/production/3»: apps above name their instances so

@@ -103,8 +103,8 @@ class Watcher:
 def _release(host_pk: int) -> None:
     try:
         Host.objects.filter(pk=host_pk, watcher=me()).update(watcher="", watcher_until=None)
-    except DatabaseError:
-        log.warning("The lease of host %s runs out by itself", host_pk)
+    except Exception as error:  # the thread ends here either way
+        log.warning("The lease of host %s runs out by itself: %s", host_pk, error)
 
 
 def _look_again(host_pk: int) -> None:
@@ -114,8 +114,8 @@ def _look_again(host_pk: int) -> None:
     try:
         if Host.objects.filter(pk=host_pk).exclude(state=Host.State.RETIRED).exists():
             work.enqueue(tasks.refresh, host_pk)
-    except DatabaseError:
-        log.warning("Host %s is looked at in the next round", host_pk)
+    except Exception as error:
+        log.warning("Host %s is looked at in the next round: %s", host_pk, error)
 
 
 class Watch:
@@ -167,8 +167,8 @@ class Watch:
             try:
                 if not self.renew():
                     return
-            except DatabaseError:
-                log.warning("Leases could not be renewed; trying again")
+            except Exception as error:  # a thread that died of it would lose every lease
+                log.warning("Leases could not be renewed, trying again: %s", error)
             finally:
                 connections.close_all()
 

@@ -41,10 +41,15 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
 
 
 @pytest.fixture
-def worker(enqueued: Queue, transactional_db: None) -> Queue:
+def worker(enqueued: Queue, transactional_db: None) -> Iterator[Queue]:
     """Runs enqueued tasks at once in threads, as the worker does. Wait for conditions, not for the queue."""
     enqueued.start(threads=8)
-    return enqueued
+    yield enqueued
+    # While the database is still there: tasks that run end, and so do the event streams that they started.
+    enqueued.stop()
+    from hosts.watch import WATCH
+
+    WATCH.stop()
 
 
 @pytest.fixture(scope="session")

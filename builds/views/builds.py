@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 
+import redis
+import redis.asyncio
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -18,13 +22,15 @@ from builds.forms import StartForm
 from builds.models import Build, BuildLine
 from builds.services.builds import cancel_build, start_base_build, start_build
 from hosts.models import Host
+from xqplatform import live
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
 SHOWN_LINES = 3000
-LOOK_SECONDS = 0.1  # between two looks for new lines: with the runner's 0.15 s a line is on the page within 0.25 s
+LOOK_SECONDS = 0.1  # between two looks for new lines where no broker tells of them
+LOOK_SECONDS_WITH_BROKER = 1.0
 MOST_SECONDS = 30 * 60
 
 
@@ -71,7 +77,9 @@ def build(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Build.objects.select_related("project", "blueprint", "host", "image__registry"), pk=pk)
     numbers = row.lines.order_by("-number").values_list("number", flat=True)
     last = numbers.first() or 0
-    lines = list(row.lines.filter(number__gt=last - SHOWN_LINES))
+    # A refresh of the facts needs no log: that has a stream of its own.
+    shown = 12 if request.GET.get("part") else SHOWN_LINES
+    lines = list(row.lines.filter(number__gt=last - shown))
     if row.project is not None:
         may = can(request.actor, "build.cancel", team_id=row.project.team_id)
     else:
@@ -155,20 +163,52 @@ async def _lines(pk: int, after: int) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     end, said = loop.time() + MOST_SECONDS, loop.time()
     yield "retry: 1000\n\n"
-    while loop.time() < end:
-        # The state is read before the lines: what is over has no lines after those that are read now.
-        active = await Build.objects.filter(pk=pk, state__in=Build.ACTIVE).aexists()
-        query = BuildLine.objects.filter(build_id=pk, number__gt=after).values_list("number", "step", "text")[:500]
-        found = [line async for line in query]
-        if found:
-            after, said = found[-1][0], loop.time()
-            yield f"id: {after}\ndata: {json.dumps(found)}\n\n"
-            if len(found) == 500:
-                continue
-        if not active:
-            yield "event: end\ndata: {}\n\n"
-            return
-        if loop.time() - said > 10:
-            said = loop.time()
-            yield ": beat\n\n"
+    async with _news(f"build:{pk}") as wait:
+        while loop.time() < end:
+            # The state is read before the lines: what is over has no lines after those that are read then.
+            active = await Build.objects.filter(pk=pk, state__in=Build.ACTIVE).aexists()
+            query = BuildLine.objects.filter(build_id=pk, number__gt=after).values_list("number", "step", "text")[:500]
+            found = [line async for line in query]
+            if found:
+                after, said = found[-1][0], loop.time()
+                yield f"id: {after}\ndata: {json.dumps(found)}\n\n"
+                if len(found) == 500:
+                    continue
+            if not active:
+                yield "event: end\ndata: {}\n\n"
+                return
+            if loop.time() - said > 10:
+                said = loop.time()
+                yield ": beat\n\n"
+            await wait()
+
+
+@asynccontextmanager
+async def _news(topic: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Gives what waits until the topic was bumped, or a little while; without a broker, just the little while."""
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_connect_timeout=0.5)
+    pubsub = client.pubsub(ignore_subscribe_messages=True)
+
+    async def heard() -> None:
+        end = asyncio.get_running_loop().time() + LOOK_SECONDS_WITH_BROKER
+        try:
+            while (rest := end - asyncio.get_running_loop().time()) > 0:
+                message = await pubsub.get_message(timeout=rest)
+                if message is not None and topic in str(message["data"]).split():
+                    return
+        except (redis.RedisError, OSError):
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def pause() -> None:
         await asyncio.sleep(LOOK_SECONDS)
+
+    try:
+        try:
+            await pubsub.subscribe(live.CHANNEL)
+        except (redis.RedisError, OSError):
+            yield pause
+        else:
+            yield heard
+    finally:
+        await pubsub.aclose()  # type: ignore[no-untyped-call]
+        await client.aclose()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from builds.models import Image
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
+from containers.rollout import STRENGTH
 from containers.services.planning import check_image, plan_for, segment_of, standing
 from containers.services.settings import ensure_config, topic
 from hosts.models import Host
@@ -53,6 +54,7 @@ def deploy(
 def preview_scale(actor: Actor, place: ServiceEnvironment, wanted: int, policy: PolicyData = None) -> Plan:
     """Which instances would come or go."""
     _may(actor, "service.scale", place)
+    place.refresh_from_db()
     return plan_for(
         place,
         "scale",
@@ -69,6 +71,7 @@ def scale(
     """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned."""
     _may(actor, "service.scale", place)
     wanted = _count(wanted)
+    place.refresh_from_db()
     if place.current_image is None and not place.instances.filter(removed=None).exists():
         with transaction.atomic():
             _free(place)
@@ -89,8 +92,6 @@ def scale(
         actor,
         place,
         "scale",
-        image=place.current_image,
-        config=place.current_config or place.config,
         policy=policy,
         reason=reason,
         wanted=wanted,
@@ -138,9 +139,7 @@ def repair(
 def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
     """Removes all instances of the place, and gives their addresses back."""
     _may(actor, "service.remove", place)
-    return _start(
-        actor, place, "remove", image=place.current_image, config=place.current_config, policy=None, reason=reason
-    )
+    return _start(actor, place, "remove", policy=None, reason=reason)
 
 
 def pause(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
@@ -175,10 +174,6 @@ def rollback(actor: Actor, deployment: Deployment, reason: str = "") -> Deployme
     )
 
 
-# What a person asks for, and what may take the place of a wish that the runner has not taken up yet.
-_STRENGTH = {"": 0, "pause": 1, "resume": 1, "cancel": 2, "rollback": 3}
-
-
 def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: set[Deployment.State]) -> Deployment:
     from containers.tasks import advance
 
@@ -191,7 +186,7 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
             raise Refused(
                 _("The release is %(state)s: this cannot be asked of it now.") % {"state": row.get_state_display()}
             )
-        if _STRENGTH[row.asked] > _STRENGTH[wish]:
+        if STRENGTH[row.asked] > STRENGTH[wish]:
             raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
         row.asked = wish
         row.save(update_fields=["asked"])
@@ -226,8 +221,6 @@ def _operate(
         actor,
         place,
         kind,
-        image=place.current_image,
-        config=place.current_config or place.config,
         policy=policy,
         reason=reason,
         numbers=numbers,
@@ -270,10 +263,10 @@ def _start(
     place: ServiceEnvironment,
     kind: str,
     *,
-    image: Image | None,
-    config: ConfigVersion | None,
     policy: PolicyData,
     reason: str,
+    image: Image | None = None,
+    config: ConfigVersion | None = None,
     wanted: int | None = None,
     numbers: Collection[int] | None = None,
 ) -> Deployment:
@@ -288,6 +281,8 @@ def _start(
             locked = _free(place)
             if kind == "deploy":
                 config = config or ensure_config(actor, locked)
+            else:
+                image, config = locked.current_image, locked.current_config or locked.config
             there = locked.instances.filter(removed=None).count()
             target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
             target = there if target is None else target

@@ -100,6 +100,9 @@ def allocate(segment: Segment, holder: str, *, chosen: str | None = None, actor:
     """
     if not holder:
         raise ValueError("An address needs a holder.")
+    why = refusal(segment.cidr, chosen, gateway=segment.gateway) if chosen else None
+    if chosen and why:
+        raise Refused(_words(why, chosen, segment), "address", 400)
     with transaction.atomic():
         segment = Segment.objects.select_for_update().get(pk=segment.pk)
         row = _held(segment, holder, chosen) or _back(segment, holder, chosen) or _next(segment, holder, chosen)
@@ -180,9 +183,6 @@ def _exhausted(segment: Segment) -> str:
 
 
 def _wish(segment: Segment, chosen: str, taken: set[str]) -> str:
-    why = refusal(segment.cidr, chosen, gateway=segment.gateway)
-    if why:
-        raise Refused(_words(why, chosen, segment), "address", 400)
     row = segment.addresses.filter(ip=chosen).first()
     if row is not None:
         raise Refused(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
@@ -73,7 +73,11 @@ def _save(actor: Actor, segment: Segment, data: Mapping[str, Any], action: str) 
     _clean(segment)
     hosts = _hosts(data["hosts"]) if "hosts" in data else list(segment.hosts.all()) if segment.pk else []
     with transaction.atomic():
-        # One writer of segments at a time, so that two overlapping ones do not pass each other unseen.
+        # One writer of segments at a time, so that two overlapping ones do not pass each other unseen (SQLite has
+        # one writer anyway).
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE hosts_segment IN SHARE ROW EXCLUSIVE MODE")
         others = list(Segment.objects.select_for_update().exclude(pk=segment.pk).prefetch_related("hosts"))
         _check_beside(segment, hosts, others)
         if before is not None:

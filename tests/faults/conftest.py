@@ -145,11 +145,13 @@ class Site:
 
     def release(self, name: str, **policy: Any) -> Deployment:
         """A release that runs to its success."""
-        row = self.advance(self.deploy(name, **policy))
-        assert row.state == "succeeded", (
-            row.outcome,
-            [(s.instance.number, s.state, s.reason) for s in row.steps.all()],
-        )
+        return self.succeeds(self.deploy(name, **policy))
+
+    def succeeds(self, row: Deployment) -> Deployment:
+        """Runs it, and it must succeed."""
+        self.advance(row)
+        steps = [(s.instance.number, s.state, s.reason) for s in row.steps.all()]
+        assert row.state == "succeeded", (row.outcome, steps, row.pulls)
         return row
 
     def deploy(self, name: str, **policy: Any) -> Deployment:
