@@ -15,6 +15,7 @@ from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 
 import os
+
 COUNT = int(os.environ.get("BENCH_COUNT", "30"))
 BATCH = 6
 ROUNDS = 2
