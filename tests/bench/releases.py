@@ -6,6 +6,7 @@ size. The bare script has the platform's order: one instance first, then full ba
 
 from __future__ import annotations
 
+import os
 import statistics
 
 from tests.bench.bare import STOP_TIMEOUT, Bare, Swarm
@@ -13,8 +14,6 @@ from tests.bench.platform import bench_place, connect, ended, image_row, platfor
 from tests.bench.results import Results
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
-
-import os
 
 COUNT = int(os.environ.get("BENCH_COUNT", "30"))
 BATCH = 6

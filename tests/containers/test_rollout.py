@@ -110,7 +110,7 @@ def test_whatever_happens_it_keeps_its_promises_and_ends(
         elif STRENGTH[world.view.asked] <= STRENGTH[event]:
             world.view = replace(world.view, asked=event)
     for _round in range(20 * count + 60):  # nobody clicks any more, nothing breaks any more
-        if world.view.state == "paused":
+        if world.view.state == "paused" and not world.view.asked:
             world.view = replace(world.view, asked="resume")
         end = world.turn()
         if end is not None:
