@@ -173,7 +173,10 @@ def _surely_missing(one: Instance, container: Container | None, gone: Collection
     """An inventory that is older than the container cannot know it."""
     if container is not None and container.engine_id in gone:
         return True
-    since = max(filter(None, [one.created, container and container.created, container and container.healthy]))
+    times = [one.created]
+    if container is not None:
+        times += [container.created, container.healthy or container.created]
+    since = max(times)
     return one.host.seen is not None and one.host.seen > since + GRACE
 
 
@@ -212,6 +215,8 @@ def _save(one: Instance, seen: SeenContainer | None, what: list[Json]) -> None:
     if what != one.drift:
         fields |= {"drift": what, "drift_since": (one.drift_since or now) if what else None}
     changed = any(getattr(one, name) != value for name, value in fields.items() if name not in {"seen", "status"})
+    if not changed and one.status == fields["status"]:
+        return
     for name, value in fields.items():
         setattr(one, name, value)
     with transaction.atomic():

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from containers import leases, rollout
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 TICK = 0.15  # seconds until a click is seen
 LONG_REST = 5.0  # rests longer than this are not waited for by a worker; the beat comes back
 THREADS = 64
+LEAVING = threading.Event()  # this process is being stopped: let go at once, another one goes on
+ATTEMPTS = 3  # at a step that ends in an error nobody foresaw
 
 
 def advance(pk: int) -> None:
@@ -63,6 +66,7 @@ class Runner:
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.pulling: dict[int, Future[None]] = {}
+        self.streams: list[Any] = []  # pulls under way
         self.pulls: dict[str, Json] = dict(row.pulls)
         self.pulls_changed = False
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"release-{pk}")
@@ -72,6 +76,8 @@ class Runner:
         self.context.halt.set()
         for _future, stop in [*self.forward.values(), *self.backward.values()]:
             stop.set()
+        for stream in self.streams:
+            stream.stop()
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     # --- The loop ------------------------------------------------------------------------------------------------
@@ -80,7 +86,7 @@ class Runner:
         known: tuple[str, str] | None = None
         look_at = 0.0
         while True:
-            if not self.lease.renew() or self.context.halt.is_set():
+            if not self.lease.renew() or self.context.halt.is_set() or LEAVING.is_set():
                 return
             self._raise_deaths()
             self._save_pulls()
@@ -175,17 +181,27 @@ class Runner:
         live.bump(*self.context.topics)
         self.wake.set()
 
-    def _submit(self, function: Callable[[], None]) -> Future[None]:
+    def _submit(self, function: Callable[[], None], step: int = 0, failed: str = "") -> Future[None]:
         def task() -> None:
             try:
                 function()
             except Broken:
                 pass
+            except Exception as error:
+                if not step or not self._gives_up(step, failed, error):
+                    raise
             finally:
                 connections.close_all()
                 self.wake.set()
 
         return self.pool.submit(task)
+
+    def _gives_up(self, step: int, state: str, error: Exception) -> bool:
+        """An error that nobody foresaw: another run tries again, but not for ever."""
+        log.exception("Step %s of release %s met an unforeseen error", step, self.pk)
+        rows = Step.objects.filter(pk=step, deployment__lease=self.lease.text)
+        rows.update(attempts=F("attempts") + 1)
+        return bool(rows.filter(attempts__gte=ATTEMPTS).update(state=state, reason=f"{type(error).__name__}: {error}"))
 
     def _begin(self, step: int, row: Deployment) -> None:
         if step in self.forward:
@@ -197,7 +213,10 @@ class Runner:
         # «creating» says that it has begun; whoever finds it so has to look first at what is there.
         begun = self._save_step(step, only_if="waiting", state="creating")
         fresh = begun and row.kind in {"deploy", "scale"}
-        self.forward[step] = (self._submit(lambda: Work(self.context, step, stop, fresh=fresh).forward()), stop)
+        self.forward[step] = (
+            self._submit(lambda: Work(self.context, step, stop, fresh=fresh).forward(), step, "failed"),
+            stop,
+        )
 
     def _undo(self, step: int) -> None:
         if step in self.forward:
@@ -209,7 +228,10 @@ class Runner:
             return
         stop = threading.Event()
         self._save_step(step, state="undoing")
-        self.backward[step] = (self._submit(lambda: Work(self.context, step, stop).back()), stop)
+        self.backward[step] = (
+            self._submit(lambda: Work(self.context, step, stop).back(), step, "undo_fail"),
+            stop,
+        )
 
     def _save_step(self, step: int, *, only_if: str = "", **fields: Any) -> bool:
         """Writes a step's row while the lease is ours; with `only_if`, only when it is in that state still."""
@@ -241,7 +263,7 @@ class Runner:
             try:
                 engine = connect(Host.objects.get(pk=host))
                 for image in images.values():
-                    prepare(engine, image, None, patience, progress)
+                    prepare(engine, image, None, patience, progress=progress, on_stream=self.streams.append)
                 for segment in segments.values():
                     prepare(engine, None, segment, patience)
             except (EngineError, StepFailed) as error:

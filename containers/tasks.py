@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from containers import leases
@@ -35,6 +38,19 @@ def resume() -> int:
         advance.delay(row.pk)
         found += 1
     return found
+
+
+@worker_ready.connect
+def _take_over(**_: Any) -> None:
+    """A worker that starts goes on at once with what a dead one left."""
+    resume.delay()
+
+
+@worker_shutting_down.connect
+def _let_go(**_: Any) -> None:
+    from containers.runner import LEAVING
+
+    LEAVING.set()
 
 
 @shared_task(name="containers.tasks.converge_all")

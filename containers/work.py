@@ -581,8 +581,19 @@ class Work:
         live.bump(*self.context.topics, f"instance:{self.instance.pk}")
 
 
-def prepare(engine: Engine, image: Image | None, segment: Any, patience: Patience, progress: Any = None) -> None:
-    """What a host needs before its first container: the image, and the segment's network."""
+def prepare(
+    engine: Engine,
+    image: Image | None,
+    segment: Any,
+    patience: Patience,
+    *,
+    progress: Any = None,
+    on_stream: Any = None,
+) -> None:
+    """What a host needs before its first container: the image, and the segment's network.
+
+    `on_stream` gets the pull, which another thread may stop.
+    """
     if image is not None and not patience.call(engine.has_image, image.reference):
         registry = image.registry
         if registry is None or not image.digest:
@@ -590,7 +601,7 @@ def prepare(engine: Engine, image: Image | None, segment: Any, patience: Patienc
                 _("The image %(tag)s is not on %(host)s, and no registry holds it.")
                 % {"tag": image.tag, "host": engine.where}
             )
-        patience.call(engine.pull, image.reference, auth_of(registry), progress)
+        patience.call(engine.pull, image.reference, auth_of(registry), progress, on_stream)
     if segment is not None:
         wrong = [text for text in patience.call(ensure_network, engine, segment) if text.startswith(("CIDR", "driver"))]
         if wrong:

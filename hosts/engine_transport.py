@@ -34,6 +34,8 @@ KEEPALIVE = [
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 4), 15),
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", 5), 5),
     (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", 6), 3),
+    # The same for a request that was sent and never acknowledged (milliseconds): else it waits out the call's timeout.
+    *([(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)] if hasattr(socket, "TCP_USER_TIMEOUT") else []),
 ]
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is raised as well

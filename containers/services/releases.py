@@ -286,6 +286,8 @@ def _start(
             there = locked.instances.filter(removed=None).count()
             target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
             target = there if target is None else target
+            if kind == "scale" and target > there and image is None:
+                raise Refused(_("Nothing has been released here yet: release an image first."))
             plan = plan_for(locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers)
             refusal = plan.refusal()
             if refusal:

@@ -95,6 +95,10 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
     if request.GET.get("deployable") == "1":
         hidden = sum(not v.deployable for v in found)
         found = [v for v in found if v.deployable]
+    if image is None:
+        # The newest that could be released and does not run here yet, else what runs.
+        able = [v.image for v in found if v.deployable and v.image is not None]
+        image = next((i for i in able if i.pk != place.current_image_id), able[0] if able else None)
     context = frame(request, place, "deploy") | {
         "step": 1,
         "versions": found,
@@ -104,7 +108,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "chosen": image,
         "keep": carried(request.GET),
         "q": q,
-        "no_image": bool(request.GET.get("step")) and image is None,
+        "no_image": request.GET.get("step", "1") != "1",
     }
     return render(request, "containers/deploy_versions.html", context)
 
@@ -135,6 +139,7 @@ def _information(
         "config": config,
         "form": form,
         "keep": carried(request.GET),
+        "keep_query": urlencode(carried(request.GET)),
         "there": place.instances.filter(removed=None).count(),
         "fixed": planning.segment_of(place) is not None,
         "commits": commits(place, old, image),
@@ -228,6 +233,7 @@ def _plan(
         "plan": plan,
         "form": form,
         "keep": carried(data),
+        "keep_query": urlencode(carried(data)),
         "config": config or place.config,
         "config_asked": config,
         "changes": changes(place.current_config, config or place.config) if place.current_config else [],

@@ -125,7 +125,7 @@ def test_lines_arrive_while_it_runs_and_cancel_ends_it(
     cancel_build(SYSTEM, build)
     until("the end", lambda: Build.objects.get(pk=build.pk).state == "cancelled")
     engine = connect(Host.objects.get())
-    until("no step runs on the engine", lambda: not [c for c in engine.list_containers() if "slow" in str(c)])
+    until("no step runs on the engine", lambda: not [c for c in engine.list_containers() if "sleep 600" in str(c)])
 
 
 def test_a_failing_build_names_the_step(registry: Registry, data: Path) -> None:

@@ -76,7 +76,7 @@ def test_what_is_not_there_is_404(place: Any, sara: Any, page: str) -> None:
     assert sara.get(page).status_code == 404
 
 
-NONSENSE = ["", "-1", "x", "999999999999999999999999", "\x00", "٣", "<script>", "1 OR 1=1", "a" * 5000, "雪球"]
+NONSENSE = ["-1", "999999999999999999999999", "\x00", "٣", "<script>", "a" * 5000]
 
 
 @pytest.mark.parametrize("value", NONSENSE)

@@ -51,7 +51,7 @@ def wait_for(what: str, condition: Callable[[], Any], seconds: float = PATIENCE)
 class Site:
     """The rows of the fleet, and what the tests ask of it."""
 
-    def __init__(self, fleet: Fleet, wanted: int = 6, segment: bool = True) -> None:
+    def __init__(self, fleet: Fleet, wanted: int = 3, segment: bool = True) -> None:
         self.fleet = fleet
         self.actor = Actor.system("tester")
         self.threads: list[threading.Thread] = []

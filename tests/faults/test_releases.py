@@ -15,6 +15,8 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_release_keeps_addresses_and_leaves_nothing_behind(site: Site) -> None:
+    site.place.wanted = 6
+    site.place.save()
     site.release("v1")
     site.check(6, "v1")
     addresses = {one.number: one.address.ip for one in Instance.objects.all() if one.address}
@@ -75,17 +77,17 @@ def test_pause_resume_and_cancel(site: Site) -> None:
     site.place.refresh_from_db()
     assert site.place.current_image == site.image("v1")
     site.release("v2")
-    site.check(6, "v2")
+    site.check(3, "v2")
 
 
 def test_a_forced_rollback_brings_everything_back(site: Site) -> None:
     site.release("v1")
-    row = site.deploy("v2", batch=2)
+    row = site.deploy("v2", batch=1)
     site.begin(row)
-    wait_for("some are done", lambda: row.steps.filter(state="done").count() >= 2)
+    wait_for("one is done", lambda: row.steps.filter(state="done").exists())
     releases.rollback(site.actor, row)
     site.ended(row, "rolled_back")
-    site.check(6, "v1")
+    site.check(3, "v1")
 
 
 def test_scaling_up_and_down(site: Site) -> None:
@@ -134,7 +136,7 @@ def test_two_deploys_at_once_are_one(site: Site) -> None:
     with pytest.raises(Refused, match="tester"):
         site.deploy("v2")
     site.ended(first, "succeeded")
-    site.check(6, "v1")
+    site.check(3, "v1")
 
 
 def test_start_first_without_fixed_addresses(bridgeless: Site) -> None:
