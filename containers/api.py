@@ -1,3 +1,381 @@
-from ninja import Router
+"""REST API of services, environments, versions, deployments, scaling, instances and settings."""
 
-router = Router()
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router, Status
+
+from builds.models import Image
+from builds.versions import versions
+from containers.as_json import (
+    config_json,
+    deployment_json,
+    environment_json,
+    full_json,
+    instance_json,
+    place_json,
+    services_json,
+)
+from containers.models import ConfigVersion, Deployment, Environment, Service, ServiceEnvironment
+from containers.reading import Standing, instances_of, standings
+from containers.schemas import (
+    MOST,
+    ChangeOut,
+    ConfigIn,
+    ConfigOut,
+    DeployIn,
+    DeploymentFull,
+    DeploymentOut,
+    EnvironmentIn,
+    EnvironmentNew,
+    EnvironmentOut,
+    InstanceOut,
+    OperateIn,
+    Operation,
+    Paged,
+    PlaceOut,
+    PlanOut,
+    ReasonIn,
+    ScaleIn,
+    ServiceChange,
+    ServiceNew,
+    ServiceOut,
+    VersionOut,
+)
+from containers.services import catalog, releases
+from containers.services import settings as settings_verbs
+from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
+from containers.views.settings import changes
+from hosts.models import HostGroup, Segment
+from xqplatform.errors import Refused
+
+router = Router(tags=["services"])
+NO_REASON, ALL_OF_THEM = ReasonIn.model_validate({}), OperateIn.model_validate({})
+
+
+def accepted(response: HttpResponse, row: Deployment) -> Status[dict[str, Any]]:
+    """202 with the address where the work can be followed."""
+    response["Location"] = f"/api/v1/deployments/{row.pk}"
+    return Status(202, deployment_json(get_deployment(row.pk)))
+
+
+def _page(rows: QuerySet[Any], paged: Paged) -> list[Any]:
+    return list(rows[paged.offset : paged.offset + paged.limit])
+
+
+def _clean(text: str) -> str:
+    if "\x00" in text:
+        raise Refused("A text with a zero byte.", None, 400)
+    return text
+
+
+# --- Environments -------------------------------------------------------------------------------------------------
+
+
+@router.get("/environments", response=list[EnvironmentOut], tags=["environments"])
+def list_environments(request: HttpRequest) -> Any:
+    rows = Environment.objects.select_related("segment").prefetch_related("groups")
+    return [environment_json(row) for row in rows]
+
+
+@router.get("/environments/{slug}", response=EnvironmentOut, tags=["environments"])
+def show_environment(request: HttpRequest, slug: str) -> Any:
+    return environment_json(get_object_or_404(Environment, slug=_clean(slug)))
+
+
+def _environment_data(body: EnvironmentIn) -> dict[str, Any]:
+    data = {k: v for k, v in body.dict(exclude_unset=True).items() if v is not None or k == "segment"}
+    if "groups" in data:
+        found = list(HostGroup.objects.filter(slug__in=[_clean(g) for g in data["groups"]]))
+        if unknown := set(data["groups"]) - {g.slug for g in found}:
+            raise Refused(f"There is no host group «{min(unknown)}».", "groups", 400)
+        data["groups"] = found
+    if "segment" in data:
+        slug = _clean(data["segment"] or "")
+        data["segment"] = Segment.objects.filter(slug=slug).first() if slug else None
+        if slug and data["segment"] is None:
+            raise Refused(f"There is no segment «{slug}».", "segment", 400)
+    for name in ("title", "title_zh", "branch", "colour"):
+        _clean(str(data.get(name) or ""))
+    return data
+
+
+@router.post("/environments", response={201: EnvironmentOut}, tags=["environments"])
+def create_environment(request: HttpRequest, body: EnvironmentNew) -> Any:
+    return Status(201, environment_json(catalog.save_environment(actor_of(request), None, _environment_data(body))))
+
+
+@router.patch("/environments/{slug}", response=EnvironmentOut, tags=["environments"])
+def change_environment(request: HttpRequest, slug: str, body: EnvironmentIn) -> Any:
+    row = get_object_or_404(Environment, slug=_clean(slug))
+    return environment_json(catalog.save_environment(actor_of(request), row, _environment_data(body)))
+
+
+@router.delete("/environments/{slug}", response={204: None}, tags=["environments"])
+def remove_environment(request: HttpRequest, slug: str) -> Any:
+    catalog.remove_environment(actor_of(request), get_object_or_404(Environment, slug=_clean(slug)))
+    return Status(204, None)
+
+
+# --- Services -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/services", response=list[ServiceOut])
+def list_services(request: HttpRequest, paged: Query[Paged], team: str = "") -> Any:
+    rows = Service.objects.filter(removed=None).select_related("team", "project").order_by("slug")
+    if paged.q:
+        rows = rows.filter(slug__icontains=_clean(paged.q))
+    if team:
+        rows = rows.filter(team__slug=_clean(team))
+    return services_json(_page(rows, paged))
+
+
+@router.post("/services", response={201: ServiceOut})
+def create_service(request: HttpRequest, body: ServiceNew) -> Any:
+    row = catalog.create_service(actor_of(request), body.dict())
+    return Status(201, services_json([row])[0])
+
+
+@router.get("/services/{slug}", response=ServiceOut)
+def show_service(request: HttpRequest, slug: str) -> Any:
+    return services_json([get_service(_clean(slug))])[0]
+
+
+@router.patch("/services/{slug}", response=ServiceOut)
+def change_service(request: HttpRequest, slug: str, body: ServiceChange) -> Any:
+    row = catalog.change_service(actor_of(request), get_service(_clean(slug)), body.dict(exclude_unset=True))
+    return services_json([row])[0]
+
+
+@router.delete("/services/{slug}", response={202: list[DeploymentOut]})
+def remove_service(request: HttpRequest, slug: str, reason: str = "") -> Any:
+    """Starts a removal in each environment where instances stand; none: it is gone at once."""
+    started = catalog.remove_service(actor_of(request), get_service(_clean(slug)), _clean(reason)[:2000])
+    return Status(202, [deployment_json(get_deployment(row.pk)) for row in started])
+
+
+@router.put("/services/{slug}/{environment}", response={201: PlaceOut})
+def add_place(request: HttpRequest, slug: str, environment: str) -> Any:
+    """Gives the service a place in one more environment."""
+    found = get_object_or_404(Environment, slug=_clean(environment))
+    place = catalog.add_place(actor_of(request), get_service(_clean(slug)), found)
+    return Status(201, place_json(_standing(place.service.slug, environment)))
+
+
+def _place(slug: str, environment: str) -> ServiceEnvironment:
+    return get_place(_clean(slug), _clean(environment))
+
+
+def _standing(slug: str, environment: str) -> Standing:
+    place = _place(slug, environment)
+    return standings([place])[place.pk]
+
+
+@router.get("/services/{slug}/{environment}", response=PlaceOut)
+def show_place(request: HttpRequest, slug: str, environment: str) -> Any:
+    return place_json(_standing(slug, environment))
+
+
+@router.get("/services/{slug}/{environment}/versions", response=list[VersionOut], tags=["versions"])
+def list_versions(
+    request: HttpRequest, slug: str, environment: str, all: bool = False, limit: int = Query(50, ge=1, le=MOST)
+) -> Any:
+    """The version list of the environment's branch (or of all branches), newest commit first."""
+    place = _place(slug, environment)
+    branch = "" if all else place.branch or place.environment.branch
+    return [
+        {
+            "image": v.image.pk if v.image else None,
+            "tag": v.image.tag if v.image else None,
+            "digest": v.image.digest if v.image else None,
+            "build": v.build.pk if v.build else None,
+        }
+        | {n: getattr(v, n) for n in ("revision", "branch", "status", "time", "author", "message", "base", "running")}
+        for v in versions(place.service.project, branch, limit=limit)
+    ]
+
+
+# --- Settings -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/services/{slug}/{environment}/settings", response=list[ConfigOut], tags=["settings"])
+def list_settings(request: HttpRequest, slug: str, environment: str) -> Any:
+    """The settings versions, newest first. Values of secrets are never shown."""
+    return [config_json(row) for row in _place(slug, environment).configs.all()[:MOST]]
+
+
+@router.post("/services/{slug}/{environment}/settings", response={201: ConfigOut}, tags=["settings"])
+def save_settings(request: HttpRequest, slug: str, environment: str, body: ConfigIn) -> Any:
+    """Saves a new version; it takes effect with the next release. The same as the newest: that one is returned."""
+    if "secrets" in body.settings:
+        raise Refused("Secrets stand beside `settings`, not in them.", "settings", 400)
+    place = _place(slug, environment)
+    data = body.settings | {"secrets": body.secrets}
+    row = settings_verbs.save_config(actor_of(request), place, data, _clean(body.reason))
+    return Status(201, config_json(ConfigVersion.objects.get(pk=row.pk)))
+
+
+@router.get("/services/{slug}/{environment}/settings/diff", response=list[ChangeOut], tags=["settings"])
+def diff_settings(
+    request: HttpRequest,
+    slug: str,
+    environment: str,
+    a: int = Query(ge=1, le=10_000_000),
+    b: int = Query(ge=1, le=10_000_000),
+) -> Any:
+    place = _place(slug, environment)
+    old = get_object_or_404(place.configs, version=a)
+    new = get_object_or_404(place.configs, version=b)
+    return [{"setting": name, "before": before, "after": after} for name, before, after in changes(old, new)]
+
+
+# --- Deployments --------------------------------------------------------------------------------------------------
+
+
+def _image(place: ServiceEnvironment, named: int | str) -> Image:
+    """The image of the service by number, tag or digest. Raises Refused."""
+    rows = Image.objects.filter(project=place.service.project_id).order_by("-id")
+    text = _clean(str(named))
+    found = None
+    if text.isascii() and text.isdigit() and len(text) < 12:
+        found = rows.filter(pk=int(text)).first()
+    found = found or rows.filter(tag=text).first() or (rows.filter(digest=text).first() if text else None)
+    if found is None:
+        raise Refused(f"{place.service.slug} has no image «{text[:120]}».", "image", 400)
+    return found
+
+
+@router.post("/services/{slug}/{environment}/deployments", response={202: DeploymentOut}, tags=["deployments"])
+def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, response: HttpResponse) -> Any:
+    place = _place(slug, environment)
+    config = None
+    if body.config is not None:
+        config = place.configs.filter(version=max(0, min(body.config, 2**31 - 1))).first()
+        if config is None:
+            raise Refused(f"There is no settings version {body.config}.", "config", 400)
+    row = releases.deploy(
+        actor_of(request),
+        place,
+        _image(place, body.image),
+        policy=body.policy.dict(),
+        reason=_clean(body.reason),
+        config=config,
+    )
+    return accepted(response, row)
+
+
+@router.post("/services/{slug}/{environment}/deployments/preview", response=PlanOut, tags=["deployments"])
+def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -> Any:
+    """The plan of a release: changes nothing."""
+    place = _place(slug, environment)
+    image = _image(place, body.image)
+    return releases.preview(actor_of(request), place, image, body.policy.dict()).to_json()
+
+
+@router.get("/deployments", response=list[DeploymentOut], tags=["deployments"])
+def list_deployments(
+    request: HttpRequest, paged: Query[Paged], service: str = "", environment: str = "", state: str = ""
+) -> Any:
+    rows = Deployment.objects.select_related(
+        "place__service", "place__environment", "image", "old_image", "config", "old_config"
+    )
+    if service:
+        rows = rows.filter(place__service__slug=_clean(service))
+    if environment:
+        rows = rows.filter(place__environment__slug=_clean(environment))
+    if state:
+        if state not in Deployment.State.values:
+            raise Refused(f"Choose one of: {', '.join(Deployment.State.values)}.", "state", 400)
+        rows = rows.filter(state=state)
+    if paged.q:
+        rows = rows.filter(reason__icontains=_clean(paged.q))
+    return [deployment_json(row) for row in _page(rows, paged)]
+
+
+@router.get("/deployments/{number}", response=DeploymentFull, tags=["deployments"])
+def show_deployment(request: HttpRequest, number: int) -> Any:
+    """State, progress, and each instance's step with its times (Unix seconds)."""
+    return full_json(get_deployment(max(0, number)))
+
+
+def _ask(request: HttpRequest, number: int, verb: Any, body: ReasonIn, response: HttpResponse) -> Any:
+    return accepted(response, verb(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+
+
+@router.post("/deployments/{number}/pause", response={202: DeploymentOut}, tags=["deployments"])
+def pause(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    return _ask(request, number, releases.pause, body, response)
+
+
+@router.post("/deployments/{number}/resume", response={202: DeploymentOut}, tags=["deployments"])
+def resume(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    return _ask(request, number, releases.resume, body, response)
+
+
+@router.post("/deployments/{number}/cancel", response={202: DeploymentOut}, tags=["deployments"])
+def cancel(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    return _ask(request, number, releases.cancel, body, response)
+
+
+@router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
+def rollback(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    return _ask(request, number, releases.rollback, body, response)
+
+
+# --- Scaling and instances ----------------------------------------------------------------------------------------
+
+
+@router.post("/services/{slug}/{environment}/scale", response={202: DeploymentOut, 200: PlaceOut}, tags=["instances"])
+def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, response: HttpResponse) -> Any:
+    """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
+    place = _place(slug, environment)
+    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason))
+    return accepted(response, row) if row is not None else Status(200, place_json(_standing(slug, environment)))
+
+
+@router.post("/services/{slug}/{environment}/scale/preview", response=PlanOut, tags=["instances"])
+def preview_scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn) -> Any:
+    """Which instances would come or go."""
+    return releases.preview_scale(actor_of(request), _place(slug, environment), body.instances).to_json()
+
+
+@router.get("/services/{slug}/{environment}/instances", response=list[InstanceOut], tags=["instances"])
+def list_instances(request: HttpRequest, slug: str, environment: str) -> Any:
+    return [instance_json(row) for row in instances_of(_place(slug, environment))]
+
+
+@router.get("/instances/{number}", response=InstanceOut, tags=["instances"])
+def show_instance(request: HttpRequest, number: int) -> Any:
+    return instance_json(get_instance(max(0, number)))
+
+
+@router.post("/services/{slug}/{environment}/instances/{operation}", response={202: DeploymentOut}, tags=["instances"])
+def operate(  # noqa: PLR0917  ninja gives them by name
+    request: HttpRequest,
+    slug: str,
+    environment: str,
+    operation: Operation,
+    response: HttpResponse,
+    body: OperateIn = ALL_OF_THEM,
+) -> Any:
+    """Restart, stop, start or put right instances by their numbers (left out: all; repair: those with drift)."""
+    verb = {
+        "restart": releases.restart,
+        "stop": releases.stop,
+        "start": releases.start,
+        "repair": releases.repair,
+    }[operation]
+    return accepted(response, verb(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason)))
+
+
+@router.delete("/services/{slug}/{environment}/instances", response={202: DeploymentOut}, tags=["instances"])
+def remove_instances(
+    request: HttpRequest, slug: str, environment: str, response: HttpResponse, reason: str = ""
+) -> Any:
+    """Removes all instances of the service in this environment, and gives their addresses back."""
+    place = _place(slug, environment)
+    return accepted(response, releases.remove_place(actor_of(request), place, _clean(reason)[:2000]))

@@ -475,6 +475,7 @@ class ConfigForm(SaneForm):
                 widget=forms.PasswordInput(attrs=secret),
             )
             self._hidden(f"typed_new_{n}")
+        self.data: Any = self.data
         if self.is_bound:
             self.data = self.data.copy()
             for field in [f for f in self.fields if f.startswith(("secret_", "new_value_"))]:

@@ -89,7 +89,7 @@ def progress(deployment: Deployment, steps: list[Step], now: float | None = None
     at_work = [order.index(s.batch) + 1 for s in steps if s.state in MOVING]
     begun = [order.index(s.batch) + 1 for s in steps if s.state in OVER]
     p.batch = max(at_work or begun or [0])
-    p.words = _words(deployment, steps, p, now)
+    p.words = _words(deployment, steps, p, now) if deployment.is_active else []
     if deployment.is_active and not back:
         p.rest = _rest(deployment, steps, now)
     return p

@@ -74,8 +74,8 @@ def standings(places: Iterable[ServiceEnvironment]) -> dict[int, Standing]:
         .values("place_id")
         .annotate(n=Count("host", distinct=True))
     )
-    for row in hosts.order_by():
-        found[row["place_id"]].hosts = row["n"]
+    for place_id, n in hosts.order_by().values_list("place_id", "n"):
+        found[place_id].hosts = n
     newest: dict[int, int] = {}
     for place_id, pk in Deployment.objects.filter(place__in=found).order_by("id").values_list("place_id", "id"):
         newest[place_id] = pk
@@ -93,7 +93,7 @@ def places() -> QuerySet[ServiceEnvironment]:
 
 def instances_of(place: ServiceEnvironment) -> list[Instance]:
     """The instances of a place with host, address and `shown`: the container that runs in it (or None)."""
-    rows = list(
+    rows: list[Any] = list(
         place.instances.filter(removed=None)
         .select_related("host", "address", "place__service", "place__environment")
         .prefetch_related(
@@ -106,7 +106,7 @@ def instances_of(place: ServiceEnvironment) -> list[Instance]:
         .order_by("number")
     )
     for row in rows:
-        row.shown = row.running[0] if row.running else None  # type: ignore[attr-defined]
+        row.shown = row.running[0] if row.running else None
     return rows
 
 

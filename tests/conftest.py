@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from celery.app.task import Task
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.queue import Queue
 from tests.site import Site, site
@@ -136,3 +139,9 @@ def actor_manager(manager: Any) -> Any:
     from xqplatform.accounts.actor import Actor
 
     return Actor.person(manager)
+
+
+# The same examples every time where a change is judged, new ones on a developer's machine; a loaded machine is no failure.
+hypothesis_settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("judge", hypothesis_settings.get_profile("calm"), derandomize=True)
+hypothesis_settings.load_profile("judge" if os.environ.get("CI") else "calm")

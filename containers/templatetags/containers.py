@@ -13,7 +13,7 @@ from containers.logs import plain
 from containers.models import Step
 from containers.progress import Bar
 from xqplatform.web.states import look
-from xqplatform.web.templatetags.xq import duration, shorten
+from xqplatform.web.templatetags.xq import duration, pill, shorten, size
 
 register = template.Library()
 
@@ -57,16 +57,30 @@ def gantt(bars: list[Bar] | None) -> SafeString:
 
 
 @register.simple_tag
-def setting(value: Any) -> str:
-    """A value of the settings as text: «–» for what is not there."""
+def work_pill(state: str) -> SafeString:
+    """The pill of a release or build: «running» is work under way there, not health."""
+    return pill("active" if state == "running" else state)
+
+
+@register.filter
+def first_line(text: Any) -> str:
+    """The first line of a commit message."""
+    return str(text or "").strip().split("\n", 1)[0]
+
+
+@register.simple_tag
+def setting(value: Any, name: str = "") -> str:
+    """A value of the settings as text: «–» for what is not there, memory with its unit."""
     if value is None or value == "" or value == [] or value == {}:
         return "–"
+    if name == "memory" and isinstance(value, int | float):
+        return size(value)
     if value is True:
         return _("yes")
     if value is False:
         return _("no")
     if isinstance(value, list):
-        return "\n".join(setting(v) for v in value)
+        return "\n".join(setting(v, name) for v in value)
     if isinstance(value, dict):
         return " ".join(f"{k}={v}" for k, v in value.items())
     return str(value)

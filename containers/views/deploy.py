@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from builds.models import Image
 from builds.services.images import discard_image
@@ -26,7 +26,7 @@ from containers.plan import Plan, Policy
 from containers.services import planning, releases
 from containers.views.access import actor_of, get_place
 from containers.views.run import frame
-from containers.views.settings import changes
+from containers.views.settings import changes, config_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
@@ -47,9 +47,16 @@ def defaults_of(place: ServiceEnvironment) -> dict[str, Any]:
     values = DEFAULTS | known
     for name in ("pause", "deadline"):
         values[name] = f"{values[name]:g}" if isinstance(values[name], float) else values[name]
-    if planning.segment_of(place) is None and last is None:
+    if last is None and may_start_first(place):
         values["order"] = "start-first"
     return values
+
+
+def may_start_first(place: ServiceEnvironment) -> bool:
+    """Whether old and new may run side by side: no fixed address, and no folder that both would write to."""
+    config = config_of(place.config)
+    fixed = place.instances.filter(removed=None, address__isnull=False).exists()
+    return planning.segment_of(place) is None and not fixed and not config.volumes and not config.persist
 
 
 def config_asked(place: ServiceEnvironment, data: Any) -> ConfigVersion | None:
@@ -95,6 +102,10 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
     if request.GET.get("deployable") == "1":
         hidden = sum(not v.deployable for v in found)
         found = [v for v in found if v.deployable]
+    if image is None:
+        # The newest that could be released and does not run here yet, else what runs.
+        able = [v.image for v in found if v.deployable and v.image is not None]
+        image = next((i for i in able if i.pk != place.current_image_id), able[0] if able else None)
     context = frame(request, place, "deploy") | {
         "step": 1,
         "versions": found,
@@ -104,7 +115,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "chosen": image,
         "keep": carried(request.GET),
         "q": q,
-        "no_image": bool(request.GET.get("step")) and image is None,
+        "no_image": request.GET.get("step", "1") != "1",
     }
     return render(request, "containers/deploy_versions.html", context)
 
@@ -135,8 +146,10 @@ def _information(
         "config": config,
         "form": form,
         "keep": carried(request.GET),
+        "keep_query": urlencode(carried(request.GET)),
         "there": place.instances.filter(removed=None).count(),
-        "fixed": planning.segment_of(place) is not None,
+        "fixed": planning.segment_of(place) is not None
+        or place.instances.filter(removed=None, address__isnull=False).exists(),
         "commits": commits(place, old, image),
     }
     return render(request, "containers/deploy_information.html", context, status=400 if form.errors else 200)
@@ -228,6 +241,7 @@ def _plan(
         "plan": plan,
         "form": form,
         "keep": carried(data),
+        "keep_query": urlencode(carried(data)),
         "config": config or place.config,
         "config_asked": config,
         "changes": changes(place.current_config, config or place.config) if place.current_config else [],
@@ -284,6 +298,23 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
 def _first_line(image: Image) -> str:
     message = image.build.commit_message if image.build else ""
     return message.strip().split("\n", 1)[0][:200]
+
+
+@require_GET
+def commit_list(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """The commits between what runs and one version: asked for a row when somebody wants to see them."""
+    place = get_place(slug, environment)
+    image = image_of(place, request.GET.get("image"))
+    if image is None:
+        raise Http404
+    old = place.current_image
+    context = {
+        "place": place,
+        "image": image,
+        "newer": commits(place, old, image),
+        "older": commits(place, image, old) if old is not None else [],
+    }
+    return render(request, "containers/_commits.html", context)
 
 
 @require_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db.models import Prefetch
+from django.db.models import F, Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -36,7 +36,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "environment": place.environment,
         "current": current,
         "config": config_of(current.config if current else place.current_config),
-        "containers": instance.containers.select_related("image", "config", "host", "deployment")[:30],
+        "containers": instance.containers.select_related("image", "config", "host", "deployment").order_by(
+            F("ended").desc(nulls_first=True), "-id"
+        )[:30],
         "steps": steps,
         "events": history([instance], 20),
         "may": may(actor_of(request), place.service, place.environment.slug),
@@ -48,7 +50,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
 def place_logs(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """The log tab of a place: one instance at a time."""
     place = get_place(slug, environment)
-    rows = list(
+    rows: list[Any] = list(
         place.instances.filter(removed=None)
         .select_related("host", "place__service", "place__environment")
         .prefetch_related(

@@ -96,7 +96,12 @@ def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
     found = []
     if "batch" in policy:
         size = policy.get("size")
-        found.append((_("At a time"), f"{policy['batch']} ({size})" if size else str(policy["batch"])))
+        found.append(
+            (
+                _("At a time"),
+                f"{policy['batch']} ({size})" if size and size != policy["batch"] else str(policy["batch"]),
+            )
+        )
     for key, name in (("pause", _("Pause")), ("deadline", _("Healthy within"))):
         if isinstance(policy.get(key), int | float):
             found.append((name, f"{policy[key]:g} s"))

@@ -30,7 +30,9 @@ def made_up(name: str) -> str:
     resolver = get_resolver()
     for part in name.split(":")[:-1]:
         resolver = resolver.namespace_dict[part][1]
-    ((_, arguments),), pattern, _defaults, _converters = resolver.reverse_dict.getlist(name.rsplit(":", maxsplit=1)[-1])[0]
+    ((_, arguments),), pattern, _defaults, _converters = resolver.reverse_dict.getlist(
+        name.rsplit(":", maxsplit=1)[-1]
+    )[0]
     return reverse(name, kwargs={a: MADE_UP.get((name, a)) or value_for(a, pattern) for a in arguments})
 
 

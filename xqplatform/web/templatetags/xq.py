@@ -25,8 +25,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from xqplatform.web.states import SHAPES, look
 
@@ -220,17 +220,20 @@ def env_badge(environment: Any) -> SafeString:
     """The environment in its colour and word. Takes a row with `slug`/`name`, or a word."""
     if not environment:
         return mark_safe("")
-    slug = str(getattr(environment, "slug", None) or getattr(environment, "name", environment)).lower()
     name = str(getattr(environment, "name", environment))
-    tone = ENV_TONES.get(slug, "other")
-    return format_html('<span class="xq-env env-{}">{}</span>', tone, name)
+    if (get_language() or "").startswith("zh"):
+        name = getattr(environment, "title_zh", "") or name
+    return format_html('<span class="xq-env {}">{}</span>', env_tone(environment), name)
 
 
 @register.simple_tag
 def env_tone(environment: Any) -> str:
     """The colour class of an environment, for the frame of a page: `env-production`."""
+    if getattr(environment, "production", False):
+        return "env-production"  # whatever it is called
     slug = str(getattr(environment, "slug", None) or getattr(environment, "name", environment)).lower()
-    return f"env-{ENV_TONES.get(slug, 'other')}"
+    tone = ENV_TONES.get(slug, "other")
+    return "env-other" if tone == "production" and hasattr(environment, "production") else f"env-{tone}"
 
 
 @register.simple_tag

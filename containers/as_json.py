@@ -1,0 +1,113 @@
+"""Rows as the REST API gives them: plain dictionaries for the schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from containers.models import ConfigVersion, Deployment, Environment, Instance, Service, Step
+from containers.progress import progress
+from containers.reading import Standing, places, shown_ip, shown_mac, standings
+
+
+def _version(row: ConfigVersion | None) -> int | None:
+    return row.version if row is not None else None
+
+
+def environment_json(row: Environment) -> dict[str, Any]:
+    names = ("slug", "title", "title_zh", "position", "colour", "production", "branch", "auto_repair")
+    return {name: getattr(row, name) for name in names} | {
+        "groups": [g.slug for g in row.groups.all()],
+        "segment": row.segment.slug if row.segment else None,
+    }
+
+
+def place_json(s: Standing) -> dict[str, Any]:
+    p = s.place
+    image = p.current_image
+    return {
+        "service": p.service.slug,
+        "environment": p.environment.slug,
+        "state": s.state,
+        "instances": s.total,
+        "healthy": s.good,
+        "wanted": p.wanted,
+        "image": image.tag if image else None,
+        "digest": image.digest if image else None,
+        "revision": image.revision if image else None,
+        "config": _version(p.current_config),
+        "newest_config": _version(p.config),
+        "branch": p.branch or p.environment.branch,
+        "segment": p.segment.slug if p.segment else None,
+        "active": p.active_id,
+    }
+
+
+def services_json(rows: list[Service]) -> list[dict[str, Any]]:
+    of = list(places().select_related("segment").filter(service__in=[r.pk for r in rows]))
+    standing = standings(of)
+    return [
+        {
+            "slug": row.slug,
+            "title": row.title,
+            "kind": row.kind,
+            "team": row.team.slug if row.team else None,
+            "repository": row.project.repository,
+            "created": row.created,
+            "places": [place_json(standing[p.pk]) for p in of if p.service_id == row.pk],
+        }
+        for row in rows
+    ]
+
+
+def deployment_json(row: Deployment) -> dict[str, Any]:
+    names = ("id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished")
+    return {name: getattr(row, name) for name in names} | {
+        "service": row.place.service.slug,
+        "environment": row.place.environment.slug,
+        "image": row.image.tag if row.image else None,
+        "old_image": row.old_image.tag if row.old_image else None,
+        "config": _version(row.config),
+        "old_config": _version(row.old_config),
+        "by": row.created_name,
+        "link": f"/api/v1/deployments/{row.pk}",
+    }
+
+
+def step_json(row: Step) -> dict[str, Any]:
+    names = ("batch", "action", "state", "reason", "log", "times")
+    return {name: getattr(row, name) for name in names} | {
+        "instance": row.instance_id,
+        "number": row.instance.number,
+        "host": row.instance.host.name,
+        "address": shown_ip(row.instance),
+    }
+
+
+def full_json(row: Deployment) -> dict[str, Any]:
+    steps = list(row.steps.select_related("instance__host", "instance__address"))
+    p = progress(row, steps)
+    return deployment_json(row) | {
+        "percent": p.percent,
+        "words": p.words,
+        "rest": p.rest,
+        "pulls": row.pulls,
+        "steps": [step_json(s) for s in steps],
+    }
+
+
+def instance_json(row: Instance) -> dict[str, Any]:
+    shown = row.shown if hasattr(row, "shown") else row.current
+    names = ("id", "number", "name", "state", "wanted_state", "status", "drift")
+    return {name: getattr(row, name) for name in names} | {
+        "host": row.host.name,
+        "address": shown_ip(row),
+        "mac": shown_mac(row),
+        "container": shown.engine_id if shown else None,
+        "image": shown.image.tag if shown and shown.image else None,
+        "config": _version(shown.config) if shown else None,
+    }
+
+
+def config_json(row: ConfigVersion) -> dict[str, Any]:
+    names = ("version", "author", "reason", "created")
+    return {name: getattr(row, name) for name in names} | {"settings": row.content}

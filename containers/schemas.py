@@ -1,0 +1,234 @@
+"""What the REST API of services takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+MOST = 200  # rows of one answer
+
+
+class EnvironmentOut(Schema):
+    slug: str
+    title: str
+    title_zh: str
+    position: int
+    colour: str
+    production: bool
+    branch: str
+    groups: list[str]
+    segment: str | None
+    auto_repair: bool
+
+
+class EnvironmentIn(Schema):
+    """What is left out stays as it is."""
+
+    title: str | None = Field(None, max_length=80)
+    title_zh: str | None = Field(None, max_length=80)
+    position: int | None = Field(None, ge=0, le=30000)
+    colour: str | None = Field(None, max_length=12)
+    production: bool | None = None
+    branch: str | None = Field(None, max_length=120)
+    groups: list[str] | None = None
+    segment: str | None = Field(None, description="The segment's name; an empty text takes it away.")
+    auto_repair: bool | None = None
+
+
+class EnvironmentNew(EnvironmentIn):
+    slug: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+
+
+class PlaceOut(Schema):
+    service: str
+    environment: str
+    state: str
+    instances: int
+    healthy: int
+    wanted: int
+    image: str | None
+    digest: str | None
+    revision: str | None
+    config: int | None
+    newest_config: int | None
+    branch: str
+    segment: str | None
+    active: int | None
+
+
+class ServiceOut(Schema):
+    slug: str
+    title: str
+    kind: str
+    team: str | None
+    repository: str
+    created: datetime
+    places: list[PlaceOut]
+
+
+class ServiceNew(Schema):
+    slug: str = Field(max_length=50)
+    title: str = Field("", max_length=120)
+    kind: Literal["stateless", "stateful"] = "stateless"
+    team: str | None = None
+    environments: list[str] | None = Field(None, description="Names; left out: all.")
+    instances: int = Field(1, ge=0, le=500)
+    repository: str = Field("", max_length=500)
+    repository_user: str = Field("", max_length=120)
+    repository_password: str = Field("", max_length=1000)
+    subfolder: str = Field("", max_length=250)
+    dockerfile: str = Field("", max_length=250)
+    blueprint: str | None = None
+    registry: str | None = None
+    default_branch: str = Field("", max_length=120)
+
+
+class ServiceChange(Schema):
+    title: str | None = Field(None, max_length=120)
+    team: str | None = None
+
+
+class ReasonIn(Schema):
+    reason: str = Field("", max_length=2000)
+
+
+class VersionOut(Schema):
+    image: int | None
+    tag: str | None
+    digest: str | None
+    revision: str
+    branch: str
+    status: str
+    time: datetime | None
+    author: str
+    message: str
+    base: str
+    build: int | None
+    running: list[str]
+
+
+class PolicyIn(Schema):
+    batch: int | str = Field(1, description="A number of instances, or a share such as «25%».")
+    pause: float = Field(0, ge=0, le=86400, description="Seconds between batches.")
+    order: Literal["stop-first", "start-first"] = "stop-first"
+    deadline: float = Field(60, ge=1, le=3600, description="Seconds until an instance must be healthy.")
+    on_failure: Literal["rollback", "stop"] = "rollback"
+    skip_unfit: bool = False
+
+
+class DeployIn(Schema):
+    image: int | str = Field(description="The image's number, tag or digest.")
+    reason: str = Field("", max_length=2000)
+    config: int | None = Field(None, description="A settings version; left out: the newest.")
+    policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
+
+
+class ScaleIn(Schema):
+    instances: int = Field(ge=0, le=500)
+    reason: str = Field("", max_length=2000)
+
+
+class OperateIn(Schema):
+    instances: list[int] | None = Field(None, max_length=500, description="Numbers; left out: all.")
+    reason: str = Field("", max_length=2000)
+
+
+class ConfigIn(Schema):
+    settings: dict[str, Any]
+    secrets: dict[str, str] = Field(
+        default_factory=dict, description="New values; a name in `secret_names` without one keeps its value."
+    )
+    reason: str = Field("", max_length=250)
+
+
+class StepOut(Schema):
+    instance: int
+    number: int
+    host: str
+    address: str
+    batch: int
+    action: str
+    state: str
+    reason: str
+    log: str
+    times: dict[str, Any]
+
+
+class DeploymentOut(Schema):
+    id: int
+    service: str
+    environment: str
+    kind: str
+    state: str
+    asked: str
+    reason: str
+    outcome: str
+    image: str | None
+    old_image: str | None
+    config: int | None
+    old_config: int | None
+    wanted: int
+    policy: dict[str, Any]
+    by: str
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    link: str
+
+
+class DeploymentFull(DeploymentOut):
+    percent: int
+    words: list[str]
+    rest: float | None
+    pulls: dict[str, Any]
+    steps: list[StepOut]
+
+
+class InstanceOut(Schema):
+    id: int
+    number: int
+    name: str
+    host: str
+    address: str
+    mac: str
+    state: str
+    wanted_state: str
+    status: str
+    drift: list[dict[str, Any]]
+    container: str | None
+    image: str | None
+    config: int | None
+
+
+class PlanOut(Schema):
+    kind: str
+    fits: bool
+    entries: list[dict[str, Any]]
+    problems: list[str]
+    warnings: list[str]
+    batch_size: int
+
+
+class ConfigOut(Schema):
+    version: int
+    settings: dict[str, Any]
+    author: str
+    reason: str
+    created: datetime
+
+
+class ChangeOut(Schema):
+    setting: str
+    before: Any
+    after: Any
+
+
+class Paged(Schema):
+    q: str = Field("", max_length=200)
+    limit: int = Field(50, ge=1, le=MOST)
+    offset: int = Field(0, ge=0, le=10_000_000)
+
+
+Operation = Literal["restart", "stop", "start", "repair"]
