@@ -35,6 +35,7 @@ R = TypeVar("R")
 Json = dict[str, Any]
 LOG_LINES = 40
 LOG_BYTES = 16_000
+BACK_SECONDS = 60.0
 PER_HOST = 6  # creates, starts and removals side by side on one engine
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
 
@@ -302,7 +303,9 @@ class Work:
         return self.instance.address_id is not None
 
     def _deadline(self) -> float:
-        return time.monotonic() + self.context.deadline
+        """When an instance must be healthy. The way back has more time: nothing comes after it that could help."""
+        seconds = self.context.deadline
+        return time.monotonic() + (max(seconds, BACK_SECONDS) if self.step.state == "undoing" else seconds)
 
     def _stop_timeout(self, version: ConfigVersion | None) -> int:
         return parse(version.content).stop_timeout if version is not None else Config().stop_timeout
@@ -548,7 +551,7 @@ class Work:
                 raise StepFailed(verdict.why)
             if now >= deadline:
                 words = _("It was not healthy within %(seconds)d s. %(why)s")
-                raise StepFailed(words % {"seconds": self.context.deadline, "why": verdict.why})
+                raise StepFailed(words % {"seconds": now - began, "why": verdict.why})
             self.patience.sleep(delay)
             delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)
 
