@@ -123,14 +123,53 @@ class ServiceForm(SaneForm):
         return data
 
 
+PROJECT_FIELDS = (
+    "repository", "repository_user", "repository_password", "default_branch", "subfolder", "dockerfile", "blueprint",
+    "registry",
+)  # fmt: skip
+
+
 class ServiceChangeForm(SaneForm):
+    """A service's title and team, and where its source lies and how its image is made."""
+
     title = forms.CharField(label=gettext_lazy("What it is"), max_length=120, required=False)
     team = forms.ModelChoiceField(Team.objects.none(), label=gettext_lazy("Team"), required=False)
+    repository = forms.CharField(label=gettext_lazy("Repository"), max_length=500, required=False)
+    repository_user = forms.CharField(label=gettext_lazy("Repository user"), max_length=120, required=False)
+    repository_password = forms.CharField(
+        label=gettext_lazy("Repository password or token"),
+        max_length=1000,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=gettext_lazy("Never shown again; empty keeps what is stored."),
+    )
+    default_branch = forms.CharField(label=gettext_lazy("Branch"), max_length=120, required=False)
+    subfolder = forms.CharField(label=gettext_lazy("Folder in the repository"), max_length=250, required=False)
+    dockerfile = forms.CharField(label=gettext_lazy("Dockerfile"), max_length=250, required=False)
+    blueprint = forms.ModelChoiceField(
+        Blueprint.objects.none(),
+        label=gettext_lazy("Blueprint"),
+        required=False,
+        empty_label=gettext_lazy("the repository's Dockerfile"),
+    )
+    registry = forms.ModelChoiceField(
+        Registry.objects.none(),
+        label=gettext_lazy("Registry"),
+        required=False,
+        empty_label=gettext_lazy("the default one"),
+    )
 
     def __init__(self, *args: Any, teams: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         f: dict[str, Any] = self.fields
         f["team"].queryset = Team.objects.all() if teams is None else teams
+        f["blueprint"].queryset = Blueprint.objects.filter(base=False)
+        f["registry"].queryset = Registry.objects.all()
+
+    def project(self) -> dict[str, Any]:
+        """What `save_project` takes; an empty password keeps the stored one."""
+        return {name: self.cleaned_data[name] for name in PROJECT_FIELDS}
 
 
 class RemoveForm(SaneForm):

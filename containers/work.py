@@ -24,6 +24,7 @@ from containers import health, spec
 from containers.config import Config, parse
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
+from containers.pulse import Pulse
 from containers.services.settings import secrets_of, topic
 from hosts import labels
 from hosts.engine import Engine, EngineError, connect
@@ -35,6 +36,7 @@ R = TypeVar("R")
 Json = dict[str, Any]
 LOG_LINES = 40
 LOG_BYTES = 16_000
+BACK_SECONDS = 60.0
 PER_HOST = 6  # creates, starts and removals side by side on one engine
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
 
@@ -61,6 +63,7 @@ class Context:
     deadline: float
     lease: Lease
     topics: tuple[str, ...]
+    pulse: Pulse
     halt: threading.Event = field(default_factory=threading.Event)
     gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
 
@@ -302,7 +305,9 @@ class Work:
         return self.instance.address_id is not None
 
     def _deadline(self) -> float:
-        return time.monotonic() + self.context.deadline
+        """When an instance must be healthy. The way back has more time: nothing comes after it that could help."""
+        seconds = self.context.deadline
+        return time.monotonic() + (max(seconds, BACK_SECONDS) if self.step.state == "undoing" else seconds)
 
     def _stop_timeout(self, version: ConfigVersion | None) -> int:
         return parse(version.content).stop_timeout if version is not None else Config().stop_timeout
@@ -529,6 +534,7 @@ class Work:
     def _watch(self, engine_id: str, deadline: float) -> Json:
         """Waits for health by polling: quick at first, since most containers are well within a second or two."""
         delay, ran_since, began = 0.1, None, time.monotonic()
+        self.context.pulse.listen(self.host.pk, self.engine)
         run = None
         verdict = health.Verdict("starting")
         while True:
@@ -548,8 +554,11 @@ class Work:
                 raise StepFailed(verdict.why)
             if now >= deadline:
                 words = _("It was not healthy within %(seconds)d s. %(why)s")
-                raise StepFailed(words % {"seconds": self.context.deadline, "why": verdict.why})
-            self.patience.sleep(delay)
+                raise StepFailed(words % {"seconds": now - began, "why": verdict.why})
+            if health.has_check(seen):
+                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep)
+            else:
+                self.patience.sleep(delay)
             delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)
 
     # --- The row -------------------------------------------------------------------------------------------------

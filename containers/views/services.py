@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from builds.models import Build, Image
 from builds.sample import BRANCH, make_sample_repository
 from builds.services.builds import start_build
-from containers.forms import RemoveForm, ServiceChangeForm, ServiceForm
+from builds.services.projects import save_project
+from containers.forms import PROJECT_FIELDS, RemoveForm, ServiceChangeForm, ServiceForm
 from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.reading import GOOD, Standing, history, places, standings
 from containers.services import catalog
@@ -206,18 +208,20 @@ def build(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, slug: str) -> HttpResponse:
     service = get_service(slug)
-    initial = {"title": service.title, "team": service.team_id}
+    project = service.project
+    initial: dict[str, Any] = {"title": service.title, "team": service.team_id}
+    initial |= {n: getattr(project, n) for n in PROJECT_FIELDS if n != "repository_password"}
     teams = _teams_for(request)
     form = ServiceChangeForm(request.POST or None, teams=teams, initial=initial)
     if request.method == "POST":
         require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
         if form.is_valid():
             try:
-                catalog.change_service(
-                    actor_of(request),
-                    service,
-                    {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""},
-                )
+                with transaction.atomic():
+                    data = {"title": form.cleaned_data["title"], "team": form.cleaned_data["team"] or ""}
+                    catalog.change_service(actor_of(request), service, data)
+                    if {n for n in form.changed_data if n in PROJECT_FIELDS}:
+                        save_project(actor_of(request), project, form.project())
             except Refused as refused:
                 form.add_refusal(refused)
             else:

@@ -183,3 +183,21 @@ def test_environments_are_made_changed_removed(db: None, sara: Any) -> None:
     assert Event.objects.filter(action="environment.change").exists()
     assert sara.post(f"{page}remove/").status_code == 302
     assert not Environment.objects.filter(slug="stage").exists()
+
+
+def test_the_source_of_a_service_is_changed(place: Any, as_: Any) -> None:
+    dan, project = as_("dan"), place.service.project
+    data = {"title": "Snow", "team": place.service.team_id, "repository": "https://git.example/new.git"}
+    assert (
+        dan.post("/services/snow/change/", data | {"default_branch": "trunk", "repository_password": "s3"}).status_code
+        == 302
+    )
+    project.refresh_from_db()
+    assert (project.repository, project.default_branch, project.repository_password) == (
+        data["repository"],
+        "trunk",
+        "s3",
+    )
+    answer = dan.post("/services/snow/change/", data | {"repository": "ext::sh -c id"})
+    assert answer.status_code == 400
+    assert "repository" in answer.context["form"].errors

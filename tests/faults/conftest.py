@@ -155,7 +155,7 @@ class Site:
         return row
 
     def deploy(self, name: str, **policy: Any) -> Deployment:
-        policy = {"batch": 3, "deadline": 45, **policy}
+        policy = {"batch": 3, "deadline": 90, **policy}
         return releases.deploy(self.actor, self.place, self.image(name), policy=policy, reason=f"to {name}")
 
     # --- Seeing --------------------------------------------------------------------------------------------------

@@ -149,9 +149,10 @@ def test_an_engine_killed_mid_release_is_waited_for(site: Site) -> None:
     site.check(3, "v2")
 
 
+@pytest.mark.timeout(600)
 def test_a_host_cut_off_rolls_the_others_back(site: Site) -> None:
     site.release("v1")
-    row = site.deploy("v2", deadline=12, batch=2)
+    row = site.deploy("v2", deadline=12, batch=2, pause=10)
     site.begin(row)
     wait_for("it is in the middle", lambda: row.steps.filter(state="done").exists())
     cut = site.fleet.hosts[2]

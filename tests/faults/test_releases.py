@@ -62,7 +62,7 @@ def test_settings_and_limits_reach_the_container(site: Site) -> None:
 
 def test_pause_resume_and_cancel(site: Site) -> None:
     site.release("v1")
-    row = site.deploy("v2", batch=1)
+    row = site.deploy("v2", batch=1, pause=60)
     releases.pause(site.actor, row)
     site.begin(row)
     wait_for("it is paused", lambda: Deployment.objects.filter(pk=row.pk, state="paused", asked="").exists())
@@ -82,7 +82,7 @@ def test_pause_resume_and_cancel(site: Site) -> None:
 
 def test_a_forced_rollback_brings_everything_back(site: Site) -> None:
     site.release("v1")
-    row = site.deploy("v2", batch=1)
+    row = site.deploy("v2", batch=1, pause=60)
     site.begin(row)
     wait_for("one is done", lambda: row.steps.filter(state="done").exists())
     releases.rollback(site.actor, row)
