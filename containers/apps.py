@@ -27,7 +27,7 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
 
         hooks.HOST_USERS.append(instances_on)
-        hooks.CONTAINER_HOOKS.append(converge.container_changed)
+        hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

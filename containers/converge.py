@@ -6,12 +6,13 @@ Rows only: hosts' inventories and event streams (`hosts.observe`) bring what the
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,7 +20,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, ServiceEnvironment
 from containers.services import releases
 from containers.services.settings import topic
-from hosts import labels
+from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
 from hosts.models import Host, SeenContainer
 from xqplatform import audit, live
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 WATCHED = (Host.State.READY, Host.State.DEGRADED)
 GRACE = timedelta(seconds=5)  # an inventory must be so much younger than a container to say that it is missing
 ORPHAN_AGE = timedelta(minutes=3)
+FEW = 50  # instances for which single rows are looked up instead of whole hosts
 REPAIRS, WITHIN = 3, timedelta(minutes=10)
 Json = dict[str, Any]
 
@@ -147,6 +149,10 @@ def _current(instances: list[Instance]) -> dict[int, Container]:
 
 def _seen(instances: list[Instance]) -> dict[tuple[int, str], list[SeenContainer]]:
     rows = SeenContainer.objects.filter(host__in={one.host_id for one in instances})
+    if len(instances) <= FEW:
+        ids = {row.engine_id for row in Container.objects.filter(instance__in=instances, ended=None)}
+        names = [name for one in instances for name in (one.name, f"{one.name}-next")]
+        rows = rows.filter(Q(engine_id__in=ids) | Q(name__in=names))
     found: dict[tuple[int, str], list[SeenContainer]] = {}
     for row in rows:
         found.setdefault((row.host_id, row.engine_id), []).append(row)
@@ -273,23 +279,44 @@ def sweep() -> int:
 # --- Hooks: what hosts and builds call ---------------------------------------------------------------------------
 
 
-def container_changed(host: int, engine_id: str, action: str, attributes: Mapping[str, Any]) -> None:
-    """An event of an engine's container."""
-    row = Container.objects.filter(host=host, engine_id=engine_id).order_by("-id").first()
-    if row is None:
-        instance = str(attributes.get(labels.INSTANCE, ""))
-        if instance.isdigit() and attributes.get(labels.PLATFORM) == labels.installation():
-            converge([int(instance)])
-        return
-    fields: Json = {}
-    if action == "oom":
-        fields["oom_killed"] = True
-    if action == "die" and str(attributes.get("exitCode", "")).lstrip("-").isdigit():
-        fields["exit_code"] = int(attributes["exitCode"])
+def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
+    """Events of an engine's containers."""
+    rows: dict[str, Container] = {}
+    known = Container.objects.filter(host=host, engine_id__in=[one.engine_id for one in changes])
+    for found in known.order_by("id"):
+        rows[found.engine_id] = found
+    touched: set[int] = set()
+    look: set[int] = set()
+    gone: set[str] = set()
+    for one in changes:
+        row = rows.get(one.engine_id)
+        if row is None:
+            touched |= {int(pk) for pk in map(_instance_of, one.actions.values()) if pk.isdigit()}
+            continue
+        _note_end(row, one)
+        if row.ended is None:
+            touched.add(row.instance_id)
+            look |= {row.instance_id} if "update" in one.actions else set()
+            gone |= {one.engine_id} if "destroy" in one.actions else set()
+    if touched - look:
+        converge(touched - look, gone=gone)
+    if look:
+        converge(look, gone=gone, look=True)
+
+
+def _instance_of(attributes: Mapping[str, Any]) -> str:
+    ours = attributes.get(labels.PLATFORM) == labels.installation()
+    return str(attributes.get(labels.INSTANCE, "")) if ours else ""
+
+
+def _note_end(row: Container, change: hooks.Change) -> None:
+    """How it ended, while the engine tells it."""
+    fields: Json = {"oom_killed": True} if "oom" in change.actions else {}
+    code = str(change.actions.get("die", {}).get("exitCode", ""))
+    if code.lstrip("-").isdigit():
+        fields["exit_code"] = int(code)
     if fields:
         Container.objects.filter(pk=row.pk).update(**fields)
-    if row.ended is None:
-        converge([row.instance_id], gone=[engine_id] if action == "destroy" else [], look=action == "update")
 
 
 def host_refreshed(host: Host) -> None:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from containers import leases, rollout
 from containers.finish import finish
 from containers.models import Deployment, Step
+from containers.pulse import Pulse
 from containers.work import Broken, Context, Json, Patience, StepFailed, Work, prepare, topics_of
 from hosts.engine import EngineError, connect
 from hosts.models import Host
@@ -61,6 +62,7 @@ class Runner:
             deadline=float(policy.get("deadline", 60)),
             lease=lease,
             topics=topics_of(row),
+            pulse=Pulse(pk),
         )
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
@@ -74,6 +76,7 @@ class Runner:
     def stop(self) -> None:
         """No thread acts any more when this returns."""
         self.context.halt.set()
+        self.context.pulse.close()
         for _future, stop in [*self.forward.values(), *self.backward.values()]:
             stop.set()
         for stream in self.streams:

@@ -24,6 +24,7 @@ from containers import health, spec
 from containers.config import Config, parse
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
+from containers.pulse import Pulse
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
@@ -65,6 +66,7 @@ class Context:
     deadline: float
     lease: Lease
     topics: tuple[str, ...]
+    pulse: Pulse
     halt: threading.Event = field(default_factory=threading.Event)
     gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
     wire: Wire = field(init=False)
@@ -568,6 +570,7 @@ class Work:
     def _watch(self, engine_id: str, deadline: float) -> Json:
         """Waits for health by polling: quick at first, since most containers are well within a second or two."""
         delay, ran_since, began = 0.1, None, time.monotonic()
+        self.context.pulse.listen(self.host.pk, self.engine)
         run = None
         verdict = health.Verdict("starting")
         while True:
@@ -588,7 +591,10 @@ class Work:
             if now >= deadline:
                 words = _("It was not healthy within %(seconds)d s. %(why)s")
                 raise StepFailed(words % {"seconds": now - began, "why": verdict.why})
-            self.patience.sleep(delay)
+            if health.has_check(seen):
+                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep)
+            else:
+                self.patience.sleep(delay)
             delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)
 
     # --- The row -------------------------------------------------------------------------------------------------

@@ -173,16 +173,26 @@ class Engine:
             return None
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
-    def events(self, since: float | None = None, until: float | None = None, types: Iterable[str] = ()) -> Stream[Json]:
-        """Events as they come, from `since` (Unix time) on; `stop()` it from another thread."""
+    def events(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        types: Iterable[str] = (),
+        actions: Iterable[str] = (),
+        labels: Iterable[str] = (),
+    ) -> Stream[Json]:
+        """Events as they come, from `since` (Unix time) on; `stop()` it from another thread.
+
+        `actions` such as «die» or «health_status» (which stands for both of its results).
+        """
         params: Json = {}
         if since is not None:
             params["since"] = f"{since:.9f}"
         if until is not None:
             params["until"] = f"{until:.9f}"
-        kinds = list(types)
-        if kinds:
-            params["filters"] = json.dumps({"type": kinds})
+        filters = {"type": list(types), "event": list(actions), "label": list(labels)}
+        if any(filters.values()):
+            params["filters"] = json.dumps({name: values for name, values in filters.items() if values})
         return self._stream("GET", "/events", json_objects, params=params, timeout=0)
 
     # --- Containers ----------------------------------------------------------------------------------------------

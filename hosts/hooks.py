@@ -6,7 +6,8 @@ A hook that raises is logged and hurts neither the watcher nor the other hooks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,8 +15,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# fn(host_id, engine_id, action, attributes): after an engine's event of a container, when its row is up to date.
-CONTAINER_HOOKS: list[Callable[[int, str, str, Mapping[str, Any]], None]] = []
+
+@dataclass(frozen=True)
+class Change:
+    """What an engine told of one container within a moment; `actions` maps each event's name to its attributes."""
+
+    engine_id: str
+    actions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+# fn(host_id, changes): after events of containers, when their rows are up to date.
+CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
 # fn(host): after each full refresh of a host, reached or not.
 HOST_REFRESHED: list[Callable[[Host], None]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,28 +147,43 @@ def find(engine: Engine, engine_id: str) -> Json | None:
     return inventory.inspected_fields(answer, timezone.now())
 
 
-def see_container(host: Host, engine: Engine, engine_id: str) -> None:
-    """Brings one container's row up to date with the engine. Raises EngineError."""
-    asked = timezone.now()
-    fields = find(engine, engine_id)
-    if fields is None:
-        host.seen_containers.filter(engine_id=engine_id).delete()
-        return
-    _write([SeenContainer(host=host, engine_id=engine_id, seen=asked, **fields)])
+def see_containers(host: Host, engine: Engine, engine_ids: Iterable[str]) -> None:
+    """Brings containers' rows up to date with the engine. Raises EngineError."""
+    there, gone = [], []
+    for engine_id in engine_ids:
+        asked = timezone.now()
+        fields = find(engine, engine_id)
+        if fields is None:
+            gone.append(engine_id)
+        else:
+            there.append(SeenContainer(host=host, engine_id=engine_id, seen=asked, **fields))
+    if gone:
+        host.seen_containers.filter(engine_id__in=gone).delete()
+    _write(there)
 
 
-def heard(host: Host, engine: Engine, event: Mapping[str, Any]) -> bool:
-    """Takes in one event of the engine; False if it is none that changes a container. Raises EngineError."""
-    action = str(event.get("Action") or event.get("status") or "")
-    actor = event.get("Actor") or {}
-    engine_id = str(actor.get("ID") or event.get("id") or "")
-    attributes = actor.get("Attributes") or {}
-    if event.get("Type", "container") != "container" or not engine_id or labels.HELPER in attributes:
-        return False
-    # Health checks run as execs, one or two events a second and container; looking on changes nothing either.
-    if action.startswith("exec_") or action in {"attach", "detach", "top", "resize", "export", "archive-path", "copy"}:
-        return False
-    see_container(host, engine, engine_id)
-    live.bump("hosts", f"host:{host.pk}")
-    hooks.call(hooks.CONTAINER_HOOKS, host.pk, engine_id, action, attributes)
-    return True
+# What changes a container. Health checks run as execs, several events a second and container: the engine keeps them.
+EVENTS = (
+    "create", "start", "restart", "stop", "die", "kill", "oom", "pause", "unpause", "rename", "update", "destroy",
+    "health_status",
+)  # fmt: skip
+
+
+def heard(host: Host, engine: Engine, events: Iterable[Mapping[str, Any]]) -> int:
+    """Takes in events of the engine; returns how many containers they were about. Raises EngineError."""
+    changes: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for event in events:
+        action = str(event.get("Action") or event.get("status") or "")
+        actor = event.get("Actor") or {}
+        engine_id = str(actor.get("ID") or event.get("id") or "")
+        attributes = actor.get("Attributes") or {}
+        if event.get("Type", "container") != "container" or not engine_id or labels.HELPER in attributes:
+            continue
+        if action.partition(":")[0] in EVENTS:
+            changes.setdefault(engine_id, {})[action] = attributes
+    if changes:
+        see_containers(host, engine, changes)
+        live.bump("hosts", f"host:{host.pk}")
+        told = [hooks.Change(engine_id, actions) for engine_id, actions in changes.items()]
+        hooks.call(hooks.CONTAINER_HOOKS, host.pk, told)
+    return len(changes)

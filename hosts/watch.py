@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ from xqplatform import work
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=45)
 RENEW = 5.0  # seconds
+# A release brings a dozen events a second: those of one moment are taken in together. Seconds.
+MOMENT = 0.25
 WATCHED = (Host.State.READY, Host.State.DEGRADED)
 
 
@@ -55,6 +58,7 @@ class Watcher:
         self.host = host
         self.stream: Stream[observe.Json] | None = None
         self.ended = threading.Event()
+        self.events: queue.Queue[observe.Json | None] = queue.Queue()
         self.thread = threading.Thread(target=self._run, name=f"watch {host.name}", daemon=True)
 
     def start(self) -> None:
@@ -81,7 +85,7 @@ class Watcher:
 
     def _listen(self) -> None:
         engine = edge.connect(self.host)
-        with engine.events(types=["container"]) as stream:
+        with engine.events(types=["container"], actions=observe.EVENTS) as stream:
             self.stream = stream
             if self.ended.is_set():
                 return
@@ -90,14 +94,42 @@ class Watcher:
             for _attempt in range(40):
                 if observe.refresh_host(self.host.pk) or self.ended.wait(0.5):
                     break
-            for event in stream:
+            taking = threading.Thread(target=self._take_in, args=(engine, stream), name=f"events {self.host.name}")
+            taking.start()
+            try:
+                for event in stream:
+                    self.events.put(event)
+            finally:
+                self.events.put(None)
+                taking.join()
+
+    def _take_in(self, engine: edge.Engine, stream: Stream[observe.Json]) -> None:
+        """Takes in what the stream brings, moment by moment; an engine that does not answer ends the stream."""
+        try:
+            while (event := self.events.get()) is not None:
+                events = [event]
+                self.ended.wait(MOMENT)
+                over = False
+                while not self.events.empty() and not over:
+                    more = self.events.get()
+                    over = more is None
+                    events += [more] if more is not None else []
                 if self.ended.is_set():
                     return
                 close_old_connections()
                 try:
-                    observe.heard(self.host, engine, event)
+                    observe.heard(self.host, engine, events)
                 except DatabaseError:
-                    log.exception("An event of %s was not stored; the next refresh makes up for it", self.host.name)
+                    log.exception("Events of %s were not stored; the next refresh makes up for it", self.host.name)
+                if over:
+                    return
+        except EngineError as error:
+            log.info("Events of %s could not be followed: %s", self.host.name, error.message)
+        except Exception:
+            log.exception("The watcher of %s failed", self.host.name)
+        finally:
+            stream.stop()
+            connections.close_all()
 
 
 def _release(host_pk: int) -> None:

@@ -14,6 +14,7 @@ from containers.models import Container, Deployment, Instance
 from containers.services import releases
 from containers.services.sample import make_sample
 from hosts import labels
+from hosts.hooks import Change
 from hosts.models import SeenContainer
 from tests.containers.conftest import World
 from xqplatform.audit.models import Event
@@ -65,7 +66,7 @@ def test_drift_is_found_recorded_once_and_goes_again(running: World) -> None:
     current = one.current
     assert current is not None
     see(one, current.engine_id, state="exited")
-    converge.container_changed(one.host_id, current.engine_id, "die", {"exitCode": "137"})
+    converge.containers_changed(one.host_id, [Change(current.engine_id, {"die": {"exitCode": "137"}})])
     converge.converge()
     one.refresh_from_db()
     assert (one.state, [d["what"] for d in one.drift]) == ("stopped", ["state"])
@@ -84,7 +85,7 @@ def test_a_removed_container_is_missed_at_once_but_not_by_an_old_inventory(runni
     assert current is not None
     SeenContainer.objects.filter(engine_id=current.engine_id).delete()
     assert converge.converge() == 0
-    converge.container_changed(one.host_id, current.engine_id, "destroy", {})
+    converge.containers_changed(one.host_id, [Change(current.engine_id, {"destroy": {}})])
     one.refresh_from_db()
     assert one.state == "missing"
     assert one.drift[0]["what"] == "container"

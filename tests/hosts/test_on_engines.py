@@ -143,9 +143,11 @@ def test_an_event_updates_the_row_and_calls_the_hooks(
 ) -> None:
     row = connect(clean_fleet.hosts[0])
     heard: list[tuple[int, str, str]] = []
-    monkeypatch.setattr(
-        hooks, "CONTAINER_HOOKS", [lambda host, one, action, attributes: heard.append((host, one, action))]
-    )
+
+    def hear(host: int, changes: list[hooks.Change]) -> None:
+        heard.extend((host, one.engine_id, action) for one in changes for action in one.actions)
+
+    monkeypatch.setattr(hooks, "CONTAINER_HOOKS", [hear])
     wait_for("it is watched", lambda: watch.WATCH.start() or Host.objects.get(pk=row.pk).watcher == watch.me())
     engine = edge.connect(row)
     mine = {labels.PLATFORM: labels.installation(), labels.SERVICE: "snow"}
