@@ -154,6 +154,10 @@ class SegmentForm(forms.Form):
     search = forms.CharField(
         label=_("Search domains"), required=False, help_text=_("A single dot means none: no look-up gets a suffix.")
     )
+    probe = forms.BooleanField(
+        label=_("Probe addresses before their first use"), required=False, initial=True,
+        help_text=_("A host asks by ARP whether somebody has the address. Off where a router answers for all (proxy ARP)."),
+    )  # fmt: skip
     hosts = forms.ModelMultipleChoiceField(
         label=_("Hosts"), queryset=Host.objects.exclude(state="retired"), required=False,
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), help_text=_("The machines that are plugged into this network."),
@@ -161,7 +165,7 @@ class SegmentForm(forms.Form):
 
     @classmethod
     def initial_of(cls, segment: Segment) -> dict[str, Any]:
-        names = ("slug", "title", "cidr", "gateway", "pool", "reserved", "driver", "bridge", "vlan", "mtu")
+        names = ("slug", "title", "cidr", "gateway", "pool", "reserved", "driver", "bridge", "vlan", "mtu", "probe")
         return {name: getattr(segment, name) for name in names} | {
             "dns": " ".join(segment.dns),
             "search": " ".join(segment.search),

@@ -12,12 +12,14 @@ from django.utils.translation import gettext_lazy
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
 
-# Where an object's page is; {id} is its key, {name} what the event froze of it.
+# Where an object's page is; {id} is its key, {name} what the event froze of it,
+# {parent} the key of what it belongs to.
 PAGES = {
     "accounts.user": "/settings/people/{id}/",
     "accounts.team": "/settings/teams/{id}/",
     "hosts.host": "/hosts/{name}/",
-    "hosts.segment": "",
+    "hosts.segment": "/network/id/{id}/",
+    "hosts.address": "/network/id/{parent}/#{name}",
     "builds.build": "/builds/{id}/",
     "containers.service": "/services/{name}/",
     "containers.serviceenvironment": "/services/{name}/",
@@ -84,7 +86,7 @@ def link(event: Event) -> str:
     pattern = PAGES.get(event.object_type, "")
     if not pattern or not event.object_id:
         return ""
-    return pattern.format(id=event.object_id, name=event.object_name)
+    return pattern.format(id=event.object_id, name=event.object_name, parent=event.parent_id)
 
 
 def kind(event: Event) -> str:
