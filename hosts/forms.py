@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models import Host, HostGroup, Segment
@@ -110,9 +110,9 @@ class HostForm(forms.Form):
                 self.data[name] = ""
         for name, field in (("key", self.fields["key"]), ("ssh_key", self.fields["ssh_key"])):
             if self.has_key[name]:
-                field.help_text = __("Your key is kept, encrypted; leave this empty to go on with it.")
+                field.help_text = gettext("Your key is kept, encrypted; leave this empty to go on with it.")
             elif self.host is not None and getattr(self.host, name):
-                field.help_text = __("A key is stored and never shown. Leave this empty to keep it.")
+                field.help_text = gettext("A key is stored and never shown. Leave this empty to keep it.")
 
     @classmethod
     def initial_of(cls, host: Host) -> dict[str, Any]:
