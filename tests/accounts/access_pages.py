@@ -109,6 +109,9 @@ BUILDS = [
     everybody("builds:blueprint_edit", named(name="java8")),
     everybody("builds:registries"),
     everybody("builds:registry", row("registry")),
+    change("builds:builds", data=lambda w: {"project": w.more["place"].service.project_id, "branch": "prod"}, sre=400),
+    change("builds:blueprint_new", data=named(name="node", base="on"), sre=400),
+    change("builds:blueprint_edit", named(name="java8"), named(name="java8", base="on"), sre=400),
     change("builds:cancel", row("build")),
     change("builds:again", row("build")),
     change("builds:discard", row("image")),
@@ -135,6 +138,8 @@ SERVICES = [
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
     Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
+    # A developer may make services of an own team: what is wrong is said at the field.
+    Line("containers:service_new", "POST", 400, 403, 400, data=WRONG),
     change("containers:service_build", SNOW, named(branch="prod")),
     change("containers:service_change", SNOW, named(title="Snow")),
     change("containers:service_remove", SNOW, WRONG, sre=400),
@@ -146,6 +151,8 @@ SERVICES = [
     change("containers:settings", HERE, WRONG, sre=400),
     change("containers:place_change", HERE, named(branch="prod")),
     change("containers:deploy", HERE, named(step="plan")),
+    change("containers:fetch", HERE),
+    change("containers:act", HERE, named(do="forget", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
     *[
         change("containers:release_ask", lambda w, verb=verb: {"number": w.more["release"].pk, "verb": verb})
