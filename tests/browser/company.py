@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tests.bench.platform import Platform, wait_for
@@ -47,6 +46,7 @@ class Company:
         self.admin = Actor.person(User.objects.get(username="admin"), via="page")
         self.teams: dict[str, Any] = {}
         self.actors: dict[str, Actor] = {}
+        self.people_by_name: dict[str, Any] = {}
         self.people()
         self.machines()
         self.services()
@@ -61,6 +61,7 @@ class Company:
         for username, name, role, team in PEOPLE:
             teams: dict[int, list[str]] = {self.teams[team].pk: []} if team else {}
             person = create_person(self.admin, username, PASSWORD, role=role, display_name=name, teams=teams)
+            self.people_by_name[username] = person
             self.actors[username] = Actor.person(person, via="page")
 
     def machines(self) -> None:
@@ -172,8 +173,9 @@ class Company:
         scale(self.actors["gaolei"], place, 3, "end of the quarter")
         self.commit("stock-quote", "Quote cache: keep the last price over the lunch break")
         self.running = self.release(
-            "stock-quote", "production", self.build("stock-quote"), "last price over lunch", False, batch=1, pause=40
+            "stock-quote", "production", self.build("stock-quote"), "last price over lunch", False, batch=1, pause=45
         )
+        self.stop_one()
         wait_for(lambda: self.running.steps.filter(state="done").count() >= 2)
 
     def stop_one(self, name: str = "snow") -> None:
@@ -183,7 +185,3 @@ class Company:
         found = client.containers(filters={"label": [f"xq.service={name}", "xq.environment=production"]})
         if found:
             client.stop(found[0]["Id"], timeout=1)
-
-    @property
-    def git(self) -> Path:
-        return self.folder

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.platform import ROOT, platform
 from tests.browser.chrome import chromium
 from tests.browser.company import PASSWORD, Company
-from tests.browser.walk import Walk
+from tests.browser.conftest import sign_in
 from tests.engines.fleet import Fleet
 
 FOLDER = Path(os.environ.get("XQ_PICTURES", ROOT / "docs" / "pictures"))
@@ -26,12 +26,12 @@ LARGEST = 200_000  # bytes
 def pictures(company: Company) -> list[tuple[str, str, str]]:
     """Name, address, and how: words of light, dark, narrow, zh."""
     snow = "/services/snow/production/"
-    return [
+    return [  # what is under way comes first
+        ("release", f"/releases/{company.running.pk}/", "dark"),
         ("home", "/", "light"),
         ("services", "/services/", "light"),
         ("run", snow, "light"),
         ("plan", f"{snow}deploy/?step=3&image={company.newest.pk}&why=password+from+the+vault", "light"),
-        ("release", f"/releases/{company.running.pk}/", "dark"),
         ("failed", f"/releases/{company.failed.pk}/", "light"),
         ("hosts", "/hosts/", "dark"),
         ("addresses", "/network/room-a/", "light"),
@@ -52,17 +52,12 @@ def take(company: Company, url: str) -> None:
                 color_scheme="dark" if "dark" in how else "light",
                 reduced_motion="reduce",
             )
-            walk = Walk(context.new_page())
             context.add_cookies([{"name": "django_language", "value": "zh-hans" if "zh" in how else "en", "url": url}])
-            walk.page.goto("/login/")
-            walk.page.locator("#id_username").fill("gaolei")
-            walk.page.locator("#id_password").fill(PASSWORD)
-            walk.page.locator("button[type=submit].btn-primary").click()
-            walk.page.wait_for_url(f"{url}/")
-            walk.page.goto(path)
-            walk.page.wait_for_timeout(700)  # charts drawn, fonts there; a picture, not a proof
+            page = sign_in(context, url, company.people_by_name["gaolei"])
+            page.goto(path)
+            page.wait_for_timeout(700)  # charts drawn, fonts there; a picture, not a proof
             file = FOLDER / f"{name}.png"
-            walk.page.screenshot(path=file, scale="css")
+            page.screenshot(path=file, scale="css")
             print(f"{file} {file.stat().st_size // 1000} kB{' TOO LARGE' if file.stat().st_size > LARGEST else ''}")
             context.close()
 
