@@ -129,7 +129,11 @@ class Swarm:
             "com.docker.network.bridge.enable_ip_masquerade": "false",
         }
         for number, (host, client) in enumerate(zip(self.fleet.hosts, self.clients, strict=True)):
-            part = {"Subnet": self.fleet.segment.cidr, "IPRange": f"{base}.{64 * (number + 1)}/26", "Gateway": host.address}
+            part = {
+                "Subnet": self.fleet.segment.cidr,
+                "IPRange": f"{base}.{64 * (number + 1)}/26",
+                "Gateway": host.address,
+            }
             body = {"Name": f"{LABEL}-here", "ConfigOnly": True, "Options": options, "IPAM": {"Config": [part]}}
             self._made(client, body)
         body = {"Name": LABEL, "Driver": "bridge", "Scope": "swarm", "ConfigFrom": {"Network": f"{LABEL}-here"}}
