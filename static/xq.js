@@ -129,7 +129,7 @@
     if (document.hidden || !live.topics) return;
     try {
       const query = new URLSearchParams({ topics: live.topics, since: String(live.since) });
-      const answer = await fetch("/live/versions?" + query, { headers: { Accept: "application/json" }, cache: "no-store" });
+      const answer = await fetch("/live/versions?" + query, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout ? AbortSignal.timeout(10000) : undefined });
       if (answer.status === 401) { signedOut(); return; }
       if (!answer.ok) throw new Error(String(answer.status));
       const d = await answer.json();

@@ -16,17 +16,22 @@ import uvicorn
 class Site:
     url: str
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     def __add__(self, path: str) -> str:
         return self.url + path
 
 
 @contextlib.contextmanager
-def site() -> Iterator[Site]:
-    """Serves on a free port until the end of the block."""
+def site(port: int = 0) -> Iterator[Site]:
+    """Serves on this port (0: a free one) until the end of the block."""
     from xqplatform.asgi import application
 
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     config = uvicorn.Config(
         application, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=1, ws="none"
