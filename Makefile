@@ -36,7 +36,7 @@ env-dev:
 	@sh scripts/venv.sh dev
 
 messages: env-dev
-	$(PY) manage.py makemessages -l zh_Hans --no-obsolete --ignore .venv --ignore var --ignore tests
+	$(PY) manage.py makemessages -l zh_Hans --no-obsolete --no-wrap --add-location file --ignore .venv --ignore var --ignore tests
 
 compilemessages: env-dev
 	$(PY) manage.py compilemessages --ignore .venv --ignore var

@@ -8,17 +8,14 @@ import time
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from xqplatform.errors import Refused
+from hosts.busybox import static_busybox
 
 BRANCH = "main"
 _REF = Ref(f"refs/heads/{BRANCH}".encode())
-_ELF = b"\x7fELF"
-_INTERPRETED = 3  # PT_INTERP: a program header that names a dynamic loader
 
 DOCKERFILE = """\
 # An HTTP server in two megabytes: nothing but a static busybox.
@@ -64,31 +61,6 @@ A web server that shows the name of its host and its version. Change `www/versio
 def sample_path() -> Path:
     """Where the sample repository lies (or will lie)."""
     return Path(settings.DATA_DIR) / "sample.git"
-
-
-def static_busybox() -> bytes:
-    """The machine's static busybox. Raises Refused with what to install when there is none."""
-    for name in ("/bin/busybox", "/usr/bin/busybox", shutil.which("busybox") or "", "/bin/busybox.static"):
-        path = Path(name)
-        if name and path.is_file():
-            data = path.read_bytes()
-            if data[:4] == _ELF and not _is_dynamic(data):
-                return data
-    raise Refused(
-        _("The sample needs a static busybox on this machine: install the package busybox-static, then try again."),
-        code=409,
-    )
-
-
-def _is_dynamic(data: bytes) -> bool:
-    """Whether an ELF program (64 or 32 bits, little endian) asks for a dynamic loader."""
-    wide = data[4] == 2
-    offset = int.from_bytes(data[32:40], "little") if wide else int.from_bytes(data[28:32], "little")
-    at = 54 if wide else 42
-    size, count = int.from_bytes(data[at : at + 2], "little"), int.from_bytes(data[at + 2 : at + 4], "little")
-    return any(
-        int.from_bytes(data[offset + n * size : offset + n * size + 4], "little") == _INTERPRETED for n in range(count)
-    )
 
 
 def make_sample_repository() -> str:

@@ -265,10 +265,12 @@ class Runner:
             progress = _Progress(lambda done, total: self._note_pull(host, done=done, total=total))
             try:
                 engine = connect(Host.objects.get(pk=host))
-                for image in images.values():
-                    prepare(engine, image, None, patience, progress=progress, on_stream=self.streams.append)
                 for segment in segments.values():
                     prepare(engine, None, segment, patience)
+                if any(segment.probe for segment in segments.values()) and any(s.action == "add" for s in mine):
+                    self.context.wire.ask(host)  # meanwhile: does anybody have the new addresses?
+                for image in images.values():
+                    prepare(engine, image, None, patience, progress=progress, on_stream=self.streams.append)
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:

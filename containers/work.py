@@ -26,10 +26,13 @@ from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.pulse import Pulse
 from containers.services.settings import secrets_of, topic
+from containers.wire import SECONDS, Wire
 from hosts import labels
 from hosts.engine import Engine, EngineError, connect
 from hosts.networks import ensure_network
+from hosts.services import addresses
 from xqplatform import live
+from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -66,6 +69,10 @@ class Context:
     pulse: Pulse
     halt: threading.Event = field(default_factory=threading.Event)
     gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
+    wire: Wire = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wire = Wire(self.deployment)
 
     def gate(self, host: int) -> threading.BoundedSemaphore:
         return self.gates.setdefault(host, threading.BoundedSemaphore(PER_HOST))
@@ -178,6 +185,8 @@ class Work:
         mine, others = self._first_look() if self.fresh else self._look(str(self.step.pk))
         self._claim_state("running")
         made = self._made(mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
+        if self.step.action == "add":
+            self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
             self._bring_up(made, self._deadline())
             self._retire_all(others, state="starting")
@@ -186,6 +195,33 @@ class Work:
             self._stop_all(others)
             self._bring_up(made, self._deadline(), tidy=lambda: self._tidy(made, mine, others))
         self._others_ended(made)
+
+    def _nobody_else_answers(self, made: str) -> None:
+        """A new address is not used while a stranger answers on it: it is put aside, and the next try has another."""
+        address = self.instance.address
+        if address is None or not address.segment.probe:
+            return
+        answer, until = self.context.wire.ask(self.host.pk), time.monotonic() + SECONDS
+        while not answer.ready.is_set() and time.monotonic() < until:
+            self.patience.check()
+            answer.ready.wait(0.1)
+        if answer.why or not answer.ready.is_set():
+            why = answer.why or _("no answer in time")
+            self.save(log=_("%(ip)s was not probed before its first use: %(why)s") % {"ip": address.ip, "why": why})
+        mac = answer.strangers.get(address.ip)
+        # A dead process may have started it already: then our own MAC answers.
+        if mac is None or (mac == address.mac and not self.fresh):
+            return
+        self._clear(made)
+        words = _("%(ip)s answers from MAC %(mac)s.") % {"ip": address.ip, "mac": mac}
+        try:
+            with transaction.atomic():
+                other = addresses.exchange(address, words)
+                Instance.objects.filter(pk=self.instance.pk).update(address=other, ip=other.ip)
+        except Refused as refusal:
+            raise StepFailed(f"{words} {refusal.message}") from refusal
+        more = _("It is reserved now, and the instance has %(ip)s for the next try.") % {"ip": other.ip}
+        raise StepFailed(f"{words} {more}")
 
     def _first_look(self) -> tuple[Json | None, list[Json]]:
         """Nobody has worked on this step: the rows know what is there, and the engine need not be asked."""

@@ -48,6 +48,9 @@ class HostOut(Schema):
     data_root: str
     disk_total: int | None
     disk_free: int | None
+    inodes_total: int | None
+    inodes_free: int | None
+    disk_note: str
     storage_driver: str
     live_restore: bool
     cgroup_version: str
@@ -279,6 +282,7 @@ class SegmentOut(Schema):
     dns: list[str]
     search: list[str]
     mtu: int | None
+    probe: bool
     hosts: list[str]
 
     @staticmethod
@@ -300,6 +304,7 @@ class SegmentChangeIn(Schema):
     dns: list[str] | None = None
     search: list[str] | None = None
     mtu: int | None = None
+    probe: bool | None = None
     hosts: list[str] | None = None
 
 
@@ -318,6 +323,8 @@ class AddressOut(Schema):
     note: str
     since: datetime
     until: datetime | None
+    conflict: str
+    conflict_since: datetime | None
 
     @staticmethod
     def resolve_segment(address: Address) -> str:

@@ -20,6 +20,7 @@ from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_respo
 from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
 from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec
+from hosts.inventory import Space
 
 OLDEST_API = "1.24"
 NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it
@@ -162,15 +163,15 @@ class Engine:
         """What images, containers and volumes take, as the engine counts it (slow on a large host)."""
         return dict(self._json("GET", "/system/df", timeout=SLOW_SECONDS))
 
-    def data_root_space(self, data_root: str) -> tuple[int, int] | None:
-        """Bytes (total, free) of the data root's file system; None where the API cannot tell: on other machines."""
+    def data_root_space(self, data_root: str) -> Space | None:
+        """The data root's file system; None where only a helper can tell: on other machines."""
         if self.spec.kind != "local":
             return None
         try:
             seen = os.statvfs(data_root)
         except OSError:
             return None
-        return seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize
+        return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     def events(
         self,

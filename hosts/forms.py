@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext as __
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models import Host, HostGroup, Segment
@@ -110,9 +110,9 @@ class HostForm(forms.Form):
                 self.data[name] = ""
         for name, field in (("key", self.fields["key"]), ("ssh_key", self.fields["ssh_key"])):
             if self.has_key[name]:
-                field.help_text = __("Your key is kept, encrypted; leave this empty to go on with it.")
+                field.help_text = gettext("Your key is kept, encrypted; leave this empty to go on with it.")
             elif self.host is not None and getattr(self.host, name):
-                field.help_text = __("A key is stored and never shown. Leave this empty to keep it.")
+                field.help_text = gettext("A key is stored and never shown. Leave this empty to keep it.")
 
     @classmethod
     def initial_of(cls, host: Host) -> dict[str, Any]:
@@ -154,6 +154,10 @@ class SegmentForm(forms.Form):
     search = forms.CharField(
         label=_("Search domains"), required=False, help_text=_("A single dot means none: no look-up gets a suffix.")
     )
+    probe = forms.BooleanField(
+        label=_("Probe addresses before their first use"), required=False, initial=True,
+        help_text=_("A host asks by ARP whether somebody has the address. Off where a router answers for all (proxy ARP)."),
+    )  # fmt: skip
     hosts = forms.ModelMultipleChoiceField(
         label=_("Hosts"), queryset=Host.objects.exclude(state="retired"), required=False,
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), help_text=_("The machines that are plugged into this network."),
@@ -161,7 +165,7 @@ class SegmentForm(forms.Form):
 
     @classmethod
     def initial_of(cls, segment: Segment) -> dict[str, Any]:
-        names = ("slug", "title", "cidr", "gateway", "pool", "reserved", "driver", "bridge", "vlan", "mtu")
+        names = ("slug", "title", "cidr", "gateway", "pool", "reserved", "driver", "bridge", "vlan", "mtu", "probe")
         return {name: getattr(segment, name) for name in names} | {
             "dns": " ".join(segment.dns),
             "search": " ".join(segment.search),

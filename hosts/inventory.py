@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from hosts import labels
 
-LOW_DISK = 0.10  # of the data root's file system
+LOW_DISK = 0.10  # of the data root's file system, bytes and inodes
 SKEW = 5.0  # seconds that a clock may be off
 # Without these the limits that services are promised do not hold; what else a kernel lacks is only worth a note.
 NEEDED = re.compile(r"No (memory limit|cpu cfs (quota|period)|cpu quota|cpu period) support", re.I)
@@ -27,6 +27,37 @@ class Verdict:
     reason: str
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A file system's bytes and inodes; no inodes at all where it does not count them (btrfs)."""
+
+    total: int
+    free: int
+    inodes: int = 0
+    inodes_free: int = 0
+
+
+def parse_space(text: str) -> Space | None:
+    """`stat -f`'s answer: block size, blocks, free blocks, inodes, free inodes; None if it is something else."""
+    found = re.fullmatch(r"\s*(\d+) (\d+) (\d+) (\d+) (\d+)\s*", text)
+    if not found:
+        return None
+    size, total, free, inodes, inodes_free = (int(part) for part in found.groups())
+    return Space(size * total, size * free, inodes, inodes_free) if size * total else None
+
+
+def space_fields(space: Space, seen: datetime) -> dict[str, Any]:
+    """The columns of a host that its data root's figures give."""
+    return {
+        "disk_total": space.total,
+        "disk_free": space.free,
+        "inodes_total": space.inodes,
+        "inodes_free": space.inodes_free,
+        "disk_seen": seen,
+        "disk_note": "",
+    }
 
 
 def parse_time(text: str) -> datetime | None:
@@ -72,7 +103,13 @@ def host_fields(
 
 
 def assess(
-    info: Mapping[str, Any], *, skew: float | None = None, disk_total: int | None = None, disk_free: int | None = None
+    info: Mapping[str, Any],
+    *,
+    skew: float | None = None,
+    disk_total: int | None = None,
+    disk_free: int | None = None,
+    inodes_total: int | None = None,
+    inodes_free: int | None = None,
 ) -> Verdict:
     """Ready, or degraded with every reason; what is only worth knowing becomes a note."""
     warnings: list[str] = []
@@ -84,6 +121,11 @@ def assess(
         warnings.append(
             _("Only %(percent)s %% of the disk under %(root)s is free.")
             % {"percent": round(100 * disk_free / disk_total), "root": info.get("DockerRootDir") or "?"}
+        )
+    if inodes_total and inodes_free is not None and inodes_free < LOW_DISK * inodes_total:
+        warnings.append(
+            _("Only %(percent)s %% of the inodes under %(root)s are free.")
+            % {"percent": round(100 * inodes_free / inodes_total), "root": info.get("DockerRootDir") or "?"}
         )
     if skew is not None and abs(skew) > SKEW:
         warnings.append(_("Its clock is %(seconds)s s off.") % {"seconds": round(skew)})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -81,7 +84,10 @@ class Host(models.Model):
     data_root = models.CharField(max_length=250, blank=True)
     disk_total = models.BigIntegerField(null=True)  # bytes of the data root's file system; null: not known
     disk_free = models.BigIntegerField(null=True)
+    inodes_total = models.BigIntegerField(null=True)
+    inodes_free = models.BigIntegerField(null=True)
     disk_seen = models.DateTimeField(null=True)
+    disk_asked = models.DateTimeField(null=True)  # workers agree by it: one helper a host at a time
     disk_note = models.CharField(max_length=250, blank=True)  # why the figures above are not known
     storage_driver = models.CharField(max_length=40, blank=True)
     live_restore = models.BooleanField(default=False)
@@ -178,6 +184,8 @@ class Segment(models.Model):
     dns = models.JSONField(_("DNS servers"), default=list, blank=True)
     search = models.JSONField(_("search domains"), default=list, blank=True)
     mtu = models.PositiveIntegerField(_("MTU"), null=True, blank=True)
+    # Off where a router answers for addresses that nobody has (proxy ARP).
+    probe = models.BooleanField(_("probe addresses before their first use"), default=True)
     hosts = models.ManyToManyField(Host, related_name="segments", blank=True, verbose_name=_("hosts"))
     created = models.DateTimeField(auto_now_add=True)
 
@@ -203,15 +211,18 @@ class Address(models.Model):
 
     segment = models.ForeignKey(Segment, models.PROTECT, related_name="addresses")
     ip = models.CharField(max_length=45)  # as text: every database then searches parts of it in the same way
+    number = models.BigIntegerField(editable=False)  # the IP as a number: the order in which people read addresses
     mac = models.CharField(max_length=17)
     state = models.CharField(max_length=12, choices=State, default=State.HELD)
     holder = models.CharField(max_length=200, blank=True)  # «snow/production/3»: apps above name their instances so
     note = models.CharField(max_length=250, blank=True)
     since = models.DateTimeField()
     until = models.DateTimeField(null=True)  # end of the quarantine
+    conflict = models.CharField(max_length=250, blank=True)  # who else was seen with it, in words
+    conflict_since = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["segment", "ip"]
+        ordering = ["segment", "number"]
         constraints = [
             models.UniqueConstraint(fields=["segment", "ip"], name="an_address_is_held_once"),
             models.UniqueConstraint(
@@ -224,6 +235,10 @@ class Address(models.Model):
 
     def __str__(self) -> str:
         return self.ip
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.number = int(IPv4Address(self.ip))
+        super().save(*args, **kwargs)
 
     @property
     def holder_url(self) -> str:

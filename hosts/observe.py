@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from hosts import conflicts, helper, hooks, inventory, labels
 from hosts import engine as edge
-from hosts import hooks, inventory, labels
 from hosts.engine import Engine, EngineError
 from hosts.models import Host, HostChange, SeenContainer
 from xqplatform import live
@@ -20,6 +20,7 @@ from xqplatform import live
 log = logging.getLogger(__name__)
 CLAIM = timedelta(seconds=150)  # longer than all time-outs of one refresh together
 PING_SECONDS = 10.0
+DISK = ("disk_total", "disk_free", "inodes_total", "inodes_free")
 Json = dict[str, Any]
 
 
@@ -39,6 +40,7 @@ def refresh_host(host_pk: int) -> bool:
     finally:
         Host.objects.filter(pk=host_pk, refresh_claimed=now).update(refresh_claimed=None)
     host.refresh_from_db()
+    conflicts.look(host)
     hooks.call(hooks.HOST_REFRESHED, host)
     return True
 
@@ -59,14 +61,17 @@ def _refresh(host: Host) -> None:
     fields = {**inventory.host_fields(version, info, asked, listed), "seen": timezone.now()}
     space = engine.data_root_space(fields["data_root"])
     if space is not None:
-        fields |= {"disk_total": space[0], "disk_free": space[1], "disk_seen": timezone.now(), "disk_note": ""}
+        fields |= inventory.space_fields(space, timezone.now())
+    else:
+        # A helper measures it now and then, perhaps just now.
+        host.refresh_from_db(fields=[*DISK])
     verdict = inventory.assess(
         info,
         skew=fields["clock_skew"],
-        disk_total=fields.get("disk_total", host.disk_total),
-        disk_free=fields.get("disk_free", host.disk_free),
+        **{name: fields.get(name, getattr(host, name)) for name in DISK},
     )
     fields |= {"warnings": verdict.warnings, "notes": verdict.notes}
+    helper.sweep(engine, entries)
     _store_containers(host, engine, entries, listed)
     _store_state(host, verdict.state, verdict.reason, fields)
 

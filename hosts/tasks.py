@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from hosts import observe, watch
+from hosts import disk, observe, watch
 from hosts.models import Host
 from hosts.services import addresses
 from xqplatform import work
@@ -18,6 +18,8 @@ def refresh(host_pk: int) -> None:
         and Host.objects.filter(pk=host_pk, state__in=watch.WATCHED, watcher_until=None).exists()
     ):
         work.enqueue(watch_all)
+    if disk.is_due(host_pk):
+        work.enqueue(measure_disk, host_pk)
 
 
 @shared_task(name="hosts.tasks.refresh_all", ignore_result=True)
@@ -25,6 +27,13 @@ def refresh_all() -> None:
     """One task a host, so that one that hangs delays no other."""
     for pk in Host.objects.exclude(state=Host.State.RETIRED).values_list("pk", flat=True):
         work.enqueue(refresh, pk)
+
+
+@shared_task(name="hosts.tasks.measure_disk", ignore_result=True)
+def measure_disk(host_pk: int) -> None:
+    """The free space of its data root; then its state is judged again."""
+    if disk.measure(host_pk):
+        observe.refresh_host(host_pk)
 
 
 @shared_task(name="hosts.tasks.watch_all", ignore_result=True)

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
     path("network/", network.network, name="network"),
     path("network/new/", network.new, name="segment_new"),
+    path("network/id/<int:pk>/", network.segment_by_key, name="segment_by_key"),
     path("network/<slug:slug>/", network.segment, name="segment"),
     path("network/<slug:slug>/edit/", network.edit, name="segment_edit"),
     path("network/<slug:slug>/remove/", network.remove, name="segment_remove"),

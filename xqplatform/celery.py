@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from django.conf import settings
+from django.utils import translation
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xqplatform.settings")
 
-app = Celery("xqplatform")
+
+class StoredWords(Task):  # type: ignore[misc]
+    """Sentences that work leaves in rows are in one language, whoever asked for the work and whoever will read it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with translation.override(settings.LANGUAGE_CODE):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("xqplatform", task_cls=StoredWords)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

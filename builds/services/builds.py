@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from builds import git
@@ -116,7 +117,8 @@ def cancel_build(actor: Actor, build: Build, reason: str = "") -> Build:
         if not asked:
             raise Refused(_("The build is over already."))
         # Nobody works on it: it is over at once. Otherwise its runner sees the request within a second.
-        words = _("Cancelled by %s.") % actor.name
+        with translation.override(settings.LANGUAGE_CODE):  # stored: not in the language of who pressed it
+            words = _("Cancelled by %s.") % actor.name
         Build.objects.filter(pk=build.pk, state__in=Build.ACTIVE, lease="").update(
             state=Build.State.CANCELLED, finished=timezone.now(), reason=words, retry_at=None
         )

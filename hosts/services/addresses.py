@@ -202,12 +202,35 @@ def release(address: Address, *, actor: Actor | None = None) -> None:
         now = timezone.now()
         held = Address.objects.filter(pk=address.pk, state=Address.State.HELD)
         minutes = settings.QUARANTINE_MINUTES
-        if held.update(state=Address.State.QUARANTINE, since=now, until=now + timedelta(minutes=minutes)):
+        over = {"until": now + timedelta(minutes=minutes), "conflict": "", "conflict_since": None}
+        if held.update(state=Address.State.QUARANTINE, since=now, **over):
             if actor is not None:
                 audit.record(
                     actor, "address.release", address, before={"holder": address.holder}, parent=address.segment
                 )
             live.bump("network")
+
+
+@patient
+def exchange(address: Address, note: str) -> Address:
+    """Another address for the holder, since a stranger answers on this one, which stays reserved, with the note.
+
+    Raises Refused, with nothing changed, when no other is free.
+    """
+    with transaction.atomic():
+        segment = Segment.objects.select_for_update().get(pk=address.segment_id)
+        holder, now = address.holder, timezone.now()
+        held = Address.objects.filter(pk=address.pk, state=Address.State.HELD, holder=holder)
+        if held.update(state=Address.State.RESERVED, holder="", note=note[:250], since=now):
+            audit.record(
+                Actor.system(),
+                "address.conflict",
+                address,
+                before={"holder": holder},
+                after={"note": note},
+                parent=segment,
+            )
+        return allocate(segment, holder)
 
 
 @patient

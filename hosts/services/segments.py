@@ -18,7 +18,21 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
-FIELDS = ("slug", "title", "cidr", "gateway", "pool", "reserved", "vlan", "driver", "bridge", "dns", "search", "mtu")
+FIELDS = (
+    "slug",
+    "title",
+    "cidr",
+    "gateway",
+    "pool",
+    "reserved",
+    "vlan",
+    "driver",
+    "bridge",
+    "dns",
+    "search",
+    "mtu",
+    "probe",
+)
 WIDEST = 16  # a /16: the ledger and the grid walk through the addresses one by one
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 DOMAIN = re.compile(r"\.|(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -139,6 +153,8 @@ def _clean(segment: Segment) -> None:
     segment.bridge = _text(segment.bridge)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", segment.bridge):
         raise Refused(_("The name of an interface: at most 15 letters, digits, dots or dashes."), "bridge", 400)
+    if not isinstance(segment.probe, bool):
+        raise Refused(_("Yes or no."), "probe", 400)
     segment.dns = [_dns(one) for one in _list(segment.dns)]
     segment.search = _list(segment.search)
     if len(segment.dns) > 3:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from hosts import connection, hooks
+from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup
 from hosts.services import machines
@@ -184,6 +184,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "foreign": [c for c in containers if not c.ours],
         "changes": row.changes.all()[:20],
         "segments": row.segments.all(),
+        "conflicts": conflicts.on_host(row),
         "may": can(request.actor, "host.manage"),
         "users": hooks.users_of(row.pk),
         "certificate_ends": connection.expiry(row.certificate),

@@ -40,11 +40,12 @@ def network(request: ActorRequest) -> HttpResponse:
         request,
         Address.objects.select_related("segment"),
         search=SEARCH,
-        sorts={"ip": "ip", "holder": "holder", "since": "since"},
+        sorts={"ip": "number", "holder": "holder", "since": "since"},
         default="ip",
         filters={"state": _states()},
     )
-    context = {"segments": found, "table": table, "may": can(request.actor, "segment.manage")}
+    conflicts = Address.objects.exclude(conflict="").select_related("segment")[:20]
+    context = {"segments": found, "table": table, "conflicts": conflicts, "may": can(request.actor, "segment.manage")}
     return render(request, "hosts/network.html", context)
 
 
@@ -100,12 +101,18 @@ def segment(request: ActorRequest, slug: str) -> HttpResponse:
     return _page(request, row, ReserveForm(initial={"ip": request.GET.get("ip", "")}))
 
 
+@require_GET
+def segment_by_key(request: ActorRequest, pk: int) -> HttpResponse:
+    """Where events of the audit log lead: they know the key, and its name may have changed since."""
+    return redirect("hosts:segment", slug=get_object_or_404(Segment, pk=pk).slug)
+
+
 def _page(request: ActorRequest, row: Segment, form: ReserveForm) -> HttpResponse:
     table = Table(
         request,
         row.addresses.all(),
         search=SEARCH,
-        sorts={"ip": "ip", "holder": "holder", "since": "since"},
+        sorts={"ip": "number", "holder": "holder", "since": "since"},
         default="ip",
         filters={"state": _states()},
     )
@@ -120,6 +127,7 @@ def _page(request: ActorRequest, row: Segment, form: ReserveForm) -> HttpRespons
         "held": states.count("held"),
         "resting": states.count("quarantine"),
         "kept": states.count("reserved"),
+        "conflicts": row.addresses.exclude(conflict="").select_related("segment")[:20],
         "may": can(request.actor, "address.manage"),
         "may_change": can(request.actor, "segment.manage"),
         **_grid(request, row),

@@ -165,7 +165,9 @@ class Site:
         found = []
         for host in self.fleet.hosts:
             with contextlib.closing(host.local_client()) as client:
-                found += [client.inspect_container(one["Id"]) for one in client.containers(all=True)]
+                # (Not the platform's own short-lived helpers.)
+                all_of_them = [one for one in client.containers(all=True) if "xq.helper" not in one["Labels"]]
+                found += [client.inspect_container(one["Id"]) for one in all_of_them]
         return found
 
     def texts(self) -> list[str]:

@@ -293,8 +293,10 @@ def test_also_when_the_first_call_creates_a_container(engine: Engine, clean_flee
 def test_local_engine_tells_its_disk(fleet: Fleet) -> None:
     host = fleet.hosts[0]
     with contextlib.closing(Engine(ConnectionSpec("local", str(host.socket)))) as engine:
-        total, free = engine.data_root_space(engine.info()["DockerRootDir"]) or (0, 0)
-        assert 0 < free <= total
+        space = engine.data_root_space(engine.info()["DockerRootDir"])
+        assert space is not None
+        assert 0 < space.free <= space.total
+        assert 0 <= space.inodes_free <= space.inodes
         assert "LayersSize" in engine.disk_usage()
 
 

@@ -37,6 +37,8 @@ ACTIONS: dict[str, Any] = {
     "address.release": _("took back the address"),
     "address.reserve": _("reserved the address"),
     "address.unreserve": _("freed the reserved address"),
+    "address.conflict": _("found somebody else with the address"),
+    "address.clear": _("sees the address with its holder only again"),
     # builds
     "registry.create": _("connected the registry"),
     "registry.change": _("changed the registry"),

@@ -7,17 +7,19 @@ from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
 
-# Where an object's page is; {id} is its key, {name} what the event froze of it.
+# Where an object's page is; {id} is its key, {name} what the event froze of it,
+# {parent} the key of what it belongs to.
 PAGES = {
     "accounts.user": "/settings/people/{id}/",
     "accounts.team": "/settings/teams/{id}/",
     "hosts.host": "/hosts/{name}/",
-    "hosts.segment": "",
+    "hosts.segment": "/network/id/{id}/",
+    "hosts.address": "/network/id/{parent}/#{name}",
     "builds.build": "/builds/{id}/",
     "containers.service": "/services/{name}/",
     "containers.serviceenvironment": "/services/{name}/",
@@ -27,27 +29,48 @@ PAGES = {
 
 # Denied attempts carry the right that was lacking; these are its words.
 RIGHTS = {
-    "service.create": _lazy("make a service"),
-    "service.change": _lazy("change the service"),
-    "service.deploy": _lazy("release the service"),
-    "service.scale": _lazy("scale the service"),
-    "service.operate": _lazy("operate the service"),
-    "service.remove": _lazy("remove the service"),
-    "service.logs": _lazy("read the logs"),
-    "build.start": _lazy("start a build"),
-    "build.cancel": _lazy("cancel a build"),
-    "image.discard": _lazy("discard an image"),
-    "project.change": _lazy("change the project"),
-    "blueprint.change": _lazy("change the blueprint"),
-    "token.manage": _lazy("manage tokens"),
-    "host.manage": _lazy("manage the host"),
-    "segment.manage": _lazy("manage the segment"),
-    "address.manage": _lazy("manage addresses"),
-    "registry.manage": _lazy("manage the registry"),
-    "environment.manage": _lazy("manage the environment"),
-    "people.manage": _lazy("manage people"),
-    "base_image.manage": _lazy("manage base images"),
-    "audit.read": _lazy("read the audit log"),
+    "service.create": gettext_lazy("make a service"),
+    "service.change": gettext_lazy("change the service"),
+    "service.deploy": gettext_lazy("release the service"),
+    "service.scale": gettext_lazy("scale the service"),
+    "service.operate": gettext_lazy("operate the service"),
+    "service.remove": gettext_lazy("remove the service"),
+    "service.logs": gettext_lazy("read the logs"),
+    "build.start": gettext_lazy("start a build"),
+    "build.cancel": gettext_lazy("cancel a build"),
+    "image.discard": gettext_lazy("discard an image"),
+    "project.change": gettext_lazy("change the project"),
+    "blueprint.change": gettext_lazy("change the blueprint"),
+    "token.manage": gettext_lazy("manage tokens"),
+    "host.manage": gettext_lazy("manage the host"),
+    "segment.manage": gettext_lazy("manage the segment"),
+    "address.manage": gettext_lazy("manage addresses"),
+    "registry.manage": gettext_lazy("manage the registry"),
+    "environment.manage": gettext_lazy("manage the environment"),
+    "people.manage": gettext_lazy("manage people"),
+    "base_image.manage": gettext_lazy("manage base images"),
+    "audit.read": gettext_lazy("read the audit log"),
+}
+
+# What an event is about, in people's words rather than the model's.
+KINDS = {
+    "accounts.user": gettext_lazy("Person"),
+    "accounts.team": gettext_lazy("Team"),
+    "accounts.token": gettext_lazy("API token"),
+    "hosts.host": gettext_lazy("Host"),
+    "hosts.hostgroup": gettext_lazy("Host group"),
+    "hosts.segment": gettext_lazy("Segment"),
+    "hosts.address": gettext_lazy("Address"),
+    "builds.registry": gettext_lazy("Registry"),
+    "builds.project": gettext_lazy("Project"),
+    "builds.blueprint": gettext_lazy("Blueprint"),
+    "builds.build": gettext_lazy("Build"),
+    "builds.image": gettext_lazy("Image"),
+    "containers.environment": gettext_lazy("Environment"),
+    "containers.service": gettext_lazy("Service"),
+    "containers.serviceenvironment": gettext_lazy("Service in an environment"),
+    "containers.deployment": gettext_lazy("Release"),
+    "containers.instance": gettext_lazy("Instance"),
 }
 
 
@@ -63,12 +86,12 @@ def link(event: Event) -> str:
     pattern = PAGES.get(event.object_type, "")
     if not pattern or not event.object_id:
         return ""
-    return pattern.format(id=event.object_id, name=event.object_name)
+    return pattern.format(id=event.object_id, name=event.object_name, parent=event.parent_id)
 
 
 def kind(event: Event) -> str:
-    """The model's name for people."""
-    return capfirst(event.object_type.partition(".")[2])
+    """What it is about, in a word."""
+    return str(KINDS.get(event.object_type) or capfirst(event.object_type.partition(".")[2]))
 
 
 def text(value: Any) -> str:

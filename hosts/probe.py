@@ -1,0 +1,49 @@
+"""Asks on the wire whether an address is somebody's already: by ARP, from a host of the segment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from hosts import helper
+from hosts.engine import Engine
+from hosts.models import Segment
+
+# All at once, then all answers: two questions within two seconds for each address.
+SCRIPT = 'card=$1; shift; for ip in "$@"; do busybox arping -D -f -c 2 -w 2 -I "$card" "$ip" 2>&1 & done; wait'
+ANSWER = re.compile(r"reply from (\S+) \[([0-9A-Fa-f:]{11,17})\]")
+
+
+def interface(segment: Segment) -> str:
+    """The host's card that leads to the segment."""
+    if segment.driver == Segment.Driver.MACVLAN and segment.vlan:
+        return f"{segment.bridge}.{segment.vlan}"
+    return segment.bridge
+
+
+def probe_all(engine: Engine, segment: Segment, ips: Iterable[str]) -> dict[str, str]:
+    """Which of the addresses somebody has, with the MAC that answered, asked by one helper in some 2 s.
+
+    Raises NoHelper when it cannot be asked from there, EngineError.
+    """
+    wanted = sorted(set(ips))
+    if not wanted:
+        return {}
+    said = helper.run(engine, ("sh", "-c", SCRIPT, "sh", interface(segment), *wanted), network="host")
+    return parse(said.output, wanted)
+
+
+def probe(engine: Engine, segment: Segment, ip: str) -> str | None:
+    """The MAC that answers for the address; None if nobody does. Raises NoHelper, EngineError."""
+    return probe_all(engine, segment, [ip]).get(ip)
+
+
+def parse(output: str, wanted: Iterable[str]) -> dict[str, str]:
+    """Address → MAC of arping's lines. Raises NoHelper when not every question was sent."""
+    asked = len(re.findall(r"^Sent \d+ probe", output, re.M))
+    if asked < len(list(wanted)):
+        said = next((line for line in output.splitlines() if "arping" in line), output[:120])
+        raise helper.NoHelper(_("ARP could not be asked: %(text)s") % {"text": said})
+    return {ip: mac.lower() for ip, mac in ANSWER.findall(output)}
