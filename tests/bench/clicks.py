@@ -47,17 +47,18 @@ def run(results: Results) -> None:
         _row, token = Token.make(User.objects.get(username="admin"), "bench")
         place = bench_place(fleet, "click", 1, CONFIG)
         rows = {name: image_row(fleet, place, "bench", name) for name in images}
-        took = []
+        took, created = [], []
         for number in range(CLICKS):
             image = rows["ab"[number % 2]]
             began = time.time()
             answer = post(site, token, f"services/click/{place.environment.slug}/deployments", {"image": image.pk})
             deployment = Deployment.objects.get(pk=int(str(answer["number"] if "number" in answer else answer["id"])))
             ended(deployment)
-            # The create is the third call (image and network were looked at before): an upper bound of the first.
-            took.append((deployment.steps.get().times["create"][0] - began) * 1000)
-        results.add("click to the engine's create call, median", statistics.median(took[1:]), "ms", 150)
-        results.add("click to the engine's create call, worst", max(took[1:]), "ms")
+            took.append((min(pull["began"] for pull in deployment.pulls.values()) - began) * 1000)
+            created.append((deployment.steps.get().times["create"][0] - began) * 1000)
+        results.add("click to first engine call, median", statistics.median(took[1:]), "ms", 150)
+        results.add("click to first engine call, worst", max(took[1:]), "ms")
+        results.add("click to the container's create call, median", statistics.median(created[1:]), "ms")
 
         talking = bench_place(fleet, "talk", 1, CONFIG)
         ended(
