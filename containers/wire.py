@@ -16,7 +16,7 @@ from containers.models import Step
 from hosts import probe
 from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
-from hosts.models import Host
+from hosts.models import Host, Segment
 
 log = logging.getLogger(__name__)
 SECONDS = 45.0  # that a step waits for an answer at most; then it goes on without
@@ -65,15 +65,14 @@ class Wire:
             action=Step.Action.ADD,
             state__in=[Step.State.WAITING, *Step.IN_WORK],
         ).select_related("instance__address__segment")
-        by_segment: dict[int, list[Step]] = {}
+        by_segment: dict[Segment, list[str]] = {}
         for step in steps:
-            if step.instance.address is not None:
-                by_segment.setdefault(step.instance.address.segment_id, []).append(step)
+            address = step.instance.address
+            if address is not None:
+                by_segment.setdefault(address.segment, []).append(address.ip)
         try:
-            for mine in by_segment.values():
-                segment = mine[0].instance.address.segment
+            for segment, ips in by_segment.items():
                 engine = connect(Host.objects.get(pk=host))
-                ips = [step.instance.address.ip for step in mine]
                 answer.strangers |= probe.probe_all(engine, segment, ips)
         except (EngineError, NoHelper) as error:
             log.info("New addresses of release %s could not be probed: %s", self._deployment, error)
