@@ -66,14 +66,12 @@ class Wire:
             state__in=[Step.State.WAITING, *Step.IN_WORK],
         ).select_related("instance__address__segment")
         by_segment: dict[Segment, list[str]] = {}
-        for step in steps:
-            address = step.instance.address
+        for address in [step.instance.address for step in steps]:
             if address is not None:
                 by_segment.setdefault(address.segment, []).append(address.ip)
         try:
             for segment, ips in by_segment.items():
-                engine = connect(Host.objects.get(pk=host))
-                answer.strangers |= probe.probe_all(engine, segment, ips)
+                answer.strangers |= probe.probe_all(connect(Host.objects.get(pk=host)), segment, ips)
         except (EngineError, NoHelper) as error:
             log.info("New addresses of release %s could not be probed: %s", self._deployment, error)
             answer.why = getattr(error, "words", "") or str(error)

@@ -36,9 +36,13 @@ def data_of(host: FleetHost, **more: Any) -> dict[str, Any]:
 def connect(host: FleetHost) -> Host:
     """The host, registered and read once."""
     row = machines.create_host(ACTOR, data_of(host))
-    # A worker may be reading it already.
-    wait_for("it is read", lambda: observe.refresh_host(row.pk) or Host.objects.get(pk=row.pk).seen)
-    wait_for("its state is stored", lambda: Host.objects.get(pk=row.pk).state != "new")
+
+    def answers() -> bool:
+        # A worker may be reading it already, and an engine on a busy machine may not answer at the first time.
+        observe.refresh_host(row.pk)
+        return Host.objects.filter(pk=row.pk, state__in=["ready", "degraded"]).exclude(seen=None).exists()
+
+    wait_for("it is read", answers)
     row.refresh_from_db()
     return row
 
