@@ -539,7 +539,11 @@ class Work:
             self._point("after start")
         with self._timed("healthy" if forward else ""):
             if tidy is not None:
-                tidy()
+                try:
+                    tidy()
+                except EngineError:
+                    self._refuse_ended(engine_id)
+                    raise
             seen = self._watch(engine_id, deadline)
         now = timezone.now()
         Container.objects.filter(engine_id=engine_id).update(
@@ -550,6 +554,15 @@ class Work:
             fresh["ip"] = _ip(seen)
         Instance.objects.filter(pk=self.instance.pk).update(**fresh)
 
+    def _refuse_ended(self, engine_id: str) -> None:
+        """A program that ended at once is the reason to tell, not what the engine then says about its remains."""
+        try:
+            state = self.engine.inspect(engine_id)["State"]
+        except EngineError:
+            return
+        if state.get("Status") in {"exited", "dead", "restarting"}:
+            raise StepFailed(health.ended(state))
+
     def _begin(self, engine_id: str) -> None:
         until = time.monotonic() + BUSY_ADDRESS_SECONDS
         prepared = False
@@ -558,8 +571,6 @@ class Work:
                 with self.context.gate(self.host.pk):
                     return self.patience.call(self.engine.start, engine_id)
             except EngineError as error:
-                if "sandbox" in error.message and "not found" in error.message:
-                    return None  # its program ended while the engine was still starting it: what it left is looked at
                 if error.kind == "not_found" and not prepared and self._segment() is not None:
                     prepared = True  # its network went with somebody's clean-up
                     self.patience.call(ensure_network, self.engine, self._segment())
