@@ -537,14 +537,18 @@ class Work:
             self._point("before start")
             self._begin(engine_id)
             self._point("after start")
+        late: Callable[[], None] | None = None
         with self._timed("healthy" if forward else ""):
             if tidy is not None:
                 try:
                     tidy()
-                except EngineError:
-                    self._refuse_ended(engine_id)
-                    raise
+                except EngineError as error:
+                    if "sandbox" not in error.message:
+                        raise
+                    late = tidy  # its program has just ended: that is the reason to tell, and the watch below sees it
             seen = self._watch(engine_id, deadline)
+            if late is not None:
+                late()
         now = timezone.now()
         Container.objects.filter(engine_id=engine_id).update(
             healthy=now, started=now, ended=None, exit_code=None, oom_killed=False
@@ -553,15 +557,6 @@ class Work:
         if not self._fixed:
             fresh["ip"] = _ip(seen)
         Instance.objects.filter(pk=self.instance.pk).update(**fresh)
-
-    def _refuse_ended(self, engine_id: str) -> None:
-        """A program that ended at once is the reason to tell, not what the engine then says about its remains."""
-        try:
-            state = self.engine.inspect(engine_id)["State"]
-        except EngineError:
-            return
-        if state.get("Status") in {"exited", "dead", "restarting"}:
-            raise StepFailed(health.ended(state))
 
     def _begin(self, engine_id: str) -> None:
         until = time.monotonic() + BUSY_ADDRESS_SECONDS
