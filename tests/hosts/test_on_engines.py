@@ -172,9 +172,14 @@ def test_a_broken_stream_is_taken_up_again(clean_fleet: Fleet, worker: Queue) ->
     wait_for("it is watched", lambda: watch.WATCH.start() or bool(Host.objects.get(pk=row.pk).watcher))
     host.kill()
     wait_for("it is unreachable", lambda: Host.objects.get(pk=row.pk).state == "unreachable")
-    assert Host.objects.get(pk=row.pk).watcher == ""
+    wait_for("nobody claims to watch it", lambda: Host.objects.get(pk=row.pk).watcher == "")
     host.start()
-    observe.refresh_host(row.pk)
+
+    def ready() -> bool:
+        observe.refresh_host(row.pk)  # may be refused while the look after the break is still waiting for an answer
+        return Host.objects.get(pk=row.pk).state in watch.WATCHED
+
+    wait_for("it is ready again", ready)
     wait_for("it is watched again", lambda: watch.WATCH.start() or bool(Host.objects.get(pk=row.pk).watcher))
     made = run(edge.connect(row), "after")
     wait_for("events are heard again", lambda: SeenContainer.objects.filter(engine_id=made, state="running").exists())
