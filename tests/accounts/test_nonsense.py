@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,8 @@ from django.urls import reverse
 from tests.accounts import access_pages
 from tests.accounts.access_table import LINES, Line, World
 from tests.accounts.test_access import world  # noqa: F401  a fixture
+from tests.accounts.test_denied import BODIES, NAMES, of, operations
+from xqplatform.api import api
 
 pytestmark = pytest.mark.django_db
 NONSENSE = ["\x00", "9" * 30, "<b>'\"=/..😀", "a" * 6000]
@@ -79,3 +83,36 @@ def test_nonsense_in_a_query_is_never_a_mistake_of_ours(sre: Client, world: Worl
             if answer.status_code >= 500:
                 wrong.append(f"{line} {value[:12]!r}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
+
+
+WRONG_KINDS: list[Any] = [{"a": [1]}, -1, [], None, "a" * 6000]
+schema = functools.cache(api.get_openapi_schema)
+
+
+def properties(operation: str) -> list[str]:
+    """The fields of an operation's body."""
+    method, path = operation.split(" ")
+    document = schema()
+    body = document["paths"][f"/api/v1{path}"][method].get("requestBody") or {}
+    found = re.search(r"#/components/schemas/(\w+)", json.dumps(body))
+    return list(document["components"]["schemas"][found[1]]["properties"]) if found else []
+
+
+def test_nonsense_in_a_body_of_the_api_is_refused_with_a_reason(sre: Client, world: World) -> None:  # noqa: F811
+    wrong, asked = [], 0
+    for operation in operations():
+        method, path = operation.split(" ")
+        names = of(world, NAMES[path.split("/")[1]])
+        address = "/api/v1" + re.sub(r"{(\w+)}", lambda m, n=names: str(n[m[1]]), path)
+        given, known = of(world, BODIES.get(operation, {})), properties(operation)
+        bodies = [dict.fromkeys(known, value) for value in WRONG_KINDS]
+        bodies += [{**given, name: value} for name in known for value in WRONG_KINDS[:2]]
+        for body in bodies:
+            point = transaction.savepoint()
+            answer = sre.generic(method.upper(), address, json.dumps(body), content_type="application/json")
+            transaction.savepoint_rollback(point)
+            asked += 1
+            if answer.status_code >= 500 or (answer.status_code >= 400 and not answer.json().get("error")):
+                wrong.append(f"{operation} {str(body)[:90]}: {answer.status_code} {answer.content[:120]!r}")
+    assert not wrong, "\n".join(wrong)
+    assert asked > 300
