@@ -1,0 +1,159 @@
+"""The lines of the access table for hosts, builds and services. What they are about belongs to the team «snow» or to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from builds.models import Blueprint, Project, Registry
+from containers.models import Service
+from hosts.models import HostGroup
+from tests import factories
+from tests.accounts.access_table import Line, World
+
+Take = Callable[[World], dict[str, Any]]
+
+
+def rows(world: World) -> None:
+    """A running service, a release under way, a build, an image, a blueprint, a registry; and things that may go."""
+    place = factories.make_running_place("snow", "production", 2, team=world.team)
+    other = factories.make_running_place("ice", "isolated", 1, team=world.team)
+    instance = place.instances.order_by("number")[0]
+    Blueprint.objects.create(name="java8", base=True)
+    spare = factories.make_host("spare", group=None)
+    segment = factories.make_segment("empty", [spare], cidr="10.77.0.0/24")
+    world.more |= {
+        "place": place,
+        "instance": instance,
+        "address": segment.addresses.create(
+            ip="10.77.0.9", mac="02:42:0a:4d:00:09", state="reserved", since=place.service.created
+        ),
+        "release": factories.make_deployment(other, "running"),
+        "done": factories.make_deployment(place),
+        "build": factories.make_build(place.service.project, "succeeded"),
+        "image": factories.make_image(place.service.project),
+        "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
+    }
+    HostGroup.objects.create(slug="cellar")
+    Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
+    factories.make_environment("lab")
+
+
+def named(**arguments: Any) -> Take:
+    return lambda world: dict(arguments)
+
+
+def row(name: str, key: str = "pk") -> Take:
+    return lambda world: {key: world.more[name].pk}
+
+
+NOTHING = named()
+WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
+HERE = named(slug="snow", environment="production")
+SNOW = named(slug="snow")
+EMPTY = named(slug="empty")
+
+
+def everybody(name: str, args: Take = NOTHING) -> Line:
+    """A page that all who are signed in may read."""
+    return Line(name, "GET", 200, 200, 200, args)
+
+
+def change(name: str, args: Take = NOTHING, data: Take = NOTHING, sre: int = 302) -> Line:
+    """A change that neither another team's developer nor a manager may make."""
+    return Line(name, "POST", 403, 403, sre, args, data)
+
+
+def hidden(name: str, args: Take = NOTHING) -> Line:
+    """A form that only those see who may send it."""
+    return Line(name, "GET", 403, 403, 200, args)
+
+
+CONNECTED = named(name="h9", connection="local", address="/run/other.sock", role_run="on", build_slots="2")
+WIRED = named(slug="new-one", cidr="10.78.0.0/24", driver="bridge", bridge="br1")
+
+HOSTS = [
+    everybody("hosts:fleet"),
+    everybody("hosts:groups"),
+    everybody("hosts:group", named(slug="cellar")),
+    everybody("hosts:host", named(name="run-a1")),
+    everybody("hosts:network"),
+    everybody("hosts:segment", named(slug="seg-a")),
+    Line("hosts:segment_by_key", "GET", 302, 302, 302, lambda w: {"pk": w.more["address"].segment_id}),
+    hidden("hosts:new"),
+    hidden("hosts:edit", named(name="run-a1")),
+    hidden("hosts:segment_new"),
+    hidden("hosts:segment_edit", named(slug="seg-a")),
+    change("hosts:new", data=CONNECTED),
+    change("hosts:edit", named(name="run-a1"), CONNECTED),
+    change("hosts:groups", data=named(slug="attic", kind="room")),
+    change("hosts:group", named(slug="cellar"), named(slug="cellar", title="Cellar", kind="room")),
+    *[change("hosts:act", named(name="spare", action=action)) for action in ("cordon", "uncordon", "retire", "remove")],
+    change("hosts:act", named(name="spare", action="bring-back"), sre=409),
+    change("hosts:segment_new", data=WIRED),
+    change("hosts:segment_edit", EMPTY, named(slug="empty", cidr="10.77.0.0/24", driver="bridge", bridge="br0")),
+    change("hosts:segment_remove", EMPTY),
+    change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
+    change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
+]
+
+BUILDS = [
+    everybody("builds:builds"),
+    everybody("builds:build", row("build")),
+    everybody("builds:raw_log", row("build")),
+    everybody("builds:stream", row("build")),
+    everybody("builds:images"),
+    everybody("builds:image", row("image")),
+    everybody("builds:blueprint", named(name="java8")),
+    everybody("builds:blueprint_new"),
+    everybody("builds:blueprint_edit", named(name="java8")),
+    everybody("builds:registries"),
+    everybody("builds:registry", row("registry")),
+    change("builds:cancel", row("build")),
+    change("builds:again", row("build")),
+    change("builds:discard", row("image")),
+    change("builds:blueprint_build", named(name="java8")),
+    change("builds:blueprint_remove", named(name="java8")),
+    change("builds:registries", data=named(name="second", address="127.0.0.1:7")),
+    change("builds:registry", row("registry"), named(name="main", address="127.0.0.1:8")),
+    change("builds:registry_check", row("registry")),
+    change("builds:registry_remove", row("registry")),
+]
+
+SERVICES = [
+    everybody("containers:services"),
+    everybody("containers:service", SNOW),
+    everybody("containers:place", HERE),
+    everybody("containers:logs", HERE),
+    everybody("containers:settings", HERE),
+    everybody("containers:deploy", HERE),
+    everybody("containers:scale", HERE),
+    everybody("containers:releases"),
+    everybody("containers:release", row("done", "number")),
+    everybody("containers:instance", row("instance", "number")),
+    everybody("containers:environments"),
+    everybody("containers:environment", named(slug="production")),
+    Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
+    change("containers:service_build", SNOW, named(branch="prod")),
+    change("containers:service_change", SNOW, named(title="Snow")),
+    change("containers:service_remove", SNOW, WRONG, sre=400),
+    change("containers:service_remove", named(slug="gone"), named(name="gone", reason="over")),
+    change("containers:place_add", SNOW, named(environment="grey")),
+    change("containers:act", HERE, named(do="restart", instances="1")),
+    change("containers:scale", HERE, named(wanted="3")),
+    change("containers:place_remove", HERE, WRONG, sre=400),
+    change("containers:settings", HERE, WRONG, sre=400),
+    change("containers:place_change", HERE, named(branch="prod")),
+    change("containers:deploy", HERE, named(step="plan")),
+    change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
+    *[
+        change("containers:release_ask", lambda w, verb=verb: {"number": w.more["release"].pk, "verb": verb})
+        for verb in ("pause", "resume", "cancel", "rollback")
+    ],
+    change("containers:environment_new", data=WRONG, sre=400),
+    change("containers:environment", named(slug="lab"), WRONG, sre=400),
+    change("containers:environment_remove", named(slug="lab")),
+]
+
+GROUPS = {"hosts": HOSTS, "builds": BUILDS, "services": SERVICES}
