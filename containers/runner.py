@@ -253,7 +253,7 @@ class Runner:
         mine = [s for s in self._with_instances() if s.instance.host_id == host and s.action in {"replace", "add"}]
         images = {step.image_id: step.image for step in mine if step.image is not None}
         segments = {s.instance.address.segment_id: s.instance.address.segment for s in mine if s.instance.address}
-        self._note_pull(host, state="pulling")
+        self._note_pull(host, state="pulling", began=time.time())
 
         def pull() -> None:
             patience = Patience(
@@ -274,7 +274,7 @@ class Runner:
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:
-                self._note_pull(host, state="done", error="")
+                self._note_pull(host, state="done", error="", ended=time.time())
 
         self.pulling[host] = self._submit(pull)
 

@@ -16,7 +16,7 @@ from containers.models import Step
 from hosts import probe
 from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
-from hosts.models import Host
+from hosts.models import Host, Segment
 
 log = logging.getLogger(__name__)
 SECONDS = 45.0  # that a step waits for an answer at most; then it goes on without
@@ -65,16 +65,13 @@ class Wire:
             action=Step.Action.ADD,
             state__in=[Step.State.WAITING, *Step.IN_WORK],
         ).select_related("instance__address__segment")
-        by_segment: dict[int, list[Step]] = {}
-        for step in steps:
-            if step.instance.address is not None:
-                by_segment.setdefault(step.instance.address.segment_id, []).append(step)
+        by_segment: dict[Segment, list[str]] = {}
+        for address in [step.instance.address for step in steps]:
+            if address is not None:
+                by_segment.setdefault(address.segment, []).append(address.ip)
         try:
-            for mine in by_segment.values():
-                segment = mine[0].instance.address.segment
-                engine = connect(Host.objects.get(pk=host))
-                ips = [step.instance.address.ip for step in mine]
-                answer.strangers |= probe.probe_all(engine, segment, ips)
+            for segment, ips in by_segment.items():
+                answer.strangers |= probe.probe_all(connect(Host.objects.get(pk=host)), segment, ips)
         except (EngineError, NoHelper) as error:
             log.info("New addresses of release %s could not be probed: %s", self._deployment, error)
             answer.why = getattr(error, "words", "") or str(error)

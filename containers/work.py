@@ -558,6 +558,8 @@ class Work:
                 with self.context.gate(self.host.pk):
                     return self.patience.call(self.engine.start, engine_id)
             except EngineError as error:
+                if "sandbox" in error.message and "not found" in error.message:
+                    return None  # its program ended while the engine was still starting it: what it left is looked at
                 if error.kind == "not_found" and not prepared and self._segment() is not None:
                     prepared = True  # its network went with somebody's clean-up
                     self.patience.call(ensure_network, self.engine, self._segment())

@@ -27,8 +27,9 @@ from xqplatform import work
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=45)
 RENEW = 5.0  # seconds
-# A release brings a dozen events a second: those of one moment are taken in together. Seconds.
-MOMENT = 0.25
+# A release brings a dozen events a second: those of one moment are taken in together. Seconds; BUSY after a full moment.
+MOMENT, BUSY = 0.25, 1.0
+MANY = 6
 WATCHED = (Host.State.READY, Host.State.DEGRADED)
 
 
@@ -106,9 +107,11 @@ class Watcher:
     def _take_in(self, engine: edge.Engine, stream: Stream[observe.Json]) -> None:
         """Takes in what the stream brings, moment by moment; an engine that does not answer ends the stream."""
         try:
+            events: list[observe.Json] = []
             while (event := self.events.get()) is not None:
+                moment = BUSY if len(events) >= MANY else MOMENT
                 events = [event]
-                self.ended.wait(MOMENT)
+                self.ended.wait(moment)
                 over = False
                 while not self.events.empty() and not over:
                     more = self.events.get()

@@ -50,7 +50,9 @@ class Deployment(models.Model):
     # {"batch": 2, "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}; seconds
     policy = models.JSONField(default=dict)
     batch_pause_until = models.DateTimeField(null=True)
-    pulls = models.JSONField(default=dict, blank=True)  # {host: {"state", "done", "total", "error"}}
+    pulls = models.JSONField(
+        default=dict, blank=True
+    )  # {host: {"state", "done", "total", "error", "began", "ended"}}; bytes, epoch seconds
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_name = models.CharField(max_length=150, blank=True)
     created = models.DateTimeField(auto_now_add=True)

@@ -38,6 +38,17 @@ def version_word(tag: str) -> str:
 
 
 @register.simple_tag
+def version_change(old: str, new: str) -> SafeString:
+    """Old → new, in as few words as tell them apart: branches only where they differ."""
+    words = [version_word(tag) if tag else "–" for tag in (old, new)]
+    (a, _x, branch), (b, _y, other) = (word.partition(" ") for word in words)
+    if branch == other:
+        words = [a, b]
+    one = '<span class="mono nowrap" title="{}">{}</span>'
+    return format_html(one + " → " + one, old or "", words[0], new or "", words[1])
+
+
+@register.simple_tag
 def gantt(bars: list[Bar] | None) -> SafeString:
     """The phases of one step as bars on the release's time line, each with its seconds on hover."""
     rects = format_html_join(

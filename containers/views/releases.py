@@ -68,6 +68,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
         step.shown_log = step.log or logs.get(step.instance_id, "")  # type: ignore[attr-defined]
     place = deployment.place
+    names = {str(step.instance.host_id): step.instance.host.name for step in steps}
+    pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
     context = {
         "deployment": deployment,
         "place": place,
@@ -78,7 +80,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
         "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
-        "pulls": sorted((k, v) for k, v in deployment.pulls.items() if isinstance(v, dict)),
+        "pulls": pulls,
+        # While it is fetched, and where that failed, it stands above the instances; a finished one is a record.
+        "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
         "policy": policy_words(deployment),
         "took": (deployment.finished - deployment.started).total_seconds()
@@ -136,13 +140,13 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     waits = ngettext("%(n)d waits", "%(n)d wait", waiting) % {"n": waiting}
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
-        add("pause", _("Pause"), "player-pause", "", _("%(a)s, %(b)s.") % {"a": finishing, "b": waits})
+        add("pause", _("Pause"), "player-pause", "", _join(finishing if moving else "", waits))
     if state == Deployment.State.PAUSED or asked == "pause":
         text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
         add("resume", _("Resume"), "player-play", "btn-primary", text)
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED}:
         kept = ngettext("%(n)d done stays changed", "%(n)d done stay changed", done) % {"n": done}
-        add("cancel", _("Cancel"), "x", "", _("%(a)s, %(b)s, %(c)s.") % {"a": kept, "b": finishing, "c": rest})
+        add("cancel", _("Cancel"), "x", "", _join(kept, finishing if moving else "", rest))
         touched = done + moving
         if touched:
             text = ngettext(
@@ -155,6 +159,11 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
             text = _("Nothing was touched yet; nothing will be.")
         add("rollback", _("Roll back"), "arrow-back-up", "btn-outline-danger", text)
     return found
+
+
+def _join(*parts: str) -> str:
+    """A sentence of those parts that say something."""
+    return _("%s.") % _(", ").join(part for part in parts if part)
 
 
 def back_to(deployment: Deployment) -> str:

@@ -47,6 +47,10 @@ def row(name: str, key: str = "pk") -> Take:
     return lambda world: {key: world.more[name].pk}
 
 
+def asked(verb: str) -> Take:
+    return lambda world: {"number": world.more["release"].pk, "verb": verb}
+
+
 NOTHING = named()
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
 HERE = named(slug="snow", environment="production")
@@ -147,10 +151,7 @@ SERVICES = [
     change("containers:place_change", HERE, named(branch="prod")),
     change("containers:deploy", HERE, named(step="plan")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
-    *[
-        change("containers:release_ask", lambda w, verb=verb: {"number": w.more["release"].pk, "verb": verb})
-        for verb in ("pause", "resume", "cancel", "rollback")
-    ],
+    *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "cancel", "rollback")],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),
     change("containers:environment_remove", named(slug="lab")),

@@ -119,12 +119,35 @@ class Swarm:
                 [f"{first.address}:2377"], token, listen_addr=f"{host.address}:2377", advertise_addr=host.address
             )
         self.service = ""
+        self._network()
+
+    def _network(self) -> None:
+        """Tasks stand on br0 like the others' containers: a node-local bridge network, its addresses apart a node."""
+        base = self.fleet.segment.gateway.rpartition(".")[0]
+        options = {
+            "com.docker.network.bridge.name": self.fleet.segment.bridge,
+            "com.docker.network.bridge.enable_ip_masquerade": "false",
+        }
+        for number, (host, client) in enumerate(zip(self.fleet.hosts, self.clients, strict=True)):
+            part = {
+                "Subnet": self.fleet.segment.cidr,
+                "IPRange": f"{base}.{64 * (number + 1)}/26",
+                "Gateway": host.address,
+            }
+            body = {"Name": f"{LABEL}-here", "ConfigOnly": True, "Options": options, "IPAM": {"Config": [part]}}
+            self._made(client, body)
+        body = {"Name": LABEL, "Driver": "bridge", "Scope": "swarm", "ConfigFrom": {"Network": f"{LABEL}-here"}}
+        self._made(self.clients[0], body)
+
+    @staticmethod
+    def _made(client: Any, body: dict[str, Any]) -> None:
+        client._raise_for_status(client._post_json(client._url("/networks/create"), data=body))
 
     def _spec(self, image: str, parallelism: int) -> tuple[Any, Any, Any]:
         container = docker.types.ContainerSpec(image)
         container["StopGracePeriod"] = STOP_TIMEOUT * 10**9
         resources = docker.types.Resources(cpu_limit=10**9, mem_limit=64 * 2**20)
-        task = docker.types.TaskTemplate(container, resources=resources)
+        task = docker.types.TaskTemplate(container, resources=resources, networks=[LABEL])
         update = docker.types.UpdateConfig(parallelism=parallelism, delay=0, monitor=10**9, order="stop-first")
         return task, update, docker.types.EndpointSpec(mode="dnsrr")
 

@@ -22,11 +22,12 @@ class Result:
 
 
 class Results:
-    """Collects figures, prints each at once, writes the file at the end (and after each, in case the run is cut)."""
+    """Collects figures, beside those that the file has already; prints each at once and writes the file after each."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[Result] = []
+        known = json.loads(path.read_text()) if path.exists() else []
+        self.rows = [Result(row["name"], row["value"], row["unit"], row["goal"]) for row in known]
 
     def add(self, name: str, value: float, unit: str, goal: float | None = None) -> None:
         result = Result(name, round(value, 3), unit, goal)

@@ -15,6 +15,7 @@ from hosts.engine import ContainerSpec, EngineError
 from hosts.models import SeenContainer, Segment
 from hosts.services import addresses, segments
 from tests.engines.fleet import Fleet
+from tests.engines.machine import wait_for
 from tests.hosts.test_on_engines import ACTOR, connect, run
 from tests.hosts.test_pages import page  # noqa: F401
 from xqplatform.audit.models import Event
@@ -58,8 +59,12 @@ def test_what_a_killed_worker_left_is_swept_and_never_listed(clean_fleet: Fleet)
     for name, until in (("left", time.time() - 1), ("young", time.time() + 900)):
         mine = {labels.PLATFORM: labels.installation(), labels.HELPER: str(int(until))}
         engine.start(engine.create(ContainerSpec(name, image, command=("sleep", "900"), labels=mine)))
-    observe.refresh_host(row.pk)
-    assert [one["Names"] for one in engine.list_containers()] == [["/young"]]
+
+    def names() -> list[list[str]]:
+        observe.refresh_host(row.pk)
+        return [one["Names"] for one in engine.list_containers()]
+
+    wait_for("the old one is swept", lambda: names() == [["/young"]])
     assert not SeenContainer.objects.exists()
 
 
@@ -84,13 +89,14 @@ def test_a_stranger_on_another_host_answers_and_is_shown_as_duplicate(clean_flee
     # Now it is given all the same: seen later, on the next inventory.
     address = addresses.allocate(segment, "snow/isolated/1", chosen=taken)
     assert address.mac == mac_of(taken)
-    for host in segment.hosts.all():
-        observe.refresh_host(host.pk)
-    address.refresh_from_db()
-    assert "stranger on h2" in address.conflict
+
+    def conflict() -> str:
+        for host in segment.hosts.all():
+            observe.refresh_host(host.pk)
+        address.refresh_from_db()
+        return address.conflict
+
+    wait_for("it is seen", lambda: "stranger on h2" in conflict())
     assert Event.objects.filter(action="address.conflict").count() == 1
     second.remove(made, force=True)
-    for host in segment.hosts.all():
-        observe.refresh_host(host.pk)
-    address.refresh_from_db()
-    assert address.conflict == ""
+    wait_for("it is cleared", lambda: not conflict())

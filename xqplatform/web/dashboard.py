@@ -148,5 +148,5 @@ def build(actor: Actor) -> dict[str, Any]:
         ).count(),
         "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("project")[:8],
         "places": services,
-        "events": Event.objects.all()[:8] if can(actor, "audit.read") else [],
+        "events": Event.objects.exclude(action__in=["login", "logout"])[:8] if can(actor, "audit.read") else [],
     }

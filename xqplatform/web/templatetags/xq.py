@@ -349,6 +349,8 @@ def event_sentence(event: Any) -> SafeString:
     """«wang changed the host h1», with a link to the object."""
     from xqplatform.audit import sentences
 
+    if event.action in {"login", "logout"}:  # «wang signed in», not «wang signed in Wang»
+        return format_html("<b>{}</b> {}", event.actor, sentences.verb(event))
     url = sentences.link(event)
     name = shorten(event.object_name, 60)
     thing = format_html('<a href="{}" title="{}">{}</a>', url, event.object_name, name) if url else name

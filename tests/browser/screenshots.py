@@ -1,0 +1,79 @@
+"""Pictures of the main pages, of a company at work on real engines: `make screenshots` → docs/pictures/.
+
+python -m tests.browser.screenshots           take them all
+python -m tests.browser.screenshots --hold    and leave the platform standing until Ctrl-C, to look around in it
+XQ_PICTURES=/tmp/look python -m tests.browser.screenshots    somewhere else
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.bench.platform import ROOT, platform
+from tests.browser.chrome import chromium
+from tests.browser.company import PASSWORD, Company
+from tests.browser.conftest import sign_in
+from tests.engines.fleet import Fleet
+
+FOLDER = Path(os.environ.get("XQ_PICTURES", ROOT / "docs" / "pictures"))
+LARGEST = 200_000  # bytes
+
+
+def pictures(company: Company) -> list[tuple[str, str, str]]:
+    """Name, address, and how: words of light, dark, narrow, zh."""
+    snow = "/services/snow/production/"
+    return [  # what is under way comes first
+        ("release", f"/releases/{company.running.pk}/", "dark"),
+        ("home", "/", "light"),
+        ("services", "/services/", "light"),
+        ("run", snow, "light"),
+        ("plan", f"{snow}deploy/?step=3&image={company.newest.pk}&why=password+from+the+vault", "light"),
+        ("failed", f"/releases/{company.failed.pk}/", "light"),
+        ("hosts", "/hosts/", "dark"),
+        ("addresses", "/network/room-a/", "light"),
+        ("run-narrow", snow, "narrow"),
+        ("home-zh", "/", "light zh"),
+    ]
+
+
+def take(company: Company, url: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        for name, path, how in pictures(company):
+            size = {"width": 400, "height": 860} if "narrow" in how else {"width": 1360, "height": 860}
+            context = browser.new_context(
+                base_url=url,
+                viewport=size,
+                locale="zh-CN" if "zh" in how else "en-GB",
+                color_scheme="dark" if "dark" in how else "light",
+                reduced_motion="reduce",
+            )
+            context.add_cookies([{"name": "django_language", "value": "zh-hans" if "zh" in how else "en", "url": url}])
+            page = sign_in(context, url, company.people_by_name["gaolei"])
+            page.goto(path)
+            page.wait_for_timeout(700)  # charts drawn, fonts there; a picture, not a proof
+            file = FOLDER / f"{name}.png"
+            page.screenshot(path=file, scale="css")
+            print(f"{file} {file.stat().st_size // 1000} kB{' TOO LARGE' if file.stat().st_size > LARGEST else ''}")
+            context.close()
+
+
+def main(arguments: list[str]) -> int:
+    with Fleet.up(3) as fleet, platform(PASSWORD) as site:
+        company = Company(site, fleet)
+        take(company, site.url)
+        if "--hold" in arguments:
+            print(
+                f"{site.url}: sign in as gaolei, wangfang, lixiang or zhaomin, password «{PASSWORD}». Ctrl-C ends it."
+            )
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
