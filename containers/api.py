@@ -33,6 +33,8 @@ from containers.schemas import (
     EnvironmentIn,
     EnvironmentNew,
     EnvironmentOut,
+    ForgetIn,
+    ForgetOut,
     InstanceOut,
     OperateIn,
     Operation,
@@ -46,7 +48,7 @@ from containers.schemas import (
     ServiceOut,
     VersionOut,
 )
-from containers.services import catalog, releases
+from containers.services import catalog, lost, releases
 from containers.services import settings as settings_verbs
 from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
@@ -370,6 +372,13 @@ def operate(  # noqa: PLR0917  ninja gives them by name
         "repair": releases.repair,
     }[operation]
     return accepted(response, verb(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason)))
+
+
+@router.post("/services/{slug}/{environment}/forget", response=ForgetOut, tags=["instances"])
+def forget(request: HttpRequest, slug: str, environment: str, body: ForgetIn) -> Any:
+    """Gives up instances on a host that cannot be reached: their addresses become free, a later release replaces them."""
+    rows = lost.forget(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason))
+    return {"forgotten": [row.number for row in rows]}
 
 
 @router.delete("/services/{slug}/{environment}/instances", response={202: DeploymentOut}, tags=["instances"])

@@ -135,6 +135,15 @@ class OperateIn(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class ForgetIn(Schema):
+    instances: list[int] = Field(min_length=1, max_length=500, description="Numbers.")
+    reason: str = Field("", max_length=2000)
+
+
+class ForgetOut(Schema):
+    forgotten: list[int]
+
+
 class ConfigIn(Schema):
     settings: dict[str, Any]
     secrets: dict[str, str] = Field(

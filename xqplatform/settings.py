@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "xqplatform.web.middleware.RequestIdMiddleware",
+    "xqplatform.web.middleware.PolicyMiddleware",
     "xqplatform.live.middleware.LiveClockMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

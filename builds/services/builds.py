@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +21,10 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
+
+FETCH_SECONDS = 10.0  # at most, that a click waits for a repository
+_fetches: dict[str, Future[None]] = {}  # under way, by the copy's path
+_fetch_lock = threading.Lock()
 
 
 def start_build(actor: Actor, project: Project, branch: str = "", revision: str = "", *, again: bool = False) -> Build:
@@ -52,14 +58,57 @@ def start_build(actor: Actor, project: Project, branch: str = "", revision: str 
         )
 
 
+def fetch_now(actor: Actor, project: Project) -> None:
+    """Looks at the repository itself, so that new commits stand in the version list. Raises Denied, Refused."""
+    require(actor, "build.start", team_id=project.team_id, obj=project)
+    try:
+        _fetch(git.Repository(source_of(project)))
+    except git.GitError as error:
+        raise Refused(error.message, code=409 if error.retry else 400) from error
+    live.bump("builds", f"service:{project.name}")
+
+
 def _resolve(project: Project, branch: str, revision: str) -> git.Revision:
-    repository = git.Repository(source_of(project))
     field = "revision" if revision else "branch"
     try:
-        repository.fetch()
+        repository = git.Repository(source_of(project))
+        _fetch(repository)
         return repository.resolve(branch, revision)
     except git.GitError as error:
         raise Refused(error.message, field=field, code=409 if error.retry else 400) from error
+
+
+def _fetch(repository: git.Repository) -> None:
+    """Fetches, but nobody waits for a slow server longer than FETCH_SECONDS: the fetch goes on, and is joined by whoever
+    comes next. Raises GitError.
+    """
+    name, language = str(repository.path), translation.get_language()
+    with _fetch_lock:
+        future = _fetches.get(name)
+        if future is None:
+            future = _fetches[name] = Future()
+            threading.Thread(target=_carry_out, args=(repository, future, name, language), daemon=True).start()
+    try:
+        future.result(FETCH_SECONDS)
+    except TimeoutError:
+        words = _("The repository did not answer within %(n)d s. It is still being asked: try again in a moment.")
+        raise git.GitError(words % {"n": FETCH_SECONDS}, retry=True) from None
+
+
+def _carry_out(repository: git.Repository, future: Future[None], name: str, language: str | None) -> None:
+    try:
+        with translation.override(language):
+            repository.fetch()
+    except BaseException as error:
+        result: BaseException | None = error
+    else:
+        result = None
+    with _fetch_lock:
+        del _fetches[name]
+    if result is None:
+        future.set_result(None)
+    else:
+        future.set_exception(result)
 
 
 def start_base_build(actor: Actor, blueprint: Blueprint, *, again: bool = False) -> Build:

@@ -74,7 +74,7 @@ def scale(
     place.refresh_from_db()
     if place.current_image is None and not place.instances.filter(removed=None).exists():
         with transaction.atomic():
-            _free(place)
+            free(place)
             audit.record(
                 actor,
                 "service.scale",
@@ -242,7 +242,7 @@ def held_by(place: ServiceEnvironment) -> str:
     }
 
 
-def _free(place: ServiceEnvironment) -> ServiceEnvironment:
+def free(place: ServiceEnvironment) -> ServiceEnvironment:
     """The place's row, locked. Raises Refused while another change is active."""
     locked = (
         ServiceEnvironment.objects.select_for_update(of=("self",))
@@ -278,7 +278,7 @@ def _start(
         raise Refused(_("The reason is too long."), "reason", 400)
     try:
         with transaction.atomic():
-            locked = _free(place)
+            locked = free(place)
             if kind == "deploy":
                 config = config or ensure_config(actor, locked)
             else:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from builds.models import Image
+from builds.services.builds import fetch_now
 from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
 from containers.forms import InformationForm, image_of
@@ -315,6 +316,20 @@ def commit_list(request: HttpRequest, slug: str, environment: str) -> HttpRespon
         "older": commits(place, image, old) if old is not None else [],
     }
     return render(request, "containers/_commits.html", context)
+
+
+@require_POST
+def fetch(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """Looks into the repository now, for commits that nobody has built yet."""
+    place = get_place(slug, environment)
+    try:
+        fetch_now(actor_of(request), place.service.project)
+        messages.success(request, _("The repository was asked just now."))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    address = reverse("containers:deploy", args=[slug, environment])
+    keep = {k: request.POST[k] for k in ("q", "all") if request.POST.get(k)}
+    return redirect(f"{address}?{urlencode(keep)}" if keep else address)
 
 
 @require_POST

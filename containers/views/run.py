@@ -15,9 +15,9 @@ from containers.forms import RemoveForm, ScaleForm
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.progress import progress
 from containers.reading import history, instances_of, standings
-from containers.services import releases
+from containers.services import lost, releases
 from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
-from xqplatform.accounts.rights import require
+from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 
 SORTS = {
@@ -72,6 +72,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         )[:5],
         "events": history([place, *rows[:100]], 12),
         "filters": bool(q or state),
+        "may_forget": can(actor_of(request), "host.manage") and any(r.host.state in lost.LOST for r in rows),
         "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],
     }
     return render(request, "containers/run.html", context)
@@ -90,10 +91,16 @@ def _text(row: Any) -> str:
 
 @require_POST
 def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    """Restart, stop, start or put right the ticked instances."""
+    """Restart, stop, start, put right or (of a lost host) give up the ticked instances."""
     place = get_place(slug, environment)
     actor = actor_of(request)
     try:
+        if request.POST.get("do") == "forget":
+            gone = lost.forget(actor, place, numbers_of(request.POST.getlist("instances")), reason_of(request.POST))
+            messages.success(
+                request, _("Given up: %(names)s.") % {"names": ", ".join(f"#{one.number}" for one in gone)}
+            )
+            return redirect("containers:place", slug, environment)
         verb = VERBS.get(request.POST.get("do", ""))
         if verb is None:
             raise Refused(_("There is no such action."), "do", 400)

@@ -87,7 +87,11 @@ def remove_host(actor: Actor, host: Host) -> None:
 def _refuse_if_used(host: Host) -> None:
     users = hooks.users_of(host.pk)
     if users:
-        raise Refused(_("%(n)s instances stand on %(host)s. Move or remove them first.") % {"n": users, "host": host})
+        words = _(
+            "%(n)s instances stand on %(host)s. Move or remove them first; if it never comes back, give them up on the run "
+            "page of their service."
+        )
+        raise Refused(words % {"n": users, "host": host})
 
 
 def cordon(actor: Actor, host: Host, reason: str = "") -> Host:

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.accounts import access_pages
 from tests.accounts.access_table import BUILDERS, LINES, MADE_UP, PUBLIC, Line, World
+from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +94,7 @@ def wrong_answers(client: Client, world: World, line: Line) -> Iterator[str]:
     for role in ("developer", "manager", "sre"):
         client.force_login(getattr(world, role))
         address = reverse(line.name, kwargs=line.args(world))
+        before = Event.objects.filter(denied=True).count()
         if line.method == "POST":
             response = client.post(address, line.data(world))
         else:
@@ -100,6 +102,12 @@ def wrong_answers(client: Client, world: World, line: Line) -> Iterator[str]:
         if response.status_code != getattr(line, role):
             text = "" if response.streaming else response.content.decode()[-2000:]
             yield f"{line} as {role}: {response.status_code}, not {getattr(line, role)}: {text}"
+        elif (
+            line.method == "POST"
+            and response.status_code == 403
+            and Event.objects.filter(denied=True).count() == before
+        ):
+            yield f"{line} as {role}: refused, but no event tells of the attempt"
 
 
 @pytest.mark.parametrize("line", LINES, ids=str)
@@ -117,6 +125,14 @@ def test_everybody_gets_what_the_table_of_pages_says(client: Client, world: Worl
         wrong += list(wrong_answers(client, world, line))
         transaction.savepoint_rollback(point)
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_page_that_changes_something_is_in_the_table(client: Client, sre: Any) -> None:
+    lines = [*LINES, *(line for group in access_pages.GROUPS.values() for line in group)]
+    known = {line.name for line in lines if line.method == "POST"} | set(PUBLIC)
+    client.force_login(sre)
+    missing = [name for name in NAMES if name not in known and client.post(made_up(name)).status_code != 405]
+    assert not missing
 
 
 def test_the_table_knows_only_pages_that_exist() -> None:

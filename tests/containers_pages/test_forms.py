@@ -201,3 +201,10 @@ def test_the_source_of_a_service_is_changed(place: Any, as_: Any) -> None:
     answer = dan.post("/services/snow/change/", data | {"repository": "ext::sh -c id"})
     assert answer.status_code == 400
     assert "repository" in answer.context["form"].errors
+
+
+@pytest.mark.parametrize("field", ["groups", "segment"])
+def test_numbers_that_no_row_can_have_are_refused_not_lost(db: None, sara: Any, field: str) -> None:
+    for value in ["9" * 30, "-" + "9" * 30, "1e999", "\x00"]:
+        answer = sara.post("/settings/environments/new/", ENVIRONMENT | {field: value})
+        assert answer.status_code == 400, (field, value)

@@ -93,3 +93,19 @@ def test_paging_and_sorting_keep_the_filters() -> None:
     html = draw("{% sort_link 'name' 'Name' %}{% query page=4 %}", request=request)
     assert "?q=a&amp;sort=-name" in html
     assert "q=a&amp;sort=name&amp;page=4" in html
+
+
+def test_an_environment_has_the_colour_that_was_chosen() -> None:
+    from containers.models import Environment
+    from xqplatform.web.templatetags.xq import env_tone
+
+    tone = lambda slug, colour, production=False: env_tone(  # noqa: E731
+        Environment(slug=slug, title=slug, colour=colour, production=production)
+    )
+    assert tone("isolated", "azure") == "env-isolated"
+    assert tone("isolated", "teal") == "env-other env-c-teal"
+    assert tone("stage", "pink") == "env-other env-c-pink"
+    assert tone("stage", "pink", True) == "env-production"
+    assert tone("production", "green") == "env-other env-c-green"
+    assert env_tone("production") == "env-production"
+    assert tone("stage", 'x" onload') == "env-other"

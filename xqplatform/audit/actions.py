@@ -72,4 +72,5 @@ ACTIONS: dict[str, Any] = {
     "deployment.finish": _("finished the release"),
     "instance.drift": _("found drift on"),
     "instance.repair": _("put right"),
+    "instance.forget": _("gave up the instance"),
 }

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
@@ -58,6 +59,22 @@ class RequestIdMiddleware(Hybrid):
         return response
 
 
+class PolicyMiddleware(Hybrid):
+    """What a browser may load and run in our pages: our own files. Styles may stand in the page, scripts may not."""
+
+    POLICY = (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    )
+    # The API's reference is a page of django-ninja, which starts itself by a script in the page.
+    REFERENCE = f"{POLICY}; script-src 'self' 'unsafe-inline'"
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        policy = self.REFERENCE if request.path == "/api/docs" else self.POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+
 class RefusalMiddleware(Hybrid):
     """`Refused` and `Denied` that a view let pass become a page, or a message for htmx, with the reason; never a 500."""
 
@@ -68,8 +85,10 @@ class RefusalMiddleware(Hybrid):
             return refused(request, exception.message, exception.code)
         if isinstance(exception, Denied):
             return refused(request, exception.message, 403)
-        if isinstance(exception, OverflowError):
-            return not_found(request)  # a number in the address that no row can have
+        if isinstance(exception, OverflowError | DataError):  # a number that no row can have
+            if request.method in {"GET", "HEAD"}:
+                return not_found(request)
+            return refused(request, _("A number is out of range."), 400)
         if isinstance(exception, ValueError) and "NUL" in str(exception):
             return refused(request, _("NUL characters are not allowed."), 400)
         return None

@@ -33,9 +33,11 @@ from xqplatform.web.states import SHAPES, look
 register = template.Library()
 
 ICONS = settings.BASE_DIR / "static" / "vendor" / "icons"
-# The four default environments have their own colours; others take a neutral one.
+# The four default environments have their own tones, as long as nobody chose another colour for them.
 ENV_TONES = {"isolated": "isolated", "pre-release": "pre", "prerelease": "pre", "pre": "pre", "grey": "grey", "gray": "grey",
              "production": "production", "prod": "production"}  # fmt: skip
+
+ENV_COLOURS = {"isolated": "azure", "pre": "indigo", "grey": "secondary"}  # as they are made
 
 
 @functools.lru_cache(maxsize=512)
@@ -228,12 +230,17 @@ def env_badge(environment: Any) -> SafeString:
 
 @register.simple_tag
 def env_tone(environment: Any) -> str:
-    """The colour class of an environment, for the frame of a page: `env-production`."""
+    """The colour classes of an environment, for the frame of a page: `env-production`, `env-other env-c-teal`."""
     if getattr(environment, "production", False):
         return "env-production"  # whatever it is called
     slug = str(getattr(environment, "slug", None) or getattr(environment, "name", environment)).lower()
     tone = ENV_TONES.get(slug, "other")
-    return "env-other" if tone == "production" and hasattr(environment, "production") else f"env-{tone}"
+    colour = str(getattr(environment, "colour", ""))
+    if tone != "other" and tone != "production" and colour in {"", ENV_COLOURS[tone]}:
+        return f"env-{tone}"
+    if tone == "production" and not hasattr(environment, "production"):
+        return "env-production"
+    return f"env-other env-c-{colour}" if colour.isascii() and colour.isalpha() else "env-other"
 
 
 @register.simple_tag

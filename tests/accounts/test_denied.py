@@ -1,0 +1,91 @@
+"""Whoever may not change a thing is refused, and the attempt stands in the log: every operation of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from tests.accounts import access_pages
+from tests.accounts.access_table import World
+from tests.accounts.test_access import world  # noqa: F401  a fixture
+from xqplatform.accounts.models import Token
+from xqplatform.api import api
+from xqplatform.audit.models import Event
+
+pytestmark = pytest.mark.django_db
+HERE = {"slug": "snow", "environment": "production"}
+# Of what a path's first word names: what stands in its braces.
+NAMES: dict[str, Any] = {
+    "hosts": {"name": "spare"},
+    "host-groups": {"slug": "cellar"},
+    "segments": {"slug": "empty", "ip": "10.77.0.9"},
+    "registries": {"name": "main"},
+    "projects": {"name": "snow"},
+    "blueprints": {"name": "java8"},
+    "environments": {"slug": "production"},
+    "services": HERE | {"operation": "restart"},
+    "builds": lambda w: {"pk": w.more["build"].pk},
+    "images": lambda w: {"pk": w.more["image"].pk},
+    "deployments": lambda w: {"number": w.more["release"].pk},
+}
+# What an operation must be given before it asks for the right.
+BODIES: dict[str, Any] = {
+    "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
+    "post /host-groups": {"slug": "attic"},
+    "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
+    "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
+    "post /environments": {"slug": "stage"},
+    "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "post /registries": {"name": "second", "address": "127.0.0.1:7"},
+    "post /blueprints": {"name": "node", "base": True},
+    "post /services/{slug}/{environment}/settings": {"settings": {}},
+    "post /services/{slug}/{environment}/deployments": lambda w: {"image": w.more["image"].pk},
+    "post /services/{slug}/{environment}/deployments/preview": lambda w: {"image": w.more["image"].pk},
+    "post /services/{slug}/{environment}/scale": {"instances": 3},
+    "post /services/{slug}/{environment}/scale/preview": {"instances": 3},
+    "post /services/{slug}/{environment}/forget": {"instances": [1]},
+}
+# Changes nothing: only reads a host again.
+OPEN = {"post /hosts/{name}/refresh"}
+
+
+def operations() -> list[str]:
+    found = []
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        found += [f"{method} {path.removeprefix('/api/v1')}" for method in methods if method != "get"]
+    return [one for one in found if one not in OPEN]
+
+
+def of(world: World, value: Any) -> Any:  # noqa: F811
+    return value(world) if callable(value) else value
+
+
+@pytest.mark.parametrize("role", ["developer", "manager"])
+def test_every_operation_refuses_a_stranger_and_says_so_in_the_log(world: World, role: str) -> None:  # noqa: F811
+    access_pages.rows(world)
+    raw = Token.make(getattr(world, role), "test")[1]
+    client, wrong = Client(headers={"Authorization": f"Bearer {raw}"}), []
+    for operation in operations():
+        method, path = operation.split(" ")
+        names = of(world, NAMES[path.split("/")[1]])
+        address = "/api/v1" + re.sub(r"{(\w+)}", lambda m, n=names: str(n[m[1]]), path)
+        point, before = transaction.savepoint(), Event.objects.count()
+        answer = client.generic(
+            method.upper(), address, _json(of(world, BODIES.get(operation, {}))), content_type="application/json"
+        )
+        events = list(Event.objects.order_by("-pk")[: Event.objects.count() - before])
+        if answer.status_code != 403 or not events or not all(e.denied and e.user for e in events):
+            wrong.append(f"{operation}: {answer.status_code} {answer.content.decode()[:200]} {events}")
+        transaction.savepoint_rollback(point)
+    assert not wrong, "\n".join(wrong)
+
+
+def _json(body: Any) -> str:
+    import json
+
+    return json.dumps(body)
