@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
 from builds.models import Image
@@ -71,7 +72,7 @@ def _page(rows: QuerySet[Any], paged: Paged) -> list[Any]:
 
 def _clean(text: str) -> str:
     if "\x00" in text:
-        raise Refused("A text with a zero byte.", None, 400)
+        raise Refused(_("NUL characters are not allowed."), None, 400)
     return text
 
 
@@ -94,13 +95,13 @@ def _environment_data(body: EnvironmentIn) -> dict[str, Any]:
     if "groups" in data:
         found = list(HostGroup.objects.filter(slug__in=[_clean(g) for g in data["groups"]]))
         if unknown := set(data["groups"]) - {g.slug for g in found}:
-            raise Refused(f"There is no host group «{min(unknown)}».", "groups", 400)
+            raise Refused(_("There is no host group «%(group)s».") % {"group": min(unknown)}, "groups", 400)
         data["groups"] = found
     if "segment" in data:
         slug = _clean(data["segment"] or "")
         data["segment"] = Segment.objects.filter(slug=slug).first() if slug else None
         if slug and data["segment"] is None:
-            raise Refused(f"There is no segment «{slug}».", "segment", 400)
+            raise Refused(_("There is no segment «%(segment)s».") % {"segment": slug}, "segment", 400)
     for name in ("title", "title_zh", "branch", "colour"):
         _clean(str(data.get(name) or ""))
     return data
@@ -214,7 +215,7 @@ def list_settings(request: HttpRequest, slug: str, environment: str) -> Any:
 def save_settings(request: HttpRequest, slug: str, environment: str, body: ConfigIn) -> Any:
     """Saves a new version; it takes effect with the next release. The same as the newest: that one is returned."""
     if "secrets" in body.settings:
-        raise Refused("Secrets stand beside `settings`, not in them.", "settings", 400)
+        raise Refused(_("Secrets stand beside `settings`, not in them."), "settings", 400)
     place = _place(slug, environment)
     data = body.settings | {"secrets": body.secrets}
     row = settings_verbs.save_config(actor_of(request), place, data, _clean(body.reason))
@@ -247,7 +248,11 @@ def _image(place: ServiceEnvironment, named: int | str) -> Image:
         found = rows.filter(pk=int(text)).first()
     found = found or rows.filter(tag=text).first() or (rows.filter(digest=text).first() if text else None)
     if found is None:
-        raise Refused(f"{place.service.slug} has no image «{text[:120]}».", "image", 400)
+        raise Refused(
+            _("%(service)s has no image «%(image)s».") % {"service": place.service.slug, "image": text[:120]},
+            "image",
+            400,
+        )
     return found
 
 
@@ -258,7 +263,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
     if body.config is not None:
         config = place.configs.filter(version=max(0, min(body.config, 2**31 - 1))).first()
         if config is None:
-            raise Refused(f"There is no settings version {body.config}.", "config", 400)
+            raise Refused(_("There is no settings version %(n)s.") % {"n": body.config}, "config", 400)
     row = releases.deploy(
         actor_of(request),
         place,
@@ -291,7 +296,9 @@ def list_deployments(
         rows = rows.filter(place__environment__slug=_clean(environment))
     if state:
         if state not in Deployment.State.values:
-            raise Refused(f"Choose one of: {', '.join(Deployment.State.values)}.", "state", 400)
+            raise Refused(
+                _("Choose one of: %(choices)s.") % {"choices": ", ".join(Deployment.State.values)}, "state", 400
+            )
         rows = rows.filter(state=state)
     if paged.q:
         rows = rows.filter(reason__icontains=_clean(paged.q))

@@ -537,10 +537,18 @@ class Work:
             self._point("before start")
             self._begin(engine_id)
             self._point("after start")
+        late: Callable[[], None] | None = None
         with self._timed("healthy" if forward else ""):
             if tidy is not None:
-                tidy()
+                try:
+                    tidy()
+                except EngineError as error:
+                    if "sandbox" not in error.message:
+                        raise
+                    late = tidy  # its program has just ended: that is the reason to tell, and the watch below sees it
             seen = self._watch(engine_id, deadline)
+            if late is not None:
+                late()
         now = timezone.now()
         Container.objects.filter(engine_id=engine_id).update(
             healthy=now, started=now, ended=None, exit_code=None, oom_killed=False
@@ -558,8 +566,6 @@ class Work:
                 with self.context.gate(self.host.pk):
                     return self.patience.call(self.engine.start, engine_id)
             except EngineError as error:
-                if "sandbox" in error.message and "not found" in error.message:
-                    return None  # its program ended while the engine was still starting it: what it left is looked at
                 if error.kind == "not_found" and not prepared and self._segment() is not None:
                     prepared = True  # its network went with somebody's clean-up
                     self.patience.call(ensure_network, self.engine, self._segment())

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
@@ -78,12 +79,12 @@ def denied(request: HttpRequest, error: Denied) -> HttpResponse:
 
 @api.exception_handler(Http404)
 def missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    return _error(request, 404, "There is no such thing.")
+    return _error(request, 404, _("There is no such thing."))
 
 
 @api.exception_handler(AuthenticationError)
 def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    response = _error(request, 401, "A valid token is needed: Authorization: Bearer …")
+    response = _error(request, 401, _("A valid token is needed: Authorization: Bearer …"))
     response["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -118,23 +119,23 @@ def invalid_value(request: HttpRequest, error: DjangoValidationError) -> HttpRes
 @api.exception_handler(IntegrityError)
 def conflict(request: HttpRequest, error: IntegrityError) -> HttpResponse:
     log.warning("API %s: %s", request.path, error)
-    return _error(request, 409, "This conflicts with something that exists already.")
+    return _error(request, 409, _("This conflicts with something that exists already."))
 
 
 @api.exception_handler(DataError)
 @api.exception_handler(OverflowError)
 def out_of_range(request: HttpRequest, error: Exception) -> HttpResponse:
-    return _error(request, 400, "A value is out of range.")
+    return _error(request, 400, _("A number is out of range."))
 
 
 @api.exception_handler(Exception)
 def broken(request: HttpRequest, error: Exception) -> HttpResponse:
     """A mistake of ours: in the log with its trace, for the caller by its request id."""
     if isinstance(error, ValueError) and "NUL" in str(error):
-        return _error(request, 400, "NUL characters are not allowed.")
+        return _error(request, 400, _("NUL characters are not allowed."))
     request_id = getattr(request, "request_id", "")
     log.exception("API %s %s failed (request %s)", request.method, request.path, request_id)
-    return _error(request, 500, "The platform made a mistake.", request_id=request_id)
+    return _error(request, 500, _("The platform made a mistake."), request_id=request_id)
 
 
 def _urls() -> Any:

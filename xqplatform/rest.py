@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
 from ninja import Schema, Status
 from ninja.parser import Parser
 
@@ -40,20 +41,20 @@ def accepted(row: Any, url: str, page: str) -> Status[dict[str, Any]]:
 def check(value: Any, field: str | None = None, depth: int = 0) -> None:
     """Raises Refused (400) for what no column takes: NUL characters, half surrogates, numbers that are too large."""
     if depth > 50:
-        raise Refused("The body is nested too deeply.", field, 400)
+        raise Refused(_("The body is nested too deeply."), field, 400)
     if isinstance(value, str):
         if "\x00" in value:
-            raise Refused("NUL characters are not allowed.", field, 400)
+            raise Refused(_("NUL characters are not allowed."), field, 400)
         if any("\ud800" <= c <= "\udfff" for c in value):
-            raise Refused("This is not valid Unicode.", field, 400)
+            raise Refused(_("This is not valid Unicode."), field, 400)
     elif isinstance(value, bool) or value is None:
         return
     elif isinstance(value, int):
         if abs(value) > BIGGEST:
-            raise Refused("This number is too large.", field, 400)
+            raise Refused(_("This number is too large."), field, 400)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise Refused("This is not a finite number.", field, 400)
+            raise Refused(_("This is not a finite number."), field, 400)
     elif isinstance(value, dict):
         for key, item in value.items():
             check(key, None, depth + 1)
@@ -72,7 +73,7 @@ class StrictParser(Parser):
         try:
             data = json.loads(request.body)
         except (ValueError, RecursionError) as error:
-            raise Refused(f"The body is not valid JSON: {error}", None, 400) from error
+            raise Refused(_("The body is not valid JSON: %(error)s") % {"error": error}, None, 400) from error
         check(data)
         return data
 

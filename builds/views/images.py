@@ -30,7 +30,7 @@ def images(request: ActorRequest) -> HttpResponse:
     table = Table(
         request,
         Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build"),
-        search=["tag", "repository", "digest__contains", "revision__startswith"],
+        search=["tag", "repository", "digest", "revision__startswith"],
         sorts={"image": ("repository", "tag"), "size": "size", "made": "created", "state": "state"},
         default="-made",
     )

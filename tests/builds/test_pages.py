@@ -125,3 +125,14 @@ def test_the_stream_gives_the_lines_after_a_number(things: dict[str, Any]) -> No
     assert 'id: 2\ndata: [[2, 0, "two"]]' in text
     assert "FROM" not in text
     assert text.endswith("event: end\ndata: {}\n\n")
+
+
+def test_an_image_is_found_by_its_tag_its_digest_and_its_commit(client: Client, sre: Any) -> None:
+    from tests import factories
+
+    image, other = (factories.make_image(factories.make_service(name).project) for name in ("snow", "rain"))
+    client.force_login(sre)
+    for word in (image.tag, image.digest[7:20], image.revision[:8]):
+        page = client.get("/images/", {"q": word}).content.decode()
+        assert image.tag in page
+        assert other.tag not in page
