@@ -357,10 +357,9 @@ def _last_releases() -> list[Deployment]:
 def running_words(images: list[Any]) -> dict[int, list[str]]:
     """For the version list: where each image runs, «production: 6»."""
     counted: dict[int, dict[str, int]] = {}
-    rows = Container.objects.filter(image__in=images, ended=None, instance__removed=None).values_list(
-        "image_id", "instance__place__environment__title"
-    )
-    for image_id, title in rows:
-        places = counted.setdefault(image_id, {})
+    rows = Container.objects.filter(image__in=images, ended=None, instance__removed=None)
+    for row in rows.select_related("instance__place__environment").only("image_id", "instance__place__environment"):
+        places = counted.setdefault(row.image_id or 0, {})
+        title = row.instance.place.environment.local_title
         places[title] = places.get(title, 0) + 1
     return {pk: [f"{title}: {count}" for title, count in places.items()] for pk, places in counted.items()}

@@ -107,6 +107,7 @@ class ServiceForm(SaneForm):
         f["blueprint"].queryset = Blueprint.objects.filter(base=False)
         f["registry"].queryset = Registry.objects.all()
         f["environments"].queryset = Environment.objects.all()
+        f["environments"].label_from_instance = lambda environment: environment.local_title
         f["environments"].initial = [e.slug for e in Environment.objects.all()]
         f["team"].initial = f["team"].queryset.first() if teams is not None else None
 

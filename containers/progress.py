@@ -115,7 +115,8 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
         if waiting := sum(s.state == "waiting" for s in here):
             parts.append(_("%(n)d waiting") % {"n": waiting})
         words.append(
-            _("batch %(a)d of %(b)d: %(what)s") % {"a": p.batch, "b": p.batches, "what": ", ".join(parts) or _("done")}
+            _("batch %(a)d of %(b)d: %(what)s")
+            % {"a": p.batch, "b": p.batches, "what": _(", ").join(parts) or _("done")}
         )
     if deployment.is_active and deployment.batch_pause_until:
         left = deployment.batch_pause_until.timestamp() - now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from builds.models import Project
@@ -33,6 +34,11 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def local_title(self) -> str:
+        """Its title in the reader's language; what is stored has the other one."""
+        return ((get_language() or "").startswith("zh") and self.title_zh) or self.title
 
 
 class Service(models.Model):

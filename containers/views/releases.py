@@ -46,7 +46,7 @@ def index(request: HttpRequest) -> HttpResponse:
         filters={
             "environment": Filter(
                 gettext_lazy("Environment"),
-                [(e.slug, str(e)) for e in Environment.objects.all()],
+                [(e.slug, e.local_title) for e in Environment.objects.all()],
                 "place__environment__slug",
             ),
             "kind": Filter(gettext_lazy("What"), Deployment.Kind.choices, "kind"),
@@ -108,9 +108,9 @@ def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
         )
     for key, name in (("pause", _("Pause")), ("deadline", _("Healthy within"))):
         if isinstance(policy.get(key), int | float):
-            found.append((name, f"{policy[key]:g} s"))
+            found.append((name, _("%(n)s s") % {"n": f"{policy[key]:g}"}))
     if policy.get("order") and deployment.kind == Deployment.Kind.DEPLOY:
-        found.append((_("Order"), str(policy["order"])))
+        found.append((_("Order"), _("start first") if policy["order"] == "start-first" else _("stop first")))
     if policy.get("on_failure"):
         found.append((_("On failure"), _("roll back") if policy["on_failure"] == "rollback" else _("stop")))
     return found
@@ -140,13 +140,13 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     waits = ngettext("%(n)d waits", "%(n)d wait", waiting) % {"n": waiting}
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
-        add("pause", _("Pause"), "player-pause", "", f"{_join(finishing if moving else '', waits)}.")
+        add("pause", _("Pause"), "player-pause", "", _join(finishing if moving else "", waits))
     if state == Deployment.State.PAUSED or asked == "pause":
         text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
         add("resume", _("Resume"), "player-play", "btn-primary", text)
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED}:
         kept = ngettext("%(n)d done stays changed", "%(n)d done stay changed", done) % {"n": done}
-        add("cancel", _("Cancel"), "x", "", f"{_join(kept, finishing if moving else '', rest)}.")
+        add("cancel", _("Cancel"), "x", "", _join(kept, finishing if moving else "", rest))
         touched = done + moving
         if touched:
             text = ngettext(
@@ -162,7 +162,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
 
 
 def _join(*parts: str) -> str:
-    return ", ".join(part for part in parts if part)
+    """A sentence of those parts that say something."""
+    return _("%s.") % _(", ").join(part for part in parts if part)
 
 
 def back_to(deployment: Deployment) -> str:

@@ -73,6 +73,13 @@ KINDS = {
     "containers.instance": gettext_lazy("Instance"),
 }
 
+VIAS = {
+    "page": gettext_lazy("page"),
+    "api": gettext_lazy("API"),
+    "cli": gettext_lazy("command line"),
+    "system": gettext_lazy("the platform itself"),
+}
+
 
 def verb(event: Event) -> str:
     """The words of the action; a denied one says so first."""
@@ -92,6 +99,11 @@ def link(event: Event) -> str:
 def kind(event: Event) -> str:
     """What it is about, in a word."""
     return str(KINDS.get(event.object_type) or capfirst(event.object_type.partition(".")[2]))
+
+
+def via(event: Event) -> str:
+    """By which way it came."""
+    return str(VIAS.get(event.via, event.via))
 
 
 def text(value: Any) -> str:

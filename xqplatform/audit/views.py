@@ -37,7 +37,7 @@ def _table(request: HttpRequest) -> Table:
         filters={
             "action": Filter(_("What"), _actions(), _of_action),
             "kind": Filter(_("Object"), sorted((k, k.partition(".")[2]) for k in kinds), "object_type"),
-            "via": Filter(_("By way of"), [(v, v) for v in ("page", "api", "cli", "system")], "via"),
+            "via": Filter(_("By way of"), list(sentences.VIAS.items()), "via"),
             "denied": Filter(_("Allowed"), [("1", _("only denied")), ("0", _("only done"))], "denied"),
         },
     )
@@ -58,7 +58,7 @@ def log(request: HttpRequest) -> HttpResponse:
     table = _table(request)
     context = {
         "table": table,
-        "events": [{"event": e, "difference": sentences.difference(e)} for e in table.rows],
+        "events": [{"event": e, "difference": sentences.difference(e), "via": sentences.via(e)} for e in table.rows],
         "all": can(request.actor, "audit.read"),  # type: ignore[attr-defined]
         "filtered": table.active or any(request.GET.get(k) for k in ("who", "since", "until", "object")),
     }
@@ -71,7 +71,13 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
     same = Event.objects.none()
     if row.request_id:
         same = queries.readable(request.actor).filter(request_id=row.request_id).exclude(pk=pk)[:20]  # type: ignore[attr-defined]
-    context = {"event": row, "difference": sentences.difference(row), "kind": sentences.kind(row), "same": same}
+    context = {
+        "event": row,
+        "difference": sentences.difference(row),
+        "kind": sentences.kind(row),
+        "via": sentences.via(row),
+    }
+    context["same"] = same
     return render(request, "audit/event.html", context)
 
 
