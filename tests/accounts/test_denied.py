@@ -61,6 +61,11 @@ def operations() -> list[str]:
     return [one for one in found if one not in OPEN]
 
 
+def filled(path: str, names: dict[str, Any]) -> str:
+    """The address with what stands in its braces."""
+    return re.sub(r"{(\w+)}", lambda found: str(names[found[1]]), path)
+
+
 def of(world: World, value: Any) -> Any:  # noqa: F811
     return value(world) if callable(value) else value
 
@@ -73,7 +78,7 @@ def test_every_operation_refuses_a_stranger_and_says_so_in_the_log(world: World,
     for operation in operations():
         method, path = operation.split(" ")
         names = of(world, NAMES[path.split("/")[1]])
-        address = "/api/v1" + re.sub(r"{(\w+)}", lambda m, n=names: str(n[m[1]]), path)
+        address = "/api/v1" + filled(path, names)
         point, before = transaction.savepoint(), Event.objects.count()
         answer = client.generic(
             method.upper(), address, _json(of(world, BODIES.get(operation, {}))), content_type="application/json"

@@ -16,7 +16,7 @@ from django.urls import reverse
 from tests.accounts import access_pages
 from tests.accounts.access_table import LINES, Line, World
 from tests.accounts.test_access import world  # noqa: F401  a fixture
-from tests.accounts.test_denied import BODIES, NAMES, of, operations
+from tests.accounts.test_denied import BODIES, NAMES, filled, of, operations
 from xqplatform.api import api
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_nonsense_in_a_body_of_the_api_is_refused_with_a_reason(sre: Client, wor
     for operation in operations():
         method, path = operation.split(" ")
         names = of(world, NAMES[path.split("/")[1]])
-        address = "/api/v1" + re.sub(r"{(\w+)}", lambda m, n=names: str(n[m[1]]), path)
+        address = "/api/v1" + filled(path, names)
         given, known = of(world, BODIES.get(operation, {})), properties(operation)
         bodies = [dict.fromkeys(known, value) for value in WRONG_KINDS]
         bodies += [{**given, name: value} for name in known for value in WRONG_KINDS[:2]]

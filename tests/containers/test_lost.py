@@ -48,7 +48,7 @@ def test_instances_of_a_lost_host_are_given_up_and_come_back_elsewhere(half: Wor
     assert set(Address.objects.filter(state="quarantine").values_list("ip", flat=True)) == held
     assert not Container.objects.filter(instance__in=gone, ended=None).exists()
     events = Event.objects.filter(action="instance.forget")
-    assert {(e.reason, e.before["host"]) for e in events} == {("burnt down", "h2")}
+    assert {(e.reason, (e.before or {})["host"]) for e in events} == {("burnt down", "h2")}
     row = releases.scale(half.actor, half.place, there)
     assert row is not None
     half.finish(row)
@@ -110,7 +110,9 @@ def test_the_page_and_the_api_give_up(half: World, client: Client, sre: Any) -> 
 def test_of_two_who_press_deploy_at_the_same_moment_one_wins_and_the_other_is_told() -> None:
     place = factories.make_running_place("snow", "production", 4)
     image = factories.make_image(place.service.project)
-    start, rows, refusals = threading.Barrier(2), [], []
+    start = threading.Barrier(2)
+    rows: list[Deployment] = []
+    refusals: list[tuple[str, Refused]] = []
 
     def press(name: str) -> None:
         try:
