@@ -80,16 +80,16 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
     count = {name: sum(step.state == name for step in steps) for name in Step.State.values}
     total, done = len(steps), count["done"]
     words = {
-        Deployment.State.SUCCEEDED: _("All %(total)s instances are done.") % {"total": total},
+        Deployment.State.SUCCEEDED: _("%(total)s of %(total)s instances are done.") % {"total": total},
         Deployment.State.FAILED: _("%(done)s of %(total)s instances are done, the rest was left as it was.")
         % {"done": done, "total": total},
         Deployment.State.CANCELLED: _("Cancelled: %(done)s of %(total)s instances are done and stay so.")
         % {"done": done, "total": total},
-        Deployment.State.ROLLED_BACK: _("Rolled back: %(count)s instances are as they were before.")
-        % {"count": count["undone"] or _("no")},
+        Deployment.State.ROLLED_BACK: _("Rolled back: %(count)s of %(total)s instances are as they were before.")
+        % {"count": count["undone"], "total": total},
     }[Deployment.State(state)]
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
-        words = _("All %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
+        words = _("%(total)s of %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
     if count["undo_fail"]:
         words = _("The rollback is incomplete: %(count)s of %(total)s instances could not be brought back.") % {
             "count": count["undo_fail"],
