@@ -174,20 +174,8 @@ class Swarm:
         wait(f"swarm: {replicas} running", running)
 
     def update(self, image: str, replicas: int, parallelism: int) -> float:
-        task, update, endpoint = self._spec(image, parallelism)
         start = time.monotonic()
-        version = self.clients[0].inspect_service(self.service)["Version"]["Index"]
-        mode = docker.types.ServiceMode("replicated", replicas=replicas)
-        self.clients[0].update_service(
-            self.service,
-            version,
-            task_template=task,
-            name=LABEL,
-            mode=mode,
-            update_config=update,
-            endpoint_spec=endpoint,
-        )
-        self.wait_running(replicas, image)
+        self.scale(image, replicas, parallelism)
         wait(
             "swarm: update completed",
             lambda: self.clients[0].inspect_service(self.service).get("UpdateStatus", {}).get("State") == "completed",
