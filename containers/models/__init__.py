@@ -1,7 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.deployments import Deployment, Step
-from containers.models.instances import Container, Instance
+from containers.models.instances import Container, ImageFacts, Instance, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 
 __all__ = [
@@ -9,7 +9,9 @@ __all__ = [
     "Container",
     "Deployment",
     "Environment",
+    "ImageFacts",
     "Instance",
+    "PersistedFolder",
     "Service",
     "ServiceEnvironment",
     "Step",
