@@ -26,8 +26,8 @@ DEAD = "nowhere/1/1/dead"
 def bodies() -> Iterator[dict[str, Any]]:
     """What the kinds «t.run» and «t.look» do in a test: bodies["t.run"] = fn(run)."""
     found: dict[str, Any] = {}
-    operation("t.run", title="Trying", ssh=False)(lambda run: found["t.run"](run))
-    operation("t.look", title="Looking", ssh=False, exclusive=False)(lambda run: found["t.look"](run))
+    operation("t.run", title="Trying", ssh=False)(lambda run: found["t.run"](run) and None)
+    operation("t.look", title="Looking", ssh=False, exclusive=False)(lambda run: found["t.look"](run) and None)
     yield found
     for name in ("t.run", "t.look"):
         operations.KINDS.pop(name)
