@@ -26,8 +26,12 @@ DEAD = "nowhere/1/1/dead"
 def bodies() -> Iterator[dict[str, Any]]:
     """What the kinds «t.run» and «t.look» do in a test: bodies["t.run"] = fn(run)."""
     found: dict[str, Any] = {}
-    operation("t.run", title="Trying", ssh=False)(lambda run: found["t.run"](run) and None)
-    operation("t.look", title="Looking", ssh=False, exclusive=False)(lambda run: found["t.look"](run) and None)
+
+    def body(run: Run) -> None:
+        found[run.row.kind](run)
+
+    operation("t.run", title="Trying", ssh=False)(body)
+    operation("t.look", title="Looking", ssh=False, exclusive=False)(body)
     yield found
     for name in ("t.run", "t.look"):
         operations.KINDS.pop(name)
@@ -174,7 +178,7 @@ def test_cancel_stops_at_the_next_check_and_undoes(host: Host, actor_sre: Any, b
         run.on_failure(undone.set)
         with run.step("wait"):
             inside.set()
-            wait_for("it is cancelled", lambda: run.check())
+            wait_for("it is cancelled", run.check)
 
     bodies["t.run"] = body
     row = verbs.start(actor_sre, host, "t.run")
