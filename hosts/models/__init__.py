@@ -1,5 +1,6 @@
 """The rows of hosts: machines, their networks, what is done on them, and how they conform."""
 
+from hosts.models.access import SshAccess
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment
 from hosts.models.operations import HostOperation
@@ -17,5 +18,6 @@ __all__ = [
     "Profile",
     "SeenContainer",
     "Segment",
+    "SshAccess",
     "Waiver",
 ]
