@@ -58,6 +58,7 @@ def test_a_first_release_that_fails_leaves_nothing(site: Site) -> None:
 WORKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
+import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "xqplatform.settings"
 import django
 django.setup()
