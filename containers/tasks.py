@@ -27,8 +27,7 @@ def resume() -> int:
     found = 0
     rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     for row in rows.only("pk", "state", "asked", "lease", "lease_until", "batch_pause_until"):
-        held = row.lease and row.lease_until is not None and row.lease_until > now
-        if held and not leases.is_dead(row.lease):
+        if leases.is_held(row):
             continue
         if not row.asked and not row.lease:
             if row.state == Deployment.State.PAUSED:
