@@ -152,6 +152,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
+    "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
