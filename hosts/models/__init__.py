@@ -1,0 +1,21 @@
+"""The rows of hosts: machines, their networks, what is done on them, and how they conform."""
+
+from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
+from hosts.models.networks import Address, Segment
+from hosts.models.operations import HostOperation
+
+from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # isort: skip  # they point at those above
+
+__all__ = [
+    "Address",
+    "CheckResult",
+    "Host",
+    "HostChange",
+    "HostFacts",
+    "HostGroup",
+    "HostOperation",
+    "Profile",
+    "SeenContainer",
+    "Segment",
+    "Waiver",
+]
