@@ -8,6 +8,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hosts.models_tls import Authority as Authority
+from hosts.models_tls import IssuedCertificate as IssuedCertificate
+from hosts.models_tls import SeenCertificate as SeenCertificate
 from xqplatform.secrets import EncryptedTextField
 
 

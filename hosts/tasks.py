@@ -6,7 +6,7 @@ from celery import shared_task
 
 from hosts import disk, observe, watch
 from hosts.models import Host
-from hosts.services import addresses
+from hosts.services import addresses, certificates
 from xqplatform import work
 
 
@@ -20,6 +20,7 @@ def refresh(host_pk: int) -> None:
         work.enqueue(watch_all)
     if disk.is_due(host_pk):
         work.enqueue(measure_disk, host_pk)
+    certificates.look_if_new(host_pk)
 
 
 @shared_task(name="hosts.tasks.refresh_all", ignore_result=True)
@@ -45,3 +46,9 @@ def watch_all() -> None:
 @shared_task(name="hosts.tasks.end_quarantines", ignore_result=True)
 def end_quarantines() -> None:
     addresses.end_quarantines()
+
+
+@shared_task(name="hosts.tasks.look_at_certificates", ignore_result=True)
+def look_at_certificates() -> None:
+    """Which certificates are in use and when they end; warns once of each."""
+    certificates.look_at_all()
