@@ -248,3 +248,9 @@ class Address(models.Model):
         """The page of who holds it; empty if the holder is not named like «service/environment/number»."""
         parts = self.holder.split("/")
         return f"/services/{parts[0]}/{parts[1]}/" if len(parts) == 3 and parts[2].isdigit() else ""
+
+
+# Rows of the rooms below, which are large enough to have models of their own.
+from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # noqa: E402
+
+__all__ = ["Address", "CheckResult", "Host", "HostChange", "HostFacts", "HostGroup", "Profile", "SeenContainer", "Segment", "Waiver"]  # fmt: skip
