@@ -92,7 +92,7 @@ def make_authority(name: str, days: int = AUTHORITY_DAYS, now: datetime | None =
 
 
 def issue(
-    authority: Pair, kind: Kind, name: str, names: Iterable[str] = (), days: int = 365, now: datetime | None = None
+    authority: Pair, kind: Kind, name: str, names: Iterable[str] = (), *, days: int = 365, now: datetime | None = None
 ) -> Pair:
     """A certificate of an engine (`server`, for the addresses and names) or of the platform (`client`) with a new key.
 

@@ -37,20 +37,6 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 WORDS = {bool: "true / false", str: "text", int: "number", list: "list", dict: "object"}
 
 
-def recommended(*, build: bool = False) -> Settings:
-    """What a host without a profile gets. Build hosts forward packets, run hosts touch no rule and forward nothing."""
-    return {
-        "iptables": False,
-        "ip-forward": build,
-        "ip-masq": False,
-        "bridge": "none",
-        "live-restore": True,
-        "log-driver": "json-file",
-        "log-opts": {"max-size": "50m", "max-file": "5"},
-        "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 65536, "Hard": 65536}},
-    }
-
-
 def parse(text: str | None) -> Settings:
     """The file's settings; of a missing or empty file: none. Raises ValueError with a sentence that names the line."""
     if not (text or "").strip():

@@ -8,9 +8,6 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from hosts.models_tls import Authority as Authority
-from hosts.models_tls import IssuedCertificate as IssuedCertificate
-from hosts.models_tls import SeenCertificate as SeenCertificate
 from xqplatform.secrets import EncryptedTextField
 
 
@@ -252,5 +249,6 @@ class Address(models.Model):
 
 # Rows of the rooms below, which are large enough to have models of their own.
 from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # noqa: E402
+from hosts.models_tls import Authority, IssuedCertificate, SeenCertificate  # noqa: E402
 
-__all__ = ["Address", "CheckResult", "Host", "HostChange", "HostFacts", "HostGroup", "Profile", "SeenContainer", "Segment", "Waiver"]  # fmt: skip
+__all__ = ["Address", "Authority", "CheckResult", "Host", "HostChange", "HostFacts", "HostGroup", "IssuedCertificate", "Profile", "SeenCertificate", "SeenContainer", "Segment", "Waiver"]  # fmt: skip

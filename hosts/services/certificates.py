@@ -100,7 +100,7 @@ def issue(actor: Actor, host: Host, kind: ca.Kind, names: list[str]) -> IssuedCe
     authority = active_authority(actor)
     days = settings.CERTIFICATE_DAYS
     subject = host.name if kind == "server" else f"xqplatform for {host.name}"
-    pair = ca.issue(authority.pair, kind, subject, names, days)
+    pair = ca.issue(authority.pair, kind, subject, names, days=days)
     found = ca.facts(pair.cert)
     with transaction.atomic():
         IssuedCertificate.objects.filter(host=host, kind=kind, installed=None).delete()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosts import daemon
+from hosts.conformance.models import wanted_daemon
 
 VALUES = st.one_of(st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.text(max_size=4), max_size=3))
 PLAIN = st.dictionaries(st.text(min_size=1, max_size=12).filter(lambda k: k not in daemon.NESTED), VALUES, max_size=8)
@@ -58,10 +59,9 @@ def test_a_restart_is_needed_only_for_what_sighup_does_not_take(old: Any, new: A
     assert daemon.needs_restart(old, new) is restart
 
 
-@pytest.mark.parametrize("build", [False, True])
-def test_what_is_recommended_is_in_order(build: bool) -> None:
-    assert daemon.mistakes(daemon.recommended(build=build)) == []
-    assert daemon.recommended(build=build)["ip-forward"] is build
+@pytest.mark.parametrize("role", ["run", "build", "registry"])
+def test_what_profiles_want_is_in_order(role: str) -> None:
+    assert daemon.mistakes(wanted_daemon(role)) == []
 
 
 @pytest.mark.parametrize(
