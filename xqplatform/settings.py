@@ -149,9 +149,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
+    "hosts-operations": {"task": "hosts.tasks.resume_operations", "schedule": 3.0},
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
+    "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 

@@ -49,11 +49,11 @@ def plan_for(
         check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
     instances = standing(place)
     segment = segment_of(place)
-    images = _images(instances)
+    images = images_of(instances)
     adding = kind in {"deploy", "scale"} and wanted > len(instances)
     return make_plan(
         kind=kind,
-        instances=[_instance_view(one, images.get(one.pk, "")) for one in instances],
+        instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(place, instances, settings_, segment),
         wanted=wanted,
         config=settings_,
@@ -66,7 +66,7 @@ def plan_for(
     )
 
 
-def _images(instances: list[Instance]) -> dict[int, str]:
+def images_of(instances: list[Instance]) -> dict[int, str]:
     """What each instance runs now, as its tag."""
     found: dict[int, str] = {}
     rows = Container.objects.filter(instance__in=instances, ended=None)
@@ -75,7 +75,7 @@ def _images(instances: list[Instance]) -> dict[int, str]:
     return found
 
 
-def _instance_view(one: Instance, image: str) -> InstanceView:
+def instance_view(one: Instance, image: str) -> InstanceView:
     return InstanceView(
         pk=one.pk,
         number=one.number,
@@ -124,6 +124,7 @@ def host_views(
                 missing=tuple(spec.missing(config, host.api_version)) if host.api_version else (),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],
+                architecture=host.architecture,
             )
         )
     return views
