@@ -54,8 +54,14 @@ class StepFailed(Exception):
     """The step did not succeed; the text is for people."""
 
 
-# Tests put a function here that is told each point between two engine calls (and may raise, as a death would).
+# Tests put a function here that is told each point between two engine calls (and may raise or kill, as a death would).
 PROBE: list[Callable[[str, int], None]] = []
+
+
+def point(name: str, step: int = 0) -> None:
+    """Tells tests where the work is; `step` is 0 where it is the whole deployment's."""
+    for probe in PROBE:
+        probe(name, step)
 
 
 @dataclass
@@ -250,6 +256,7 @@ class Work:
         """The new container was made beside the old one under another name."""
         if mine is None and not others:
             return
+        self._point("before rename")
         for _attempt in range(5):
             try:
                 return self.patience.call(self.engine.rename, made, self.instance.name)
@@ -352,8 +359,7 @@ class Work:
 
     def _point(self, name: str) -> None:
         self.patience.check()
-        for probe in PROBE:
-            probe(name, self.step.pk)
+        point(name, self.step.pk)
 
     def _claim_state(self, wanted: str) -> None:
         """Notes first what is wanted, so that what follows is no drift."""
@@ -598,6 +604,7 @@ class Work:
         self.context.pulse.listen(self.host.pk, self.engine)
         run = None
         verdict = health.Verdict("starting")
+        self._point("before healthy")
         while True:
             try:
                 seen = self.patience.call(self.engine.inspect, engine_id)

@@ -265,6 +265,10 @@ class Engine:
         body = limits.body()
         return list(self._json("POST", f"/containers/{container}/update", body=body).get("Warnings") or [])
 
+    def set_restart(self, container: str, policy: str) -> None:
+        """Whether the engine starts it again by itself: no, always, unless-stopped, on-failure."""
+        self._json("POST", f"/containers/{container}/update", body={"RestartPolicy": {"Name": policy}})
+
     def wait(self, container: str, timeout: float) -> int:
         """Wait until it ends; its exit code. Kind `timeout` if it still runs after so many seconds."""
         return int(self._json("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])

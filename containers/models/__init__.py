@@ -1,6 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.deployments import Deployment, Step
+from containers.models.drains import Drain
 from containers.models.instances import Container, ImageFacts, Instance, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 
@@ -8,6 +9,7 @@ __all__ = [
     "ConfigVersion",
     "Container",
     "Deployment",
+    "Drain",
     "Environment",
     "ImageFacts",
     "Instance",

@@ -50,11 +50,11 @@ def plan_for(
         check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
     instances = standing(place)
     segment = segment_of(place)
-    images = _images(instances)
+    images = images_of(instances)
     adding = kind in {"deploy", "scale"} and wanted > len(instances)
     plan = make_plan(
         kind=kind,
-        instances=[_instance_view(one, images.get(one.pk, "")) for one in instances],
+        instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(place, instances, settings_, segment),
         wanted=wanted,
         config=settings_,
@@ -68,7 +68,7 @@ def plan_for(
     return init_images.checked(plan, settings_, image, segment is not None)
 
 
-def _images(instances: list[Instance]) -> dict[int, str]:
+def images_of(instances: list[Instance]) -> dict[int, str]:
     """What each instance runs now, as its tag."""
     found: dict[int, str] = {}
     rows = Container.objects.filter(instance__in=instances, ended=None)
@@ -77,7 +77,7 @@ def _images(instances: list[Instance]) -> dict[int, str]:
     return found
 
 
-def _instance_view(one: Instance, image: str) -> InstanceView:
+def instance_view(one: Instance, image: str) -> InstanceView:
     return InstanceView(
         pk=one.pk,
         number=one.number,
@@ -129,6 +129,7 @@ def host_views(
                 ),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],
+                architecture=host.architecture,
             )
         )
     return views

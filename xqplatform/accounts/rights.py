@@ -38,6 +38,7 @@ OF_DEVELOPERS = frozenset(
 OF_SRES = frozenset(
     {
         "host.manage",
+        "host.operate",
         "segment.manage",
         "address.manage",
         "registry.manage",
