@@ -367,7 +367,9 @@ def initial_of(config: settings_of.Config) -> dict[str, Any]:
         "memory": size_shown(config.memory),
         "pids": config.pids or "",
         "read_only": config.read_only,
-        "persist": config.persist,
+        "persist_in": config.persist_in if config.persist else "",
+        "logs": config.logs,
+        "init": config.init,
         "tmpfs": "\n".join(config.tmpfs),
         "volumes": "\n".join(f"{v.source}:{v.target}{':ro' if v.read_only else ''}" for v in config.volumes),
         "env": pairs_shown(dict(config.env)),
@@ -410,10 +412,33 @@ class ConfigForm(SaneForm):
         help_text=gettext_lazy("Empty: no limit."),
     )
     read_only = forms.BooleanField(label=gettext_lazy("Root file system is read-only"), required=False)
-    persist = forms.BooleanField(
-        label=gettext_lazy("A volume of the instance's own at /persist"),
+    persist_in = forms.ChoiceField(
+        label=gettext_lazy("The instance's own data at /persist"),
         required=False,
+        choices=[
+            ("", gettext_lazy("none")),
+            ("volume", gettext_lazy("a volume of the engine")),
+            ("folder", gettext_lazy("a folder on the host, named by the address")),
+        ],
         help_text=gettext_lazy("It stays when the container is replaced."),
+    )
+    logs = forms.CharField(
+        label=gettext_lazy("Folder of logs"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"placeholder": "/srv/app/logs", "class": "mono"}),
+        help_text=gettext_lazy("The application's own; it is then /persist/logs. Only with a folder on the host."),
+    )
+    init = forms.ChoiceField(
+        label=gettext_lazy("First process"),
+        required=False,
+        choices=[
+            ("none", gettext_lazy("the image's program or the command")),
+            ("image", gettext_lazy("the image's /sbin/init: like a small machine")),
+        ],
+        help_text=gettext_lazy(
+            "Init mode: the image has /sbin/init as its only entrypoint, no CMD, and its start list in /etc/rc.local."
+        ),
     )
     tmpfs = forms.CharField(
         label=gettext_lazy("In-memory folders"),
@@ -621,9 +646,14 @@ class ConfigForm(SaneForm):
         d = self.cleaned_data
         content: dict[str, Any] = {
             name: d[name]
-            for name in ("cpus", "memory", "read_only", "persist", "tmpfs", "volumes", "env", "command", "stop_signal")
+            for name in ("cpus", "memory", "read_only", "logs", "tmpfs", "volumes", "env", "command", "stop_signal")
         }
         content |= {name: d[name] for name in ("stop_timeout", "restart_policy", "log_driver", "log_options")}
+        content |= {
+            "persist": bool(d["persist_in"]),
+            "persist_in": d["persist_in"] or "volume",
+            "init": d["init"] or "none",
+        }
         content["pids"] = d["pids"] or 0
         health = {n: d[f"health_{n}"] for n in ("kind", "port", "path", "command", "start_period", "interval")}
         health |= {n: d[f"health_{n}"] for n in ("timeout", "retries")}
