@@ -54,6 +54,10 @@ class ServiceForm(SaneForm):
         choices=[
             ("repository", gettext_lazy("a Git repository of ours")),
             ("sample", gettext_lazy("the sample: a small web server, made here, needs no registry and no internet")),
+            (
+                "machine",
+                gettext_lazy("the sample base image: a small machine with sshd, cron and logrotate, in init mode"),
+            ),
         ],
         widget=forms.RadioSelect,
         initial="repository",
@@ -62,7 +66,7 @@ class ServiceForm(SaneForm):
         label=gettext_lazy("Repository"),
         max_length=500,
         required=False,
-        help_text=gettext_lazy("URL or path. Not needed for the sample."),
+        help_text=gettext_lazy("URL or path. Not needed for the samples."),
         widget=forms.TextInput(attrs={"placeholder": "https://git.example.com/team/snow.git", "class": "mono"}),
     )
     default_branch = forms.CharField(
@@ -120,7 +124,7 @@ class ServiceForm(SaneForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("source") == "repository" and not data.get("repository") and "repository" not in self.errors:
-            self.add_error("repository", _("Say where the repository lies, or take the sample."))
+            self.add_error("repository", _("Say where the repository lies, or take a sample."))
         return data
 
 
@@ -418,9 +422,9 @@ class ConfigForm(SaneForm):
         choices=[
             ("", gettext_lazy("none")),
             ("volume", gettext_lazy("a volume of the engine")),
-            ("folder", gettext_lazy("a folder on the host, named by the address")),
+            ("folder", gettext_lazy("a folder on the host")),
         ],
-        help_text=gettext_lazy("It stays when the container is replaced."),
+        help_text=gettext_lazy("It stays when the container is replaced. A folder is named by the address."),
     )
     logs = forms.CharField(
         label=gettext_lazy("Folder of logs"),
@@ -433,8 +437,8 @@ class ConfigForm(SaneForm):
         label=gettext_lazy("First process"),
         required=False,
         choices=[
-            ("none", gettext_lazy("the image's program or the command")),
-            ("image", gettext_lazy("the image's /sbin/init: like a small machine")),
+            ("none", gettext_lazy("its program or the command")),
+            ("image", gettext_lazy("the image's /sbin/init")),
         ],
         help_text=gettext_lazy(
             "Init mode: the image has /sbin/init as its only entrypoint, no CMD, and its start list in /etc/rc.local."
