@@ -90,6 +90,8 @@ ACTIONS: dict[str, Any] = {
     "deployment.rollback": _("rolled back the release"),
     "deployment.finish": _("finished the release"),
     "instance.drift": _("found drift on"),
+    "instance.contract": _("found the runtime contract not kept by"),
+    "persisted.remove": _("removed the persisted folder"),
     "instance.repair": _("put right"),
     "instance.forget": _("gave up the instance"),
 }
