@@ -20,6 +20,7 @@ class Deployment(models.Model):
         START = "start", _("start")
         REMOVE = "remove", _("removal")
         REPAIR = "repair", _("repair")
+        LIMITS = "limits", _("change of limits")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -90,6 +91,7 @@ class Step(models.Model):
         RESTART = "restart", _("restart")
         STOP = "stop", _("stop")
         START = "start", _("start")
+        LIMITS = "limits", _("change limits")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -123,7 +125,7 @@ class Step(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     times = models.JSONField(
         default=dict, blank=True
-    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …}; epoch seconds
+    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …, "limits": …}; epoch seconds
     reason = models.TextField(blank=True)
     log = models.TextField(blank=True)  # the last lines of what failed
 
