@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 
 from containers import happenings, spec
 from containers.config import Config, parse
-from containers.models import Container, Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.services import contract, releases
 from containers.services.settings import topic
 from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
@@ -255,30 +255,62 @@ def converge_all() -> int:
     """All instances; then what the platform made and no instance owns any more is removed from the engines."""
     count = converge()
     sweep()
+    contract.sweep()
     return count
 
 
-def sweep() -> int:
-    """Removes containers of ours that belong to no standing instance; returns how many."""
+def sweep(hosts: Iterable[int] | None = None) -> int:
+    """Removes containers of ours that belong to no standing instance, or to one that stands elsewhere; returns how many."""
+    removed = sum(_remove_seen(row, _("its instance stands on another host")) for row in strays(hosts))
     old = SeenContainer.objects.filter(
         ours=True, created__lt=timezone.now() - ORPHAN_AGE, host__state__in=WATCHED
     ).select_related("host")
+    if hosts is not None:
+        old = old.filter(host__in=hosts)
     stands = set(Instance.objects.filter(removed=None).values_list("pk", flat=True))
-    removed = 0
     for row in old:
         instance = str(row.labels.get(labels.INSTANCE, ""))
         if not instance.isdigit() or int(instance) in stands:
             continue
         if Deployment.objects.filter(state__in=Deployment.ACTIVE, steps__instance=int(instance)).exists():
             continue
-        log.warning("Removing %s on %s: it belongs to no instance any more", row.name, row.host)
-        try:
-            connect(row.host).remove(row.engine_id, force=True)
-        except EngineError as error:
-            log.info("%s on %s could not be removed: %s", row.name, row.host, error)
-        else:
-            removed += 1
+        removed += _remove_seen(row, _("it belongs to no instance any more"))
     return removed
+
+
+def _remove_seen(row: SeenContainer, why: str) -> bool:
+    log.warning("Removing %s on %s: %s", row.name, row.host, why)
+    try:
+        connect(row.host).remove(row.engine_id, force=True)
+    except EngineError as error:
+        log.info("%s on %s could not be removed: %s", row.name, row.host, error)
+        return False
+    return True
+
+
+def strays(hosts: Iterable[int] | None = None) -> list[SeenContainer]:
+    """Containers of instances that stand on another host: left behind by a move, or back with a host that was away.
+
+    They would answer for their instance's address, so no age protects them; what a move under way still needs is not
+    one of them. The order of the three looks matters: a container that was seen before its move ended is judged by where
+    its instance stands after it.
+    """
+    rows = SeenContainer.objects.filter(ours=True, host__state__in=WATCHED).select_related("host")
+    if hosts is not None:
+        rows = rows.filter(host__in=hosts)
+    seen = [row for row in rows if str(row.labels.get(labels.INSTANCE, "")).isdigit()]
+    moving: dict[int, set[int]] = {}
+    under_way = Step.objects.filter(deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE)
+    for instance, host, old_host, fenced in under_way.values_list("instance_id", "host_id", "old_host_id", "fenced"):
+        # (Of a host that was off nothing is needed: what runs there again is a second one.)
+        moving.setdefault(instance, set()).update({host} if fenced else {host, old_host})
+    stands = dict(Instance.objects.filter(removed=None).values_list("pk", "host_id"))
+    found = []
+    for row in seen:
+        instance = int(row.labels[labels.INSTANCE])
+        if instance in stands and stands[instance] != row.host_id and row.host_id not in moving.get(instance, ()):
+            found.append(row)
+    return found
 
 
 # --- Hooks: what hosts and builds call ---------------------------------------------------------------------------
@@ -305,6 +337,7 @@ def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
             touched.add(row.instance_id)
             look |= {row.instance_id} if "update" in one.actions else set()
             gone |= {one.engine_id} if "destroy" in one.actions else set()
+    contract.started(host, [one.engine_id for one in changes if "start" in one.actions])
     if touched - look:
         converge(touched - look, gone=gone)
     if look:
@@ -342,8 +375,9 @@ def _missed_end(one: Instance, container: Container | None, seen: SeenContainer 
 
 
 def host_refreshed(host: Host) -> None:
-    """A host's inventory was read as a whole."""
+    """A host's inventory was read as a whole. One that comes back may bring what was given up or moved meanwhile."""
     converge(hosts=[host.pk])
+    sweep([host.pk])
 
 
 def keeps_image(image: Any) -> str | None:

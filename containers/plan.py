@@ -105,6 +105,7 @@ class HostView:
     missing: tuple[str, ...] = ()  # what its engine's API lacks of what the settings want
     has_segment: bool = True
     instances: int = 0  # all that stand there, for an even spread
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ class Entry:
     new: str = ""
     batch: int = 0
     problem: str = ""
+    old_host: int | None = None  # a move's: where it stands now; `host` is where it goes
+    old_host_name: str = ""
+    note: str = ""  # worth knowing, no reason not to do it
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class Plan:
         words = list(self.problems)
         left_out = [entry for entry in self.entries if entry.problem]
         if left_out and not self.policy.skip_unfit:
-            words += [f"#{e.number} ({e.host_name or '–'}): {e.problem}" for e in left_out[:5]]
+            words += [f"#{e.number} ({e.host_name or e.old_host_name or '–'}): {e.problem}" for e in left_out[:5]]
             if len(left_out) > 5:
                 words.append(_("and %(count)s more") % {"count": len(left_out) - 5})
         elif left_out and len(left_out) == len(self.entries):
@@ -244,7 +248,7 @@ def make_plan(
     size = policy.size(max(1, len(standing) if kind != "scale" else len(entries)))
     if kind in {"scale", "remove", "stop", "start"} and policy.batch == 1:
         size = max(1, len(entries))  # nothing that serves is interrupted, or all shall go: no reason to crawl
-    return Plan(kind, _in_batches(entries, state, size, kind), tuple(problems), tuple(warnings), size, policy)
+    return Plan(kind, in_batches(entries, state, size, kind), tuple(problems), tuple(warnings), size, policy)
 
 
 def _kept(one: InstanceView, hosts: Mapping[int, HostView], action: str, new: str) -> Entry:
@@ -367,7 +371,7 @@ OVERCOMMIT_MEMORY = 4.0
 OVERCOMMIT_CPUS = 16.0
 
 
-def _in_batches(
+def in_batches(
     entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str
 ) -> tuple[Entry, ...]:
     """Who goes when: what is not healthy first (nothing is lost there), neighbours on different hosts.
@@ -388,7 +392,7 @@ def _in_batches(
         order.append((rank(entry), turn[key], entry.number, entry))
         turn[key] += 1
     order.sort(key=lambda item: item[:3])
-    first = 1 if kind in {"deploy", "restart", "repair", "limits"} and len(order) > 1 else size
+    first = 1 if kind in {"deploy", "restart", "repair", "move", "limits"} and len(order) > 1 else size
     batched: list[Entry] = []
     for position, (*_rank, entry) in enumerate(order):
         batch = 0 if position < first else 1 + (position - first) // size

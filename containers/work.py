@@ -20,11 +20,13 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, live_limits, spec
+from containers import happenings, health, images, live_limits, spec
 from containers.config import Config, parse
+from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.pulse import Pulse
+from containers.services import persisted
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
@@ -52,8 +54,14 @@ class StepFailed(Exception):
     """The step did not succeed; the text is for people."""
 
 
-# Tests put a function here that is told each point between two engine calls (and may raise, as a death would).
+# Tests put a function here that is told each point between two engine calls (and may raise or kill, as a death would).
 PROBE: list[Callable[[str, int], None]] = []
+
+
+def point(name: str, step: int = 0) -> None:
+    """Tells tests where the work is; `step` is 0 where it is the whole deployment's."""
+    for probe in PROBE:
+        probe(name, step)
 
 
 @dataclass
@@ -250,6 +258,7 @@ class Work:
         """The new container was made beside the old one under another name."""
         if mine is None and not others:
             return
+        self._point("before rename")
         for _attempt in range(5):
             try:
                 return self.patience.call(self.engine.rename, made, self.instance.name)
@@ -399,8 +408,7 @@ class Work:
 
     def _point(self, name: str) -> None:
         self.patience.check()
-        for probe in PROBE:
-            probe(name, self.step.pk)
+        point(name, self.step.pk)
 
     def _claim_state(self, wanted: str) -> None:
         """Notes first what is wanted, so that what follows is no drift."""
@@ -494,7 +502,7 @@ class Work:
                 engine_id = self._create(self.spec_for(image, version, mark, beside=beside), image, mark)
                 self._point("after create")
         with transaction.atomic():
-            Container.objects.get_or_create(
+            row, _new = Container.objects.get_or_create(
                 engine_id=engine_id,
                 instance=self.instance,
                 defaults={
@@ -504,6 +512,8 @@ class Work:
                     "deployment_id": self.context.deployment,
                 },
             )
+            if version is not None:
+                persisted.note(row, parse(version.content))
             self.save(new_engine_id=engine_id)
         return engine_id
 
@@ -565,6 +575,8 @@ class Work:
             mac=address.mac if address else "",
             dns=tuple(address.segment.dns) if address else (),
             dns_search=tuple(address.segment.search) if address else (),
+            folder=persisted.folder(self.host, address.ip) if address else "",
+            init=self._init_needs(parse(version.content) if version is not None else Config(), image),
         )
         return spec.container_spec(
             place,
@@ -577,6 +589,17 @@ class Work:
             config_version=version.version if version is not None else 0,
             name=f"{place.name}-next" if beside else "",
         )
+
+    def _init_needs(self, config: Config, image: Image) -> Needs:
+        """What the image's init needs, in init mode. Raises StepFailed for an image that breaks the rules of it."""
+        if config.init != "image":
+            return Needs()
+        if not self.patience.call(self.engine.has_image, image.reference):
+            self.prepare(image)
+        facts = self.patience.call(images.ensure, self.engine, image)
+        if broken := problems(facts):
+            raise StepFailed(" ".join(broken))
+        return needs(facts.kind, self.host.cgroup_version)
 
     def _bring_up(
         self, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None
@@ -631,6 +654,7 @@ class Work:
         self.context.pulse.listen(self.host.pk, self.engine)
         run = None
         verdict = health.Verdict("starting")
+        self._point("before healthy")
         while True:
             try:
                 seen = self.patience.call(self.engine.inspect, engine_id)

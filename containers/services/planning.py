@@ -13,6 +13,7 @@ from containers import live_limits, spec
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
+from containers.services import init_images, persisted
 from hosts.models import Host, Segment
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
@@ -49,11 +50,11 @@ def plan_for(
         check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
     instances = standing(place)
     segment = segment_of(place)
-    images = _images(instances)
+    images = images_of(instances)
     adding = kind in {"deploy", "scale"} and wanted > len(instances)
-    return make_plan(
+    plan = make_plan(
         kind=kind,
-        instances=[_instance_view(one, images.get(one.pk, "")) for one in instances],
+        instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(place, instances, settings_, segment),
         wanted=wanted,
         config=settings_,
@@ -65,6 +66,7 @@ def plan_for(
         numbers=numbers,
         stuck=_stuck(instances, settings_) if kind == "limits" else None,
     )
+    return init_images.checked(plan, settings_, image, segment is not None)
 
 
 def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
@@ -83,7 +85,7 @@ def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
     return found
 
 
-def _images(instances: list[Instance]) -> dict[int, str]:
+def images_of(instances: list[Instance]) -> dict[int, str]:
     """What each instance runs now, as its tag."""
     found: dict[int, str] = {}
     rows = Container.objects.filter(instance__in=instances, ended=None)
@@ -92,7 +94,7 @@ def _images(instances: list[Instance]) -> dict[int, str]:
     return found
 
 
-def _instance_view(one: Instance, image: str) -> InstanceView:
+def instance_view(one: Instance, image: str) -> InstanceView:
     return InstanceView(
         pk=one.pk,
         number=one.number,
@@ -138,9 +140,13 @@ def host_views(
                 memory=host.memory,
                 used_cpus=cpus[host.pk],
                 used_memory=memory[host.pk],
-                missing=tuple(spec.missing(config, host.api_version)) if host.api_version else (),
+                missing=(
+                    *(spec.missing(config, host.api_version) if host.api_version else ()),
+                    *persisted.missing(config, host),
+                ),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],
+                architecture=host.architecture,
             )
         )
     return views

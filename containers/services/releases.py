@@ -367,7 +367,7 @@ def _start(
 def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
     place = row.place
     instances = {one.pk: one for one in standing(place)}
-    running = _running(list(instances.values()))
+    running = running_of(list(instances.values()))
     segment = segment_of(place)
     hosts = Host.objects.in_bulk([entry.host for entry in plan.entries])
     position = 0
@@ -403,7 +403,7 @@ def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: Config
         position += 1
 
 
-def _running(instances: list[Instance]) -> dict[int, Container]:
+def running_of(instances: list[Instance]) -> dict[int, Container]:
     """Of each instance the newest container that was ever well, else the newest at all: what one goes back to."""
     rows = Container.objects.filter(instance__in=instances).select_related("image", "config").order_by("id")
     newest = {row.instance_id: row for row in rows}
