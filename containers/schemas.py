@@ -233,6 +233,23 @@ class FolderRemove(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class InstanceEventOut(Schema):
+    kind: str
+    text: str
+    time: datetime
+    count: int
+    last: datetime
+    container: str | None
+
+
+class LimitOut(Schema):
+    setting: str
+    before: Any
+    after: Any
+    live: bool
+    why: str
+
+
 class PlanOut(Schema):
     kind: str
     fits: bool
@@ -262,4 +279,4 @@ class Paged(Schema):
     offset: int = Field(0, ge=0, le=10_000_000)
 
 
-Operation = Literal["restart", "stop", "start", "repair"]
+Operation = Literal["restart", "stop", "start", "repair", "limits"]
