@@ -23,7 +23,7 @@ from containers.finish import finish
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
-from containers.work import Broken, Context, Json, Patience, StepFailed, Work, prepare, topics_of
+from containers.work import Broken, Context, Json, Patience, StepFailed, Work, point, prepare, topics_of
 from hosts.engine import EngineError, connect
 from hosts.models import Host
 from xqplatform import live
@@ -137,6 +137,7 @@ class Runner:
                     look_at = min(look_at, until or look_at)
                 case rollout.Finish(state):
                     if not self._in_work:
+                        point("before finish")
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
@@ -258,6 +259,7 @@ class Runner:
         self._note_pull(host, state="pulling", began=time.time())
 
         def pull() -> None:
+            point("before pull")
             patience = Patience(
                 self.context,
                 self.context.halt,
@@ -276,6 +278,7 @@ class Runner:
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:
+                point("after pull")
                 self._note_pull(host, state="done", error="", ended=time.time())
 
         self.pulling[host] = self._submit(pull)

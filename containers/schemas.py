@@ -239,6 +239,26 @@ class InstanceOut(Schema):
     container: str | None
     image: str | None
     config: int | None
+    contract: dict[str, Any] | None = Field(
+        None, description="What was last verified inside: `kept`, `verified`, `items`, what was `wrote`."
+    )
+
+
+class InstanceEventOut(Schema):
+    kind: str
+    text: str
+    time: datetime
+    count: int
+    last: datetime
+    container: str | None
+
+
+class LimitOut(Schema):
+    setting: str
+    before: Any
+    after: Any
+    live: bool
+    why: str
 
 
 class PlanOut(Schema):
@@ -270,4 +290,4 @@ class Paged(Schema):
     offset: int = Field(0, ge=0, le=10_000_000)
 
 
-Operation = Literal["restart", "stop", "start", "repair"]
+Operation = Literal["restart", "stop", "start", "repair", "limits"]

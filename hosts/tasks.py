@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from hosts import disk, observe, operation_runner, watch
 from hosts.models import Host, HostOperation
-from hosts.services import addresses
+from hosts.services import addresses, certificates
 from xqplatform import leases, work
 
 
@@ -23,6 +23,7 @@ def refresh(host_pk: int) -> None:
         work.enqueue(watch_all)
     if disk.is_due(host_pk):
         work.enqueue(measure_disk, host_pk)
+    certificates.look_if_new(host_pk)
 
 
 @shared_task(name="hosts.tasks.refresh_all", ignore_result=True)
@@ -78,3 +79,9 @@ def _take_over(**_: Any) -> None:
 @worker_shutting_down.connect
 def _let_go(**_: Any) -> None:
     operation_runner.LEAVING.set()
+
+
+@shared_task(name="hosts.tasks.look_at_certificates", ignore_result=True)
+def look_at_certificates() -> None:
+    """Which certificates are in use and when they end; warns once of each."""
+    certificates.look_at_all()

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import machines, network
+from hosts.views import certificates, machines, network
 
 
 class HostAction(StringConverter):
@@ -18,6 +18,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/", machines.host, name="host"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
+    path("settings/certificates/", certificates.overview, name="certificates"),
+    path("settings/certificates/<int:pk>.pem", certificates.download, name="authority"),
+    path("settings/certificates/<int:pk>/retire/", certificates.retire, name="authority_retire"),
     path("network/", network.network, name="network"),
     path("network/new/", network.new, name="segment_new"),
     path("network/id/<int:pk>/", network.segment_by_key, name="segment_by_key"),

@@ -189,6 +189,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "users": hooks.users_of(row.pk),
         "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
         "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
+        "certificates": row.seen_certificates.all(),
         "certificate_ends": connection.expiry(row.certificate),
         "certificate_subject": connection.subject(row.certificate),
         "disk_used": (row.disk_total or 0) - (row.disk_free or 0),

@@ -8,8 +8,10 @@ from typing import Any
 from builds.models import Blueprint, Project, Registry
 from containers.models import Service
 from hosts.models import HostGroup
+from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
+from xqplatform.accounts.actor import Actor
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -34,6 +36,8 @@ def rows(world: World) -> None:
         "image": factories.make_image(place.service.project),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
+    world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
+    certificates.make_authority(Actor.system(), "second")
     HostGroup.objects.create(slug="cellar")
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
@@ -99,6 +103,10 @@ HOSTS = [
     change("hosts:segment_remove", EMPTY),
     change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
     change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
+    everybody("hosts:certificates"),
+    everybody("hosts:authority", row("old_authority")),
+    change("hosts:certificates", data=named(name="next")),
+    change("hosts:authority_retire", row("old_authority")),
 ]
 
 BUILDS = [

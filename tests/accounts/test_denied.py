@@ -23,6 +23,7 @@ NAMES: dict[str, Any] = {
     "hosts": {"name": "spare"},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
+    "certificates": lambda w: {"pk": w.more["old_authority"].pk},
     "registries": {"name": "main"},
     "projects": {"name": "snow"},
     "blueprints": {"name": "java8"},
