@@ -111,6 +111,8 @@ STATES: dict[str, Look] = {
     "fails": Look(_("fails"), "bad", "cross"),
     "cannot_tell": Look(_("cannot tell"), "off", "dashed"),
     "waived": Look(_("waived"), "warn", "frame"),
+    "kept": Look(_("kept"), "ok", "check"),
+    "differs": Look(_("differs"), "bad", "triangle"),
     # people, tokens, audit
     "enabled": Look(_("active"), "ok", "dot"),
     "deactivated": Look(_("deactivated"), "off", "dash"),
