@@ -95,7 +95,11 @@ def fix_keys(*keys: str) -> Callable[[Reading, Profile], Fix | None]:
         words = _("All of the profile's daemon.json is applied; containers go on running where live-restore is on.")
         if flags:
             # The same setting in both places keeps dockerd from starting at all.
-            words = _("The flag %(flag)s of dockerd says it now and goes out of its unit.") % {"flag": ", ".join(flags)} + " " + words
+            words = (
+                _("The flag %(flag)s of dockerd says it now and goes out of its unit.") % {"flag": ", ".join(flags)}
+                + " "
+                + words
+            )
         return Fix(
             files=((path, daemon.dump(daemon.render(wanted, read.table("daemon")))),),
             needs_restart="engine",

@@ -50,7 +50,10 @@ def fix(run: Run) -> None:
                 verdict = store.keep(run.host, gather.again(run.host, sh)).get(slug)
                 if verdict is None or verdict.state != PASSES:
                     words = _("The commands worked, but the check still does not pass: %(evidence)s. %(words)s")
-                    raise Failed(words % {"evidence": verdict.evidence if verdict else "–", "words": verdict.words if verdict else ""})
+                    raise Failed(
+                        words
+                        % {"evidence": verdict.evidence if verdict else "–", "words": verdict.words if verdict else ""}
+                    )
                 run.note(verdict.evidence)
         if plan["can_undo"]:
             back = {"files": [[path, old] for path, _new, old in plan["files"]], "commands": plan["undo"]}
@@ -85,7 +88,9 @@ def _plan(run: Run, sh: shell.Shell, slug: str) -> Plan | None:
         return None
     found = check.propose(facts, profile)
     if found is None or found.by_hand or found.operation:
-        raise Failed(_("Nothing that the platform could do: %(words)s") % {"words": found.words if found else verdict.words})
+        raise Failed(
+            _("Nothing that the platform could do: %(words)s") % {"words": found.words if found else verdict.words}
+        )
     return {
         "files": [[path, new, sh.read(path)] for path, new in found.files],
         "commands": [list(argv) for argv in found.commands],

@@ -185,7 +185,9 @@ def save_profile(actor: Actor, data: Mapping[str, Any], profile: Profile | None 
             raise Refused(_("There is a profile of this role and group already."), "group") from None
         old, new = audit.changed(before, _facts(row))
         if new:
-            audit.record(actor, "host.profile.create" if made else "host.profile.change", row, before=old or None, after=new)
+            audit.record(
+                actor, "host.profile.create" if made else "host.profile.change", row, before=old or None, after=new
+            )
         work.enqueue(tasks.judge_conformance)
         live.bump(store.TOPIC)
     return row
@@ -222,7 +224,9 @@ def _fill(row: Profile, data: Mapping[str, Any]) -> None:
     if "group" in data:
         row.group = _group(data["group"])
     if "name" in data or not row.name:
-        row.name = str(data.get("name") or "").strip().replace("\x00", "") or (f"{row.role} · {row.group.slug}" if row.group else row.role)
+        row.name = str(data.get("name") or "").strip().replace("\x00", "") or (
+            f"{row.role} · {row.group.slug}" if row.group else row.role
+        )
         if len(row.name) > 60:
             raise Refused(_("At most 60 characters."), "name", 400)
     if "daemon" in data:
@@ -266,13 +270,19 @@ def _thresholds(value: Any) -> dict[str, Any]:
             raise Refused(_("There is no limit «%(name)s».") % {"name": name}, "thresholds", 400)
         default = THRESHOLDS[name]
         if isinstance(default, list):
-            good = isinstance(one, list) and bool(one) and all(isinstance(part, str) and part and len(part) < 60 for part in one)
+            good = (
+                isinstance(one, list)
+                and bool(one)
+                and all(isinstance(part, str) and part and len(part) < 60 for part in one)
+            )
         elif isinstance(default, str):
             good = isinstance(one, str) and 0 < len(one) < 250
         else:
             good = isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1e9
         if not good:
-            raise Refused(_("«%(name)s» must be like %(example)s.") % {"name": name, "example": default}, "thresholds", 400)
+            raise Refused(
+                _("«%(name)s» must be like %(example)s.") % {"name": name, "example": default}, "thresholds", 400
+            )
         if one != default:
             found[name] = one
     return found

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hosts.conformance.check import Reading
@@ -268,6 +268,7 @@ junk = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_no_facts_make_a_check_raise(data: st.DataObject) -> None:
     found = copy.deepcopy(good())
@@ -290,6 +291,7 @@ def test_no_facts_make_a_check_raise(data: st.DataObject) -> None:
         check.propose(found, RUN)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(sorted(good())), junk, max_size=8))
 def test_junk_never_passes_what_it_does_not_show(found: dict[str, Any]) -> None:
     for check in CHECKS:
