@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -38,6 +39,14 @@ class Preview:
     fix: Fix
     diffs: list[tuple[str, str]] = field(default_factory=list)  # (path, unified diff)
     blocked: str = ""
+
+    @property
+    def commands(self) -> list[str]:
+        return [shlex.join(argv) for argv in self.fix.commands]
+
+    @property
+    def undo(self) -> list[str]:
+        return [shlex.join(argv) for argv in self.fix.undo_commands]
 
 
 def check(actor: Actor, host: Host) -> None:
