@@ -61,9 +61,8 @@ def build(hosts: list[Host]) -> Matrix:
     groups = {host.pk: host.group_id for host in hosts}
     rows = CheckResult.objects.filter(host__in=hosts).values_list("host_id", "check_slug", "state", "words")
     for pk, slug, state, words in rows:
-        if state == "fails" and ((pk, slug) in by_host or (groups[pk], slug) in by_group):
-            state = "waived"
-        found[pk][slug] = Cell(state, words)
+        waived = state == "fails" and ((pk, slug) in by_host or (groups[pk], slug) in by_group)
+        found[pk][slug] = Cell("waived" if waived else state, words)
     used = [check for check in CHECKS if any(check.slug in cells for cells in found.values())]
     lines = []
     for host in hosts:
@@ -90,12 +89,10 @@ def hosts_by_state() -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     rows = CheckResult.objects.exclude(host__state=Host.State.RETIRED)
     for pk, group, slug, state in rows.values_list("host_id", "host__group_id", "check_slug", "state"):
-        if state == "fails":
-            if (pk, slug) in by_host or (group, slug) in by_group:
-                state = "waived"
-            else:
-                found.setdefault(slug, set()).add(pk)
-        found.setdefault(state, set()).add(pk)
+        waived = state == "fails" and ((pk, slug) in by_host or (group, slug) in by_group)
+        found.setdefault("waived" if waived else state, set()).add(pk)
+        if state == "fails" and not waived:
+            found.setdefault(slug, set()).add(pk)
     return found
 
 
