@@ -7,7 +7,7 @@ from typing import Any
 
 from builds.models import Blueprint, Project, Registry
 from containers.models import Service
-from hosts.models import HostGroup
+from hosts.models import HostGroup, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
@@ -39,6 +39,10 @@ def rows(world: World) -> None:
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
     HostGroup.objects.create(slug="cellar")
+    world.more["profile"] = Profile.objects.create(name="builders", role="build")
+    world.more["waiver"] = Waiver.objects.create(
+        host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
+    )
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
 
@@ -86,6 +90,20 @@ HOSTS = [
     everybody("hosts:group", named(slug="cellar")),
     everybody("hosts:host", named(name="run-a1")),
     everybody("hosts:network"),
+    everybody("hosts:conformance"),
+    everybody("hosts:conformance_host", named(name="run-a1")),
+    everybody("hosts:waivers"),
+    everybody("hosts:profiles"),
+    everybody("hosts:profile", row("profile")),
+    hidden("hosts:profile_new"),
+    change("hosts:profile_new", data=named(role="registry", daemon="{}")),
+    change("hosts:profile", row("profile"), named(role="build", daemon="{}")),
+    change("hosts:unwaive", row("waiver")),
+    change("hosts:waive_group", data=WRONG, sre=400),
+    Line("hosts:conformance_act", "POST", 302, 302, 302, named(name="spare", action="check")),
+    change("hosts:conformance_act", named(name="spare", action="fix"), named(check="swap"), sre=409),
+    change("hosts:conformance_act", named(name="spare", action="undo"), WRONG, sre=404),
+    change("hosts:conformance_act", named(name="spare", action="waive"), named(check="swap", reason=""), sre=400),
     everybody("hosts:segment", named(slug="seg-a")),
     Line("hosts:segment_by_key", "GET", 302, 302, 302, lambda w: {"pk": w.more["address"].segment_id}),
     hidden("hosts:new"),
