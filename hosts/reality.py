@@ -20,6 +20,7 @@ from hosts.networks import ensure_network, spec_of_segment
 from hosts.probe import interface
 
 Json = dict[str, Any]
+LINK = re.compile(r"^\d+: ([^:@\s]+)[^\n]*? mtu (\d+)", re.M)
 OK, MISSING, DIFFERS, NO_INTERFACE, UNKNOWN = "ok", "missing", "differs", "no_interface", "unknown"
 
 
@@ -32,14 +33,29 @@ class Reality:
     note: str = ""
 
 
-def judge(segment: Segment, networks: Sequence[Mapping[str, Any]], has_interface: bool | None) -> Reality:
-    """What the engine's list of networks says of this segment. Pure. `has_interface`: None where nobody looked."""
+@dataclass(frozen=True)
+class Card:
+    """The host's bridge or parent interface. `there`: None where nobody looked."""
+
+    there: bool | None = None
+    mtu: int | None = None
+
+
+def judge(segment: Segment, networks: Sequence[Mapping[str, Any]], card: Card) -> Reality:
+    """What the engine's list of networks, and the host's interface, say of this segment. Pure."""
     mine = next((dict(one) for one in networks if one.get("Name") == segment.network_name), None)
-    if has_interface is False:
+    if card.there is False:
         return Reality(NO_INTERFACE, note=no_interface(segment))
     if mine is None:
         return Reality(MISSING, note=_rival(segment, networks))
     found = [_said(what, is_, should) for what, is_, should in spec_of_segment(segment).compare(mine)]
+    if segment.driver == Segment.Driver.MACVLAN and segment.mtu and card.mtu and card.mtu != segment.mtu:
+        # Engines of that time do not set it: the containers have their parent's.
+        words = _(
+            "The parent %(name)s has an MTU of %(is)s, the segment says %(should)s: set it on the host, or change the segment."
+        )
+        values = {"name": segment.bridge, "is": str(card.mtu), "should": str(segment.mtu)}
+        found.append({"what": "parent's MTU", "is": values["is"], "should": values["should"], "words": words % values})
     return Reality(DIFFERS, found) if found else Reality(OK)
 
 
@@ -86,23 +102,24 @@ def _said(what: str, is_: str | None, should: str | None) -> Json:
     return {"what": what, "is": is_, "should": should, "words": text % {**values, "what": what}}
 
 
-def has_interface(engine: Engine, segment: Segment) -> bool:
-    """Whether the host has the segment's bridge or parent. Raises NoHelper, EngineError."""
+def look_at_card(engine: Engine, segment: Segment) -> Card:
+    """The segment's bridge or parent on the host. Raises NoHelper, EngineError."""
     said = helper.run(engine, ("ip", "-o", "link"), network="host")
-    names = set(re.findall(r"^\d+: ([^:@\s]+)", said.output, re.M))
-    if not names:
+    found = {name: int(mtu) for name, mtu in LINK.findall(said.output)}
+    if not found:
         raise helper.NoHelper(_("What it said could not be read: %(text)s") % {"text": said.output[:120]})
     # A VLAN's own interface is made by the engine on its parent.
-    return segment.bridge in names or interface(segment) in names
+    mtu = found.get(interface(segment), found.get(segment.bridge))
+    return Card(mtu is not None, mtu)
 
 
-def verify(engine: Engine, segment: Segment, *, make: bool, has: bool | None) -> tuple[Reality, bool]:
+def verify(engine: Engine, segment: Segment, *, make: bool, card: Card) -> tuple[Reality, bool]:
     """What there is, made first where it lacks if `make`; and whether it was made. Raises EngineError."""
-    found = judge(segment, engine.list_networks(), has)
+    found = judge(segment, engine.list_networks(), card)
     if not make or found.state != MISSING or found.note:
         return found, False
     ensure_network(engine, segment)
-    return judge(segment, engine.list_networks(), has), True
+    return judge(segment, engine.list_networks(), card), True
 
 
 def users(engine: Engine, network: str) -> list[str]:
@@ -115,25 +132,25 @@ def users(engine: Engine, network: str) -> list[str]:
     return sorted(found)
 
 
-def remake(engine: Engine, segment: Segment, *, has: bool | None) -> Reality:
+def remake(engine: Engine, segment: Segment, *, card: Card) -> Reality:
     """Removes the network and makes it as the segment says; while containers are on it nothing is done, and who they are is
     the note. Raises EngineError.
     """
     on_it = users(engine, segment.network_name)
     if on_it:
-        found = judge(segment, engine.list_networks(), has)
+        found = judge(segment, engine.list_networks(), card)
         named = ", ".join(on_it[:5]) + (_(" and %(n)s more") % {"n": len(on_it) - 5} if len(on_it) > 5 else "")
         return Reality(
             found.state,
             found.differences,
             _("It was not made anew: %(who)s would lose it. Move or remove them first.") % {"who": named},
         )
-    if has is False:
+    if card.there is False:
         return Reality(NO_INTERFACE, note=no_interface(segment))
     try:
         engine.remove_network(segment.network_name)
     except EngineError as error:
         if error.out_of_reach:
             raise
-        return Reality(judge(segment, engine.list_networks(), has).state, note=error.words)
-    return verify(engine, segment, make=True, has=has)[0]
+        return Reality(judge(segment, engine.list_networks(), card).state, note=error.words)
+    return verify(engine, segment, make=True, card=card)[0]

@@ -67,6 +67,7 @@ class SegmentNetwork(models.Model):
     since = models.DateTimeField(null=True)  # of this state
     # Whether the host has the bridge or the parent: only a helper container can see it, so it is asked seldom.
     interface = models.BooleanField(null=True)
+    interface_mtu = models.PositiveIntegerField(null=True)
     interface_seen = models.DateTimeField(null=True)
     asked = models.CharField(max_length=8, blank=True)  # verify, remake: what a worker still has to do
     asked_at = models.DateTimeField(null=True)

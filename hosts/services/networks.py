@@ -14,7 +14,7 @@ from hosts import engine as edge
 from hosts import helper, reality
 from hosts.engine import EngineError
 from hosts.models import Host, Segment, SegmentNetwork
-from hosts.reality import Reality
+from hosts.reality import Card, Reality
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -75,30 +75,30 @@ def verify(row: SegmentNetwork) -> None:
     asked = row.asked
     try:
         engine = edge.connect(row.host)
-        _look_at_interface(row, engine, at_once=bool(asked))
+        card = _look_at_card(row, engine, at_once=bool(asked))
         made = False
         if asked == "remake":
-            found = reality.remake(engine, row.segment, has=row.interface)
+            found = reality.remake(engine, row.segment, card=card)
         else:
-            found, made = reality.verify(engine, row.segment, make=asked == "verify", has=row.interface)
+            found, made = reality.verify(engine, row.segment, make=asked == "verify", card=card)
     except EngineError as error:
         store(row, Reality(reality.UNKNOWN, note=error.words or error.message), asked=asked)
         return
     store(row, found, asked=asked, made=made)
 
 
-def _look_at_interface(row: SegmentNetwork, engine: edge.Engine, *, at_once: bool) -> None:
+def _look_at_card(row: SegmentNetwork, engine: edge.Engine, *, at_once: bool) -> Card:
     now = timezone.now()
-    fresh = row.interface_seen is not None and row.interface_seen > now - LOOK_AGAIN
-    if fresh and not at_once:
-        return
+    if row.interface_seen is not None and row.interface_seen > now - LOOK_AGAIN and not at_once:
+        return Card(row.interface, row.interface_mtu)
     try:
-        row.interface = reality.has_interface(engine, row.segment)
+        card = reality.look_at_card(engine, row.segment)
     except helper.NoHelper as error:
         log.info("Interfaces of %s could not be seen: %s", row.host, error)
-        row.interface = None
-    row.interface_seen = now
-    SegmentNetwork.objects.filter(pk=row.pk).update(interface=row.interface, interface_seen=now)
+        card = Card()
+    fields = {"interface": card.there, "interface_mtu": card.mtu, "interface_seen": now}
+    SegmentNetwork.objects.filter(pk=row.pk).update(**fields)
+    return card
 
 
 def store(row: SegmentNetwork, found: Reality, *, asked: str = "", made: bool = False) -> None:
