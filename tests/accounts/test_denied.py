@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /host-groups": {"slug": "attic"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
+    "post /segments/{slug}/networks": {"host": "spare"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
     "post /environments": {"slug": "stage"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
