@@ -113,6 +113,15 @@ def undo_fix(actor: Actor, operation: HostOperation, reason: str = "") -> HostOp
     return operations.start(actor, operation.host, "conformance.undo", params, reason=reason)
 
 
+def undo_last(actor: Actor, host: Host, slug: str, reason: str = "") -> HostOperation:
+    """Takes back the fix of a check that stands."""
+    require(actor, "host.operate", obj=host, extra={"check": slug[:40]})
+    found = last_fix(host, slug)
+    if found is None:
+        raise Refused(_("No fix of this check stands that could be taken back."))
+    return undo_fix(actor, found, reason)
+
+
 def last_fix(host: Host, slug: str) -> HostOperation | None:
     """The fix of a check that stands: the last that succeeded and was not taken back since."""
     return last_fixes(host).get(slug)
