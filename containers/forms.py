@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from builds.models import Blueprint, Image, Registry
 from containers import config as settings_of
 from containers.models import ConfigVersion, Environment, ServiceEnvironment
-from hosts.models import HostGroup, Segment
+from hosts.models import Host, HostGroup, Segment
 from xqplatform.accounts.models import Team
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
@@ -193,6 +193,61 @@ class RemoveForm(SaneForm):
 class ScaleForm(SaneForm):
     wanted = forms.IntegerField(label=gettext_lazy("Instances"), min_value=0, max_value=500)
     reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
+
+
+class AwayForm(SaneForm):
+    """A form about hosts of which some (`away`) may be off: who sends it has to type their names."""
+
+    reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
+    with_data = forms.BooleanField(
+        label=gettext_lazy("Instances with data move, too"),
+        required=False,
+        help_text=gettext_lazy("Their data stays on the old host, and they start without it."),
+    )
+    fence = forms.CharField(label=gettext_lazy("The machine is off"), max_length=1000, required=False)
+
+    def __init__(self, *args: Any, away: list[str], confirm: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.away, self.confirm = away, confirm
+        if not away:
+            del self.fields["fence"]
+            return
+        names = {"names": " ".join(away)}
+        self.fields["fence"].help_text = (
+            _(
+                "%(names)s cannot be reached, but what runs there may still answer. Switch the machine off, or pull its "
+                "network cable, then type its name. Should it start again, its old containers are removed as soon as it is "
+                "reached."
+            )
+            % names
+        )
+
+    def clean_fence(self) -> str:
+        typed = " ".join(str(self.cleaned_data["fence"]).split())
+        if self.confirm and typed != " ".join(self.away):
+            raise forms.ValidationError(
+                _("Type «%(names)s» when you have made sure that it is off.") % {"names": " ".join(self.away)}
+            )
+        return typed
+
+
+class DrainForm(AwayForm):
+    pass
+
+
+class MoveForm(AwayForm):
+    host = forms.ModelChoiceField(
+        Host.objects.none(),
+        label=gettext_lazy("To"),
+        to_field_name="name",
+        required=False,
+        empty_label=gettext_lazy("wherever there is room"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = Host.objects.filter(role_run=True).exclude(state=Host.State.RETIRED)
+        self.fields["host"].queryset = rows  # type: ignore[attr-defined]
 
 
 class InformationForm(SaneForm):

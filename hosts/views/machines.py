@@ -187,6 +187,8 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "conflicts": conflicts.on_host(row),
         "may": can(request.actor, "host.manage"),
         "users": hooks.users_of(row.pk),
+        "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
+        "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
         "certificates": row.seen_certificates.all(),
         "certificate_ends": connection.expiry(row.certificate),
         "certificate_subject": connection.subject(row.certificate),

@@ -183,6 +183,12 @@ SERVICES = [
     change("containers:deploy", HERE, named(step="plan")),
     change("containers:fetch", HERE),
     change("containers:act", HERE, named(do="forget", instances="1")),
+    Line("containers:move", "GET", 403, 403, 302, HERE),  # nothing is ticked
+    change("containers:move", HERE, named(instances="1")),
+    hidden("containers:drain", named(name="spare")),
+    change("containers:drain", named(name="spare")),
+    *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
+    change("containers:act", HERE, named(do="move", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
     *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "cancel", "rollback")],
     change("containers:environment_new", data=WRONG, sre=400),
