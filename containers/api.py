@@ -18,13 +18,22 @@ from containers.as_json import (
     deployment_json,
     drain_json,
     environment_json,
+    folder_json,
     full_json,
     instance_json,
     place_json,
     services_json,
 )
-from containers.models import ConfigVersion, Deployment, Drain, Environment, Service, ServiceEnvironment
-from containers.reading import Standing, instances_of, standings
+from containers.models import (
+    ConfigVersion,
+    Deployment,
+    Drain,
+    Environment,
+    PersistedFolder,
+    Service,
+    ServiceEnvironment,
+)
+from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
     MOST,
     ChangeOut,
@@ -38,6 +47,8 @@ from containers.schemas import (
     EnvironmentIn,
     EnvironmentNew,
     EnvironmentOut,
+    FolderOut,
+    FolderRemove,
     ForgetIn,
     ForgetOut,
     InstanceEventOut,
@@ -56,7 +67,7 @@ from containers.schemas import (
     ServiceOut,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, releases
+from containers.services import catalog, drains, lost, moves, persisted, releases
 from containers.services import settings as settings_verbs
 from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
@@ -341,6 +352,24 @@ def cancel(request: HttpRequest, number: int, response: HttpResponse, body: Reas
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
 def rollback(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
     return _ask(request, number, releases.rollback, body, response)
+
+
+# --- Persisted folders --------------------------------------------------------------------------------------------
+
+
+@router.get("/hosts/{name}/persisted", response=list[FolderOut], tags=["hosts"])
+def list_folders(request: HttpRequest, name: str) -> Any:
+    """The folders that the host keeps for addresses, with their sizes as last measured."""
+    return [folder_json(row) for row in folders_of(get_object_or_404(Host, name=name))]
+
+
+@router.post("/persisted/{number}/remove", response={202: FolderOut}, tags=["hosts"])
+def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
+    """Removes a folder with all that is in it. Only an SRE may, and only where no standing instance has it mounted."""
+    row = get_object_or_404(PersistedFolder.objects.select_related("host"), pk=min(max(0, number), 2**31), removed=None)
+    row = persisted.remove(actor_of(request), row, body.name, _clean(body.reason))
+    found = [one for one in folders_of(row.host) if one.pk == row.pk]
+    return Status(202, folder_json(found[0] if found else row))
 
 
 # --- Scaling and instances ----------------------------------------------------------------------------------------

@@ -135,3 +135,14 @@ def contract_json(row: Container | None) -> dict[str, Any] | None:
 def config_json(row: ConfigVersion) -> dict[str, Any]:
     names = ("version", "author", "reason", "created")
     return {name: getattr(row, name) for name in names} | {"settings": row.content}
+
+
+def folder_json(row: Any) -> dict[str, Any]:
+    """A persisted folder as `reading.folders_of` gives it."""
+    names = ("id", "path", "ip", "holder", "size", "measured", "removing")
+    return {name: getattr(row, name) for name in names} | {
+        "host": row.host.name,
+        "instance": row.instance.name if row.instance else None,
+        "mounted": getattr(row, "mounted", False),
+        "note": getattr(row, "note", ""),
+    }

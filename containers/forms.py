@@ -54,6 +54,10 @@ class ServiceForm(SaneForm):
         choices=[
             ("repository", gettext_lazy("a Git repository of ours")),
             ("sample", gettext_lazy("the sample: a small web server, made here, needs no registry and no internet")),
+            (
+                "machine",
+                gettext_lazy("the sample base image: a small machine with sshd, cron and logrotate, in init mode"),
+            ),
         ],
         widget=forms.RadioSelect,
         initial="repository",
@@ -62,7 +66,7 @@ class ServiceForm(SaneForm):
         label=gettext_lazy("Repository"),
         max_length=500,
         required=False,
-        help_text=gettext_lazy("URL or path. Not needed for the sample."),
+        help_text=gettext_lazy("URL or path. Not needed for the samples."),
         widget=forms.TextInput(attrs={"placeholder": "https://git.example.com/team/snow.git", "class": "mono"}),
     )
     default_branch = forms.CharField(
@@ -120,7 +124,7 @@ class ServiceForm(SaneForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("source") == "repository" and not data.get("repository") and "repository" not in self.errors:
-            self.add_error("repository", _("Say where the repository lies, or take the sample."))
+            self.add_error("repository", _("Say where the repository lies, or take a sample."))
         return data
 
 
@@ -428,7 +432,9 @@ def initial_of(config: settings_of.Config) -> dict[str, Any]:
         "io_read_iops": config.io_read_iops or "",
         "io_write_iops": config.io_write_iops or "",
         "read_only": config.read_only,
-        "persist": config.persist,
+        "persist_in": config.persist_in if config.persist else "",
+        "logs": config.logs,
+        "init": config.init,
         "tmpfs": "\n".join(config.tmpfs),
         "volumes": "\n".join(f"{v.source}:{v.target}{':ro' if v.read_only else ''}" for v in config.volumes),
         "env": pairs_shown(dict(config.env)),
@@ -498,10 +504,33 @@ class ConfigForm(SaneForm):
         label=gettext_lazy("Writes a second"), required=False, min_value=0, max_value=1_000_000_000
     )
     read_only = forms.BooleanField(label=gettext_lazy("Root file system is read-only"), required=False)
-    persist = forms.BooleanField(
-        label=gettext_lazy("A volume of the instance's own at /persist"),
+    persist_in = forms.ChoiceField(
+        label=gettext_lazy("The instance's own data at /persist"),
         required=False,
-        help_text=gettext_lazy("It stays when the container is replaced."),
+        choices=[
+            ("", gettext_lazy("none")),
+            ("volume", gettext_lazy("a volume of the engine")),
+            ("folder", gettext_lazy("a folder on the host")),
+        ],
+        help_text=gettext_lazy("It stays when the container is replaced. A folder is named by the address."),
+    )
+    logs = forms.CharField(
+        label=gettext_lazy("Folder of logs"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"placeholder": "/srv/app/logs", "class": "mono"}),
+        help_text=gettext_lazy("The application's own; it is then /persist/logs. Only with a folder on the host."),
+    )
+    init = forms.ChoiceField(
+        label=gettext_lazy("First process"),
+        required=False,
+        choices=[
+            ("none", gettext_lazy("its program or the command")),
+            ("image", gettext_lazy("the image's /sbin/init")),
+        ],
+        help_text=gettext_lazy(
+            "Init mode: the image has /sbin/init as its only entrypoint, no CMD, and its start list in /etc/rc.local."
+        ),
     )
     tmpfs = forms.CharField(
         label=gettext_lazy("In-memory folders"),
@@ -709,9 +738,14 @@ class ConfigForm(SaneForm):
         d = self.cleaned_data
         content: dict[str, Any] = {
             name: d[name]
-            for name in ("cpus", "memory", "read_only", "persist", "tmpfs", "volumes", "env", "command", "stop_signal")
+            for name in ("cpus", "memory", "read_only", "logs", "tmpfs", "volumes", "env", "command", "stop_signal")
         }
         content |= {name: d[name] for name in ("stop_timeout", "restart_policy", "log_driver", "log_options")}
+        content |= {
+            "persist": bool(d["persist_in"]),
+            "persist_in": d["persist_in"] or "volume",
+            "init": d["init"] or "none",
+        }
         numbers = ("pids", "io_weight", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
         content |= {name: d[name] or 0 for name in numbers}
         content["io_device"] = d["io_device"]

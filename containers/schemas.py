@@ -244,6 +244,25 @@ class InstanceOut(Schema):
     )
 
 
+class FolderOut(Schema):
+    id: int
+    host: str
+    path: str
+    ip: str
+    instance: str | None
+    holder: str
+    size: int | None = Field(description="Bytes; null: not measured yet.")
+    measured: datetime | None
+    mounted: bool
+    note: str
+    removing: datetime | None
+
+
+class FolderRemove(Schema):
+    name: str = Field(max_length=100, description="The folder's address, to confirm.")
+    reason: str = Field("", max_length=2000)
+
+
 class InstanceEventOut(Schema):
     kind: str
     text: str

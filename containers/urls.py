@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from containers.views import deploy, environments, instances, moves, releases, run, services, settings
+from containers.views import deploy, environments, instances, moves, persisted, releases, run, services, settings
 
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
@@ -31,6 +31,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(
         r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
     ),
+    path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
+    path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
     path("instances/<int:number>/", instances.show, name="instance"),
     path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
     path("instances/<int:number>/log/", instances.log_text, name="log_text"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import Service
+from containers.models import PersistedFolder, Service
 from hosts.models import HostGroup, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -38,6 +38,7 @@ def rows(world: World) -> None:
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
+    world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["profile"] = Profile.objects.create(name="builders", role="build")
     world.more["waiver"] = Waiver.objects.create(
@@ -120,6 +121,7 @@ HOSTS = [
     change("hosts:segment_edit", EMPTY, named(slug="empty", cidr="10.77.0.0/24", driver="bridge", bridge="br0")),
     change("hosts:segment_remove", EMPTY),
     change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
+    change("hosts:network_ask", EMPTY, named(host="spare", do="verify")),
     change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
     everybody("hosts:certificates"),
     everybody("hosts:authority", row("old_authority")),
@@ -164,6 +166,9 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:instance", row("instance", "number")),
+    everybody("containers:persisted", named(name="run-a1")),
+    hidden("containers:persisted_remove", row("persisted", "number")),
+    change("containers:persisted_remove", row("persisted", "number"), WRONG, sre=400),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),

@@ -41,6 +41,7 @@ BODIES: dict[str, Any] = {
     "post /conformance/waivers": {"host": "spare", "check": "swap", "reason": "x", "until": "2027-01-01"},
     "post /conformance/profiles": {"role": "run"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
+    "post /segments/{slug}/networks": {"host": "spare"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
     "post /environments": {"slug": "stage"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},

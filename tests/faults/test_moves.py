@@ -11,12 +11,13 @@ import pytest
 
 from containers import runner, work
 from containers.models import Deployment, Instance
-from containers.services import drains, moves
+from containers.services import drains, moves, releases
 from containers.services.drains import advance
+from containers.services.settings import save_config
 from hosts import observe
 from hosts.models import Host
 from tests.engines.fleet import FleetHost
-from tests.faults.conftest import Site, wait_for
+from tests.faults.conftest import CONFIG, Site, wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -129,6 +130,7 @@ def test_a_host_is_drained_while_its_instances_are_asked(site: Site, caplog: pyt
 def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(site: Site) -> None:
     site.place.wanted = 2
     site.place.save()
+    save_config(site.actor, site.place, {**CONFIG, "restart_policy": "always"})
     site.release("v1")
     one = Instance.objects.select_related("host").order_by("number")[0]
     before = places(site)
@@ -151,6 +153,18 @@ def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(
     assert places(site) == before
     site.check(2, "v1")
 
+    def rolled_back_in_the_middle(point: str, step: int) -> None:
+        if point == "end":
+            work.PROBE.clear()
+            releases.rollback(site.actor, row)
+
+    work.PROBE.append(rolled_back_in_the_middle)
+    row = moves.move(site.actor, site.place, [1, 2], bad)
+    assert site.advance(row).state == "rolled_back", row.outcome
+    assert places(site) == before
+    site.check(2, "v1")
+    assert {one["HostConfig"]["RestartPolicy"]["Name"] for one in site.containers()} == {"always"}
+
     died: set[str] = set()
 
     def die_once(point: str, step: int) -> None:
@@ -160,7 +174,7 @@ def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(
 
     work.PROBE.append(die_once)
     row = moves.move(site.actor, site.place, [one.number], bad)
-    for _attempt in range(12):
+    for _attempt in range(40):
         try:
             runner.advance(row.pk)
         except Death:
