@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Build
-from containers.models import Deployment, Instance, InstanceEvent, Service, ServiceEnvironment
+from containers.models import Deployment, Drain, Instance, InstanceEvent, Service, ServiceEnvironment
 from hosts.conformance import matrix
 from hosts.models import Address, Host, SegmentNetwork
 from hosts.services import certificates
@@ -139,6 +139,10 @@ def build(actor: Actor) -> dict[str, Any]:
             memory=Sum("memory"),
         ),
         "bad_hosts": Host.objects.filter(state__in=["unreachable", "degraded"])[:8] if fleet else [],
+        # Those that do not end by themselves: something does not move, or waits.
+        "drains": Drain.objects.filter(state=Drain.State.ACTIVE).exclude(blocked=[]).select_related("host")[:8]
+        if fleet
+        else [],
         "certificates": certificates.warnings()[:8] if fleet else [],
         "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
