@@ -32,6 +32,7 @@ NAMES: dict[str, Any] = {
     "services": HERE | {"operation": "restart"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
+    "persisted": lambda w: {"number": w.more["persisted"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
