@@ -30,6 +30,8 @@ CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
 HOST_REFRESHED: list[Callable[[Host], None]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.
 HOST_USERS: list[Callable[[int], int]] = []
+# fn(host, reason): begins to move what stands on the host to others; raises Refused. Empty when `users_of` says 0.
+DRAIN: list[Callable[[Host, str], object]] = []
 
 
 def call(hooks: list[Any], *args: Any) -> None:

@@ -1,6 +1,6 @@
 """The rows of hosts: machines, their networks, what is done on them, and how they conform."""
 
-from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
+from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment
 from hosts.models.operations import HostOperation
@@ -11,6 +11,7 @@ __all__ = [
     "Address",
     "Authority",
     "CheckResult",
+    "DaemonFile",
     "Host",
     "HostChange",
     "HostFacts",
