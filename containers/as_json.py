@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers.models import ConfigVersion, Deployment, Environment, Instance, Service, Step
+from containers.models import ConfigVersion, Container, Deployment, Environment, Instance, Service, Step
 from containers.progress import progress
 from containers.reading import Standing, places, shown_ip, shown_mac, standings
 
@@ -105,7 +105,16 @@ def instance_json(row: Instance) -> dict[str, Any]:
         "container": shown.engine_id if shown else None,
         "image": shown.image.tag if shown and shown.image else None,
         "config": _version(shown.config) if shown else None,
+        "contract": contract_json(shown),
     }
+
+
+def contract_json(row: Container | None) -> dict[str, Any] | None:
+    """The runtime contract as last verified; None while nobody has looked."""
+    if row is None or row.contract_at is None:
+        return None
+    names = ("items", "problem", "wrote")
+    return {"kept": row.contract_ok, "verified": row.contract_at} | {n: row.contract.get(n) for n in names}
 
 
 def config_json(row: ConfigVersion) -> dict[str, Any]:

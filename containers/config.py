@@ -19,6 +19,9 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 HEALTH_KINDS = ("image", "http", "tcp", "command", "none")
 RESTART_POLICIES = ("no", "on-failure", "unless-stopped", "always")
+INIT_MODES = ("none", "image")
+PERSIST_IN = ("volume", "folder")
+PERSIST = "/persist"
 LOG_DRIVERS = ("json-file", "local", "journald", "syslog", "none")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
@@ -69,7 +72,10 @@ class Config:
     restart_policy: str = "unless-stopped"
     log_driver: str = "json-file"
     log_options: Mapping[str, str] = field(default_factory=lambda: {"max-size": "20m", "max-file": "5"})
-    persist: bool = False  # a volume of the instance's own at /persist
+    persist: bool = False  # something of the instance's own at /persist, which stays when the container goes
+    persist_in: str = "volume"  # «volume»: of the engine; «folder»: on the host, named by the instance's address
+    logs: str = ""  # the application's folder of logs, which is then /persist/logs; only with a folder on the host
+    init: str = "none"  # «image»: a small machine, whose first process is the image's own /sbin/init
 
     def to_json(self) -> Json:
         """Plain JSON: what a row stores, a form shows, and `parse` reads again."""
@@ -292,7 +298,31 @@ def parse(data: Any) -> Config:
         log_driver=log_driver,
         log_options=log_options,
         persist=_flag(data, "persist"),
+        persist_in=_choice(data, "persist_in", PERSIST_IN, "volume"),
+        logs=_logs(data),
+        init=_init(data),
     )
+
+
+def _init(data: Mapping[str, Any]) -> str:
+    mode = _choice(data, "init", INIT_MODES, "none")
+    if mode == "image" and _texts(data, "command"):
+        raise _refuse("command", _("In init mode the image's /sbin/init is the only program: leave the command empty."))
+    return mode
+
+
+def _logs(data: Mapping[str, Any]) -> str:
+    text = _text(data, "logs", "", 500)
+    if not text:
+        return ""
+    path = _inside(text, "logs")
+    if path == PERSIST or path.startswith(f"{PERSIST}/"):
+        raise _refuse("logs", _("Give the application's own folder; what is in it is then in /persist/logs."))
+    if not _flag(data, "persist") or _choice(data, "persist_in", PERSIST_IN, "volume") != "folder":
+        raise _refuse("logs", _("Only with a host folder at /persist."))
+    if path in {volume.target for volume in _volumes(data)}:
+        raise _refuse("logs", _("A volume has this target already."))
+    return path
 
 
 def difference(old: Config, new: Config) -> list[tuple[str, Any, Any]]:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
-from containers.services import releases
+from containers.services import contract, releases
 from containers.services.settings import topic
 from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
@@ -250,6 +250,7 @@ def converge_all() -> int:
     """All instances; then what the platform made and no instance owns any more is removed from the engines."""
     count = converge()
     sweep()
+    contract.sweep()
     return count
 
 
@@ -329,6 +330,7 @@ def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
             touched.add(row.instance_id)
             look |= {row.instance_id} if "update" in one.actions else set()
             gone |= {one.engine_id} if "destroy" in one.actions else set()
+    contract.started(host, [one.engine_id for one in changes if "start" in one.actions])
     if touched - look:
         converge(touched - look, gone=gone)
     if look:

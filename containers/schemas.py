@@ -209,6 +209,9 @@ class InstanceOut(Schema):
     container: str | None
     image: str | None
     config: int | None
+    contract: dict[str, Any] | None = Field(
+        None, description="What was last verified inside: `kept`, `verified`, `items`, what was `wrote`."
+    )
 
 
 class PlanOut(Schema):

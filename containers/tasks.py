@@ -83,3 +83,43 @@ def converge(*instances: int) -> int:
     from containers.converge import converge as run
 
     return run(instances)
+
+
+@shared_task(name="containers.tasks.verify_contracts")
+def verify_contracts(host: int) -> int:
+    """Looks into a host's containers whose runtime contract is due to be verified."""
+    from containers.services.contract import verify_host
+
+    return verify_host(host)
+
+
+@shared_task(name="containers.tasks.examine_image")
+def examine_image(image: int) -> None:
+    """Looks whether an image can run in init mode."""
+    from containers.services.init_images import examine
+
+    examine(image)
+
+
+@shared_task(name="containers.tasks.measure_persisted")
+def measure_persisted(host: int) -> None:
+    """Looks which persisted folders a host has, and how large they are."""
+    from containers.services.persisted import measure
+
+    measure(host)
+
+
+@shared_task(name="containers.tasks.measure_all_persisted")
+def measure_all_persisted() -> None:
+    """The same for all hosts on which instances persist something there."""
+    from containers.services.persisted import measure_all
+
+    measure_all()
+
+
+@shared_task(name="containers.tasks.remove_persisted")
+def remove_persisted(folder: int) -> None:
+    """Removes a persisted folder from its host."""
+    from containers.services.persisted import carry_out
+
+    carry_out(folder)

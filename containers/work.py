@@ -20,11 +20,13 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import health, spec
+from containers import health, images, spec
 from containers.config import Config, parse
+from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.pulse import Pulse
+from containers.services import persisted
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
@@ -450,7 +452,7 @@ class Work:
                 engine_id = self._create(self.spec_for(image, version, mark, beside=beside), image, mark)
                 self._point("after create")
         with transaction.atomic():
-            Container.objects.get_or_create(
+            row, _new = Container.objects.get_or_create(
                 engine_id=engine_id,
                 instance=self.instance,
                 defaults={
@@ -460,6 +462,8 @@ class Work:
                     "deployment_id": self.context.deployment,
                 },
             )
+            if version is not None:
+                persisted.note(row, parse(version.content))
             self.save(new_engine_id=engine_id)
         return engine_id
 
@@ -521,6 +525,8 @@ class Work:
             mac=address.mac if address else "",
             dns=tuple(address.segment.dns) if address else (),
             dns_search=tuple(address.segment.search) if address else (),
+            folder=persisted.folder(self.host, address.ip) if address else "",
+            init=self._init_needs(parse(version.content) if version is not None else Config(), image),
         )
         return spec.container_spec(
             place,
@@ -533,6 +539,17 @@ class Work:
             config_version=version.version if version is not None else 0,
             name=f"{place.name}-next" if beside else "",
         )
+
+    def _init_needs(self, config: Config, image: Image) -> Needs:
+        """What the image's init needs, in init mode. Raises StepFailed for an image that breaks the rules of it."""
+        if config.init != "image":
+            return Needs()
+        if not self.patience.call(self.engine.has_image, image.reference):
+            self.prepare(image)
+        facts = self.patience.call(images.ensure, self.engine, image)
+        if broken := problems(facts):
+            raise StepFailed(" ".join(broken))
+        return needs(facts.kind, self.host.cgroup_version)
 
     def _bring_up(
         self, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None

@@ -115,7 +115,7 @@ def ifupdown(text: str, nic: Nic, bridge: str) -> str:
     for line in text.splitlines():
         words = line.split()
         starts = bool(words) and words[0] in {"iface", "auto", "mapping", "source", "source-directory", "rename"}
-        starts = starts or bool(words) and words[0].startswith("allow-")
+        starts = starts or (bool(words) and words[0].startswith("allow-"))
         if starts:
             inside = words[0] == "iface" and words[1:3] == [nic.name, "inet"]
             if inside:
@@ -133,4 +133,6 @@ def ifupdown(text: str, nic: Nic, bridge: str) -> str:
     more = [f"    bridge_ports {nic.name}", "    bridge_fd 0", "    bridge_stp off"]
     if nic.mac:
         more.append(f"    bridge_hw {nic.mac}")
-    return "\n".join([*out, "", "# Written by xqplatform: the machine's address is on the bridge.", *ours, *more]) + "\n"
+    return (
+        "\n".join([*out, "", "# Written by xqplatform: the machine's address is on the bridge.", *ours, *more]) + "\n"
+    )

@@ -92,6 +92,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    host_cgroups: bool = False  # no name space of its own for cgroups (only version 2 has one by default)
 
 
 def _health(check: Healthcheck, api: tuple[int, int]) -> Json:
@@ -120,6 +121,8 @@ def _host_config(spec: ContainerSpec, api: tuple[int, int]) -> Json:
         body["LogConfig"] = {"Type": spec.log_driver or "json-file", "Config": dict(spec.log_opts)}
     if spec.init and api >= (1, 25):
         body["Init"] = True
+    if spec.host_cgroups and api >= (1, 41):
+        body["CgroupnsMode"] = "host"
     for key, value in (
         ("Dns", list(spec.dns)),
         ("DnsSearch", list(spec.dns_search)),

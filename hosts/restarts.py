@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -261,5 +261,3 @@ def settings_of(sh: Shell) -> str | None:
         words = _("%(why)s Put it right by hand (%(file)s): the platform does not guess what was meant.")
         raise Failed(words % {"why": error, "file": FILE}) from error
     return text
-
-

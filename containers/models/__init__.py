@@ -2,7 +2,7 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
-from containers.models.instances import Container, Instance
+from containers.models.instances import Container, ImageFacts, Instance, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 
 __all__ = [
@@ -11,7 +11,9 @@ __all__ = [
     "Deployment",
     "Drain",
     "Environment",
+    "ImageFacts",
     "Instance",
+    "PersistedFolder",
     "Service",
     "ServiceEnvironment",
     "Step",

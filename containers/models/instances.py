@@ -64,9 +64,62 @@ class Container(models.Model):
     exit_code = models.IntegerField(null=True)
     oom_killed = models.BooleanField(default=False)
     last_log = models.TextField(blank=True)
+    # Its runtime contract as last verified inside: {"items": […], "wrote": {…}, "problem": «why nobody could look»}
+    contract = models.JSONField(default=dict, blank=True)
+    contract_ok = models.BooleanField(null=True)  # None: not verified yet, or nobody could look
+    contract_at = models.DateTimeField(null=True)  # None: to be verified, it (re)started
+    contract_asked = models.DateTimeField(null=True)  # workers agree by it
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return self.engine_id[:12]
+
+    @property
+    def degraded(self) -> bool:
+        """Whether it runs without what its contract promises."""
+        return self.contract_ok is False
+
+
+class ImageFacts(models.Model):
+    """What an image says and has inside that its name does not tell; an image never changes, so it is looked at once."""
+
+    key = models.CharField(max_length=200, unique=True)  # its digest, else its id
+    facts = models.JSONField(default=dict)
+    looked = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class PersistedFolder(models.Model):
+    """A folder on a host that belongs to an address: mounted at /persist, kept when the container goes."""
+
+    host = models.ForeignKey(Host, models.CASCADE, related_name="persisted_folders")
+    root = models.CharField(max_length=250)
+    ip = models.CharField(max_length=45)
+    instance = models.ForeignKey(Instance, models.SET_NULL, null=True, related_name="persisted_folders")
+    holder = models.CharField(max_length=200, blank=True)  # «snow/production/3», as it was
+    size = models.BigIntegerField(null=True)  # bytes; None: not measured yet
+    measured = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+    removing = models.DateTimeField(null=True)  # asked for
+    reason = models.CharField(max_length=250, blank=True)  # why it could not be removed
+    removed = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["ip", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host", "root", "ip"], condition=models.Q(removed=None), name="a_persisted_folder_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """On the host."""
+        return f"{self.root}/{self.ip}"

@@ -13,6 +13,7 @@ from containers import spec
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
+from containers.services import init_images, persisted
 from hosts.models import Host, Segment
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
@@ -51,7 +52,7 @@ def plan_for(
     segment = segment_of(place)
     images = images_of(instances)
     adding = kind in {"deploy", "scale"} and wanted > len(instances)
-    return make_plan(
+    plan = make_plan(
         kind=kind,
         instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(place, instances, settings_, segment),
@@ -64,6 +65,7 @@ def plan_for(
         free_addresses=len(free_in(segment)) if segment is not None and adding else 0,
         numbers=numbers,
     )
+    return init_images.checked(plan, settings_, image, segment is not None)
 
 
 def images_of(instances: list[Instance]) -> dict[int, str]:
@@ -121,7 +123,10 @@ def host_views(
                 memory=host.memory,
                 used_cpus=cpus[host.pk],
                 used_memory=memory[host.pk],
-                missing=tuple(spec.missing(config, host.api_version)) if host.api_version else (),
+                missing=(
+                    *(spec.missing(config, host.api_version) if host.api_version else ()),
+                    *persisted.missing(config, host),
+                ),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],
                 architecture=host.architecture,

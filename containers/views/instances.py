@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from containers import logs
+from containers.contract import WORDS
 from containers.models import Container, Instance
 from containers.reading import history
 from containers.views.access import actor_of, get_instance, get_place, may
@@ -41,6 +42,10 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         )[:30],
         "steps": steps,
         "events": history([instance], 20),
+        "contract": [
+            c | {"word": WORDS.get(c["name"], c["name"])}
+            for c in (current.contract if current else {}).get("items", [])
+        ],
         "may": may(actor_of(request), place.service, place.environment.slug),
     }
     return render(request, "containers/instance.html", context)

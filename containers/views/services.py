@@ -119,6 +119,14 @@ def _teams_for(request: HttpRequest) -> QuerySet[Team] | None:
     return Team.objects.filter(pk__in=visible_teams(actor))
 
 
+def _require_posted_team(request: HttpRequest, right: str, service: Service | None = None) -> None:
+    """Another team's key is no mistyped field but an attempt: denied, and in the log, before any field is looked at."""
+    posted = request.POST.get("team", "")
+    if posted.isascii() and posted.isdigit() and len(posted) < 10 and Team.objects.filter(pk=int(posted)).exists():
+        extra = None if service else {"slug": request.POST.get("slug", "").replace("\x00", "")[:60]}
+        require(actor_of(request), right, team_id=int(posted), obj=service, extra=extra)
+
+
 @require_http_methods(["GET", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     initial = {k: v for k, v in request.GET.items() if k in {"slug", "title", "source", "repository"}}
@@ -130,6 +138,7 @@ def create(request: HttpRequest) -> HttpResponse:
         mine = visible_teams(actor_of(request))
         if not mine:
             require(actor_of(request), "service.create")
+        _require_posted_team(request, "service.create")
     if request.method == "POST" and form.is_valid():
         try:
             service = catalog.create_service(actor_of(request), creation(form))
@@ -215,6 +224,10 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     form = ServiceChangeForm(request.POST or None, teams=teams, initial=initial)
     if request.method == "POST":
         require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
+        _require_posted_team(request, "service.change", service)
+        if {n for n in form.changed_data if n in PROJECT_FIELDS}:
+            # Before the transaction below, which would take the event of a denied attempt with it.
+            require(actor_of(request), "project.change", team_id=project.team_id, obj=project)
         if form.is_valid():
             try:
                 with transaction.atomic():

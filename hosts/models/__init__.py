@@ -1,5 +1,6 @@
 """The rows of hosts: machines, their networks, what is done on them, and how they conform."""
 
+from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment
@@ -22,5 +23,6 @@ __all__ = [
     "SeenCertificate",
     "SeenContainer",
     "Segment",
+    "SshAccess",
     "Waiver",
 ]

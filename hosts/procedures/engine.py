@@ -130,7 +130,9 @@ def upgrade(run: Run) -> None:
         raise Failed(_("«%(text)s» is no version.") % {"text": wish[:60]})
     with shell.connect(host, check=run.check) as sh:
         if not sh.run(["sh", "-c", "command -v apt-get"]).ok:
-            raise Failed(_("This machine has no apt-get: upgrade the engine with its own package manager, then restart it."))
+            raise Failed(
+                _("This machine has no apt-get: upgrade the engine with its own package manager, then restart it.")
+            )
         name, old = run.remember("package", lambda: list(package_of(sh)))
         if run.todo("offer"):
             with run.step("offer", _("See which versions there are")):
@@ -138,7 +140,10 @@ def upgrade(run: Run) -> None:
                 if not ran.ok:
                     run.say(_("The list of packages could not be renewed: %(why)s") % {"why": ran.said})
                 there = offered(sh.must(["apt-cache", "madison", name]).out)
-                run.say(_("%(name)s: installed %(old)s, offered %(all)s") % {"name": name, "old": old or "–", "all": ", ".join(there[:20])})
+                run.say(
+                    _("%(name)s: installed %(old)s, offered %(all)s")
+                    % {"name": name, "old": old or "–", "all": ", ".join(there[:20])}
+                )
                 if not there or (wish and wish not in there):
                     words = _("The machine's package sources do not offer %(wish)s. They offer: %(all)s.")
                     raise Failed(words % {"wish": wish or name, "all": ", ".join(there[:20]) or "–"})
@@ -173,4 +178,7 @@ def upgrade(run: Run) -> None:
         restarts.compare(run, before, spec, confirmed=bool(run.params.get("confirm")))
     back_in_service(run)
     host.refresh_from_db()
-    run.row.words = _("Package %(version)s; the engine says it is %(engine)s.") % {"version": version, "engine": host.engine_version}
+    run.row.words = _("Package %(version)s; the engine says it is %(engine)s.") % {
+        "version": version,
+        "engine": host.engine_version,
+    }

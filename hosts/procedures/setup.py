@@ -20,6 +20,7 @@ from hosts.procedures import tls
 from hosts.procedures.engine import APT, INSTALL_SECONDS, apt
 from hosts.services import certificates
 from hosts.shell import Shell, ShellError
+from xqplatform.accounts.actor import Actor
 
 FACTS = r"""
 . /etc/os-release 2>/dev/null; echo "system ${PRETTY_NAME:-unknown}"
@@ -69,7 +70,9 @@ def _install(run: Run, sh: Shell, has: list[str]) -> None:
             return
         if "apt-get" not in has:
             raise Failed(
-                _("No Docker Engine, and no apt-get to install it. Install it with the system's own tools, then start this again.")
+                _(
+                    "No Docker Engine, and no apt-get to install it. Install it with the system's own tools, then start this again."
+                )
             )
         ran = sh.run([*APT, "update"], timeout=INSTALL_SECONDS, on_output=run.say)
         if not ran.ok:
@@ -129,7 +132,7 @@ def _bridge(run: Run, sh: Shell, bridge: str, has: list[str]) -> None:
     nic = bridging.Nic(seen["name"], seen["mac"], tuple(seen["addresses"]), tuple(seen["routes"]))
     kept: dict[str, Any] = run.remember("network-files", lambda: _persistent(sh, nic, bridge, has))
     if nic.name != bridge:
-        run.on_failure(lambda: _put_network_back(sh, kept), _("Put the network's files back"))
+        run.on_failure(lambda: _put_network_back(run, sh, kept), _("Put the network's files back"))
     if not run.todo("bridge"):
         return
     with run.step("bridge", _("Move the address to %(bridge)s") % {"bridge": bridge}):
@@ -153,7 +156,10 @@ def _nic(sh: Shell, address: str) -> dict[str, Any]:
         if name:
             lines = sh.must(["ip", "-4", "route", "show", "dev", name]).out.splitlines()
             routes[name] = [line.strip() for line in lines if line.strip()]
-    macs = {one.get("ifname"): one.get("address", "") for one in json.loads(sh.must(["ip", "-j", "link", "show"]).out or "[]")}
+    macs = {
+        one.get("ifname"): one.get("address", "")
+        for one in json.loads(sh.must(["ip", "-j", "link", "show"]).out or "[]")
+    }
     nic = bridging.nic_of(address, links, routes)
     if nic is None:
         words = _("No interface of the machine has %(address)s: give the address that the machine itself knows.")
@@ -177,11 +183,15 @@ def _persistent(sh: Shell, nic: bridging.Nic, bridge: str, has: list[str]) -> di
             new, words = {}, _("Not kept over a boot: %(why)s") % {"why": error}
     else:
         new = {}
-        words = _("Not kept over a boot: neither systemd-networkd nor ifupdown runs here. Tell the machine's own tool of the bridge.")
+        words = _(
+            "Not kept over a boot: neither systemd-networkd nor ifupdown runs here. Tell the machine's own tool of the bridge."
+        )
     return {"new": new, "old": {path: sh.read(path) for path in new}, "words": words}
 
 
-def _put_network_back(sh: Shell, kept: dict[str, Any]) -> None:
+def _put_network_back(run: Run, sh: Shell, kept: dict[str, Any]) -> None:
+    if any(step["name"] == "bridge" and step["state"] == "done" for step in run.row.steps):
+        return  # the address is on the bridge, which is as good a place: what failed came later
     for path, text in kept["old"].items():
         restarts.put_back(sh, path, text)
 
@@ -282,8 +292,6 @@ def _engine(run: Run, sh: Shell) -> None:
 
 
 def _server(run: Run, address: str) -> IssuedCertificate:
-    from xqplatform.accounts.actor import Actor
-
     def made() -> int:
         names = tls.names_for(Host(name=run.host.name, connection="local"), address)
         return certificates.issue(Actor.system("operations"), run.host, "server", names).pk
@@ -315,7 +323,10 @@ def _join(run: Run) -> None:
         with run.step("conformance", _("Judge its conformance")):
             run.note(_judge(host))
     certificates.look(host)
-    run.row.words = _("%(host)s is a host of the fleet: engine %(version)s.") % {"host": host, "version": host.engine_version}
+    run.row.words = _("%(host)s is a host of the fleet: engine %(version)s.") % {
+        "host": host,
+        "version": host.engine_version,
+    }
 
 
 def _judge(host: Host) -> str:

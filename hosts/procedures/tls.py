@@ -119,11 +119,19 @@ def _exchange(run: Run, address: str) -> None:
         bundle = run.remember("bundle", lambda: bundle_for(sh, was, keep=not run.params.get("only_ours")))
         ours = run.remember("ours", certificates.trusted)
         after = dataclasses.replace(
-            before, kind="tcp", url=address, ca=ours, cert=client.certificate, key=run.remember("key", lambda: client.key)
+            before,
+            kind="tcp",
+            url=address,
+            ca=ours,
+            cert=client.certificate,
+            key=run.remember("key", lambda: client.key),
         )
         settings = daemon.render(settings_for(server), was)
         if before.kind != "tcp":
-            listens = [SOCKET, *(h for h in was.get("hosts", []) if h not in {SOCKET, "fd://"} and not h.startswith("tcp://"))]
+            listens = [
+                SOCKET,
+                *(h for h in was.get("hosts", []) if h not in {SOCKET, "fd://"} and not h.startswith("tcp://")),
+            ]
             settings["hosts"] = [*listens, f"tcp://{address}"]
         run.on_failure(lambda: _as_before(run, before, server), _("Reach the engine as before"))
         if run.todo("trust"):

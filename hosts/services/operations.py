@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from hosts import tasks
+from hosts import shell, tasks
 from hosts.models import Host, HostOperation
 from hosts.operations import KINDS
 from xqplatform import audit, live, work
@@ -41,6 +41,9 @@ def begin(
         raise Refused(_("At most 500 characters."), "reason", 400)
     if host.state == Host.State.RETIRED:
         raise Refused(_("%(host)s is retired.") % {"host": host})
+    if known.ssh and not shell.has_access(host):
+        words = _("%(host)s has no SSH access: give it one on its page, then start again.")
+        raise Refused(words % {"host": host})
     values = dict(params or {})
     with transaction.atomic():
         try:

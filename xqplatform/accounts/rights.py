@@ -45,6 +45,7 @@ OF_SRES = frozenset(
         "environment.manage",
         "people.manage",
         "base_image.manage",
+        "persisted.remove",
         "audit.read",
     }
 )

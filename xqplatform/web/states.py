@@ -106,6 +106,8 @@ STATES: dict[str, Look] = {
     "reserved": Look(_("reserved"), "off", "frame"),
     "quarantine": Look(_("quarantine"), "warn", "half"),
     "quarantined": Look(_("quarantined"), "warn", "half"),
+    "kept": Look(_("kept"), "ok", "check"),
+    "differs": Look(_("differs"), "bad", "triangle"),
     # people, tokens, audit
     "enabled": Look(_("active"), "ok", "dot"),
     "deactivated": Look(_("deactivated"), "off", "dash"),
