@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": {"name": "spare"},
+    "hosts": {"name": "spare", "kind": "engine.restart"},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
     "certificates": lambda w: {"pk": w.more["old_authority"].pk},
@@ -36,6 +36,7 @@ NAMES: dict[str, Any] = {
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
+    "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
