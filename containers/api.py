@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
@@ -36,7 +37,9 @@ from containers.schemas import (
     EnvironmentOut,
     ForgetIn,
     ForgetOut,
+    InstanceEventOut,
     InstanceOut,
+    LimitOut,
     OperateIn,
     Operation,
     Paged,
@@ -362,6 +365,23 @@ def show_instance(request: HttpRequest, number: int) -> Any:
     return instance_json(get_instance(max(0, number)))
 
 
+@router.get("/instances/{number}/events", response=list[InstanceEventOut], tags=["instances"])
+def list_instance_events(request: HttpRequest, number: int) -> Any:
+    """What happened to it by itself or while it ran, newest first: kills for lack of memory, changed limits."""
+    rows = get_instance(max(0, number)).happened.select_related("container")[:MOST]
+    names = ("kind", "text", "time", "count", "last")
+    return [
+        {name: getattr(row, name) for name in names} | {"container": row.container.engine_id if row.container else None}
+        for row in rows
+    ]
+
+
+@router.get("/services/{slug}/{environment}/limits", response=list[LimitOut], tags=["instances"])
+def show_limits(request: HttpRequest, slug: str, environment: str) -> Any:
+    """What the newest settings change against those in use, and what of it a running container can take."""
+    return [asdict(one) for one in releases.live_changes(_place(slug, environment))]
+
+
 @router.post("/services/{slug}/{environment}/instances/{operation}", response={202: DeploymentOut}, tags=["instances"])
 def operate(  # noqa: PLR0917  ninja gives them by name
     request: HttpRequest,
@@ -371,12 +391,16 @@ def operate(  # noqa: PLR0917  ninja gives them by name
     response: HttpResponse,
     body: OperateIn = ALL_OF_THEM,
 ) -> Any:
-    """Restart, stop, start or put right instances by their numbers (left out: all; repair: those with drift)."""
+    """Restart, stop, start or put right instances by their numbers (left out: all; repair: those with drift).
+
+    `limits`: running containers take the limits of the newest settings without a restart; refused where more differs.
+    """
     verb = {
         "restart": releases.restart,
         "stop": releases.stop,
         "start": releases.start,
         "repair": releases.repair,
+        "limits": releases.apply_limits,
     }[operation]
     return accepted(response, verb(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason)))
 

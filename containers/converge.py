@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import happenings, spec
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.services import contract, releases
@@ -88,6 +89,9 @@ def _limits(stored: Limits, seen: Mapping[str, Any]) -> list[Json]:
         quota, period = int(seen["NanoCpus"]) // 10_000, 100_000
     if stored.cpu_quota and quota * stored.cpu_period != stored.cpu_quota * period:
         found.append({"what": "cpus", "stored": stored.cpu_quota / stored.cpu_period, "found": quota / period})
+    pids = max(0, int(seen.get("PidsLimit") or 0))
+    if pids != stored.pids:
+        found.append({"what": "pids", "stored": stored.pids, "found": pids})
     return found
 
 
@@ -133,9 +137,10 @@ def converge(
         if one.place_id in busy:
             _save(one, seen, one.drift)
             continue
+        _missed_end(one, container, seen)
         what = drift(_stored(one, container), _as_seen(one, seen, look))
         if not look:  # nobody looked at limits now: what was found earlier stands
-            what += [d for d in one.drift if d["what"] in {"memory", "cpus"} and seen is not None and not what]
+            what += [d for d in one.drift if d["what"] in {"memory", "cpus", "pids"} and seen is not None and not what]
         count += bool(what)
         _save(one, seen, what)
     _auto_repair({one.place_id for one in found if one.drift and one.place.environment.auto_repair} - busy)
@@ -196,7 +201,7 @@ def _stored(one: Instance, container: Container | None) -> Stored:
         engine_id=container.engine_id if container is not None else "",
         images=frozenset(names) if image is not None and (image.image_id or image.registry_id) else frozenset(),
         image=str(image or ""),
-        limits=Limits.of(config.cpus, config.memory, config.pids),
+        limits=spec.limits_of(config),
     )
 
 
@@ -314,7 +319,9 @@ def strays(hosts: Iterable[int] | None = None) -> list[SeenContainer]:
 def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
     """Events of an engine's containers."""
     rows: dict[str, Container] = {}
-    known = Container.objects.filter(host=host, engine_id__in=[one.engine_id for one in changes])
+    known = Container.objects.filter(host=host, engine_id__in=[one.engine_id for one in changes]).select_related(
+        "instance__place__service", "instance__place__environment", "config"
+    )
     for found in known.order_by("id"):
         rows[found.engine_id] = found
     touched: set[int] = set()
@@ -344,12 +351,27 @@ def _instance_of(attributes: Mapping[str, Any]) -> str:
 
 def _note_end(row: Container, change: hooks.Change) -> None:
     """How it ended, while the engine tells it."""
-    fields: Json = {"oom_killed": True} if "oom" in change.actions else {}
     code = str(change.actions.get("die", {}).get("exitCode", ""))
     if code.lstrip("-").isdigit():
-        fields["exit_code"] = int(code)
-    if fields:
-        Container.objects.filter(pk=row.pk).update(**fields)
+        Container.objects.filter(pk=row.pk).update(exit_code=int(code))
+    if "oom" in change.actions:
+        happenings.oom(row, code=code)
+
+
+def _missed_end(one: Instance, container: Container | None, seen: SeenContainer | None) -> None:
+    """It was killed and nobody heard the event: its engine still knows why, and is asked once."""
+    if container is None or seen is None or container.exit_code is not None or container.engine_id != seen.engine_id:
+        return
+    if seen.state != "exited" or "(137)" not in seen.status:
+        return
+    try:
+        state = connect(one.host).inspect(container.engine_id).get("State") or {}
+    except EngineError as error:
+        log.info("How %s ended could not be read: %s", one, error)
+        return
+    Container.objects.filter(pk=container.pk).update(exit_code=state.get("ExitCode"))
+    if state.get("OOMKilled"):
+        happenings.noticed_oom(container.engine_id, state)
 
 
 def host_refreshed(host: Host) -> None:

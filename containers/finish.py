@@ -81,6 +81,8 @@ def _settle_place(row: Deployment, state: str) -> None:
     there = row.place.instances.filter(removed=None).count()
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY:
         fields |= {"current_image": row.image, "current_config": row.config, "wanted": row.wanted}
+    elif state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
+        fields["current_config"] = row.config
     elif state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.REMOVE:
         fields |= {"current_image": None, "current_config": None}
     elif row.kind == Deployment.Kind.SCALE:
@@ -103,6 +105,8 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
     }[Deployment.State(state)]
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
         words = _("%(total)s of %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
+    if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
+        words = _("%(total)s of %(total)s instances have the new limits; none was restarted.") % {"total": total}
     if row.kind == Deployment.Kind.MOVE and state in {Deployment.State.SUCCEEDED, Deployment.State.FAILED}:
         words = _moved(steps, total, done)
     if count["undo_fail"]:

@@ -366,6 +366,12 @@ def initial_of(config: settings_of.Config) -> dict[str, Any]:
         "cpus": f"{config.cpus:g}",
         "memory": size_shown(config.memory),
         "pids": config.pids or "",
+        "io_weight": config.io_weight or "",
+        "io_device": config.io_device,
+        "io_read_bps": size_shown(config.io_read_bps) if config.io_read_bps else "",
+        "io_write_bps": size_shown(config.io_write_bps) if config.io_write_bps else "",
+        "io_read_iops": config.io_read_iops or "",
+        "io_write_iops": config.io_write_iops or "",
         "read_only": config.read_only,
         "persist": config.persist,
         "tmpfs": "\n".join(config.tmpfs),
@@ -408,6 +414,33 @@ class ConfigForm(SaneForm):
         min_value=0,
         max_value=4_000_000,
         help_text=gettext_lazy("Empty: no limit."),
+    )
+    io_weight = forms.IntegerField(
+        label=gettext_lazy("Disk weight"),
+        required=False,
+        min_value=0,
+        max_value=1000,
+        help_text=gettext_lazy("10 to 1000 against the others on its host. Empty: all the same."),
+    )
+    io_device = forms.CharField(
+        label=gettext_lazy("Disk"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"placeholder": "/dev/sda", "class": "mono"}),
+        help_text=gettext_lazy("That the rates are of; it must be there on all hosts."),
+    )
+    io_read_bps = forms.CharField(
+        label=gettext_lazy("Reads, bytes a second"),
+        required=False,
+        max_length=20,
+        help_text=gettext_lazy("20m. Empty: no limit."),
+    )
+    io_write_bps = forms.CharField(label=gettext_lazy("Writes, bytes a second"), required=False, max_length=20)
+    io_read_iops = forms.IntegerField(
+        label=gettext_lazy("Reads a second"), required=False, min_value=0, max_value=1_000_000_000
+    )
+    io_write_iops = forms.IntegerField(
+        label=gettext_lazy("Writes a second"), required=False, min_value=0, max_value=1_000_000_000
     )
     read_only = forms.BooleanField(label=gettext_lazy("Root file system is read-only"), required=False)
     persist = forms.BooleanField(
@@ -624,7 +657,9 @@ class ConfigForm(SaneForm):
             for name in ("cpus", "memory", "read_only", "persist", "tmpfs", "volumes", "env", "command", "stop_signal")
         }
         content |= {name: d[name] for name in ("stop_timeout", "restart_policy", "log_driver", "log_options")}
-        content["pids"] = d["pids"] or 0
+        numbers = ("pids", "io_weight", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
+        content |= {name: d[name] or 0 for name in numbers}
+        content["io_device"] = d["io_device"]
         health = {n: d[f"health_{n}"] for n in ("kind", "port", "path", "command", "start_period", "interval")}
         health |= {n: d[f"health_{n}"] for n in ("timeout", "retries")}
         content["health"] = {n: v for n, v in health.items() if v not in ("", None)}

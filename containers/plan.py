@@ -18,7 +18,7 @@ from xqplatform.errors import Refused
 
 ORDERS = ("stop-first", "start-first")
 ON_FAILURE = ("rollback", "stop")
-KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair")
+KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair", "limits")
 
 
 @dataclass(frozen=True)
@@ -191,12 +191,14 @@ def make_plan(
     segment: str = "",
     free_addresses: int = 0,
     numbers: Collection[int] | None = None,
+    stuck: Mapping[int, str] | None = None,
 ) -> Plan:
     """The plan of a change of kind `kind`.
 
     `instances`: all that stand; `wanted`: how many shall stand afterwards (deploy, scale); `numbers`: which ones are meant
     (restart, stop, start, repair; None: all); `segment`: its name if instances get a fixed address, with `free_addresses`
-    left; `only_on`: the one host that has the image, where no registry holds it.
+    left; `only_on`: the one host that has the image, where no registry holds it; `stuck`: instances that cannot take the
+    change (of limits) as they are, with why.
     """
     by_pk = {host.pk: host for host in hosts}
     standing = sorted(instances, key=lambda one: one.number)
@@ -240,6 +242,7 @@ def make_plan(
                 "Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first."
             )
         )
+    entries = [replace(entry, problem=(stuck or {}).get(entry.instance or 0, "")) for entry in entries]
     entries = [_checked(entry, by_pk[entry.host], only_on) if entry.host in by_pk else entry for entry in entries]
     entries = _fits_hosts(entries, by_pk, config, kept_count=Counter(one.host for one in standing))
     size = policy.size(max(1, len(standing) if kind != "scale" else len(entries)))
@@ -389,7 +392,7 @@ def in_batches(
         order.append((rank(entry), turn[key], entry.number, entry))
         turn[key] += 1
     order.sort(key=lambda item: item[:3])
-    first = 1 if kind in {"deploy", "restart", "repair", "move"} and len(order) > 1 else size
+    first = 1 if kind in {"deploy", "restart", "repair", "move", "limits"} and len(order) > 1 else size
     batched: list[Entry] = []
     for position, (*_rank, entry) in enumerate(order):
         batch = 0 if position < first else 1 + (position - first) // size

@@ -214,6 +214,23 @@ class InstanceOut(Schema):
     )
 
 
+class InstanceEventOut(Schema):
+    kind: str
+    text: str
+    time: datetime
+    count: int
+    last: datetime
+    container: str | None
+
+
+class LimitOut(Schema):
+    setting: str
+    before: Any
+    after: Any
+    live: bool
+    why: str
+
+
 class PlanOut(Schema):
     kind: str
     fits: bool
@@ -243,4 +260,4 @@ class Paged(Schema):
     offset: int = Field(0, ge=0, le=10_000_000)
 
 
-Operation = Literal["restart", "stop", "start", "repair"]
+Operation = Literal["restart", "stop", "start", "repair", "limits"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from containers.config import PERSIST, Config, health_command
 from containers.init_mode import Needs
@@ -33,6 +33,13 @@ class Place:
     @property
     def name(self) -> str:
         return f"{self.service}-{self.environment}-{self.number}"
+
+
+def limits_of(config: Config) -> Limits:
+    """The limits among the settings, as the engine takes them."""
+    names = ("io_weight", "io_device", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
+    io = {name: getattr(config, name) for name in names}
+    return replace(Limits.of(config.cpus, config.memory, config.pids), **io)
 
 
 def container_spec(
@@ -86,7 +93,7 @@ def container_spec(
         mac=place.mac,
         dns=place.dns,
         dns_search=place.dns_search,
-        limits=Limits.of(config.cpus, config.memory, config.pids),
+        limits=limits_of(config),
         read_only=config.read_only,
         tmpfs=dict(init.tmpfs)
         | {path: options for path, _colon, options in (entry.partition(":") for entry in config.tmpfs)},

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import health, images, spec
+from containers import happenings, health, images, live_limits, spec
 from containers.config import Config, parse
 from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
@@ -151,7 +151,7 @@ class Work:
         """Does what the step's action says."""
         actions = {
             "replace": self._replace, "add": self._replace, "remove": self._remove, "restart": self._restart,
-            "stop": self._stop, "start": self._start,
+            "stop": self._stop, "start": self._start, "limits": self._limits,
         }  # fmt: skip
         try:
             actions[self.step.action]()
@@ -168,6 +168,8 @@ class Work:
             with self._timed("undo"):
                 if self.step.action in {"replace", "add", "remove"}:
                     self._bring_back()
+                elif self.step.action == "limits":
+                    self._limits_back()
                 else:
                     self._as_it_was()
         except (StepFailed, EngineError) as error:
@@ -343,6 +345,53 @@ class Work:
         else:
             self._bring_up(there["Id"], self._deadline(), state="undoing")
 
+    # --- Limits --------------------------------------------------------------------------------------------------
+
+    def _limits(self) -> None:
+        """The running container takes new limits; nothing is stopped. What the engine refuses leaves the old ones."""
+        there = self._there()
+        if there is None:
+            raise StepFailed(_("There is no container that could take new limits."))
+        old, new = self._config(self.step.old_config), self._config(self.step.config)
+        self._point("before limits")
+        if new.memory < old.memory and there.get("State") == "running":
+            self._enough_memory(there["Id"], new)
+        with self._timed("limits", state="starting"):
+            warnings = self.patience.call(self.engine.update, there["Id"], spec.limits_of(new))
+        self._point("after limits")
+        self._has_limits(there["Id"], self.step.config, live_limits.words(live_limits.changes(old, new)))
+        files = spec.limits_of(new).cgroup(self.host.cgroup_version or "1")
+        self.save(log="\n".join([*warnings, *(f"{name} = {value}" for name, value in files.items())]))
+
+    def _limits_back(self) -> None:
+        there = self._there()
+        if there is None or self.step.old_config is None:
+            return
+        self.patience.call(self.engine.update, there["Id"], spec.limits_of(self._config(self.step.old_config)))
+        Container.objects.filter(engine_id=there["Id"]).update(config=self.step.old_config)
+
+    def _enough_memory(self, engine_id: str, new: Config) -> None:
+        try:
+            used = self.patience.call(self.engine.memory_used, engine_id)
+        except EngineError as error:
+            if error.out_of_reach:
+                raise
+            used = None  # it cannot tell: then the engine decides
+        why = live_limits.too_small(new, used)
+        if why:
+            raise StepFailed(why)
+
+    def _has_limits(self, engine_id: str, version: ConfigVersion | None, words: str) -> None:
+        """Said once, also when a dead process got as far as the engine's answer."""
+        with transaction.atomic():
+            rows = Container.objects.filter(engine_id=engine_id).exclude(config=version)
+            row = rows.select_related("instance").first()
+            if row is not None and rows.filter(pk=row.pk).update(config=version):
+                happenings.limits_changed(row, words)
+
+    def _config(self, version: ConfigVersion | None) -> Config:
+        return parse(version.content) if version is not None else Config()
+
     # --- Pieces --------------------------------------------------------------------------------------------------
 
     @property
@@ -355,7 +404,7 @@ class Work:
         return time.monotonic() + (max(seconds, BACK_SECONDS) if self.step.state == "undoing" else seconds)
 
     def _stop_timeout(self, version: ConfigVersion | None) -> int:
-        return parse(version.content).stop_timeout if version is not None else Config().stop_timeout
+        return self._config(version).stop_timeout
 
     def _point(self, name: str) -> None:
         self.patience.check()
@@ -408,10 +457,11 @@ class Work:
             self.patience.call(self.engine.remove, engine_id, force=True)
         self._point("after remove")
         state = (seen or {}).get("State") or {}
+        if state.get("OOMKilled"):
+            happenings.noticed_oom(engine_id, state)
         Container.objects.filter(engine_id=engine_id, ended=None).update(
             ended=timezone.now(),
             exit_code=state.get("ExitCode"),
-            oom_killed=bool(state.get("OOMKilled")),
             last_log=text,
         )
 

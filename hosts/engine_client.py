@@ -261,9 +261,19 @@ class Engine:
                 raise
 
     def update(self, container: str, limits: Limits) -> list[str]:
-        """Change the limits of a running container; returns the engine's warnings."""
-        body = limits.body()
+        """Change the limits of a running container; returns the engine's warnings (what its kernel cannot do)."""
+        body = limits.update_body()
         return list(self._json("POST", f"/containers/{container}/update", body=body).get("Warnings") or [])
+
+    def memory_used(self, container: str) -> int | None:
+        """Bytes that it cannot do without: usage less what is only cached of files; None if the engine cannot tell."""
+        seen = dict(self._json("GET", f"/containers/{container}/stats", params={"stream": 0, "one-shot": 1}))
+        memory = seen.get("memory_stats") or {}
+        usage, details = memory.get("usage"), memory.get("stats") or {}
+        if usage is None:
+            return None
+        cache = details.get("inactive_file", details.get("total_inactive_file", 0))
+        return max(0, int(usage) - int(cache or 0))
 
     def set_restart(self, container: str, policy: str) -> None:
         """Whether the engine starts it again by itself: no, always, unless-stopped, on-failure."""

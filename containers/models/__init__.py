@@ -2,7 +2,7 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
-from containers.models.instances import Container, ImageFacts, Instance, PersistedFolder
+from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Environment",
     "ImageFacts",
     "Instance",
+    "InstanceEvent",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",

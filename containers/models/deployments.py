@@ -22,6 +22,7 @@ class Deployment(models.Model):
         START = "start", _("start")
         REMOVE = "remove", _("removal")
         REPAIR = "repair", _("repair")
+        LIMITS = "limits", _("change of limits")
         MOVE = "move", _("move")
 
     class State(models.TextChoices):
@@ -94,6 +95,7 @@ class Step(models.Model):
         RESTART = "restart", _("restart")
         STOP = "stop", _("stop")
         START = "start", _("start")
+        LIMITS = "limits", _("change limits")
         MOVE = "move", _("move")
 
     class State(models.TextChoices):
@@ -133,7 +135,7 @@ class Step(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     times = models.JSONField(
         default=dict, blank=True
-    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …}; epoch seconds
+    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …, "limits": …}; epoch seconds
     reason = models.TextField(blank=True)
     log = models.TextField(blank=True)  # the last lines of what failed
 

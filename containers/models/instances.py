@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from containers.models.services import ConfigVersion, ServiceEnvironment
 from hosts.models import Address, Host
@@ -46,6 +47,29 @@ class Instance(models.Model):
     @property
     def current(self) -> Container | None:
         return self.containers.filter(ended=None).order_by("-id").first()
+
+
+class InstanceEvent(models.Model):
+    """Something that happened to an instance by itself, or to it while it ran: its own time line."""
+
+    class Kind(models.TextChoices):
+        OOM = "oom", _("out of memory")
+        LIMITS = "limits", _("limits changed")
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="happened")
+    container = models.ForeignKey("Container", models.SET_NULL, null=True, related_name="happened")
+    kind = models.CharField(max_length=10, choices=Kind)
+    text = models.TextField(blank=True)
+    time = models.DateTimeField(db_index=True)
+    # The same again within a while is counted here instead of in a row of its own.
+    count = models.PositiveIntegerField(default=1)
+    last = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.instance}: {self.get_kind_display()}"
 
 
 class Container(models.Model):

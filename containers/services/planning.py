@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import spec
+from containers import live_limits, spec
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
@@ -64,8 +64,25 @@ def plan_for(
         segment=str(segment) if segment is not None else "",
         free_addresses=len(free_in(segment)) if segment is not None and adding else 0,
         numbers=numbers,
+        stuck=_stuck(instances, settings_) if kind == "limits" else None,
     )
     return init_images.checked(plan, settings_, image, segment is not None)
+
+
+def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
+    """Instances whose running container cannot take the limits as it is: it differs in more, or there is none."""
+    rows = Container.objects.filter(instance__in=instances, ended=None).select_related("config").order_by("id")
+    running = {row.instance_id: row for row in rows}
+    found: dict[int, str] = {}
+    for one in instances:
+        row = running.get(one.pk)
+        if row is None:
+            found[one.pk] = _("There is no container that could take new limits.")
+            continue
+        changes = live_limits.changes(config_of(row.config), wanted, one.host.api_version)
+        if why := live_limits.refusal(changes):
+            found[one.pk] = why
+    return found
 
 
 def images_of(instances: list[Instance]) -> dict[int, str]:

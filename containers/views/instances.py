@@ -41,6 +41,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
             F("ended").desc(nulls_first=True), "-id"
         )[:30],
         "steps": steps,
+        "happened": instance.happened.select_related("container")[:20],
         "events": history([instance], 20),
         "contract": [
             c | {"word": WORDS.get(c["name"], c["name"])}
