@@ -59,9 +59,9 @@ api = NinjaAPI(
     auth=[Bearer(), Session()],
     parser=StrictParser(),
 )
+api.add_router("/v1/", upkeep)  # before hosts: /hosts/setup is no host
 api.add_router("/v1/", hosts)
 api.add_router("/v1/", certificates)
-api.add_router("/v1/", upkeep)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", containers)
 api.add_router("/v1/", audit)

@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from hosts import ca, engine, restarts, watch
-from hosts.models import Host, HostOperation, IssuedCertificate, Profile, SeenCertificate
+from hosts.models import Host, HostOperation, IssuedCertificate, Profile, SeenCertificate, Segment
 from hosts.procedures import daemon, tls
 from hosts.services import certificates, upkeep
 from tests.engines.fleet import Fleet, FleetHost
 from tests.engines.images import tiny_image
+from tests.engines.machine import run as command
 from tests.engines.machine import wait_for
 from tests.hosts.test_on_engines import connect
 from tests.queue import Queue
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit.models import Event
+from xqplatform.errors import Refused
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
 ACTOR = Actor.system()
@@ -299,3 +301,78 @@ def fake_apt(machine: FleetHost, installed: str = "1.0-1") -> None:
     for name, text in scripts.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def bare(clean_fleet: Fleet) -> Iterator[FleetHost]:
+    """A machine as it comes: an engine that never ran with settings of ours, no bridge, no certificates."""
+    machine = clean_fleet.hosts[2]
+    machine.stop()
+    path = machine.etc / "docker/daemon.json"
+    own = ("data-root", "exec-root", "pidfile", "containerd", "cgroup-parent", "exec-opts", "shutdown-timeout")
+    settings = json.loads(path.read_text())
+    kept = {key: settings[key] for key in own}
+    path.write_text(json.dumps({**kept, "hosts": [machine.socket_url], "no-such-setting": 1}))
+    router = f"{machine.address.rpartition('.')[0]}.1"
+    mac = "02:58:" + ":".join(f"{int(part):02x}" for part in machine.address.split("."))
+    own_mac = command(*machine.enter("ip", "-o", "link", "show", "eth0")).partition("link/ether ")[2].split()[0]
+    on(machine, "link set eth0 nomaster", "link delete br0", f"link set eth0 address {mac}",  # neighbours know this one
+       f"address add {machine.address}/24 dev eth0", f"route replace default via {router}")  # fmt: skip
+    yield machine
+    machine.stop()
+    on(machine, "link set eth0 nomaster", "link delete br0", f"address del {machine.address}/24 dev eth0", check=False)
+    on(machine, f"link set eth0 address {own_mac}", f"link add br0 address {mac} type bridge forward_delay 0",
+       "link set eth0 master br0", f"address add {machine.address}/24 dev br0", "link set br0 up",
+       f"route replace default via {router}")  # fmt: skip
+
+
+def on(machine: FleetHost, *lines: str, check: bool = True) -> None:
+    for line in lines:
+        command(*machine.enter("ip", *line.split()), check=check)
+
+
+def holder(machine: FleetHost) -> list[str]:
+    lines = command(*machine.enter("ip", "-o", "-4", "address", "show")).splitlines()
+    return [line.split()[1] for line in lines if f" {machine.address}/" in line]
+
+
+def test_a_bare_machine_becomes_a_host_and_what_fails_is_undone(
+    bare: FleetHost, clean_fleet: Fleet, enqueued: Queue
+) -> None:
+    segment = Segment.objects.create(
+        slug="room", cidr=clean_fleet.segment.cidr, gateway=clean_fleet.segment.gateway, bridge="br0"
+    )
+    data = {"name": "bare", "address": bare.address, "key": bare.ssh.key, "bridge": "br0", "segments": ["room"]}
+    operation = upkeep.set_up(ACTOR, data)
+    enqueued.drain()
+    operation.refresh_from_db()
+    row = Host.objects.get(name="bare")
+    # Somebody's own settings are kept, also the one that the engine does not know: it does not come up.
+    assert operation.state == "failed", told(operation)
+    assert "no-such-setting" in operation.words, told(operation)
+    assert "was undone" in operation.words
+    path = bare.etc / "docker/daemon.json"
+    settings = json.loads(path.read_text())
+    assert "tlsverify" not in settings
+    assert not (bare.etc / "sysctl.d/90-xqplatform.conf").exists()
+    assert holder(bare) == ["br0"], "the address stays on the bridge: that step was done"
+
+    path.write_text(json.dumps({key: value for key, value in settings.items() if key != "no-such-setting"}))
+    operation = upkeep.set_up_again(ACTOR, row)
+    enqueued.drain()
+    operation.refresh_from_db()
+    assert operation.state == "succeeded", told(operation)
+    row.refresh_from_db()
+    assert row.state in {"ready", "degraded"}
+    assert row.live_restore
+    assert holder(bare) == ["br0"]
+    assert command(*bare.enter("sysctl", "-n", "net.ipv4.ip_forward")).strip() == "0"
+    assert "blacklist nf_conntrack" in (bare.etc / "modprobe.d/xqplatform.conf").read_text()
+    assert [n["Name"] for n in engine.connect(row).list_networks() if n["Name"] == segment.network_name]
+    assert not SeenCertificate.objects.filter(host=row, ours=False).exists()
+    assert {c.kind for c in IssuedCertificate.objects.filter(host=row).exclude(installed=None)} == {"server", "client"}
+    found = json.loads(path.read_text())
+    assert found["bridge"] == "none"
+    assert found["data-root"] == str(bare.data_root)
+    with pytest.raises(Refused):
+        upkeep.set_up_again(ACTOR, row)
