@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from hosts.models import Host
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ HOST_REFRESHED: list[Callable[[Host], None]] = []
 HOST_USERS: list[Callable[[int], int]] = []
 # fn(host, reason): begins to move what stands on the host to others; raises Refused. Empty when `users_of` says 0.
 DRAIN: list[Callable[[Host, str], object]] = []
+# fn(request, host) -> HTML for the host's page: above its containers, and in its box of operations (empty: nothing).
+HOST_PANELS: list[Callable[[HttpRequest, Host], str]] = []
+HOST_OPERATIONS: list[Callable[[HttpRequest, Host], str]] = []
 
 
 def call(hooks: list[Any], *args: Any) -> None:

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, machines, network, upkeep
+from hosts.views import certificates, conformance, machines, network, upkeep
 
 
 class HostAction(StringConverter):
@@ -12,7 +12,12 @@ class UpkeepKind(StringConverter):
     regex = r"daemon\.(?:read|apply)|tls\.(?:rotate|issue)|engine\.(?:restart|upgrade)"
 
 
+class ConformanceAction(StringConverter):
+    regex = "check|fix|undo|waive"
+
+
 register_converter(HostAction, "host_action")
+register_converter(ConformanceAction, "conformance_action")
 register_converter(UpkeepKind, "upkeep_kind")
 app_name = "hosts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,6 +26,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/setup/", upkeep.set_up, name="setup"),
     path("hosts/groups/", machines.groups, name="groups"),
     path("hosts/groups/<slug:slug>/", machines.group, name="group"),
+    path("hosts/conformance/", conformance.fleet, name="conformance"),
+    path("hosts/conformance/waivers/", conformance.waivers, name="waivers"),
+    path("hosts/conformance/waivers/group/", conformance.waive_group, name="waive_group"),
+    path("hosts/conformance/waivers/<int:pk>/end/", conformance.unwaive, name="unwaive"),
+    path("hosts/conformance/profiles/", conformance.profiles, name="profiles"),
+    path("hosts/conformance/profiles/new/", conformance.profile_new, name="profile_new"),
+    path("hosts/conformance/profiles/<int:pk>/", conformance.profile, name="profile"),
+    path("hosts/<slug:name>/conformance/", conformance.host, name="conformance_host"),
+    path("hosts/<slug:name>/conformance/<conformance_action:action>/", conformance.act, name="conformance_act"),
     path("hosts/<slug:name>/", machines.host, name="host"),
     path("hosts/<slug:name>/daemon/", upkeep.daemon_file, name="daemon"),
     path("hosts/<slug:name>/upkeep/<upkeep_kind:kind>/", upkeep.start, name="upkeep"),

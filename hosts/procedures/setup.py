@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hosts import bridging, daemon, networks, observe, restarts, shell
+from hosts.conformance import store
 from hosts.conformance.checks.netfilter_modules import BARRED
 from hosts.conformance.profiles import profile_of
 from hosts.conformance.script import MODPROBE_FILE, SYSCTL_FILE
 from hosts.engine import connect, spec_of
-from hosts.models import Host, IssuedCertificate, Segment
+from hosts.models import CheckResult, Host, IssuedCertificate, Segment
 from hosts.operations import Failed, Run, operation
 from hosts.procedures import tls
 from hosts.procedures.engine import APT, INSTALL_SECONDS, apt
@@ -330,4 +331,10 @@ def _join(run: Run) -> None:
 
 
 def _judge(host: Host) -> str:
-    return ""
+    """Reads the whole machine and judges it; what still fails is said, each with its fix on the conformance page."""
+    store.read_host(host.pk)
+    results = CheckResult.objects.filter(host=host)
+    passing = results.filter(state=CheckResult.State.PASSES).count()
+    failing = results.filter(state=CheckResult.State.FAILS).values_list("check_slug", flat=True)
+    words = _("%(n)s of %(all)s checks pass.") % {"n": passing, "all": results.count()}
+    return f"{words} {_('These do not: %(names)s.') % {'names': ', '.join(sorted(failing))}}" if failing else words

@@ -371,6 +371,17 @@ def test_a_bare_machine_becomes_a_host_and_what_fails_is_undone(
     assert [n["Name"] for n in engine.connect(row).list_networks() if n["Name"] == segment.network_name]
     assert not SeenCertificate.objects.filter(host=row, ours=False).exists()
     assert {c.kind for c in IssuedCertificate.objects.filter(host=row).exclude(installed=None)} == {"server", "client"}
+    verdicts = dict(row.check_results.values_list("check_slug", "state"))
+    for slug in (
+        "bridge_address",
+        "daemon_iptables",
+        "daemon_ip_forward",
+        "live_restore",
+        "log_rotation",
+        "ip_forward",
+        "certificate",
+    ):
+        assert verdicts[slug] == "passes", (slug, verdicts)
     found = json.loads(path.read_text())
     assert found["bridge"] == "none"
     assert found["data-root"] == str(bare.data_root)
