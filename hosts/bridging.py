@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -36,10 +37,10 @@ class Nic:
         return ""
 
 
-def nic_of(address: str, addr: Sequence[dict[str, object]], routes_of: dict[str, list[str]]) -> Nic | None:
+def nic_of(address: str, links: Sequence[Mapping[str, Any]], routes_of: Mapping[str, Sequence[str]]) -> Nic | None:
     """The interface that holds the address, from `ip -j -4 address` and the lines of `ip -4 route show dev`."""
-    for link in addr:
-        info = [one for one in link.get("addr_info", []) if one.get("family") == "inet"]  # type: ignore[attr-defined]
+    for link in links:
+        info = [one for one in link.get("addr_info", []) if one.get("family") == "inet"]
         if address in {one.get("local") for one in info}:
             name = str(link["ifname"])
             every = tuple(f"{one['local']}/{one['prefixlen']}" for one in info)
