@@ -15,8 +15,9 @@ import pytest
 from containers.models import Container
 from containers.services import contract
 from containers.services.settings import save_config
-from hosts.models import Segment
-from tests.faults.conftest import CONFIG, Site
+from hosts.models import Host, Segment
+from hosts.watch import WATCH
+from tests.faults.conftest import CONFIG, Site, wait_for
 
 pytestmark = pytest.mark.engine
 A, AAAA = 1, 28
@@ -76,6 +77,12 @@ class SlowDns:
         self._socket.close()
 
 
+@pytest.fixture(autouse=True)
+def unwatched() -> Iterator[None]:
+    yield
+    WATCH.stop()
+
+
 @pytest.fixture
 def dns(site: Site) -> Iterator[SlowDns]:
     server = SlowDns(site.fleet.segment.gateway)
@@ -103,7 +110,7 @@ def inside(site: Site, row: Container, *command: str) -> str:
         return str(client.exec_start(made["Id"]).decode())
 
 
-def test_the_resolver_is_written_inside_even_on_a_read_only_root(site: Site) -> None:
+def test_the_resolver_is_written_inside_even_on_a_read_only_root(site: Site, enqueued: Any) -> None:
     row = settled(site, ["."])
     gateway = site.fleet.segment.gateway
     wanted = f"nameserver {gateway}\nsearch ."
@@ -118,14 +125,26 @@ def test_the_resolver_is_written_inside_even_on_a_read_only_root(site: Site) -> 
     assert items["mac"]["observed"] == address.mac
     assert f"{address.ip} {row.instance.name}" in items["hosts"]["observed"]
 
-    # A restart by the engine makes its files anew: the start event has it put right again.
+    # A restart by the engine makes its files anew: its start event has the resolver written again.
+    before = row.contract["start"]
+    enqueued.start(threads=4)
+    WATCH.start()
+    wait_for(
+        "the host is watched and was read", lambda: Host.objects.filter(pk=row.host_id, seen__isnull=False).exists()
+    )
     host = next(one for one in site.fleet.hosts if one.name == row.host.name)
     with contextlib.closing(host.local_client()) as client:
         client.restart(row.engine_id, timeout=0)
-    assert "127.0.0.11" in inside(site, row, "cat", "/etc/resolv.conf")
-    contract.started(row.host_id, [row.engine_id])
-    assert contract.verify_host(row.host_id) == 1
+
+    def written_again() -> bool:
+        row.refresh_from_db()
+        return row.contract.get("start") not in {None, before} and bool(row.contract_ok)
+
+    wait_for("the restarted container was looked into", written_again)
     assert inside(site, row, "cat", "/etc/resolv.conf").strip() == wanted
+    assert "127.0.0.11" in row.contract["wrote"]["before"]
+    enqueued.stop()
+    WATCH.stop()
     assert contract.verify_host(row.host_id) == 0  # nothing is due any more
 
     # What cannot be put right is a degraded contract, and an event.
