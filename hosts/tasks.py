@@ -54,11 +54,12 @@ def end_quarantines() -> None:
 
 @shared_task(name="hosts.tasks.operate", ignore_result=True)
 def operate(operation: int) -> None:
-    """Carries an operation on until it ends, unless a living process does; then its host is read again."""
+    """Carries an operation on until it ends, unless a living process does; then its host is read and judged again."""
     if operation_runner.execute(operation):
         row = HostOperation.objects.filter(pk=operation).first()
         if row is not None and row.exclusive:
             work.enqueue(refresh, row.host_id)
+            work.enqueue(check_conformance, row.host_id)
 
 
 @shared_task(name="hosts.tasks.resume_operations", ignore_result=True)
