@@ -216,5 +216,35 @@ def test_instances_of_a_dead_host_move_and_what_returns_with_it_is_removed(site:
         "it is back",
         lambda: observe.refresh_host(old.pk) and Host.objects.get(pk=old.pk).state in {"ready", "degraded"},
     )
-    wait_for("nothing of it runs there twice", lambda: one.name not in places(site)[old.name])
+    wait_for(
+        "nothing of it runs there twice",
+        lambda: observe.refresh_host(old.pk) and one.name not in places(site)[old.name],
+    )
     site.check(3, "v1")
+
+
+@pytest.mark.timeout(600)
+def test_without_a_segment_it_starts_there_first_and_a_stopped_one_stays_stopped(bridgeless: Site) -> None:
+    site = bridgeless
+    site.place.wanted = 2
+    site.place.save()
+    site.release("v1")
+    first, second = Instance.objects.select_related("host").order_by("number")
+    target = next(host for host in site.hosts if host.pk not in {first.host_id, second.host_id})
+    order: list[str] = []
+    work.PROBE.append(lambda point, step: order.append(point))
+    row = moves.move(site.actor, site.place, [1], target, policy={"order": "start-first"})
+    site.succeeds(row)
+    work.PROBE.clear()
+    assert order.index("after start") < order.index("before stop")
+    first.refresh_from_db()
+    assert first.host_id == target.pk
+    site.check(2, "v1")
+
+    site.succeeds(releases.stop(site.actor, site.place, [2]))
+    site.succeeds(moves.move(site.actor, site.place, [2], target))
+    second.refresh_from_db()
+    assert (second.host_id, second.state, second.wanted_state) == (target.pk, "stopped", "stopped")
+    assert site.texts() == ["v1"]
+    site.succeeds(releases.start(site.actor, site.place, [2]))
+    site.check(2, "v1")
