@@ -22,9 +22,10 @@ from builds.models import Image
 from builds.registry import auth_of
 from containers import health, spec
 from containers.config import Config, parse
+from containers.firstcheck import FirstCheck
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
-from containers.pulse import Pulse
+from containers.pulse import ASK_ANYWAY, Pulse
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
@@ -576,10 +577,11 @@ class Work:
                 self.patience.sleep(0.5)
 
     def _watch(self, engine_id: str, deadline: float) -> Json:
-        """Waits for health by polling: quick at first, since most containers are well within a second or two."""
+        """Waits for health; what the engine says of it is asked for when it has something to tell."""
         delay, ran_since, began = 0.1, None, time.monotonic()
         self.context.pulse.listen(self.host.pk, self.engine)
         run = None
+        first = FirstCheck(self.engine, engine_id)
         verdict = health.Verdict("starting")
         while True:
             try:
@@ -596,11 +598,13 @@ class Work:
                 return seen
             if verdict.state == "failed":
                 raise StepFailed(verdict.why)
+            if first.passes(seen):
+                return {**seen, "State": {**seen["State"], "Health": {"Status": "healthy"}}}
             if now >= deadline:
                 words = _("It was not healthy within %(seconds)d s. %(why)s")
                 raise StepFailed(words % {"seconds": now - began, "why": verdict.why})
             if health.has_check(seen):
-                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep)
+                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep, first.wait or ASK_ANYWAY)
             else:
                 self.patience.sleep(delay)
             delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)
