@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -122,16 +122,22 @@ class Patience:
                 return result
 
 
+def load(pks: Iterable[int]) -> dict[int, Step]:
+    """Steps with all rows that their work needs: those of a batch together, since so wide a query costs more than its rows."""
+    rows = Step.objects.filter(pk__in=list(pks)).select_related(
+        "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
+        "image__registry", "config", "old_image__registry", "old_config",
+    )  # fmt: skip
+    return {row.pk: row for row in rows}
+
+
 class Work:
     """A step with its instance and engine. `forward` and `back` leave the step's row in one of its ended states."""
 
-    def __init__(self, context: Context, pk: int, stop: threading.Event, *, fresh: bool = False) -> None:
-        """`fresh`: nobody has begun this step before."""
+    def __init__(self, context: Context, step: Step, stop: threading.Event, *, fresh: bool = False) -> None:
+        """`step`: from `load`; `fresh`: nobody has begun it before."""
         self.context, self.fresh = context, fresh
-        self.step = Step.objects.select_related(
-            "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
-            "image__registry", "config", "old_image__registry", "old_config",
-        ).get(pk=pk)  # fmt: skip
+        self.step = step
         self.instance: Instance = self.step.instance
         self.host = self.instance.host
         self.engine: Engine = connect(self.host)
@@ -389,6 +395,8 @@ class Work:
         self._clear(engine_id)
 
     def _timeout_of(self, engine_id: str) -> int:
+        if engine_id == self.step.old_engine_id:
+            return self._stop_timeout(self.step.old_config)
         row = Container.objects.filter(engine_id=engine_id).select_related("config").first()
         return self._stop_timeout(row.config if row is not None else self.step.old_config)
 

@@ -295,7 +295,9 @@ class Engine:
         made = self._json("POST", f"/containers/{container}/exec", body=body, repeat=False)["Id"]
         settings = {"Detach": False, "Tty": False}
         output, size = [], 0
-        stream = self._stream("POST", f"/exec/{made}/start", frames, body=settings, timeout=0, repeat=False)
+        stream = self._stream(
+            "POST", f"/exec/{made}/start", frames, body=settings, timeout=timeout + CALL_SECONDS, repeat=False
+        )
         alarm = threading.Timer(timeout, stream.stop)
         alarm.daemon = True
         alarm.start()

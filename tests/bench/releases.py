@@ -57,8 +57,13 @@ def run(results: Results) -> None:
             clean(fleet)
             bare.append(scripted(fleet, images, looks=True))
             patient.append(scripted(fleet, images, looks=False))
+            print(
+                f"Round {number + 1}: platform {ours[-1]:.1f} s, bare {bare[-1]:.1f} s, patient {patient[-1]:.1f} s",
+                flush=True,
+            )
         for number in range(ROUNDS):
             scaled.append(scale(fleet, images, number))
+            print(f"Round {number + 1}: scale {scaled[-1]:.1f} s", flush=True)
         site.stop()
         fleet.clean()
         updates, swarm_scaled = swarm(fleet, images)
@@ -121,13 +126,21 @@ def scale(fleet: Fleet, images: Iterable[str], number: int) -> float:
 
 
 def gone(place: Any) -> None:
+    """Removes the service and all that it has."""
+    from django.utils import timezone
+
     from containers.services.catalog import remove_service
+    from hosts.models import Address
+    from hosts.services import addresses
     from xqplatform.accounts.actor import Actor
 
     place.refresh_from_db()
     remove_service(Actor.system("bench"), place.service, "bench")
     for left in place.deployments.filter(state__in=["queued", "running"]):
         ended(left)
+    # The next round has the same addresses: nobody waits here until their quarantine is over.
+    Address.objects.filter(state="quarantine").update(until=timezone.now())
+    addresses.end_quarantines()
 
 
 def scripted(fleet: Fleet, images: dict[str, str], *, looks: bool) -> float:
