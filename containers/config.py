@@ -19,10 +19,14 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 HEALTH_KINDS = ("image", "http", "tcp", "command", "none")
 RESTART_POLICIES = ("no", "on-failure", "unless-stopped", "always")
+INIT_MODES = ("none", "image")
+PERSIST_IN = ("volume", "folder")
+PERSIST = "/persist"
 LOG_DRIVERS = ("json-file", "local", "journald", "syslog", "none")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 SIGNAL = re.compile(r"(SIG)?[A-Z0-9+]{2,12}|[0-9]{1,2}")
+DEVICE = re.compile(r"/dev/[A-Za-z0-9][A-Za-z0-9/_-]*")
 UNITS = {"": 1, "k": 1024, "m": MIB, "g": GIB, "t": 1024 * GIB}
 Json = dict[str, Any]
 
@@ -57,6 +61,12 @@ class Config:
     cpus: float = 4.0
     memory: int = 8 * GIB
     pids: int = 0  # 0: no limit
+    io_weight: int = 0  # of the disk's time, 10 to 1000 against the others on the host; 0: the engine's own
+    io_device: str = ""  # the disk that the rates are of: «/dev/sda»
+    io_read_bps: int = 0  # bytes a second; 0: no limit
+    io_write_bps: int = 0
+    io_read_iops: int = 0  # operations a second; 0: no limit
+    io_write_iops: int = 0
     read_only: bool = False
     tmpfs: tuple[str, ...] = ()  # «/tmp» or «/tmp:size=64m»
     volumes: tuple[Volume, ...] = ()
@@ -69,7 +79,10 @@ class Config:
     restart_policy: str = "unless-stopped"
     log_driver: str = "json-file"
     log_options: Mapping[str, str] = field(default_factory=lambda: {"max-size": "20m", "max-file": "5"})
-    persist: bool = False  # a volume of the instance's own at /persist
+    persist: bool = False  # something of the instance's own at /persist, which stays when the container goes
+    persist_in: str = "volume"  # «volume»: of the engine; «folder»: on the host, named by the instance's address
+    logs: str = ""  # the application's folder of logs, which is then /persist/logs; only with a folder on the host
+    init: str = "none"  # «image»: a small machine, whose first process is the image's own /sbin/init
 
     def to_json(self) -> Json:
         """Plain JSON: what a row stores, a form shows, and `parse` reads again."""
@@ -114,6 +127,33 @@ def parse_bytes(value: Any, name: str = "memory") -> int:
     if not found:
         raise _refuse(name, _("«%(value)s» is no size: write «512m» or «8g».") % {"value": value})
     return int(float(found[1]) * UNITS[found[2]])
+
+
+def _rate(data: Mapping[str, Any], name: str) -> int:
+    """Bytes a second; 0: no limit."""
+    value = data.get(name)
+    if value in (None, "", 0):
+        return 0
+    rate = parse_bytes(value, name)
+    if not 4096 <= rate <= 1 << 50:
+        raise _refuse(name, _("At least 4 KiB a second, or nothing for no limit."))
+    return rate
+
+
+def _io(data: Mapping[str, Any]) -> Json:
+    """The settings of block I/O. A rate is of a device, so one must be named."""
+    weight = _whole(data, "io_weight", 0, 1000, 0)
+    if 0 < weight < 10:
+        raise _refuse("io_weight", _("A weight lies between 10 and 1000; 0 leaves the engine's own."))
+    device = _text(data, "io_device", "", 100)
+    if device and not DEVICE.fullmatch(device):
+        raise _refuse("io_device", _("«%(path)s» is no disk: write its path, such as /dev/sda.") % {"path": device})
+    found: Json = {name: _rate(data, name) for name in ("io_read_bps", "io_write_bps")}
+    found |= {name: _whole(data, name, 0, 1_000_000_000, 0) for name in ("io_read_iops", "io_write_iops")}
+    limited = next((name for name, rate in found.items() if rate), None)
+    if limited and not device:
+        raise _refuse("io_device", _("Rates are of a disk: say of which, such as /dev/sda."))
+    return {"io_weight": weight, "io_device": device, **found}
 
 
 def _text(data: Mapping[str, Any], name: str, default: str, longest: int = 1000) -> str:
@@ -279,6 +319,7 @@ def parse(data: Any) -> Config:
         cpus=_number(data, "cpus", 0.01, 512, 4.0),
         memory=memory,
         pids=_whole(data, "pids", 0, 4_000_000, 0),
+        **_io(data),
         read_only=_flag(data, "read_only"),
         tmpfs=tmpfs,
         volumes=_volumes(data),
@@ -292,7 +333,31 @@ def parse(data: Any) -> Config:
         log_driver=log_driver,
         log_options=log_options,
         persist=_flag(data, "persist"),
+        persist_in=_choice(data, "persist_in", PERSIST_IN, "volume"),
+        logs=_logs(data),
+        init=_init(data),
     )
+
+
+def _init(data: Mapping[str, Any]) -> str:
+    mode = _choice(data, "init", INIT_MODES, "none")
+    if mode == "image" and _texts(data, "command"):
+        raise _refuse("command", _("In init mode the image's /sbin/init is the only program: leave the command empty."))
+    return mode
+
+
+def _logs(data: Mapping[str, Any]) -> str:
+    text = _text(data, "logs", "", 500)
+    if not text:
+        return ""
+    path = _inside(text, "logs")
+    if path == PERSIST or path.startswith(f"{PERSIST}/"):
+        raise _refuse("logs", _("Give the application's own folder; what is in it is then in /persist/logs."))
+    if not _flag(data, "persist") or _choice(data, "persist_in", PERSIST_IN, "volume") != "folder":
+        raise _refuse("logs", _("Only with a host folder at /persist."))
+    if path in {volume.target for volume in _volumes(data)}:
+        raise _refuse("logs", _("A volume has this target already."))
+    return path
 
 
 def difference(old: Config, new: Config) -> list[tuple[str, Any, Any]]:

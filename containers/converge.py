@@ -16,9 +16,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import happenings, spec
 from containers.config import Config, parse
-from containers.models import Container, Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.services import contract, releases
 from containers.services.settings import topic
 from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
@@ -88,6 +89,9 @@ def _limits(stored: Limits, seen: Mapping[str, Any]) -> list[Json]:
         quota, period = int(seen["NanoCpus"]) // 10_000, 100_000
     if stored.cpu_quota and quota * stored.cpu_period != stored.cpu_quota * period:
         found.append({"what": "cpus", "stored": stored.cpu_quota / stored.cpu_period, "found": quota / period})
+    pids = max(0, int(seen.get("PidsLimit") or 0))
+    if pids != stored.pids:
+        found.append({"what": "pids", "stored": stored.pids, "found": pids})
     return found
 
 
@@ -133,9 +137,10 @@ def converge(
         if one.place_id in busy:
             _save(one, container, seen, one.drift)
             continue
+        _missed_end(one, container, seen)
         what = drift(_stored(one, container), _as_seen(one, seen, look))
         if not look:  # nobody looked at limits now: what was found earlier stands
-            what += [d for d in one.drift if d["what"] in {"memory", "cpus"} and seen is not None and not what]
+            what += [d for d in one.drift if d["what"] in {"memory", "cpus", "pids"} and seen is not None and not what]
         count += bool(what)
         _save(one, container, seen, what)
     _auto_repair({one.place_id for one in found if one.drift and one.place.environment.auto_repair} - busy)
@@ -196,7 +201,7 @@ def _stored(one: Instance, container: Container | None) -> Stored:
         engine_id=container.engine_id if container is not None else "",
         images=frozenset(names) if image is not None and (image.image_id or image.registry_id) else frozenset(),
         image=str(image or ""),
-        limits=Limits.of(config.cpus, config.memory, config.pids),
+        limits=spec.limits_of(config),
     )
 
 
@@ -260,30 +265,62 @@ def converge_all() -> int:
     """All instances; then what the platform made and no instance owns any more is removed from the engines."""
     count = converge()
     sweep()
+    contract.sweep()
     return count
 
 
-def sweep() -> int:
-    """Removes containers of ours that belong to no standing instance; returns how many."""
+def sweep(hosts: Iterable[int] | None = None) -> int:
+    """Removes containers of ours that belong to no standing instance, or to one that stands elsewhere; returns how many."""
+    removed = sum(_remove_seen(row, _("its instance stands on another host")) for row in strays(hosts))
     old = SeenContainer.objects.filter(
         ours=True, created__lt=timezone.now() - ORPHAN_AGE, host__state__in=WATCHED
     ).select_related("host")
+    if hosts is not None:
+        old = old.filter(host__in=hosts)
     stands = set(Instance.objects.filter(removed=None).values_list("pk", flat=True))
-    removed = 0
     for row in old:
         instance = str(row.labels.get(labels.INSTANCE, ""))
         if not instance.isdigit() or int(instance) in stands:
             continue
         if Deployment.objects.filter(state__in=Deployment.ACTIVE, steps__instance=int(instance)).exists():
             continue
-        log.warning("Removing %s on %s: it belongs to no instance any more", row.name, row.host)
-        try:
-            connect(row.host).remove(row.engine_id, force=True)
-        except EngineError as error:
-            log.info("%s on %s could not be removed: %s", row.name, row.host, error)
-        else:
-            removed += 1
+        removed += _remove_seen(row, _("it belongs to no instance any more"))
     return removed
+
+
+def _remove_seen(row: SeenContainer, why: str) -> bool:
+    log.warning("Removing %s on %s: %s", row.name, row.host, why)
+    try:
+        connect(row.host).remove(row.engine_id, force=True)
+    except EngineError as error:
+        log.info("%s on %s could not be removed: %s", row.name, row.host, error)
+        return False
+    return True
+
+
+def strays(hosts: Iterable[int] | None = None) -> list[SeenContainer]:
+    """Containers of instances that stand on another host: left behind by a move, or back with a host that was away.
+
+    They would answer for their instance's address, so no age protects them; what a move under way still needs is not
+    one of them. The order of the three looks matters: a container that was seen before its move ended is judged by where
+    its instance stands after it.
+    """
+    rows = SeenContainer.objects.filter(ours=True, host__state__in=WATCHED).select_related("host")
+    if hosts is not None:
+        rows = rows.filter(host__in=hosts)
+    seen = [row for row in rows if str(row.labels.get(labels.INSTANCE, "")).isdigit()]
+    moving: dict[int, set[int]] = {}
+    under_way = Step.objects.filter(deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE)
+    for instance, host, old_host, fenced in under_way.values_list("instance_id", "host_id", "old_host_id", "fenced"):
+        # (Of a host that was off nothing is needed: what runs there again is a second one.)
+        moving.setdefault(instance, set()).update({host} if fenced else {host, old_host})
+    stands = dict(Instance.objects.filter(removed=None).values_list("pk", "host_id"))
+    found = []
+    for row in seen:
+        instance = int(row.labels[labels.INSTANCE])
+        if instance in stands and stands[instance] != row.host_id and row.host_id not in moving.get(instance, ()):
+            found.append(row)
+    return found
 
 
 # --- Hooks: what hosts and builds call ---------------------------------------------------------------------------
@@ -292,7 +329,9 @@ def sweep() -> int:
 def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
     """Events of an engine's containers."""
     rows: dict[str, Container] = {}
-    known = Container.objects.filter(host=host, engine_id__in=[one.engine_id for one in changes])
+    known = Container.objects.filter(host=host, engine_id__in=[one.engine_id for one in changes]).select_related(
+        "instance__place__service", "instance__place__environment", "config"
+    )
     for found in known.order_by("id"):
         rows[found.engine_id] = found
     touched: set[int] = set()
@@ -308,6 +347,7 @@ def containers_changed(host: int, changes: Sequence[hooks.Change]) -> None:
             touched.add(row.instance_id)
             look |= {row.instance_id} if "update" in one.actions else set()
             gone |= {one.engine_id} if "destroy" in one.actions else set()
+    contract.started(host, [one.engine_id for one in changes if "start" in one.actions])
     if touched - look:
         converge(touched - look, gone=gone)
     if look:
@@ -321,17 +361,33 @@ def _instance_of(attributes: Mapping[str, Any]) -> str:
 
 def _note_end(row: Container, change: hooks.Change) -> None:
     """How it ended, while the engine tells it."""
-    fields: Json = {"oom_killed": True} if "oom" in change.actions else {}
     code = str(change.actions.get("die", {}).get("exitCode", ""))
     if code.lstrip("-").isdigit():
-        fields["exit_code"] = int(code)
-    if fields:
-        Container.objects.filter(pk=row.pk).update(**fields)
+        Container.objects.filter(pk=row.pk).update(exit_code=int(code))
+    if "oom" in change.actions:
+        happenings.oom(row, code=code)
+
+
+def _missed_end(one: Instance, container: Container | None, seen: SeenContainer | None) -> None:
+    """It was killed and nobody heard the event: its engine still knows why, and is asked once."""
+    if container is None or seen is None or container.exit_code is not None or container.engine_id != seen.engine_id:
+        return
+    if seen.state != "exited" or "(137)" not in seen.status:
+        return
+    try:
+        state = connect(one.host).inspect(container.engine_id).get("State") or {}
+    except EngineError as error:
+        log.info("How %s ended could not be read: %s", one, error)
+        return
+    Container.objects.filter(pk=container.pk).update(exit_code=state.get("ExitCode"))
+    if state.get("OOMKilled"):
+        happenings.noticed_oom(container.engine_id, state)
 
 
 def host_refreshed(host: Host) -> None:
-    """A host's inventory was read as a whole."""
+    """A host's inventory was read as a whole. One that comes back may bring what was given up or moved meanwhile."""
     converge(hosts=[host.pk])
+    sweep([host.pk])
 
 
 def keeps_image(image: Any) -> str | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, Instance, ServiceEnvironment, Step
+from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.services.catalog import settle_removal
 from containers.services.settings import topic
 from hosts.services import addresses
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
+from xqplatform.work import enqueue
 
 
 def finish(pk: int, state: str, lease: str | None = None) -> bool:
@@ -23,7 +25,7 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         row = rows.select_related("place__service", "place__environment", "image", "old_image").first()
         if row is None:
             return False
-        steps = list(row.steps.select_related("instance__address", "instance__host"))
+        steps = list(row.steps.select_related("instance__address", "instance__host", "host", "old_host"))
         outcome = sentence(row, state, steps)
         _settle_instances(row, steps)
         _settle_place(row, state)
@@ -41,7 +43,18 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         if row.kind == Deployment.Kind.REMOVE:
             settle_removal(row.place.service)
         live.bump(f"release:{row.pk}", topic(row.place), f"service:{row.place.service.slug}", "services")
+        _tell_drains(row)
     return True
+
+
+def _tell_drains(row: Deployment) -> None:
+    """A drain may have waited for this, or this was its move."""
+    from containers.tasks import drain
+
+    there = row.place.instances.filter(removed=None).values("host")
+    waiting = Q(pk=row.drain_id) | Q(state=Drain.State.ACTIVE, host__in=there)
+    for pk in Drain.objects.filter(waiting).values_list("pk", flat=True):
+        enqueue(drain, pk)
 
 
 def _settle_instances(row: Deployment, steps: list[Step]) -> None:
@@ -68,6 +81,8 @@ def _settle_place(row: Deployment, state: str) -> None:
     there = row.place.instances.filter(removed=None).count()
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY:
         fields |= {"current_image": row.image, "current_config": row.config, "wanted": row.wanted}
+    elif state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
+        fields["current_config"] = row.config
     elif state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.REMOVE:
         fields |= {"current_image": None, "current_config": None}
     elif row.kind == Deployment.Kind.SCALE:
@@ -90,6 +105,10 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
     }[Deployment.State(state)]
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
         words = _("%(total)s of %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
+    if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
+        words = _("%(total)s of %(total)s instances have the new limits; none was restarted.") % {"total": total}
+    if row.kind == Deployment.Kind.MOVE and state in {Deployment.State.SUCCEEDED, Deployment.State.FAILED}:
+        words = _moved(steps, total, done)
     if count["undo_fail"]:
         words = _("The rollback is incomplete: %(count)s of %(total)s instances could not be brought back.") % {
             "count": count["undo_fail"],
@@ -111,5 +130,18 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
     return " ".join([words, *reasons[:3]])
 
 
+def _moved(steps: list[Step], total: int, done: int) -> str:
+    went = [step for step in steps if step.state == Step.State.DONE]
+    values = {
+        "done": done,
+        "total": total,
+        "old": ", ".join(sorted({str(step.old_host) for step in steps})),
+        "new": ", ".join(sorted({str(step.host) for step in went})) or "–",
+    }
+    if done == total:
+        return _("%(done)s of %(total)s instances moved: %(old)s → %(new)s.") % values
+    return _("%(done)s of %(total)s instances moved: %(old)s → %(new)s; the others stand where they stood.") % values
+
+
 def _host(steps: list[Step], pk: str) -> str:
-    return next((str(step.instance.host) for step in steps if str(step.instance.host_id) == pk), "?")
+    return next((str(step.target) for step in steps if str(step.target_id) == pk), "?")

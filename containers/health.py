@@ -55,6 +55,8 @@ def judge(seen: Mapping[str, Any], ran_for: float) -> Verdict:
     restarts = int(seen.get("RestartCount") or 0)
     if status in {"exited", "dead", "removing"}:
         return Verdict("failed", ended(state))
+    if restarts >= MOST_RESTARTS and state.get("OOMKilled"):
+        return Verdict("failed", ended(state))
     if restarts >= MOST_RESTARTS:
         words = _("It ends again and again: %(count)s restarts, last exit code %(code)s.")
         return Verdict("failed", words % {"count": restarts, "code": state.get("ExitCode")})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import CancelledError
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from django.utils.translation import gettext as _
 from hosts import engine
 from hosts.models import Host
 
+log = logging.getLogger(__name__)
 # CSI, OSC and two-byte escape sequences; and what else would move a cursor.
 ANSI = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
@@ -87,23 +90,31 @@ class Reader(threading.Thread):
                 self.lines.stop()
             for line in self.lines:
                 if not self._put(("line", shown(line))):
+                    log.debug("%s: whoever read along has gone", self.name)
                     return
             self._put(("end", _("The container has ended its log.")))
         except engine.EngineError as error:
             self._put(("failed", error.words or error.message))
         except Exception as error:
+            if not self.stopped.is_set():  # a connection that is shut while it is read may fail in any way
+                log.exception("%s: reading broke off", self.name)
             self._put(("failed", str(error)))
         finally:
             if self.lines is not None:
                 self.lines.close()
 
     def _put(self, item: tuple[str, Any]) -> bool:
-        """False when nobody listens any more."""
+        """Waits until the line has its place in the queue. False when nobody listens any more: the page has gone
+        (`stopped`), or its web process ends, and its loop with it.
+        """
         if self.stopped.is_set():
             return False
+        putting = self.queue.put(item)
         try:
-            waiting = asyncio.run_coroutine_threadsafe(self.queue.put(item), self.loop)
-        except RuntimeError:  # the loop is closed
+            waiting = asyncio.run_coroutine_threadsafe(putting, self.loop)
+        except RuntimeError:
+            putting.close()
+            log.info("%s: the web process ends, and the reading with it", self.name)
             return False
         while True:
             try:
@@ -113,7 +124,8 @@ class Reader(threading.Thread):
                 if self.stopped.is_set():
                     waiting.cancel()
                     return False
-            except Exception:
+            except CancelledError:
+                log.info("%s: the web process ends, and the reading with it", self.name)
                 return False
 
     def stop(self) -> None:

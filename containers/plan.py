@@ -18,7 +18,7 @@ from xqplatform.errors import Refused
 
 ORDERS = ("stop-first", "start-first")
 ON_FAILURE = ("rollback", "stop")
-KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair")
+KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair", "limits")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ class HostView:
     missing: tuple[str, ...] = ()  # what its engine's API lacks of what the settings want
     has_segment: bool = True
     instances: int = 0  # all that stand there, for an even spread
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ class Entry:
     new: str = ""
     batch: int = 0
     problem: str = ""
+    old_host: int | None = None  # a move's: where it stands now; `host` is where it goes
+    old_host_name: str = ""
+    note: str = ""  # worth knowing, no reason not to do it
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class Plan:
         words = list(self.problems)
         left_out = [entry for entry in self.entries if entry.problem]
         if left_out and not self.policy.skip_unfit:
-            words += [f"#{e.number} ({e.host_name or '–'}): {e.problem}" for e in left_out[:5]]
+            words += [f"#{e.number} ({e.host_name or e.old_host_name or '–'}): {e.problem}" for e in left_out[:5]]
             if len(left_out) > 5:
                 words.append(_("and %(count)s more") % {"count": len(left_out) - 5})
         elif left_out and len(left_out) == len(self.entries):
@@ -187,12 +191,14 @@ def make_plan(
     segment: str = "",
     free_addresses: int = 0,
     numbers: Collection[int] | None = None,
+    stuck: Mapping[int, str] | None = None,
 ) -> Plan:
     """The plan of a change of kind `kind`.
 
     `instances`: all that stand; `wanted`: how many shall stand afterwards (deploy, scale); `numbers`: which ones are meant
     (restart, stop, start, repair; None: all); `segment`: its name if instances get a fixed address, with `free_addresses`
-    left; `only_on`: the one host that has the image, where no registry holds it.
+    left; `only_on`: the one host that has the image, where no registry holds it; `stuck`: instances that cannot take the
+    change (of limits) as they are, with why.
     """
     by_pk = {host.pk: host for host in hosts}
     standing = sorted(instances, key=lambda one: one.number)
@@ -236,12 +242,13 @@ def make_plan(
                 "Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first."
             )
         )
+    entries = [replace(entry, problem=(stuck or {}).get(entry.instance or 0, "")) for entry in entries]
     entries = [_checked(entry, by_pk[entry.host], only_on) if entry.host in by_pk else entry for entry in entries]
     entries = _fits_hosts(entries, by_pk, config, kept_count=Counter(one.host for one in standing))
     size = policy.size(max(1, len(standing) if kind != "scale" else len(entries)))
     if kind in {"scale", "remove", "stop", "start"} and policy.batch == 1:
         size = max(1, len(entries))  # nothing that serves is interrupted, or all shall go: no reason to crawl
-    return Plan(kind, _in_batches(entries, state, size, kind), tuple(problems), tuple(warnings), size, policy)
+    return Plan(kind, in_batches(entries, state, size, kind), tuple(problems), tuple(warnings), size, policy)
 
 
 def _kept(one: InstanceView, hosts: Mapping[int, HostView], action: str, new: str) -> Entry:
@@ -364,7 +371,7 @@ OVERCOMMIT_MEMORY = 4.0
 OVERCOMMIT_CPUS = 16.0
 
 
-def _in_batches(
+def in_batches(
     entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str
 ) -> tuple[Entry, ...]:
     """Who goes when: what is not healthy first (nothing is lost there), neighbours on different hosts.
@@ -385,7 +392,7 @@ def _in_batches(
         order.append((rank(entry), turn[key], entry.number, entry))
         turn[key] += 1
     order.sort(key=lambda item: item[:3])
-    first = 1 if kind in {"deploy", "restart", "repair"} and len(order) > 1 else size
+    first = 1 if kind in {"deploy", "restart", "repair", "move", "limits"} and len(order) > 1 else size
     batched: list[Entry] = []
     for position, (*_rank, entry) in enumerate(order):
         batch = 0 if position < first else 1 + (position - first) // size

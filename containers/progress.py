@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from containers.models import Deployment, Step
 
-PHASES = ("pull", "stop", "create", "start", "healthy")
+PHASES = ("pull", "stop", "create", "start", "healthy", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
 MOVING = {Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
@@ -51,6 +51,7 @@ def phase_words() -> dict[str, str]:
         "create": _("create"),
         "start": _("start"),
         "healthy": _("get healthy"),
+        "limits": _("change limits"),
     }
 
 

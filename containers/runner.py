@@ -21,8 +21,9 @@ from django.utils import timezone
 from containers import leases, rollout
 from containers.finish import finish
 from containers.models import Deployment, Step
+from containers.move_work import Move
 from containers.pulse import Pulse
-from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, prepare, topics_of
+from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts.engine import EngineError, connect
 from hosts.models import Host
 from xqplatform import live
@@ -64,6 +65,7 @@ class Runner:
             topics=topics_of(row),
             pulse=Pulse(pk),
         )
+        self._work = Move if row.kind == Deployment.Kind.MOVE else Work
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
@@ -136,6 +138,7 @@ class Runner:
                     look_at = min(look_at, until or look_at)
                 case rollout.Finish(state):
                     if not self._in_work:
+                        point("before finish")
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
@@ -152,7 +155,7 @@ class Runner:
                 raise error
 
     def _view(self, row: Deployment) -> rollout.View:
-        hosts = {step.instance.host_id for step in self._with_instances() if step.action in {"replace", "add"}}
+        hosts = {step.target_id for step in self._with_instances() if step.action in Step.MAKES}
         return rollout.View(
             state=row.state,
             asked=row.asked,
@@ -223,7 +226,7 @@ class Runner:
         begun = self._save_step(step, only_if="waiting", state="creating")
         fresh = begun and row.kind in {"deploy", "scale"}
         self.forward[step] = (
-            self._submit(lambda: Work(self.context, ready[step], stop, fresh=fresh).forward(), step, "failed"),
+            self._submit(lambda: self._work(self.context, ready[step], stop, fresh=fresh).forward(), step, "failed"),
             stop,
         )
 
@@ -238,7 +241,7 @@ class Runner:
         stop = threading.Event()
         self._save_step(step, state="undoing")
         self.backward[step] = (
-            self._submit(lambda: Work(self.context, load([step])[step], stop).back(), step, "undo_fail"),
+            self._submit(lambda: self._work(self.context, load([step])[step], stop).back(), step, "undo_fail"),
             stop,
         )
 
@@ -256,12 +259,13 @@ class Runner:
     def _pull(self, host: int) -> None:
         if host in self.pulling:
             return
-        mine = [s for s in self._with_instances() if s.instance.host_id == host and s.action in {"replace", "add"}]
+        mine = [s for s in self._with_instances() if s.target_id == host and s.action in Step.MAKES]
         images = {step.image_id: step.image for step in mine if step.image is not None}
         segments = {s.instance.address.segment_id: s.instance.address.segment for s in mine if s.instance.address}
         self._note_pull(host, state="pulling", began=time.time())
 
         def pull() -> None:
+            point("before pull")
             patience = Patience(
                 self.context,
                 self.context.halt,
@@ -280,6 +284,7 @@ class Runner:
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:
+                point("after pull")
                 self._note_pull(host, state="done", error="", ended=time.time())
 
         self.pulling[host] = self._submit(pull)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from containers.config import Config, health_command
+from containers.config import PERSIST, Config, health_command
+from containers.init_mode import Needs
 from hosts.engine import ContainerSpec, Healthcheck, Limits, missing_features
 from hosts.labels import DEPLOYMENT, ENVIRONMENT, INSTANCE, PLATFORM, SERVICE
 
+NOTHING = Needs()
 STEP, CONFIG = "xq.step", "xq.config"  # beside those in hosts.labels: which step made it, and of which settings
 
 
@@ -25,10 +27,19 @@ class Place:
     mac: str = ""
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
+    folder: str = ""  # its own on the host, named by its address; empty: none can be
+    init: Needs = NOTHING  # of the image's init, in init mode
 
     @property
     def name(self) -> str:
         return f"{self.service}-{self.environment}-{self.number}"
+
+
+def limits_of(config: Config) -> Limits:
+    """The limits among the settings, as the engine takes them."""
+    names = ("io_weight", "io_device", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
+    io = {name: getattr(config, name) for name in names}
+    return replace(Limits.of(config.cpus, config.memory, config.pids), **io)
 
 
 def container_spec(
@@ -45,8 +56,14 @@ def container_spec(
 ) -> ContainerSpec:
     """What the engine shall make. `step` marks which step made it, so that a restarted runner finds its own work."""
     binds = [_bind(place, source=v.source, target=v.target, read_only=v.read_only) for v in config.volumes]
-    if config.persist:
-        binds.append(f"xq-vol-{place.name}.persist:/persist")
+    if config.persist and config.persist_in == "folder" and place.folder:
+        # A second mount does what a link would, also where the image has no place for a link and on a read-only root.
+        binds.append(f"{place.folder}:{PERSIST}")
+        if config.logs:
+            binds.append(f"{place.folder}/logs:{config.logs}")
+    elif config.persist:
+        binds.append(f"xq-vol-{place.name}.persist:{PERSIST}")
+    init = place.init
     test = health_command(config.health)
     health = config.health
     return ContainerSpec(
@@ -54,6 +71,7 @@ def container_spec(
         image=image,
         command=config.command or None,
         env={
+            **init.env,
             **config.env,
             **{secret: secrets.get(secret, "") for secret in config.secret_names},
             "XQ_SERVICE": place.service,
@@ -75,14 +93,17 @@ def container_spec(
         mac=place.mac,
         dns=place.dns,
         dns_search=place.dns_search,
-        limits=Limits.of(config.cpus, config.memory, config.pids),
+        limits=limits_of(config),
         read_only=config.read_only,
-        tmpfs={path: options for path, _colon, options in (entry.partition(":") for entry in config.tmpfs)},
-        binds=tuple(binds),
+        tmpfs=dict(init.tmpfs)
+        | {path: options for path, _colon, options in (entry.partition(":") for entry in config.tmpfs)},
+        binds=(*binds, *init.binds),
+        cap_add=init.cap_add,
+        host_cgroups=init.host_cgroups,
         healthcheck=None
         if test is None
         else Healthcheck(test, health.interval, health.timeout, health.start_period, health.retries),
-        stop_signal=config.stop_signal,
+        stop_signal=config.stop_signal or init.stop_signal,
         stop_timeout=config.stop_timeout,
         restart_policy=config.restart_policy,
         log_driver=config.log_driver,

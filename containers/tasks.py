@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from containers import leases
-from containers.models import Deployment
+from containers.models import Deployment, Drain
 
 
 @shared_task(name="containers.tasks.advance")
@@ -27,8 +27,7 @@ def resume() -> int:
     found = 0
     rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     for row in rows.only("pk", "state", "asked", "lease", "lease_until", "batch_pause_until"):
-        held = row.lease and row.lease_until is not None and row.lease_until > now
-        if held and not leases.is_dead(row.lease):
+        if leases.is_held(row):
             continue
         if not row.asked and not row.lease:
             if row.state == Deployment.State.PAUSED:
@@ -38,6 +37,23 @@ def resume() -> int:
         advance.delay(row.pk)
         found += 1
     return found
+
+
+@shared_task(name="containers.tasks.drain")
+def drain(pk: int) -> None:
+    """Looks what a drain can do next."""
+    from containers.services.drains import advance as run
+
+    run(pk)
+
+
+@shared_task(name="containers.tasks.drains")
+def drains() -> int:
+    """The same for every drain that is active: whatever a dead process left is gone on with."""
+    found = list(Drain.objects.filter(state=Drain.State.ACTIVE).values_list("pk", flat=True))
+    for pk in found:
+        drain.delay(pk)
+    return len(found)
 
 
 @worker_ready.connect
@@ -67,3 +83,43 @@ def converge(*instances: int) -> int:
     from containers.converge import converge as run
 
     return run(instances)
+
+
+@shared_task(name="containers.tasks.verify_contracts")
+def verify_contracts(host: int) -> int:
+    """Looks into a host's containers whose runtime contract is due to be verified."""
+    from containers.services.contract import verify_host
+
+    return verify_host(host)
+
+
+@shared_task(name="containers.tasks.examine_image")
+def examine_image(image: int) -> None:
+    """Looks whether an image can run in init mode."""
+    from containers.services.init_images import examine
+
+    examine(image)
+
+
+@shared_task(name="containers.tasks.measure_persisted")
+def measure_persisted(host: int) -> None:
+    """Looks which persisted folders a host has, and how large they are."""
+    from containers.services.persisted import measure
+
+    measure(host)
+
+
+@shared_task(name="containers.tasks.measure_all_persisted")
+def measure_all_persisted() -> None:
+    """The same for all hosts on which instances persist something there."""
+    from containers.services.persisted import measure_all
+
+    measure_all()
+
+
+@shared_task(name="containers.tasks.remove_persisted")
+def remove_persisted(folder: int) -> None:
+    """Removes a persisted folder from its host."""
+    from containers.services.persisted import carry_out
+
+    carry_out(folder)

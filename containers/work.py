@@ -20,12 +20,14 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import health, spec
+from containers import happenings, health, images, live_limits, spec
 from containers.config import Config, parse
 from containers.firstcheck import FirstCheck
+from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
 from containers.pulse import ASK_ANYWAY, Pulse
+from containers.services import persisted
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
@@ -53,8 +55,14 @@ class StepFailed(Exception):
     """The step did not succeed; the text is for people."""
 
 
-# Tests put a function here that is told each point between two engine calls (and may raise, as a death would).
+# Tests put a function here that is told each point between two engine calls (and may raise or kill, as a death would).
 PROBE: list[Callable[[str, int], None]] = []
+
+
+def point(name: str, step: int = 0) -> None:
+    """Tells tests where the work is; `step` is 0 where it is the whole deployment's."""
+    for probe in PROBE:
+        probe(name, step)
 
 
 @dataclass
@@ -150,7 +158,7 @@ class Work:
         """Does what the step's action says."""
         actions = {
             "replace": self._replace, "add": self._replace, "remove": self._remove, "restart": self._restart,
-            "stop": self._stop, "start": self._start,
+            "stop": self._stop, "start": self._start, "limits": self._limits,
         }  # fmt: skip
         try:
             actions[self.step.action]()
@@ -167,6 +175,8 @@ class Work:
             with self._timed("undo"):
                 if self.step.action in {"replace", "add", "remove"}:
                     self._bring_back()
+                elif self.step.action == "limits":
+                    self._limits_back()
                 else:
                     self._as_it_was()
         except (StepFailed, EngineError) as error:
@@ -255,6 +265,7 @@ class Work:
         """The new container was made beside the old one under another name."""
         if mine is None and not others:
             return
+        self._point("before rename")
         for _attempt in range(5):
             try:
                 return self.patience.call(self.engine.rename, made, self.instance.name)
@@ -341,6 +352,53 @@ class Work:
         else:
             self._bring_up(there["Id"], self._deadline(), state="undoing")
 
+    # --- Limits --------------------------------------------------------------------------------------------------
+
+    def _limits(self) -> None:
+        """The running container takes new limits; nothing is stopped. What the engine refuses leaves the old ones."""
+        there = self._there()
+        if there is None:
+            raise StepFailed(_("There is no container that could take new limits."))
+        old, new = self._config(self.step.old_config), self._config(self.step.config)
+        self._point("before limits")
+        if new.memory < old.memory and there.get("State") == "running":
+            self._enough_memory(there["Id"], new)
+        with self._timed("limits", state="starting"):
+            warnings = self.patience.call(self.engine.update, there["Id"], spec.limits_of(new))
+        self._point("after limits")
+        self._has_limits(there["Id"], self.step.config, live_limits.words(live_limits.changes(old, new)))
+        files = spec.limits_of(new).cgroup(self.host.cgroup_version or "1")
+        self.save(log="\n".join([*warnings, *(f"{name} = {value}" for name, value in files.items())]))
+
+    def _limits_back(self) -> None:
+        there = self._there()
+        if there is None or self.step.old_config is None:
+            return
+        self.patience.call(self.engine.update, there["Id"], spec.limits_of(self._config(self.step.old_config)))
+        Container.objects.filter(engine_id=there["Id"]).update(config=self.step.old_config)
+
+    def _enough_memory(self, engine_id: str, new: Config) -> None:
+        try:
+            used = self.patience.call(self.engine.memory_used, engine_id)
+        except EngineError as error:
+            if error.out_of_reach:
+                raise
+            used = None  # it cannot tell: then the engine decides
+        why = live_limits.too_small(new, used)
+        if why:
+            raise StepFailed(why)
+
+    def _has_limits(self, engine_id: str, version: ConfigVersion | None, words: str) -> None:
+        """Said once, also when a dead process got as far as the engine's answer."""
+        with transaction.atomic():
+            rows = Container.objects.filter(engine_id=engine_id).exclude(config=version)
+            row = rows.select_related("instance").first()
+            if row is not None and rows.filter(pk=row.pk).update(config=version):
+                happenings.limits_changed(row, words)
+
+    def _config(self, version: ConfigVersion | None) -> Config:
+        return parse(version.content) if version is not None else Config()
+
     # --- Pieces --------------------------------------------------------------------------------------------------
 
     @property
@@ -353,12 +411,11 @@ class Work:
         return time.monotonic() + (max(seconds, BACK_SECONDS) if self.step.state == "undoing" else seconds)
 
     def _stop_timeout(self, version: ConfigVersion | None) -> int:
-        return parse(version.content).stop_timeout if version is not None else Config().stop_timeout
+        return self._config(version).stop_timeout
 
     def _point(self, name: str) -> None:
         self.patience.check()
-        for probe in PROBE:
-            probe(name, self.step.pk)
+        point(name, self.step.pk)
 
     def _claim_state(self, wanted: str) -> None:
         """Notes first what is wanted, so that what follows is no drift."""
@@ -409,10 +466,11 @@ class Work:
             self.patience.call(self.engine.remove, engine_id, force=True)
         self._point("after remove")
         state = (seen or {}).get("State") or {}
+        if state.get("OOMKilled"):
+            happenings.noticed_oom(engine_id, state)
         Container.objects.filter(engine_id=engine_id, ended=None).update(
             ended=timezone.now(),
             exit_code=state.get("ExitCode"),
-            oom_killed=bool(state.get("OOMKilled")),
             last_log=text,
         )
 
@@ -453,7 +511,7 @@ class Work:
                 engine_id = self._create(self.spec_for(image, version, mark, beside=beside), image, mark)
                 self._point("after create")
         with transaction.atomic():
-            Container.objects.get_or_create(
+            row, _new = Container.objects.get_or_create(
                 engine_id=engine_id,
                 instance=self.instance,
                 defaults={
@@ -463,6 +521,8 @@ class Work:
                     "deployment_id": self.context.deployment,
                 },
             )
+            if version is not None:
+                persisted.note(row, parse(version.content))
             self.save(new_engine_id=engine_id)
         return engine_id
 
@@ -524,6 +584,8 @@ class Work:
             mac=address.mac if address else "",
             dns=tuple(address.segment.dns) if address else (),
             dns_search=tuple(address.segment.search) if address else (),
+            folder=persisted.folder(self.host, address.ip) if address else "",
+            init=self._init_needs(parse(version.content) if version is not None else Config(), image),
         )
         return spec.container_spec(
             place,
@@ -536,6 +598,17 @@ class Work:
             config_version=version.version if version is not None else 0,
             name=f"{place.name}-next" if beside else "",
         )
+
+    def _init_needs(self, config: Config, image: Image) -> Needs:
+        """What the image's init needs, in init mode. Raises StepFailed for an image that breaks the rules of it."""
+        if config.init != "image":
+            return Needs()
+        if not self.patience.call(self.engine.has_image, image.reference):
+            self.prepare(image)
+        facts = self.patience.call(images.ensure, self.engine, image)
+        if broken := problems(facts):
+            raise StepFailed(" ".join(broken))
+        return needs(facts.kind, self.host.cgroup_version)
 
     def _bring_up(
         self, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None
@@ -591,6 +664,7 @@ class Work:
         run = None
         first = FirstCheck(self.engine, engine_id)
         verdict = health.Verdict("starting")
+        self._point("before healthy")
         while True:
             try:
                 seen = self.patience.call(self.engine.inspect, engine_id)

@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from django.utils.translation import gettext as _
 
+from hosts import ssh
 from xqplatform.errors import Refused
 
 NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
@@ -36,15 +37,16 @@ def clean_address(kind: str, text: str) -> str:
         user, at, rest = text.rpartition("@")
         if not at or not USER.fullmatch(user):
             raise Refused(_("Write it like root@10.1.2.3 or deploy@machine:2222."), "address", 400)
-        host, port = _host_port(rest, None)
+        host, port = host_port(rest, None)
         return f"{user}@{host}" + (f":{port}" if port not in (None, 22) else "")
     if not text or "@" in text or re.match(r"^\w+://", text):
         raise Refused(_("Write it like 10.1.2.3:2376 or machine.example:2376."), "address", 400)
-    host, port = _host_port(text, 2376)
+    host, port = host_port(text, 2376)
     return f"{host}:{port}"
 
 
-def _host_port(text: str, default: int | None) -> tuple[str, int | None]:
+def host_port(text: str, default: int | None) -> tuple[str, int | None]:
+    """Name or IP, and port, of «HOST[:PORT]». Raises Refused at `address`."""
     wrong = Refused(_("«%(text)s» is no machine's address: HOST:PORT.") % {"text": text}, "address", 400)
     bracket = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?", text)
     if bracket:
@@ -122,15 +124,13 @@ def _key(pem: str, field: str = "key") -> Any:
         raise Refused(_("Paste the PEM text or choose its file."), field, 400)
     if len(pem) > PEM_LIMIT:
         raise Refused(_("Too long for a key."), field, 400)
+    if pem.startswith("PuTTY-User-Key-File"):
+        raise Refused(_("A key of PuTTY: export it in PuTTYgen as an OpenSSH key, without a passphrase."), field, 400)
+    if re.match(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ AAAA", pem):
+        raise Refused(_("This is the public half; here belongs the private key (the file without .pub)."), field, 400)
     if "-----BEGIN" not in pem or "PRIVATE KEY-----" not in pem:
         raise Refused(_("Not a private key: it begins with «-----BEGIN … PRIVATE KEY-----»."), field, 400)
-    locked = Refused(
-        _(
-            "This key has a passphrase, which nobody could type at night. Take it off: openssl pkey -in key.pem -out plain.pem"
-        ),
-        field,
-        400,
-    )
+    locked = Refused(_locked(pem), field, 400)
     if "ENCRYPTED" in pem:
         raise locked
     try:
@@ -146,9 +146,25 @@ def _key(pem: str, field: str = "key") -> Any:
         raise Refused(_("This key cannot be read: %(why)s") % {"why": error}, field, 400) from None
 
 
-def check_ssh_key(pem: str) -> None:
-    """An SSH key without a passphrase."""
-    _key(pem, "ssh_key")
+def _locked(pem: str) -> str:
+    """A key that nobody could unlock at night, and how to make one that needs nobody."""
+    if "OPENSSH PRIVATE KEY" in pem:
+        return _(
+            "This key has a passphrase, which nobody could type at night. Take it off a copy: ssh-keygen -p -N '' -f copy-of-key; "
+            "or make a key for the platform alone: ssh-keygen -t ed25519 -N '' -f xqplatform"
+        )
+    return _(
+        "This key has a passphrase, which nobody could type at night. Take it off: openssl pkey -in key.pem -out plain.pem"
+    )
+
+
+def check_ssh_key(pem: str, field: str = "ssh_key") -> None:
+    """An SSH key without a passphrase, of a kind that can be used."""
+    _key(pem.strip(), field)
+    try:
+        ssh.private_key(pem)
+    except ssh.SshError as error:
+        raise Refused(error.words, field, 400) from None
 
 
 def expiry(pem: str) -> datetime | None:

@@ -38,6 +38,12 @@ class Limits:
     memory: int = 0
     swap: bool = False  # off: an OOM fails fast
     pids: int = 0
+    io_weight: int = 0  # 10 to 1000, against the other containers of the host
+    io_device: str = ""  # the disk that the four rates below are of: «/dev/sda»
+    io_read_bps: int = 0  # bytes a second
+    io_write_bps: int = 0
+    io_read_iops: int = 0  # operations a second
+    io_write_iops: int = 0
 
     @classmethod
     def of(cls, cpus: float, memory: int, pids: int = 0, *, swap: bool = False) -> Limits:
@@ -53,7 +59,53 @@ class Limits:
             body |= {"Memory": self.memory, "MemorySwap": -1 if self.swap else self.memory}
         if self.pids:
             body["PidsLimit"] = self.pids
+        if self.io_weight:
+            body["BlkioWeight"] = self.io_weight
+        for key, rate in self._rates():
+            if rate and self.io_device:
+                body[key] = [{"Path": self.io_device, "Rate": rate}]
         return body
+
+    def _rates(self) -> tuple[tuple[str, int], ...]:
+        return (
+            ("BlkioDeviceReadBps", self.io_read_bps),
+            ("BlkioDeviceWriteBps", self.io_write_bps),
+            ("BlkioDeviceReadIOps", self.io_read_iops),
+            ("BlkioDeviceWriteIOps", self.io_write_iops),
+        )
+
+    def update_body(self) -> Json:
+        """What a running container takes: all but the rates of a device. Left out would mean «as it is», so no limit is
+        said as such.
+        """
+        body = {key: value for key, value in self.body().items() if not key.startswith("BlkioDevice")}
+        return {"PidsLimit": -1, **body}
+
+    def cgroup(self, version: str) -> dict[str, str]:
+        """The files of the container's cgroup that these limits stand in, with what they then say: what an operator would
+        read on the host. `version`: the host's, «1» or «2».
+        """
+        pids = str(self.pids) if self.pids else "max"
+        if version == "2":
+            found = {"pids.max": pids}
+            if self.cpu_quota:
+                found["cpu.max"] = f"{self.cpu_quota} {self.cpu_period}"
+            if self.memory:
+                found |= {"memory.max": str(self.memory), "memory.swap.max": "max" if self.swap else "0"}
+            if self.io_weight:
+                # The scale of version 1 (10 to 1000) stretched over that of version 2 (1 to 10000).
+                found["io.weight"] = f"default {1 + (self.io_weight - 10) * 9999 // 990}"
+            return found
+        found = {"pids.max": pids}
+        if self.cpu_quota:
+            found |= {"cpu.cfs_quota_us": str(self.cpu_quota), "cpu.cfs_period_us": str(self.cpu_period)}
+        if self.memory:
+            found["memory.limit_in_bytes"] = str(self.memory)
+            if not self.swap:
+                found["memory.memsw.limit_in_bytes"] = str(self.memory)
+        if self.io_weight:
+            found["blkio.weight"] = str(self.io_weight)
+        return found
 
 
 @dataclass(frozen=True)
@@ -92,6 +144,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    host_cgroups: bool = False  # no name space of its own for cgroups (only version 2 has one by default)
 
 
 def _health(check: Healthcheck, api: tuple[int, int]) -> Json:
@@ -120,6 +173,8 @@ def _host_config(spec: ContainerSpec, api: tuple[int, int]) -> Json:
         body["LogConfig"] = {"Type": spec.log_driver or "json-file", "Config": dict(spec.log_opts)}
     if spec.init and api >= (1, 25):
         body["Init"] = True
+    if spec.host_cgroups and api >= (1, 41):
+        body["CgroupnsMode"] = "host"
     for key, value in (
         ("Dns", list(spec.dns)),
         ("DnsSearch", list(spec.dns_search)),
@@ -181,6 +236,7 @@ def missing_features(spec: ContainerSpec, api_version: str) -> list[str]:
         (spec.init, (1, 25), _("an init process that reaps children")),
         (bool(spec.healthcheck and spec.healthcheck.start_period), (1, 29), _("a start period of the health check")),
         (bool(spec.limits.pids), (1, 23), _("a limit of processes")),
+        (any(rate for _key, rate in spec.limits._rates()), (1, 22), _("limits of a disk's rates")),
         (bool(spec.sysctls), (1, 23), _("kernel settings (sysctls)")),
         (bool(spec.tmpfs), (1, 22), _("tmpfs mounts")),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import tarfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
@@ -260,9 +261,23 @@ class Engine:
                 raise
 
     def update(self, container: str, limits: Limits) -> list[str]:
-        """Change the limits of a running container; returns the engine's warnings."""
-        body = limits.body()
+        """Change the limits of a running container; returns the engine's warnings (what its kernel cannot do)."""
+        body = limits.update_body()
         return list(self._json("POST", f"/containers/{container}/update", body=body).get("Warnings") or [])
+
+    def memory_used(self, container: str) -> int | None:
+        """Bytes that it cannot do without: usage less what is only cached of files; None if the engine cannot tell."""
+        seen = dict(self._json("GET", f"/containers/{container}/stats", params={"stream": 0, "one-shot": 1}))
+        memory = seen.get("memory_stats") or {}
+        usage, details = memory.get("usage"), memory.get("stats") or {}
+        if usage is None:
+            return None
+        cache = details.get("inactive_file", details.get("total_inactive_file", 0))
+        return max(0, int(usage) - int(cache or 0))
+
+    def set_restart(self, container: str, policy: str) -> None:
+        """Whether the engine starts it again by itself: no, always, unless-stopped, on-failure."""
+        self._json("POST", f"/containers/{container}/update", body={"RestartPolicy": {"Name": policy}})
 
     def wait(self, container: str, timeout: float) -> int:
         """Wait until it ends; its exit code. Kind `timeout` if it still runs after so many seconds."""
@@ -313,6 +328,28 @@ class Engine:
             raise EngineError("timeout", "exec", words % {"seconds": f"{timeout:g}", "where": self.where}, retry=False)
         code = self._json("GET", f"/exec/{made}/json")["ExitCode"]
         return -1 if code is None else int(code), b"".join(output).decode("utf-8", "replace")
+
+    def stat_file(self, container: str, path: str) -> Json | None:
+        """What lies at a path of a container, running or not: name, size, mode (Go's bits), linkTarget; None: nothing."""
+        url = f"/containers/{container}/archive"
+        answer = self.call("HEAD", url, params={"path": path}, accept=[404])
+        head = answer.headers.get("X-Docker-Container-Path-Stat")
+        if answer.status_code == 404 or not head:
+            return None
+        return dict(json.loads(base64.b64decode(head)))
+
+    def read_file(self, container: str, path: str, most: int = 1 << 20) -> bytes:
+        """A file's first bytes, at most so many. Links are followed. Raises EngineError, kind `not_found` if it is not there."""
+        answer = self.call("GET", f"/containers/{container}/archive", params={"path": path}, stream=True)
+        try:
+            with tarfile.open(fileobj=answer.raw, mode="r|") as tar:
+                member = tar.next()
+                found = tar.extractfile(member) if member is not None and member.isfile() else None
+                return found.read(most) if found is not None else b""
+        except (tarfile.TarError, *BROKEN) as error:
+            raise from_exception(error, self.where) from error
+        finally:
+            answer.close()
 
     # --- Images --------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import logging
 import socket
 import ssl
 import tempfile
@@ -24,21 +20,23 @@ from docker.transport.basehttpadapter import BaseHTTPAdapter
 from docker.transport.sshconn import SSHConnectionPool
 from urllib3.connection import HTTPConnection
 
-from hosts.engine_errors import EngineError
+from hosts.engine_errors import EngineError, Kind
+from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, Login, SshError, fingerprint, open_transport
+
+__all__ = ["CONNECT_SECONDS", "Client", "ConnectionSpec", "SshAdapter", "abort", "fingerprint"]
 
 POOL = 32  # connections kept an engine
-CONNECT_SECONDS = 5.0
-# A peer that vanished (cable, power) must end a silent stream, too: after 15 + 3 × 5 s.
-KEEPALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 4), 15),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", 5), 5),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", 6), 3),
-    # The same for a request that was sent and never acknowledged (milliseconds): else it waits out the call's timeout.
-    *([(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)] if hasattr(socket, "TCP_USER_TIMEOUT") else []),
-]
-
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is raised as well
+# What went wrong with SSH, as kinds of an engine.
+SSH_KINDS: dict[str, Kind] = {
+    "refused": "refused",
+    "timeout": "timeout",
+    "unreachable": "unreachable",
+    "name": "name",
+    "host_key_changed": "tls",
+    "no_key": "forbidden",
+    "denied": "forbidden",
+    "other": "unreachable",
+}
 
 
 @dataclass(frozen=True)
@@ -179,12 +177,6 @@ def _load_chain(context: ssl.SSLContext, spec: ConnectionSpec) -> None:
             raise EngineError("tls", str(error), words) from error
 
 
-def fingerprint(host_key: str) -> str:
-    """The fingerprint of «type base64», as `ssh-keygen -l` prints it."""
-    data = base64.b64decode(host_key.split()[1])
-    return "SHA256:" + base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-
-
 class SshAdapter(BaseHTTPAdapter):
     """HTTP over `docker system dial-stdio`, a channel of one SSH connection for each request in flight."""
 
@@ -231,58 +223,22 @@ class SshAdapter(BaseHTTPAdapter):
 
     def _open(self) -> paramiko.Transport:
         parts = urlsplit(self._spec.full)
-        where = {"where": self._spec.where}
         if not parts.username or not parts.hostname:
             raise EngineError("name", self._spec.url, _("An SSH address is written USER@HOST or USER@HOST:PORT."))
-        key = _private_key(self._spec.ssh_key)
-        sock = socket.create_connection((parts.hostname, _port(self._spec.full) or 22), CONNECT_SECONDS)
-        for option in KEEPALIVE:
-            sock.setsockopt(*option)
-        transport = paramiko.Transport(sock)
-        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = CONNECT_SECONDS * 2
-        pinned = self._spec.ssh_host_key.split()
-        if pinned:
-            # Ask the server for a key of the pinned type first: it may have several.
-            options = transport.get_security_options()
-            wanted = ["rsa-sha2-512", "rsa-sha2-256"] if pinned[0] == "ssh-rsa" else [pinned[0]]
-            first = [name for name in options.key_types if name in wanted]
-            options.key_types = [*first, *(name for name in options.key_types if name not in first)]
+        login = Login(
+            parts.username,
+            parts.hostname,
+            _port(self._spec.full) or 22,
+            self._spec.ssh_key,
+            self._spec.ssh_host_key,
+            self._spec.where,
+        )
         try:
-            transport.start_client(timeout=CONNECT_SECONDS * 2)
-            seen = transport.get_remote_server_key()
-            self.host_key = f"{seen.get_name()} {seen.get_base64()}"
-            if pinned and self.host_key.split() != pinned[:2]:
-                words = _(
-                    "The host key of %(where)s changed (now %(print)s): another machine answers, or it was set up anew."
-                )
-                values = {**where, "print": fingerprint(self.host_key)}
-                raise EngineError("tls", "host key changed", words % values)
-            transport.auth_publickey(parts.username, key)
-        except paramiko.AuthenticationException as error:
-            transport.close()
-            words = _("%(where)s does not accept the SSH key for user %(user)s.")
-            raise EngineError("forbidden", str(error), words % {**where, "user": parts.username}) from error
-        except (paramiko.SSHException, EOFError) as error:
-            transport.close()
-            words = _("%(where)s does not speak SSH on this port: %(text)s")
-            raise EngineError("unreachable", str(error), words % {**where, "text": str(error)}) from error
-        except BaseException:
-            transport.close()
-            raise
-        transport.set_keepalive(15)
+            transport, self.host_key = open_transport(login)
+        except SshError as error:
+            self.host_key = error.host_key or self.host_key
+            raise EngineError(SSH_KINDS[error.kind], error.message, error.words) from error
         return transport
-
-
-def _private_key(text: str) -> paramiko.PKey:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
-        except paramiko.PasswordRequiredException as error:
-            words = _("The SSH key is protected by a password: give it without one.")
-            raise EngineError("forbidden", str(error), words) from error
-        except (paramiko.SSHException, ValueError, IndexError):
-            continue
-    raise EngineError("forbidden", "unusable SSH key", _("The SSH key is not a private key that can be used."))
 
 
 def abort(response: requests.Response) -> None:

@@ -89,9 +89,12 @@ def run(
     binds: Iterable[str] = (),
     network: str = "none",
     timeout: float = SECONDS,
+    *,
+    among_processes: bool = False,
 ) -> Result:
     """Runs a busybox command (`("df", "/")`) on the host in a container that is removed afterwards, whatever happens.
 
+    `among_processes`: it sees the host's processes and may enter their name spaces (`hosts.inside`).
     Kind `timeout` after so many seconds. Raises NoHelper, EngineError.
     """
     spec = ContainerSpec(
@@ -102,6 +105,8 @@ def run(
         network=network,
         binds=tuple(binds),
         read_only=True,
+        pid_mode="host" if among_processes else "",
+        cap_add=("SYS_PTRACE", "SYS_ADMIN") if among_processes else (),
         limits=Limits(memory=MEMORY),
         restart_policy="no",
         log_driver="json-file",  # the engine's own default may be one that cannot be read

@@ -52,3 +52,15 @@ def parse(output: str, wanted: Iterable[str]) -> dict[str, str]:
         said = next((line for line in output.splitlines() if "arping" in line), output[:120])
         raise helper.NoHelper(_("ARP could not be asked: %(text)s") % {"text": said})
     return {ip: mac.lower() for ip, mac in ANSWER.findall(output)}
+
+
+def announce(engine: Engine, container: str, ip: str) -> None:
+    """Says on the wire, from inside a running container, that it has the address now.
+
+    Switches and bridges still send its frames to the machine where its MAC was seen last, for minutes if it says
+    nothing by itself. Raises NoHelper, EngineError.
+    """
+    words = ("arping", "-U", "-c", "2", "-w", "2", "-I", "eth0", ip)
+    said = helper.run(engine, words, network=f"container:{container}")
+    if not re.search(r"^Sent [1-9]", said.output, re.MULTILINE):
+        raise helper.NoHelper(_("ARP could not be sent: %(text)s") % {"text": said.output[:120]})

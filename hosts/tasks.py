@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from typing import Any
 
-from hosts import disk, observe, watch
-from hosts.models import Host
-from hosts.services import addresses
-from xqplatform import work
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+
+from hosts import disk, observe, operation_runner, watch
+from hosts.conformance import store
+from hosts.models import Host, HostOperation
+from hosts.services import addresses, certificates
+from xqplatform import leases, work
 
 
 @shared_task(name="hosts.tasks.refresh", ignore_result=True)
@@ -20,6 +24,7 @@ def refresh(host_pk: int) -> None:
         work.enqueue(watch_all)
     if disk.is_due(host_pk):
         work.enqueue(measure_disk, host_pk)
+    certificates.look_if_new(host_pk)
 
 
 @shared_task(name="hosts.tasks.refresh_all", ignore_result=True)
@@ -45,3 +50,58 @@ def watch_all() -> None:
 @shared_task(name="hosts.tasks.end_quarantines", ignore_result=True)
 def end_quarantines() -> None:
     addresses.end_quarantines()
+
+
+@shared_task(name="hosts.tasks.operate", ignore_result=True)
+def operate(operation: int) -> None:
+    """Carries an operation on until it ends, unless a living process does; then its host is read again."""
+    if operation_runner.execute(operation):
+        row = HostOperation.objects.filter(pk=operation).first()
+        if row is not None and row.exclusive:
+            work.enqueue(refresh, row.host_id)
+
+
+@shared_task(name="hosts.tasks.resume_operations", ignore_result=True)
+def resume_operations() -> int:
+    """Enqueues every operation that nobody carries on: its message was lost, or its worker died."""
+    rows = HostOperation.objects.filter(state__in=HostOperation.ACTIVE).only("pk", "lease", "lease_until")
+    found = [row.pk for row in rows if not leases.is_held(row)]
+    for pk in found:
+        work.enqueue(operate, pk)
+    return len(found)
+
+
+@worker_ready.connect
+def _take_over(**_: Any) -> None:
+    """A worker that starts goes on at once with what a dead one left."""
+    work.enqueue(resume_operations)
+
+
+@worker_shutting_down.connect
+def _let_go(**_: Any) -> None:
+    operation_runner.LEAVING.set()
+
+
+@shared_task(name="hosts.tasks.look_at_certificates", ignore_result=True)
+def look_at_certificates() -> None:
+    """Which certificates are in use and when they end; warns once of each."""
+    certificates.look_at_all()
+
+
+@shared_task(name="hosts.tasks.check_conformance", ignore_result=True)
+def check_conformance(host_pk: int) -> None:
+    """Reads a host and judges it."""
+    store.read_host(host_pk)
+
+
+@shared_task(name="hosts.tasks.check_conformance_all", ignore_result=True)
+def check_conformance_all() -> None:
+    """One task a host whose last reading is old."""
+    for pk in store.due().values_list("pk", flat=True):
+        work.enqueue(check_conformance, pk)
+
+
+@shared_task(name="hosts.tasks.judge_conformance", ignore_result=True)
+def judge_conformance() -> None:
+    """Judges what was read last anew, after a profile changed."""
+    store.judge_again(Host.objects.exclude(state=Host.State.RETIRED).select_related("group"))

@@ -1,23 +1,40 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import machines, network
+from hosts.views import certificates, conformance, machines, network
 
 
 class HostAction(StringConverter):
     regex = "cordon|uncordon|retire|bring-back|refresh|remove"
 
 
+class ConformanceAction(StringConverter):
+    regex = "check|fix|undo|waive"
+
+
 register_converter(HostAction, "host_action")
+register_converter(ConformanceAction, "conformance_action")
 app_name = "hosts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/", machines.fleet, name="fleet"),
     path("hosts/new/", machines.new, name="new"),
     path("hosts/groups/", machines.groups, name="groups"),
     path("hosts/groups/<slug:slug>/", machines.group, name="group"),
+    path("hosts/conformance/", conformance.fleet, name="conformance"),
+    path("hosts/conformance/waivers/", conformance.waivers, name="waivers"),
+    path("hosts/conformance/waivers/group/", conformance.waive_group, name="waive_group"),
+    path("hosts/conformance/waivers/<int:pk>/end/", conformance.unwaive, name="unwaive"),
+    path("hosts/conformance/profiles/", conformance.profiles, name="profiles"),
+    path("hosts/conformance/profiles/new/", conformance.profile_new, name="profile_new"),
+    path("hosts/conformance/profiles/<int:pk>/", conformance.profile, name="profile"),
+    path("hosts/<slug:name>/conformance/", conformance.host, name="conformance_host"),
+    path("hosts/<slug:name>/conformance/<conformance_action:action>/", conformance.act, name="conformance_act"),
     path("hosts/<slug:name>/", machines.host, name="host"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
+    path("settings/certificates/", certificates.overview, name="certificates"),
+    path("settings/certificates/<int:pk>.pem", certificates.download, name="authority"),
+    path("settings/certificates/<int:pk>/retire/", certificates.retire, name="authority_retire"),
     path("network/", network.network, name="network"),
     path("network/new/", network.new, name="segment_new"),
     path("network/id/<int:pk>/", network.segment_by_key, name="segment_by_key"),

@@ -19,6 +19,9 @@ need fonts-noto-cjk /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
 need gettext /usr/bin/msgfmt
 need git /usr/bin/git
 need openssh-client /usr/bin/ssh
+need openssh-server /usr/sbin/sshd
+need logrotate /usr/sbin/logrotate
+need systemd /lib/systemd/systemd
 need postgresql /usr/lib/postgresql/*/bin/initdb
 [ -n "$missing" ] || exit 0
 

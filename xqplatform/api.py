@@ -16,6 +16,7 @@ from ninja.security import HttpBearer, SessionAuth
 from builds.api import router as builds
 from containers.api import router as containers
 from hosts.api import router as hosts
+from hosts.api_certificates import router as certificates
 from xqplatform.accounts import services
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit.api import router as audit
@@ -58,6 +59,7 @@ api = NinjaAPI(
     parser=StrictParser(),
 )
 api.add_router("/v1/", hosts)
+api.add_router("/v1/", certificates)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", containers)
 api.add_router("/v1/", audit)

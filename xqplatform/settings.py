@@ -147,10 +147,15 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
+    "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
+    "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
+    "hosts-operations": {"task": "hosts.tasks.resume_operations", "schedule": 3.0},
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
+    "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
+    "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
@@ -165,5 +170,9 @@ LOGGING = {
 
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
+# Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
+PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
 # Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
+# Days that certificates issued by the platform are valid.
+CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)

@@ -1,15 +1,20 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.deployments import Deployment, Step
-from containers.models.instances import Container, Instance
+from containers.models.drains import Drain
+from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 
 __all__ = [
     "ConfigVersion",
     "Container",
     "Deployment",
+    "Drain",
     "Environment",
+    "ImageFacts",
     "Instance",
+    "InstanceEvent",
+    "PersistedFolder",
     "Service",
     "ServiceEnvironment",
     "Step",

@@ -7,8 +7,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from builds.models import Image
+from containers.models.drains import Drain
 from containers.models.instances import Instance
 from containers.models.services import ConfigVersion, ServiceEnvironment
+from hosts.models import Host
 
 
 class Deployment(models.Model):
@@ -20,6 +22,8 @@ class Deployment(models.Model):
         START = "start", _("start")
         REMOVE = "remove", _("removal")
         REPAIR = "repair", _("repair")
+        LIMITS = "limits", _("change of limits")
+        MOVE = "move", _("move")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -53,6 +57,7 @@ class Deployment(models.Model):
     pulls = models.JSONField(
         default=dict, blank=True
     )  # {host: {"state", "done", "total", "error", "began", "ended"}}; bytes, epoch seconds
+    drain = models.ForeignKey(Drain, models.SET_NULL, null=True, related_name="deployments")  # what a move is part of
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_name = models.CharField(max_length=150, blank=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -90,6 +95,8 @@ class Step(models.Model):
         RESTART = "restart", _("restart")
         STOP = "stop", _("stop")
         START = "start", _("start")
+        LIMITS = "limits", _("change limits")
+        MOVE = "move", _("move")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -104,6 +111,7 @@ class Step(models.Model):
         UNDO_FAILED = "undo_fail", _("not rolled back")
 
     IN_WORK = (State.STOPPING, State.CREATING, State.STARTING)
+    MAKES = (Action.REPLACE, Action.ADD, Action.MOVE)  # a container is made: image and network are needed there ahead
     ENDED = (State.DONE, State.FAILED, State.SKIPPED, State.UNDONE, State.UNDO_FAILED)
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="steps")
@@ -112,6 +120,10 @@ class Step(models.Model):
     batch = models.PositiveIntegerField(default=0)
     action = models.CharField(max_length=8, choices=Action)
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    # A move's: where to, where from, and whether somebody made sure that the old host is off.
+    host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="+")
+    old_host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="+")
+    fenced = models.BooleanField(default=False)
     # What this very instance gets, and what it goes back to: they differ over instances after a release that was left half-way.
     image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="+")
     config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")
@@ -123,7 +135,7 @@ class Step(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     times = models.JSONField(
         default=dict, blank=True
-    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …}; epoch seconds
+    )  # {"stop": [from, to], "create": …, "start": …, "healthy": …, "limits": …}; epoch seconds
     reason = models.TextField(blank=True)
     log = models.TextField(blank=True)  # the last lines of what failed
 
@@ -133,3 +145,12 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance_id}: {self.action}"
+
+    @property
+    def target_id(self) -> int:
+        """The host on which its container is made."""
+        return self.host_id or self.instance.host_id
+
+    @property
+    def target(self) -> Host:
+        return self.host or self.instance.host

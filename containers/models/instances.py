@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from containers.models.services import ConfigVersion, ServiceEnvironment
 from hosts.models import Address, Host
@@ -48,6 +49,29 @@ class Instance(models.Model):
         return self.containers.filter(ended=None).order_by("-id").first()
 
 
+class InstanceEvent(models.Model):
+    """Something that happened to an instance by itself, or to it while it ran: its own time line."""
+
+    class Kind(models.TextChoices):
+        OOM = "oom", _("out of memory")
+        LIMITS = "limits", _("limits changed")
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="happened")
+    container = models.ForeignKey("Container", models.SET_NULL, null=True, related_name="happened")
+    kind = models.CharField(max_length=10, choices=Kind)
+    text = models.TextField(blank=True)
+    time = models.DateTimeField(db_index=True)
+    # The same again within a while is counted here instead of in a row of its own.
+    count = models.PositiveIntegerField(default=1)
+    last = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.instance}: {self.get_kind_display()}"
+
+
 class Container(models.Model):
     """What ran or runs in an instance."""
 
@@ -64,9 +88,62 @@ class Container(models.Model):
     exit_code = models.IntegerField(null=True)
     oom_killed = models.BooleanField(default=False)
     last_log = models.TextField(blank=True)
+    # Its runtime contract as last verified inside: {"items": […], "wrote": {…}, "problem": «why nobody could look»}
+    contract = models.JSONField(default=dict, blank=True)
+    contract_ok = models.BooleanField(null=True)  # None: not verified yet, or nobody could look
+    contract_at = models.DateTimeField(null=True)  # None: to be verified, it (re)started
+    contract_asked = models.DateTimeField(null=True)  # workers agree by it
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return self.engine_id[:12]
+
+    @property
+    def degraded(self) -> bool:
+        """Whether it runs without what its contract promises."""
+        return self.contract_ok is False
+
+
+class ImageFacts(models.Model):
+    """What an image says and has inside that its name does not tell; an image never changes, so it is looked at once."""
+
+    key = models.CharField(max_length=200, unique=True)  # its digest, else its id
+    facts = models.JSONField(default=dict)
+    looked = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class PersistedFolder(models.Model):
+    """A folder on a host that belongs to an address: mounted at /persist, kept when the container goes."""
+
+    host = models.ForeignKey(Host, models.CASCADE, related_name="persisted_folders")
+    root = models.CharField(max_length=250)
+    ip = models.CharField(max_length=45)
+    instance = models.ForeignKey(Instance, models.SET_NULL, null=True, related_name="persisted_folders")
+    holder = models.CharField(max_length=200, blank=True)  # «snow/production/3», as it was
+    size = models.BigIntegerField(null=True)  # bytes; None: not measured yet
+    measured = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+    removing = models.DateTimeField(null=True)  # asked for
+    reason = models.CharField(max_length=250, blank=True)  # why it could not be removed
+    removed = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["ip", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host", "root", "ip"], condition=models.Q(removed=None), name="a_persisted_folder_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """On the host."""
+        return f"{self.root}/{self.ip}"

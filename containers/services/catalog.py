@@ -102,6 +102,7 @@ def _project(actor: Actor, slug: str, team: Team | None, data: Mapping[str, Any]
         project = Project.objects.filter(pk=data["project"], service=None).first()
         if project is None:
             raise Refused(_("This project is not there, or another service has it."), "project", 400)
+        require(actor, "project.change", team_id=project.team_id, obj=project)
         return project
     keys = (
         "repository", "repository_user", "repository_password", "subfolder", "dockerfile", "blueprint", "registry",

@@ -9,10 +9,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import spec
+from containers import live_limits, spec
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
+from containers.services import init_images, persisted
 from hosts.models import Host, Segment
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
@@ -49,11 +50,11 @@ def plan_for(
         check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
     instances = standing(place)
     segment = segment_of(place)
-    images = _images(instances)
+    images = images_of(instances)
     adding = kind in {"deploy", "scale"} and wanted > len(instances)
-    return make_plan(
+    plan = make_plan(
         kind=kind,
-        instances=[_instance_view(one, images.get(one.pk, "")) for one in instances],
+        instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(place, instances, settings_, segment),
         wanted=wanted,
         config=settings_,
@@ -63,10 +64,28 @@ def plan_for(
         segment=str(segment) if segment is not None else "",
         free_addresses=len(free_in(segment)) if segment is not None and adding else 0,
         numbers=numbers,
+        stuck=_stuck(instances, settings_) if kind == "limits" else None,
     )
+    return init_images.checked(plan, settings_, image, segment is not None)
 
 
-def _images(instances: list[Instance]) -> dict[int, str]:
+def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
+    """Instances whose running container cannot take the limits as it is: it differs in more, or there is none."""
+    rows = Container.objects.filter(instance__in=instances, ended=None).select_related("config").order_by("id")
+    running = {row.instance_id: row for row in rows}
+    found: dict[int, str] = {}
+    for one in instances:
+        row = running.get(one.pk)
+        if row is None:
+            found[one.pk] = _("There is no container that could take new limits.")
+            continue
+        changes = live_limits.changes(config_of(row.config), wanted, one.host.api_version)
+        if why := live_limits.refusal(changes):
+            found[one.pk] = why
+    return found
+
+
+def images_of(instances: list[Instance]) -> dict[int, str]:
     """What each instance runs now, as its tag."""
     found: dict[int, str] = {}
     rows = Container.objects.filter(instance__in=instances, ended=None)
@@ -75,7 +94,7 @@ def _images(instances: list[Instance]) -> dict[int, str]:
     return found
 
 
-def _instance_view(one: Instance, image: str) -> InstanceView:
+def instance_view(one: Instance, image: str) -> InstanceView:
     return InstanceView(
         pk=one.pk,
         number=one.number,
@@ -121,9 +140,13 @@ def host_views(
                 memory=host.memory,
                 used_cpus=cpus[host.pk],
                 used_memory=memory[host.pk],
-                missing=tuple(spec.missing(config, host.api_version)) if host.api_version else (),
+                missing=(
+                    *(spec.missing(config, host.api_version) if host.api_version else ()),
+                    *persisted.missing(config, host),
+                ),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],
+                architecture=host.architecture,
             )
         )
     return views

@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
+from containers import live_limits
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
-from containers.services.planning import check_image, plan_for, segment_of, standing
+from containers.services.planning import check_image, config_of, plan_for, segment_of, standing
 from containers.services.settings import ensure_config, topic
 from hosts.models import Host
 from hosts.services import addresses
@@ -134,6 +135,34 @@ def repair(
     if numbers is None:
         numbers = [one.number for one in standing(place) if one.drift]
     return _operate(actor, place, "repair", numbers, reason=reason, policy=policy)
+
+
+def live_changes(place: ServiceEnvironment) -> list[live_limits.Change]:
+    """What the newest settings change against those of the current release, and what of it needs no new container."""
+    if place.config is None or place.current_config is None or place.config_id == place.current_config_id:
+        return []
+    return live_limits.changes(config_of(place.current_config), config_of(place.config))
+
+
+def apply_limits(
+    actor: Actor,
+    place: ServiceEnvironment,
+    numbers: Collection[int] | None = None,
+    reason: str = "",
+    policy: PolicyData = None,
+) -> Deployment:
+    """The running containers take the limits of the newest settings, without a restart. Refused for what needs a release."""
+    _may(actor, "service.operate", place)
+    place.refresh_from_db()
+    if place.config is None or place.current_config is None:
+        raise Refused(_("Nothing has been released here yet: release an image first."))
+    found = live_changes(place)
+    if not found:
+        raise Refused(_("The newest settings are in use already: save other limits first."))
+    why = live_limits.refusal(found)
+    if why:
+        raise Refused(why)
+    return _start(actor, place, "limits", config=place.config, policy=policy, reason=reason, numbers=numbers)
 
 
 def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
@@ -282,7 +311,9 @@ def _start(
             if kind == "deploy":
                 config = config or ensure_config(actor, locked)
             else:
-                image, config = locked.current_image, locked.current_config or locked.config
+                image = locked.current_image
+                if kind != "limits":
+                    config = locked.current_config or locked.config
             there = locked.instances.filter(removed=None).count()
             target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
             target = there if target is None else target
@@ -336,7 +367,7 @@ def _start(
 def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
     place = row.place
     instances = {one.pk: one for one in standing(place)}
-    running = _running(list(instances.values()))
+    running = running_of(list(instances.values()))
     segment = segment_of(place)
     hosts = Host.objects.in_bulk([entry.host for entry in plan.entries])
     position = 0
@@ -364,13 +395,15 @@ def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: Config
         )
         if now is not None:
             step.old_engine_id, step.old_image, step.old_config = now.engine_id, now.image, now.config
+        if row.kind == "limits":
+            step.image = now.image if now is not None else image
         if row.kind in {"repair", "start"} and now is not None and now.image is not None:
             step.image, step.config = now.image, now.config
         step.save()
         position += 1
 
 
-def _running(instances: list[Instance]) -> dict[int, Container]:
+def running_of(instances: list[Instance]) -> dict[int, Container]:
     """Of each instance the newest container that was ever well, else the newest at all: what one goes back to."""
     rows = Container.objects.filter(instance__in=instances).select_related("image", "config").order_by("id")
     newest = {row.instance_id: row for row in rows}

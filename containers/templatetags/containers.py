@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from containers.contract import WORDS
 from containers.logs import plain
 from containers.models import Step
 from containers.progress import Bar
@@ -101,3 +102,14 @@ def setting(value: Any, name: str = "") -> str:
 def plain_log(text: Any) -> str:
     """A stored log without colours and control signs."""
     return "\n".join(plain(line) for line in str(text or "").splitlines())
+
+
+@register.simple_tag
+def contract_words(contract: dict[str, Any]) -> str:
+    """What of the runtime contract is not kept: «search domains: example.com instead of .»."""
+    words = _("%(what)s: %(found)s instead of %(stored)s")
+    return "; ".join(
+        words % {"what": WORDS.get(c["name"], c["name"]), "found": c["observed"] or "–", "stored": c["expected"]}
+        for c in contract.get("items", [])
+        if c["ok"] is False
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from containers import happenings, live_limits
 from containers.forms import RemoveForm, ScaleForm
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.progress import progress
@@ -26,7 +29,13 @@ SORTS = {
     "address": lambda i: (_ip_key(i), i.number),
     "state": lambda i: (not i.drift, i.state, i.number),
 }
-VERBS = {"restart": releases.restart, "stop": releases.stop, "start": releases.start, "repair": releases.repair}
+VERBS = {
+    "restart": releases.restart,
+    "stop": releases.stop,
+    "start": releases.start,
+    "repair": releases.repair,
+    "limits": releases.apply_limits,
+}
 
 
 def _ip_key(instance: Instance) -> tuple[int, ...]:
@@ -50,6 +59,9 @@ def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[st
 def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     place = get_place(slug, environment)
     rows = instances_of(place)
+    ooms = happenings.recent_ooms([r.pk for r in rows])
+    for r in rows:
+        r.oom = ooms.get(r.pk)  # type: ignore[attr-defined]
     standing = standings([place])[place.pk]
     q = request.GET.get("q", "").strip().lower()[:100]
     if q:
@@ -72,10 +84,19 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         )[:5],
         "events": history([place, *rows[:100]], 12),
         "filters": bool(q or state),
+        "waiting": _waiting(place),
         "may_forget": can(actor_of(request), "host.manage") and any(r.host.state in lost.LOST for r in rows),
         "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],
     }
     return render(request, "containers/run.html", context)
+
+
+def _waiting(place: ServiceEnvironment) -> dict[str, Any] | None:
+    """What newer settings would change, and whether the running containers can take all of it as they are."""
+    found = releases.live_changes(place)
+    if not found or place.active_id is not None:
+        return None
+    return {"live": not live_limits.refusal(found), "words": live_limits.words(found)}
 
 
 def _text(row: Any) -> str:
@@ -94,6 +115,10 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Restart, stop, start, put right or (of a lost host) give up the ticked instances."""
     place = get_place(slug, environment)
     actor = actor_of(request)
+    if request.POST.get("do") == "move":
+        require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        ticked = urlencode({"instances": request.POST.getlist("instances")[:500]}, doseq=True)
+        return redirect(f"{reverse('containers:move', args=[slug, environment])}?{ticked}")
     try:
         if request.POST.get("do") == "forget":
             gone = lost.forget(actor, place, numbers_of(request.POST.getlist("instances")), reason_of(request.POST))

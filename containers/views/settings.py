@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from containers import live_limits
 from containers.config import Config, difference, parse
 from containers.forms import ConfigForm, VersionsForm, initial_of
 from containers.models import ConfigVersion, ServiceEnvironment
-from containers.services import catalog
+from containers.services import catalog, releases
 from containers.services import settings as verbs
 from containers.views.access import actor_of, get_place
 from containers.views.run import frame
@@ -76,6 +77,12 @@ def told(request: HttpRequest, place: ServiceEnvironment, saved: ConfigVersion, 
         messages.info(request, _("Nothing differs from %(v)s; nothing was saved.") % {"v": saved})
     else:
         messages.success(request, _("Saved as %(v)s. It takes effect with the next release.") % {"v": saved})
+        place.refresh_from_db()
+        found = releases.live_changes(place)
+        if found and not live_limits.refusal(found):
+            messages.info(
+                request, _("Only limits differ from what runs: the run page can apply them without a restart.")
+            )
 
 
 def _compared(request: HttpRequest, place: ServiceEnvironment) -> dict[str, Any] | None:

@@ -102,6 +102,19 @@ def cordon(actor: Actor, host: Host, reason: str = "") -> Host:
     return _mark(actor, host, "host.cordon", reason.strip(), cordoned=True, cordon_reason=reason.strip())
 
 
+def begin_drain(actor: Actor, host: Host, reason: str = "") -> Host:
+    """Cordoned, and shown as draining: the apps above move what stands there (`hooks`)."""
+    require(actor, "host.manage", obj=host)
+    marks = {"cordoned": True, "cordon_reason": reason.strip()[:250], "draining": True}
+    return _mark(actor, host, "host.drain", reason.strip(), **marks)
+
+
+def end_drain(actor: Actor, host: Host, action: str, reason: str = "") -> Host:
+    """It drains no more; it stays cordoned until somebody brings it back. `action`: host.drained, host.drain.cancel."""
+    require(actor, "host.manage", obj=host)
+    return _mark(actor, host, action, reason.strip(), draining=False)
+
+
 def uncordon(actor: Actor, host: Host) -> Host:
     require(actor, "host.manage", obj=host)
     return _mark(actor, host, "host.uncordon", "", cordoned=False, cordon_reason="", draining=False)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup
-from hosts.services import machines
+from hosts.services import conformance, machines
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
@@ -187,8 +187,13 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "conflicts": conflicts.on_host(row),
         "may": can(request.actor, "host.manage"),
         "users": hooks.users_of(row.pk),
+        "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
+        "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
+        "certificates": row.seen_certificates.all(),
         "certificate_ends": connection.expiry(row.certificate),
         "certificate_subject": connection.subject(row.certificate),
+        "conformance": conformance.counts(row),
+        "conformance_read": row.check_results.exists(),
         "disk_used": (row.disk_total or 0) - (row.disk_free or 0),
     }
     return render(request, "hosts/host.html", context)

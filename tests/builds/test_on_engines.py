@@ -22,6 +22,7 @@ from hosts.engine import connect
 from hosts.models import Host
 from tests.builds.conftest import commit
 from tests.engines.fleet import Fleet
+from tests.faults.workers import Workers
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
@@ -173,6 +174,30 @@ def test_a_build_whose_worker_died_ends_once(registry: Registry, project: Projec
     finished(build)
     runner.run(build.pk)
     assert Image.objects.count() == 1
+    assert "Started again" in log_of(build)
+
+
+def test_a_worker_killed_in_mid_build_and_one_in_mid_push_are_followed(registry: Registry, data: Path) -> None:
+    project = shell_project(data, "killed", "RUN echo begun && busybox sleep 3\n")
+    build = start_build(SYSTEM, project)
+    engine, workers = connect(Host.objects.get()), Workers()
+    try:
+        for line, state in (("begun", "running"), ("Pushing ", "pushing")):
+            assert workers.build(build.pk, line) == line
+            build.refresh_from_db()
+            assert (build.state, bool(build.lease)) == (state, True)
+            until("the engine has let go of it", lambda: not [c for c in engine.list_containers() if "sleep" in str(c)])
+            assert not queue.waiting()
+            Build.objects.update(lease_until=timezone.now() - timedelta(seconds=1))  # what 20 s of silence do
+            assert queue.waiting() == [build]
+        assert workers.build(build.pk) == ""
+    finally:
+        workers.close()
+    finished(build)
+    assert build.attempts == 2, "the push went on with the image that stood there"
+    assert Image.objects.get().digest == Client(registry).manifest("killed", build.image.tag).digest
+    numbers = list(build.lines.values_list("number", flat=True))
+    assert numbers == list(range(1, len(numbers) + 1)), "the log is whole and in order"
     assert "Started again" in log_of(build)
 
 

@@ -80,8 +80,10 @@ class Fleet:
         try:
             (fleet.folder / "state.json").write_text(json.dumps({"hosts": hosts, "swarm": swarm}))
             prepare(fleet.folder, fleet.hosts, fleet.segment, fleet.registry, swarm=swarm, disk_mb=disk_mb)
-            with ThreadPoolExecutor(hosts + 1) as pool:
-                starts: list[Callable[[], None]] = [host.start for host in fleet.hosts]
+            with ThreadPoolExecutor(2 * hosts + 1) as pool:
+                starts: list[Callable[[], None]] = [
+                    start for host in fleet.hosts for start in (host.start, host.ssh.start)
+                ]
                 for done in [pool.submit(start) for start in [*starts, fleet.registry.start]]:
                     done.result()
         except BaseException:

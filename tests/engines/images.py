@@ -16,7 +16,7 @@ APPLETS = [
     "sh", "ash", "httpd", "wget", "sleep", "cat", "echo", "ip", "ping", "nslookup", "ls", "ps", "kill",
     "touch", "rm", "mkdir", "grep", "awk", "sed", "tail", "head", "date", "hostname", "nc", "id", "env", "df",
     "dd", "true", "false", "test", "printf", "seq", "wc", "stat", "free", "mount", "ifconfig", "route",
-    "arping", "telnet", "usleep", "yes", "top",
+    "arping", "telnet", "usleep", "yes", "top", "tr",
 ]
 # fmt: on
 
@@ -86,6 +86,26 @@ def tiny_image(engine: Any, tag: str, text: str = "ok", **options: Any) -> str:
     for line in client.build(
         fileobj=io.BytesIO(data), custom_context=True, tag=tag, rm=True, forcerm=True, decode=True
     ):
+        if "error" in line:
+            raise RuntimeError(f"building {tag}: {line['error']}")
+    return str(client.inspect_image(tag)["Id"])
+
+
+def rootfs_image(engine: Any, tag: str, dockerfile: str, files: Mapping[str, Any]) -> str:
+    """Build `dockerfile` with a root file system (path → `builds.rootfs.File`) as `rootfs/`; returns the image's id."""
+    client = getattr(engine, "api", engine)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data, mode, link in [
+            ("Dockerfile", dockerfile.encode(), 0o644, ""),
+            *((f"rootfs{path}", file.data, file.mode, file.link) for path, file in files.items()),
+        ]:
+            info = tarfile.TarInfo(name)
+            info.mode, info.size, info.linkname = mode, 0 if link else len(data), link
+            info.type = tarfile.SYMTYPE if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(data))
+    buffer.seek(0)
+    for line in client.build(fileobj=buffer, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True):
         if "error" in line:
             raise RuntimeError(f"building {tag}: {line['error']}")
     return str(client.inspect_image(tag)["Id"])

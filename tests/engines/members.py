@@ -14,8 +14,9 @@ import docker.errors
 import docker.tls
 import requests
 
-from tests.engines import machine
+from tests.engines import machine, space
 from tests.engines.machine import FleetError, inside, run
+from tests.engines.space import FleetSsh
 
 
 def api_client(url: str, *, ca: Path | None = None, cert: Path | None = None, key: Path | None = None) -> Any:
@@ -100,6 +101,20 @@ class FleetHost:
         return self.key_path.read_text()
 
     @property
+    def ssh(self) -> FleetSsh:
+        """Its sshd: `.key`, `.port`, `.host_key`, `.access(row)`; see tests/engines/space.py."""
+        return FleetSsh(self)
+
+    @property
+    def etc(self) -> Path:
+        """What the host itself sees as /etc: docker/, sysctl.d/, modprobe.d/, modules-load.d/."""
+        return self.folder / "etc"
+
+    def enter(self, *command: str | Path) -> tuple[str | Path, ...]:
+        """The command, to be run on the host (its network and mounts)."""
+        return space.enter(self, *command)
+
+    @property
     def data_root(self) -> Path:
         return self.folder / "data"
 
@@ -118,8 +133,8 @@ class FleetHost:
     def running(self) -> bool:
         return self._pid("dockerd") is not None
 
-    def start(self) -> None:
-        """Start containerd and dockerd where they do not run, and wait until the API answers over TLS."""
+    def start(self, *, local: bool = False) -> None:
+        """Start containerd and dockerd where they do not run, and wait until the API answers over TLS (`local`: the socket)."""
         if self._pid("containerd") is None:
             self._spawn("containerd", "--config", self.folder / "containerd.toml")
         if self._pid("dockerd") is None:
@@ -130,21 +145,21 @@ class FleetHost:
                 (self.folder / "c.sock").exists,
                 log=self.folder / "containerd.log",
             )
-            self._spawn("dockerd", "--config-file", self.folder / "daemon.json")
-        machine.wait_for(f"dockerd of {self.name} answers", self._answers, log=self.log)
+            self._spawn("dockerd", "--config-file", self.etc / "docker" / "daemon.json")
+        machine.wait_for(f"dockerd of {self.name} answers", lambda: self._answers(local), log=self.log)
 
     def _spawn(self, program: str, *arguments: str | Path) -> None:
         machine.spawn(
-            inside(self.namespace, program, *arguments),
+            self.enter(program, *arguments),
             self.folder / f"{program}.log",
             self.folder / f"{program}.pid",
         )
 
-    def _answers(self) -> bool:
+    def _answers(self, local: bool = False) -> bool:
         if not self.running:
             raise FleetError(f"dockerd of {self.name} ended: {self.log.read_text(errors='replace')[-1500:]}")
         try:
-            self.client().close()
+            (self.local_client() if local else self.client()).close()
         except (requests.RequestException, docker.errors.DockerException):
             return False
         return True
@@ -178,10 +193,13 @@ class FleetHost:
         run(*inside(f"{self.prefix}-j", "ip", "link", "set", f"p{self.name}", "up"))
 
     def clean(self) -> None:
-        """Remove every container, network and volume on the host; bring it back first if it is away."""
+        """Remove every container, network and volume on the host; bring it and its settings back first."""
         self.heal()
         self.thaw()
+        if space.restore(self):
+            self.stop()
         self.start()
+        self.ssh.start()
         client = self.local_client()
         with contextlib.closing(client):
             for container in client.containers(all=True):

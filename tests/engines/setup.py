@@ -10,13 +10,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.engines import machine
+from tests.engines import machine, space
 from tests.engines.certs import Authority
 from tests.engines.machine import FleetError, inside, run
 from tests.engines.members import FleetHost, FleetRegistry, Segment
 
 BASE = Path(os.environ.get("XQ_FLEET_BASE", "/var/tmp/xq-fleet"))
-CERTS_D = Path("/etc/docker/certs.d")
 NEEDED = {
     "dockerd": "docker.io",
     "containerd": "containerd",
@@ -24,13 +23,18 @@ NEEDED = {
     "busybox": "busybox-static",
     "ip": "iproute2",
     "nsenter": "util-linux",
+    "sshd": "openssh-server",
 }
 
 
 def check_machine() -> None:
     if os.geteuid() != 0:
         raise FleetError("The test engines need root: run the tests as root (sudo make test).")
-    missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+    missing = [
+        package
+        for program, package in NEEDED.items()
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None
+    ]
     if missing:
         raise FleetError(f"The test engines need more programs: apt-get install -y {' '.join(missing)}.")
 
@@ -52,15 +56,15 @@ def raze(number: int) -> None:
         spaces = [path.name for path in machine.NETNS.iterdir() if path.name.startswith(f"{prefix}-")]
     else:
         spaces = []
+    for name in spaces:
+        for pid in run("ip", "netns", "pids", name, check=False).split():  # those who are logged in by SSH
+            machine.end(int(pid))
     for name in {*spaces, *(f"{prefix}-h{index}" for index in range(1, 10))}:
         machine.end_cgroup(name)
     machine.unmount_below(folder)
     for name in spaces:
         machine.drop_namespace(name)
     run("ip", "link", "delete", f"{prefix}r", check=False)
-    shutil.rmtree(CERTS_D / f"10.213.{number}.1:5000", ignore_errors=True)
-    with contextlib.suppress(OSError):
-        CERTS_D.rmdir()
     machine.wipe(folder)
 
 
@@ -76,7 +80,12 @@ def prepare(
     _join(hosts[0].prefix, segment)
     for host in hosts:
         _connect(host)
+        (host.folder / "etc" / "docker").mkdir(parents=True, exist_ok=True)
+        space.prepare(host)
         _write_settings(host, swarm, authority)
+        _trust(host, registry, authority)
+        space.keep_pristine(host)
+        host.ssh.prepare()
         if disk_mb:
             # An engine whose disk is soon full.
             run("mount", "-t", "tmpfs", "-o", f"size={disk_mb}m", "tmpfs", host.data_root)
@@ -155,7 +164,7 @@ def _write_settings(host: FleetHost, swarm: bool, authority: Authority) -> None:
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "shutdown-timeout": 5,
     }
-    (host.folder / "daemon.json").write_text(json.dumps(settings, indent=1))
+    (host.etc / "docker" / "daemon.json").write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def _write_registry(registry: FleetRegistry, authority: Authority) -> None:
@@ -170,6 +179,10 @@ def _write_registry(registry: FleetRegistry, authority: Authority) -> None:
         f"http: {{addr: '{registry.address}', secret: test-registry,\n"
         f"  tls: {{certificate: {registry.folder}/cert.pem, key: {registry.folder}/key.pem}}}}\n"
     )
-    # The daemons read it from here, all of the machine: the address makes it this fleet's own.
-    (CERTS_D / registry.address).mkdir(parents=True, exist_ok=True)
-    (CERTS_D / registry.address / "ca.crt").write_text(authority.cert)
+
+
+def _trust(host: FleetHost, registry: FleetRegistry, authority: Authority) -> None:
+    """The engine takes the registry's certificate."""
+    folder = host.etc / "docker" / "certs.d" / registry.address
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ca.crt").write_text(authority.cert)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,25 +10,17 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
-from containers import leases, runner, work
+from containers import leases
 from containers.converge import converge
 from containers.models import Container, Deployment, Instance
 from containers.services import releases
 from containers.services.settings import save_config
 from hosts import observe
+from tests.faults import workers
 from tests.faults.conftest import CONFIG, Site, wait_for
 
 pytestmark = pytest.mark.engine
-POINTS = [
-    "before create", "after create", "before stop", "after stop", "before start", "after start", "before remove",
-    "after remove", "end",
-]  # fmt: skip
-
-
-class Death(BaseException):
-    """What stands for a killed worker."""
 
 
 def test_an_image_that_never_gets_healthy_is_rolled_back_with_its_settings(site: Site) -> None:
@@ -64,30 +55,6 @@ def test_a_first_release_that_fails_leaves_nothing(site: Site) -> None:
     assert not Instance.objects.filter(removed=None).exists()
 
 
-@pytest.mark.parametrize("going", ["forward", "back"])
-def test_a_worker_that_dies_at_every_stage(site: Site, going: str) -> None:
-    site.release("v1")
-    row = site.deploy("v2" if going == "forward" else "sick", batch=1, deadline=30 if going == "forward" else 5)
-    died: set[str] = set()
-
-    def die_once(point: str, step: int) -> None:
-        if point not in died:
-            died.add(point)
-            raise Death(point)
-
-    work.PROBE.append(die_once)
-    for _attempt in range(len(POINTS) + 3):
-        try:
-            runner.advance(row.pk)
-        except Death:
-            continue
-        break
-    row.refresh_from_db()
-    assert died == set(POINTS) or going == "back"
-    assert row.state == ("succeeded" if going == "forward" else "rolled_back"), row.outcome
-    site.check(3, "v2" if going == "forward" else "v1")
-
-
 WORKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -105,22 +72,15 @@ runner.advance(int(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("point", ["after create", "after stop"])
-def test_a_worker_killed_by_kill_9_is_followed_at_once(site: Site, point: str, tmp_path: Path) -> None:
+def test_a_worker_that_hangs_has_the_release_until_it_is_killed(site: Site, tmp_path: Path) -> None:
     site.place.wanted = 2
     site.place.save()
     site.release("v1")
     row = site.deploy("v2", batch=1)
-    database = settings.DATABASES["default"]
-    url = (
-        f"sqlite:///{connection.settings_dict['NAME']}"
-        if "sqlite" in database["ENGINE"]
-        else os.environ["XQ_DATABASE_URL"]
-    )
     sign = tmp_path / "there"
     child = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(settings.BASE_DIR), str(row.pk), point, str(sign)],
-        env={**os.environ, "XQ_DATA_DIR": str(settings.DATA_DIR), "XQ_DATABASE_URL": url, "XQ_LOG_LEVEL": "WARNING"},
+        [sys.executable, "-c", WORKER, str(settings.BASE_DIR), str(row.pk), "after stop", str(sign)],
+        env=workers.environment(),
     )
     try:
         wait_for("the worker is in the middle", lambda: sign.exists() or child.poll() is not None)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from containers.models import Container, Deployment
 from tests.engines.fleet import Fleet
 from tests.faults.conftest import KINDS, Site, wait_for
+from tests.faults.workers import database_url
 from xqplatform.run import broker
 
 pytestmark = pytest.mark.engine
@@ -99,12 +99,6 @@ def test_a_disk_that_is_full_at_the_pull_stops_nothing(small_site: Site) -> None
     filler.unlink()
     site.release("big")
     site.check(2, "big")
-
-
-def database_url() -> str:
-    if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
-        return f"sqlite:///{connection.settings_dict['NAME']}"
-    return os.environ["XQ_DATABASE_URL"]
 
 
 @pytest.mark.timeout(400)

@@ -38,12 +38,14 @@ OF_DEVELOPERS = frozenset(
 OF_SRES = frozenset(
     {
         "host.manage",
+        "host.operate",
         "segment.manage",
         "address.manage",
         "registry.manage",
         "environment.manage",
         "people.manage",
         "base_image.manage",
+        "persisted.remove",
         "audit.read",
     }
 )

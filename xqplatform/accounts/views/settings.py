@@ -40,6 +40,12 @@ def settings_index(request: ActorRequest) -> HttpResponse:
         ("/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/hosts/groups/", "building", _("Host groups"), _("Rooms and clouds where hosts stand.")),
         ("/network/", "network", _("Network"), _("Segments and the pools of fixed addresses.")),
+        (
+            "/settings/certificates/",
+            "certificate",
+            _("Certificates"),
+            _("The platform's authority, and when what ends."),
+        ),
         ("/account/", "user", _("My account"), _("Language, time zone, look, password.")),
     ]
     found = [{"url": u, "icon": i, "title": t, "text": x} for u, i, t, x in cards if _exists(u)]

@@ -1,0 +1,246 @@
+"""A step of a move, carried out on two engines: from the host where the instance stands to the one it goes to.
+
+The address must never answer from two places. So the new container is made first but not started, the old one is stopped
+and seen to be stopped, the instance's row is switched to the new host, and only then the new one starts. The old one stays,
+stopped, until the new one is well: the way back starts it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from containers.config import Config, parse
+from containers.models import Instance, Step
+from containers.work import Context, Json, StepFailed, Work
+from hosts import helper, probe
+from hosts.engine import EngineError, connect
+from hosts.helper import NoHelper
+from hosts.models import Host
+from xqplatform import live
+
+log = logging.getLogger(__name__)
+PING_SECONDS = 5.0
+
+
+class Move(Work):
+    """Like `Work`; `self.host` and `self.engine` are those of the host that is being acted on."""
+
+    def __init__(self, context: Context, step: Step, stop: Any, *, fresh: bool = False) -> None:
+        super().__init__(context, step, stop, fresh=fresh)
+        hosts = Host.objects.in_bulk([self.step.host_id or 0, self.step.old_host_id or 0])
+        self.new_host = hosts[self.step.host_id or 0]
+        self.old_host = hosts[self.step.old_host_id or 0]
+
+    @property
+    def runs(self) -> bool:
+        """A stopped instance moves, too, and stays stopped."""
+        return self.step.old_wanted_state != "stopped"
+
+    # --- There ---------------------------------------------------------------------------------------------------
+
+    def forward(self) -> None:
+        try:
+            self._move()
+        except (StepFailed, EngineError) as error:
+            words = [str(getattr(error, "words", "") or error)]
+            if self.step.new_engine_id and not (isinstance(error, EngineError) and error.out_of_reach):
+                with self._at(self.new_host):
+                    self.step.log = self._tail(self.step.new_engine_id)
+            try:
+                self._home("")
+                words.append(_("It is back on %(host)s.") % {"host": self.old_host})
+            except (StepFailed, EngineError) as second:
+                words.append(str(getattr(second, "words", "") or second))
+            self.save(state="failed", reason=" ".join(words), log=self.step.log)
+        else:
+            self._point("end")
+            self.save(state="done", reason="")
+
+    def _move(self) -> None:
+        lost = self._lost()
+        with self._at(self.new_host):
+            mine, leftovers = self._look(str(self.step.pk))
+            for one in leftovers:
+                self._retire(one["Id"])
+            made = self._made(mine, self.step.image, self.step.config, str(self.step.pk))
+            self._ready_to_announce()
+        old = [] if lost else self._found(self.old_host)
+        side_by_side = self.context.order == "start-first" and not self._fixed and not lost and self.runs
+        if not side_by_side:
+            self._stop_there(self.old_host, old)
+        if lost:
+            self._nobody_answers(made)
+        self._switch(self.new_host)
+        with self._at(self.new_host):
+            if self.runs:
+                self._bring_up(made, self._deadline(), tidy=lambda: self._announce(made))
+            else:
+                Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
+        if side_by_side:
+            self._stop_there(self.old_host, old)
+        self._tidy_up(self.old_host, old)
+        self._others_ended(made)
+
+    def _lost(self) -> bool:
+        """Its old host is off, as somebody made sure; should it have come back, this is a move like any other."""
+        return self.step.fenced and not self._answers(self.old_host)
+
+    def _answers(self, host: Host) -> bool:
+        try:
+            connect(host).ping(timeout=PING_SECONDS)
+        except EngineError as error:
+            return not error.out_of_reach
+        return True
+
+    def _nobody_answers(self, made: str) -> None:
+        """A host that is off answers nothing: not for its instances' addresses, either."""
+        address = self.instance.address
+        if address is None or not address.segment.probe:
+            return
+        with self._at(self.new_host):
+            if ((self._inspect(made) or {}).get("State") or {}).get("Running"):
+                return  # a dead process has started it already
+            try:
+                mac = probe.probe(self.engine, address.segment, address.ip)
+            except (NoHelper, EngineError) as error:
+                self.save(log=_("%(ip)s was not probed: %(why)s") % {"ip": address.ip, "why": error})
+                return
+        if mac is not None:
+            words = _("%(ip)s still answers (MAC %(mac)s): %(host)s is not off. Nothing was started on %(new)s.")
+            raise StepFailed(words % {"ip": address.ip, "mac": mac, "host": self.old_host, "new": self.new_host})
+
+    def _ready_to_announce(self) -> None:
+        """What the announcement needs is made while the old container still serves."""
+        if not self._fixed:
+            return
+        try:
+            helper.ensure_image(self.engine)
+        except (NoHelper, EngineError) as error:
+            log.info("No announcement of %s on %s: %s", self.instance, self.host, error)
+
+    def _announce(self, engine_id: str) -> None:
+        address = self.instance.address
+        if address is None:
+            return
+        try:
+            probe.announce(self.engine, engine_id, address.ip)
+        except (NoHelper, EngineError) as error:
+            log.info("%s was not announced on %s: %s", address.ip, self.host, error)
+
+    # --- And back ------------------------------------------------------------------------------------------------
+
+    def _bring_back(self) -> None:
+        self._home("undoing")
+
+    def _as_it_was(self) -> None:
+        self._home("undoing")
+
+    def _home(self, state: str) -> None:
+        """The instance stands on its old host again, as before: its old container, or one made of the old release."""
+        if self._lost():
+            self._leave(self.new_host)
+            self._switch(self.old_host)
+            Instance.objects.filter(pk=self.instance.pk).update(state="missing", status="")
+            return
+        mark = f"{self.step.pk}b"
+        old = sorted(self._found(self.old_host), key=lambda one: (one.get("State") == "running", one.get("Created", 0)))
+        with self._at(self.old_host):
+            keep = str(old[-1]["Id"]) if old else ""
+            if not keep and self.step.old_image is not None:
+                keep = self._made(None, self.step.old_image, self.step.old_config, mark, state=state)
+        if not keep:
+            raise StepFailed(_("There is nothing that could run on %(host)s again.") % {"host": self.old_host})
+        new = self._stop_new()
+        self._switch(self.old_host)
+        with self._at(self.old_host):
+            self._restarts_by_itself(keep)
+            if self.runs:
+                self._bring_up(keep, self._deadline(), state=state, tidy=lambda: self._announce(keep))
+        self._tidy_up(self.new_host, new)
+        self._others_ended(keep)
+
+    def _stop_new(self) -> list[Json]:
+        """What was made on the new host, stopped; a host that went away there forbids the way back if it may run."""
+        try:
+            new = self._found(self.new_host)
+        except StepFailed as error:
+            if "start" in self.times:
+                words = _("Whether it runs on %(host)s is not known, so it is not started on %(old)s. %(why)s")
+                raise StepFailed(words % {"host": self.new_host, "old": self.old_host, "why": error}) from error
+            return []
+        self._stop_there(self.new_host, new, timed=False)
+        return new
+
+    def _leave(self, host: Host) -> None:
+        for one in self._found(host):
+            with self._at(host):
+                self._retire(one["Id"])
+
+    def _restarts_by_itself(self, engine_id: str) -> None:
+        """Undoes what `_stop_there` did to it."""
+        version = self.step.old_config
+        policy = (parse(version.content) if version is not None else Config()).restart_policy
+        if policy == "always":
+            self.patience.call(self.engine.set_restart, engine_id, policy)
+
+    # --- Pieces --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _at(self, host: Host) -> Iterator[None]:
+        before = self.host, self.engine
+        self.host, self.engine = host, connect(host)
+        try:
+            yield
+        finally:
+            self.host, self.engine = before
+
+    def _found(self, host: Host) -> list[Json]:
+        """All containers of the instance on the host. Raises StepFailed when it cannot be reached."""
+        with self._at(host):
+            return self._look("")[1]
+
+    def _stop_there(self, host: Host, containers: list[Json], *, timed: bool = True) -> None:
+        """Stops them, and looks: what still runs, or could start again by itself, would hold the address."""
+        if not containers:
+            return
+        with self._at(host), self._timed("stop" if timed else "", state="stopping" if timed else ""):
+            for one in containers:
+                engine_id = str(one["Id"])
+                self._point("before stop")
+                seen = self._inspect(engine_id)
+                if seen is None:
+                    continue
+                if ((seen.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") == "always":
+                    self.patience.call(self.engine.set_restart, engine_id, "unless-stopped")
+                self.patience.call(self.engine.stop, engine_id, self._timeout_of(engine_id))
+                self._point("after stop")
+                state = (self._inspect(engine_id) or {}).get("State") or {}
+                if state.get("Running") or state.get("Restarting"):
+                    words = _("%(name)s does not stop on %(host)s, so it is not started elsewhere.")
+                    raise StepFailed(words % {"name": self.instance.name, "host": host})
+
+    def _tidy_up(self, host: Host, containers: list[Json]) -> None:
+        """Removes what is stopped. A host that is away meanwhile is tidied up when it comes back (`converge.strays`)."""
+        with self._at(host):
+            for one in containers:
+                if not self._answers(host):
+                    log.warning("%s on %s is left to be removed later", self.instance, host)
+                    return
+                self._clear(str(one["Id"]))
+
+    def _switch(self, host: Host) -> None:
+        """From now on the instance stands there: what is seen of it elsewhere is a stray."""
+        if self.instance.host_id == host.pk:
+            return
+        with transaction.atomic():
+            self.save()  # raises Broken when the lease is another process's
+            before = self.instance.host_id
+            Instance.objects.filter(pk=self.instance.pk).update(host=host)
+            self.instance.host = host
+            live.bump("hosts", f"host:{before}", f"host:{host.pk}")

@@ -1,0 +1,246 @@
+"""Moving instances to other hosts, with their image, settings and address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from containers.config import Config, parse
+from containers.models import Container, Deployment, Drain, Instance, ServiceEnvironment, Step
+from containers.moving import Mover, Wish, plan_moves
+from containers.plan import HostView, Plan, Policy
+from containers.services import releases
+from containers.services.planning import config_of, host_views, images_of, instance_view
+from containers.services.settings import topic
+from hosts.models import Host, Segment
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+from xqplatform.work import enqueue
+
+# How a place that was never released otherwise rolls: the wizard's own proposal.
+USUAL = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
+PolicyData = Mapping[str, Any] | Policy | None
+# What earlier places of the same plan promise to hosts: host → (CPUs, memory in bytes, instances).
+Promised = Mapping[int, tuple[float, int, int]]
+
+
+def policy_of(place: ServiceEnvironment) -> Policy:
+    """The service's own rules: how its last release went."""
+    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
+    known = {name: value for name, value in (last.policy if last else {}).items() if name in USUAL}
+    return Policy.parse(USUAL | known)
+
+
+def preview(
+    actor: Actor,
+    place: ServiceEnvironment,
+    numbers: Collection[int],
+    to_host: Host | None = None,
+    *,
+    fenced: bool = False,
+    with_data: bool = False,
+    policy: PolicyData = None,
+) -> Plan:
+    """What `move` would do, and what does not fit. Changes nothing."""
+    _may(actor, place, fenced=fenced, with_data=with_data)
+    return plan_for(place, numbers, Wish(to_host.pk if to_host else None, fenced, with_data), policy)
+
+
+def move(
+    actor: Actor,
+    place: ServiceEnvironment,
+    numbers: Collection[int],
+    to_host: Host | None = None,
+    *,
+    fenced: bool = False,
+    with_data: bool = False,
+    reason: str = "",
+    policy: PolicyData = None,
+    drain: Drain | None = None,
+) -> Deployment:
+    """Moves the instances to `to_host`, or to where there is room. They keep image, settings, address and MAC.
+
+    `fenced`: somebody made sure that hosts that cannot be reached are off; `with_data`: instances with data on their host
+    move, too, and start without it. Raises Refused when it does not fit, or while another change is active.
+    """
+    from containers.tasks import advance
+
+    _may(actor, place, fenced=fenced, with_data=with_data)
+    if len(reason) > 2000:
+        raise Refused(_("The reason is too long."), "reason", 400)
+    wish = Wish(to_host.pk if to_host else None, fenced, with_data)
+    try:
+        with transaction.atomic():
+            locked = releases.free(place)
+            plan = plan_for(locked, numbers, wish, policy)
+            if refusal := plan.refusal():
+                raise Refused(refusal)
+            row = _saved(actor, locked, plan, wish=wish, reason=reason, drain=drain)
+            after = {
+                "deployment": row.pk,
+                "moves": {f"#{e.number}": f"{e.old_host_name} → {e.host_name}" for e in plan.entries if not e.problem},
+            }
+            after |= {"fenced": True} if fenced else {}
+            after |= {"data stays": True} if with_data else {}
+            audit.record(actor, "service.move", locked, after=after, reason=reason, parent=locked.service)
+            if drain is not None:
+                audit.record(actor, "host.drain.move", drain.host, after=after, reason=str(locked), parent=row)
+            live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
+            enqueue(advance, row.pk)
+    except IntegrityError:
+        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
+        holder = releases.held_by(place)
+        if not holder:
+            raise
+        raise Refused(holder) from None
+    return row
+
+
+def _may(actor: Actor, place: ServiceEnvironment, *, fenced: bool, with_data: bool) -> None:
+    require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    if fenced or with_data:
+        require(actor, "host.manage", obj=place)
+
+
+def plan_for(
+    place: ServiceEnvironment,
+    numbers: Collection[int],
+    wish: Wish,
+    policy: PolicyData = None,
+    promised: Promised | None = None,
+) -> Plan:
+    """The plan of a move, from what is stored now."""
+    standing = _standing(place)
+    version = place.current_config or place.config
+    config = config_of(version)
+    chosen = [one for one in standing if one.number in set(numbers)]
+    segments = {one.address.segment_id for one in chosen if one.address}
+    images = images_of(standing)
+    views = {one.pk: instance_view(one, images.get(one.pk, "")) for one in standing}
+    return plan_moves(
+        standing=list(views.values()),
+        movers=[_mover(one, views[one.pk], place) for one in chosen],
+        hosts=_hosts(place, standing, config, promised or {}),
+        on_segment={
+            row.pk: frozenset(row.hosts.values_list("pk", flat=True)) for row in Segment.objects.filter(pk__in=segments)
+        },
+        config=config,
+        policy=policy_of(place) if policy is None else Policy.parse(policy),
+        wish=wish,
+        unknown=sorted(set(numbers) - {one.number for one in standing}),
+    )
+
+
+def _standing(place: ServiceEnvironment) -> list[Instance]:
+    rows = place.instances.filter(removed=None).select_related("host", "address__segment").order_by("number")
+    found = list(rows)
+    current: dict[int, Container] = {}
+    for row in (
+        Container.objects.filter(instance__in=found, ended=None).select_related("image", "config").order_by("id")
+    ):
+        current[row.instance_id] = row
+    ever = releases.running_of([one for one in found if one.pk not in current])
+    for one in found:
+        one.runs = current.get(one.pk) or ever.get(one.pk)  # type: ignore[attr-defined]
+    return found
+
+
+def _mover(one: Instance, view: Any, place: ServiceEnvironment) -> Mover:
+    runs: Container | None = one.runs  # type: ignore[attr-defined]
+    image = runs.image if runs is not None else place.current_image
+    config = parse(runs.config.content) if runs is not None and runs.config is not None else config_of(place.config)
+    in_registry = image is not None and bool(image.registry_id and image.digest)
+    return Mover(
+        view=view,
+        segment=one.address.segment_id if one.address else None,
+        segment_name=str(one.address.segment) if one.address else "",
+        data=data_of(config),
+        only_on=None if image is None or in_registry else image.only_on_id,
+        made=image is not None,
+        lost=one.host.state not in {Host.State.READY, Host.State.DEGRADED},
+    )
+
+
+def data_of(config: Config) -> str:
+    """What an instance has on its host that stays there when it moves, in words; empty: nothing."""
+    kept = [f"{volume.source} ({volume.target})" for volume in config.volumes if not volume.read_only]
+    return ", ".join([*kept, *(["/persist"] if config.persist else [])])
+
+
+def _hosts(place: ServiceEnvironment, standing: list[Instance], config: Config, promised: Promised) -> list[HostView]:
+    """The planner's hosts, with what moves under way and earlier places of the plan will bring them."""
+    more: dict[int, list[float]] = {pk: [float(x) for x in values] for pk, values in promised.items()}
+    coming = Step.objects.filter(
+        deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE, state__in=[Step.State.WAITING, *Step.IN_WORK]
+    ).exclude(deployment__place=place)
+    for step in coming.select_related("instance", "config"):
+        if step.host_id is not None and step.instance.host_id != step.host_id:
+            content = config_of(step.config)
+            one = more.setdefault(step.host_id, [0.0, 0.0, 0.0])
+            one[0], one[1], one[2] = one[0] + content.cpus, one[1] + content.memory, one[2] + 1
+    return [
+        replace(
+            view,
+            used_cpus=view.used_cpus + more[view.pk][0],
+            used_memory=view.used_memory + int(more[view.pk][1]),
+            instances=view.instances + int(more[view.pk][2]),
+        )
+        if view.pk in more
+        else view
+        for view in host_views(place, standing, config, None)
+    ]
+
+
+def _saved(
+    actor: Actor, place: ServiceEnvironment, plan: Plan, *, wish: Wish, reason: str, drain: Drain | None
+) -> Deployment:
+    standing = {one.pk: one for one in _standing(place)}
+    lost = {pk for pk, one in standing.items() if one.host.state not in {Host.State.READY, Host.State.DEGRADED}}
+    moving = [entry for entry in plan.entries if not entry.problem]
+    policy = {**plan.policy.to_json(), "size": plan.batch_size}
+    if any(entry.instance in lost for entry in moving):
+        policy["on_failure"] = "stop"  # there is nothing that one could go back to
+    config = place.current_config or place.config
+    row = Deployment.objects.create(
+        place=place,
+        kind=Deployment.Kind.MOVE,
+        reason=reason,
+        image=place.current_image,
+        config=config,
+        old_image=place.current_image,
+        old_config=config,
+        old_wanted=len(standing),
+        wanted=len(standing),
+        policy=policy,
+        drain=drain,
+        created_by=actor.user,
+        created_name=actor.name,
+    )
+    for position, entry in enumerate(moving):
+        one = standing[entry.instance or 0]
+        runs: Container | None = one.runs  # type: ignore[attr-defined]
+        image, version = (runs.image, runs.config) if runs is not None else (place.current_image, config)
+        Step.objects.create(
+            deployment=row,
+            instance=one,
+            position=position,
+            batch=entry.batch,
+            action=Step.Action.MOVE,
+            host_id=entry.host,
+            old_host_id=entry.old_host,
+            fenced=wish.fenced and one.pk in lost,
+            image=image,
+            config=version,
+            old_image=image,
+            old_config=version,
+            old_engine_id=runs.engine_id if runs is not None else "",
+            old_wanted_state=one.wanted_state,
+        )
+    ServiceEnvironment.objects.filter(pk=place.pk).update(active=row)
+    return row

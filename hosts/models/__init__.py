@@ -1,0 +1,27 @@
+"""The rows of hosts: machines, their networks, what is done on them, and how they conform."""
+
+from hosts.models.access import SshAccess
+from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
+from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
+from hosts.models.networks import Address, Segment
+from hosts.models.operations import HostOperation
+
+from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # isort: skip  # they point at those above
+
+__all__ = [
+    "Address",
+    "Authority",
+    "CheckResult",
+    "Host",
+    "HostChange",
+    "HostFacts",
+    "HostGroup",
+    "HostOperation",
+    "IssuedCertificate",
+    "Profile",
+    "SeenCertificate",
+    "SeenContainer",
+    "Segment",
+    "SshAccess",
+    "Waiver",
+]
