@@ -67,7 +67,7 @@ class Engine:
     def _send(self, method: str, url: str, timeout: float | None, repeat: bool, **options: Any) -> requests.Response:
         for attempt in (1, 2):
             try:
-                return self.api.request(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
+                return self.api.ask(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
             except BROKEN as error:
                 found = from_exception(error, self.where)
                 # A kept connection may have died since its last use (the engine was restarted): a new one, once.

@@ -98,7 +98,7 @@ class Client(docker.APIClient):
         self.trust_env = False
         self.proxies: dict[str, str] = {}
 
-    def request(  # type: ignore[override]
+    def ask(
         self,
         method: str,
         url: str,
