@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": {"name": "spare"},
+    "hosts": {"name": "spare", "check": "swap"},
+    "conformance": lambda w: {"waiver": w.more["waiver"].pk, "profile": w.more["profile"].pk},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
     "certificates": lambda w: {"pk": w.more["old_authority"].pk},
@@ -31,13 +32,17 @@ NAMES: dict[str, Any] = {
     "services": HERE | {"operation": "restart"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
+    "persisted": lambda w: {"number": w.more["persisted"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /host-groups": {"slug": "attic"},
+    "post /conformance/waivers": {"host": "spare", "check": "swap", "reason": "x", "until": "2027-01-01"},
+    "post /conformance/profiles": {"role": "run"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
+    "post /segments/{slug}/networks": {"host": "spare"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
     "post /environments": {"slug": "stage"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
@@ -54,7 +59,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
 }
 # Changes nothing: only reads a host again.
-OPEN = {"post /hosts/{name}/refresh"}
+OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}
 
 
 def operations() -> list[str]:
