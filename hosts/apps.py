@@ -2,7 +2,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-OPERATIONS = ("hosts.conformance.repair",)  # modules that register operations
+OPERATIONS = ("hosts.conformance.repair", "hosts.procedures")  # modules that register operations
 
 
 class HostsConfig(AppConfig):

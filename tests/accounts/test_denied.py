@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": {"name": "spare", "check": "swap"},
+    "hosts": {"name": "spare", "check": "swap", "kind": "engine.restart"},
     "conformance": lambda w: {"waiver": w.more["waiver"].pk, "profile": w.more["profile"].pk},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
@@ -38,6 +38,7 @@ NAMES: dict[str, Any] = {
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
+    "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},
     "post /conformance/waivers": {"host": "spare", "check": "swap", "reason": "x", "until": "2027-01-01"},
     "post /conformance/profiles": {"role": "run"},
