@@ -1,5 +1,23 @@
+from importlib import import_module
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+# Modules that register operations (see hosts/operations.py).
+OPERATIONS = ("hosts.command_runs",)
+
+
+def _defaults(**_: Any) -> None:
+    from hosts.services.commands import ensure_builtin
+
+    ensure_builtin()
 
 
 class HostsConfig(AppConfig):
     name = "hosts"
+
+    def ready(self) -> None:
+        for module in OPERATIONS:
+            import_module(module)
+        post_migrate.connect(_defaults, sender=self, dispatch_uid="hosts.defaults")

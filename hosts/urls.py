@@ -1,13 +1,18 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, machines, network
+from hosts.views import certificates, commands, machines, network, operations
 
 
 class HostAction(StringConverter):
     regex = "cordon|uncordon|retire|bring-back|refresh|remove"
 
 
+class AccessVerb(StringConverter):
+    regex = "test|trust|remove"
+
+
+register_converter(AccessVerb, "access_verb")
 register_converter(HostAction, "host_action")
 app_name = "hosts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,9 +20,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/new/", machines.new, name="new"),
     path("hosts/groups/", machines.groups, name="groups"),
     path("hosts/groups/<slug:slug>/", machines.group, name="group"),
+    path("hosts/commands/", commands.commands, name="commands"),
+    path("hosts/commands/new/", commands.new, name="command_new"),
+    path("hosts/commands/<slug:name>/", commands.command, name="command"),
+    path("hosts/commands/<slug:name>/edit/", commands.edit, name="command_edit"),
+    path("hosts/commands/<slug:name>/review/", commands.review, name="command_review"),
+    path("hosts/commands/<slug:name>/remove/", commands.remove, name="command_remove"),
     path("hosts/<slug:name>/", machines.host, name="host"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
+    path("hosts/<slug:name>/operations/", operations.operations, name="operations"),
+    path("hosts/<slug:name>/operations/<int:pk>/", operations.operation, name="operation"),
+    path("hosts/<slug:name>/operations/<int:pk>/cancel/", operations.cancel, name="operation_cancel"),
+    path("hosts/<slug:name>/ssh/", operations.access, name="access"),
+    path("hosts/<slug:name>/ssh/<access_verb:verb>/", operations.access_act, name="access_act"),
     path("settings/certificates/", certificates.overview, name="certificates"),
     path("settings/certificates/<int:pk>.pem", certificates.download, name="authority"),
     path("settings/certificates/<int:pk>/retire/", certificates.retire, name="authority_retire"),

@@ -2,6 +2,7 @@
 
 from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
+from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment
 from hosts.models.operations import HostOperation
@@ -14,6 +15,7 @@ __all__ = [
     "CheckResult",
     "Host",
     "HostChange",
+    "HostCommand",
     "HostFacts",
     "HostGroup",
     "HostOperation",

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
-from hosts.models import Host, HostGroup
+from hosts.models import Host, HostGroup, SshAccess
 from hosts.services import machines
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
@@ -187,6 +187,8 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "conflicts": conflicts.on_host(row),
         "may": can(request.actor, "host.manage"),
         "users": hooks.users_of(row.pk),
+        "access": SshAccess.objects.filter(host=row).first(),
+        "operations": row.operations.select_related("host").defer("output", "notes")[:6],
         "certificates": row.seen_certificates.all(),
         "certificate_ends": connection.expiry(row.certificate),
         "certificate_subject": connection.subject(row.certificate),

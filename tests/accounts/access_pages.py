@@ -7,7 +7,7 @@ from typing import Any
 
 from builds.models import Blueprint, Project, Registry
 from containers.models import Service
-from hosts.models import HostGroup
+from hosts.models import HostCommand, HostGroup, HostOperation
 from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
@@ -39,6 +39,10 @@ def rows(world: World) -> None:
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
     HostGroup.objects.create(slug="cellar")
+    world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")
+    HostCommand.objects.create(
+        name="tidy", title="Tidy", argv=["true"], author_name="x", changed=place.service.created, author=world.person
+    )
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
 
@@ -104,6 +108,21 @@ HOSTS = [
     change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
     change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
     everybody("hosts:certificates"),
+    everybody("hosts:operations", named(name="spare")),
+    everybody("hosts:operation", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
+    change("hosts:operation_cancel", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
+    hidden("hosts:access", named(name="run-a1")),
+    change("hosts:access", named(name="run-a1"), named(user="root", address="10.0.0.1"), sre=400),
+    *[change("hosts:access_act", named(name="spare", verb=verb), sre=409) for verb in ("test", "trust", "remove")],
+    everybody("hosts:commands"),
+    everybody("hosts:command", named(name="uptime")),
+    change("hosts:command", named(name="uptime"), sre=400),
+    hidden("hosts:command_new"),
+    hidden("hosts:command_edit", named(name="tidy")),
+    change("hosts:command_new", data=named(name="sync", title="Sync", argv="sync")),
+    change("hosts:command_edit", named(name="tidy"), named(name="tidy", title="Tidy up", argv="true")),
+    change("hosts:command_review", named(name="tidy"), named(version="1")),
+    change("hosts:command_remove", named(name="tidy")),
     everybody("hosts:authority", row("old_authority")),
     change("hosts:certificates", data=named(name="next")),
     change("hosts:authority_retire", row("old_authority")),
