@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
@@ -16,14 +16,24 @@ from builds.versions import versions
 from containers.as_json import (
     config_json,
     deployment_json,
+    drain_json,
     environment_json,
+    folder_json,
     full_json,
     instance_json,
     place_json,
     services_json,
 )
-from containers.models import ConfigVersion, Deployment, Environment, Service, ServiceEnvironment
-from containers.reading import Standing, instances_of, standings
+from containers.models import (
+    ConfigVersion,
+    Deployment,
+    Drain,
+    Environment,
+    PersistedFolder,
+    Service,
+    ServiceEnvironment,
+)
+from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
     MOST,
     ChangeOut,
@@ -32,14 +42,19 @@ from containers.schemas import (
     DeployIn,
     DeploymentFull,
     DeploymentOut,
+    DrainIn,
+    DrainOut,
     EnvironmentIn,
     EnvironmentNew,
     EnvironmentOut,
+    FolderOut,
+    FolderRemove,
     ForgetIn,
     ForgetOut,
     InstanceEventOut,
     InstanceOut,
     LimitOut,
+    MoveIn,
     OperateIn,
     Operation,
     Paged,
@@ -52,15 +67,16 @@ from containers.schemas import (
     ServiceOut,
     VersionOut,
 )
-from containers.services import catalog, lost, releases
+from containers.services import catalog, drains, lost, moves, persisted, releases
 from containers.services import settings as settings_verbs
 from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
-from hosts.models import HostGroup, Segment
+from hosts.models import Host, HostGroup, Segment
 from xqplatform.errors import Refused
 
 router = Router(tags=["services"])
 NO_REASON, ALL_OF_THEM = ReasonIn.model_validate({}), OperateIn.model_validate({})
+DRAIN_IT = DrainIn.model_validate({})
 
 
 def accepted(response: HttpResponse, row: Deployment) -> Status[dict[str, Any]]:
@@ -338,6 +354,24 @@ def rollback(request: HttpRequest, number: int, response: HttpResponse, body: Re
     return _ask(request, number, releases.rollback, body, response)
 
 
+# --- Persisted folders --------------------------------------------------------------------------------------------
+
+
+@router.get("/hosts/{name}/persisted", response=list[FolderOut], tags=["hosts"])
+def list_folders(request: HttpRequest, name: str) -> Any:
+    """The folders that the host keeps for addresses, with their sizes as last measured."""
+    return [folder_json(row) for row in folders_of(get_object_or_404(Host, name=name))]
+
+
+@router.post("/persisted/{number}/remove", response={202: FolderOut}, tags=["hosts"])
+def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
+    """Removes a folder with all that is in it. Only an SRE may, and only where no standing instance has it mounted."""
+    row = get_object_or_404(PersistedFolder.objects.select_related("host"), pk=min(max(0, number), 2**31), removed=None)
+    row = persisted.remove(actor_of(request), row, body.name, _clean(body.reason))
+    found = [one for one in folders_of(row.host) if one.pk == row.pk]
+    return Status(202, folder_json(found[0] if found else row))
+
+
 # --- Scaling and instances ----------------------------------------------------------------------------------------
 
 
@@ -363,6 +397,57 @@ def list_instances(request: HttpRequest, slug: str, environment: str) -> Any:
 @router.get("/instances/{number}", response=InstanceOut, tags=["instances"])
 def show_instance(request: HttpRequest, number: int) -> Any:
     return instance_json(get_instance(max(0, number)))
+
+
+def _host(name: str) -> Host:
+    """Raises Refused."""
+    found = Host.objects.filter(name=_clean(name)).first()
+    if found is None:
+        raise Refused(_("There is no host «%(host)s».") % {"host": name}, "host", 400)
+    return found
+
+
+def _wish(body: MoveIn) -> dict[str, Any]:
+    return {"to_host": _host(body.host) if body.host else None, "fenced": body.fenced, "with_data": body.with_data}
+
+
+@router.post("/services/{slug}/{environment}/instances/move", response={202: DeploymentOut}, tags=["instances"])
+def move(request: HttpRequest, slug: str, environment: str, body: MoveIn, response: HttpResponse) -> Any:
+    """Moves instances to other hosts, with image, settings, address and MAC, by the service's own release rules."""
+    place = _place(slug, environment)
+    row = moves.move(actor_of(request), place, body.instances, reason=_clean(body.reason), **_wish(body))
+    return accepted(response, row)
+
+
+@router.post("/services/{slug}/{environment}/instances/move/preview", response=PlanOut, tags=["instances"])
+def preview_move(request: HttpRequest, slug: str, environment: str, body: MoveIn) -> Any:
+    """Where the instances would go: changes nothing."""
+    return moves.preview(actor_of(request), _place(slug, environment), body.instances, **_wish(body)).to_json()
+
+
+@router.post("/hosts/{name}/drain", response={202: DrainOut}, tags=["hosts"])
+def drain(request: HttpRequest, name: str, body: DrainIn = DRAIN_IT) -> Any:
+    """Cordons the host and moves its instances to other hosts. Follow it with GET."""
+    host = get_object_or_404(Host, name=_clean(name))
+    row = drains.drain(actor_of(request), host, _clean(body.reason), fenced=body.fenced, with_data=body.with_data)
+    return Status(202, drain_json(row))
+
+
+@router.get("/hosts/{name}/drain", response=DrainOut, tags=["hosts"])
+def show_drain(request: HttpRequest, name: str) -> Any:
+    """The host's last drain; 404 when there was none."""
+    rows = Drain.objects.filter(host__name=_clean(name)).select_related("host")
+    row = rows.first()
+    if row is None:
+        raise Http404
+    return drain_json(row)
+
+
+@router.post("/hosts/{name}/cancel-drain", response=DrainOut, tags=["hosts"])
+def cancel_drain(request: HttpRequest, name: str, body: ReasonIn = NO_REASON) -> Any:
+    """No further instance moves; the host stays cordoned."""
+    host = get_object_or_404(Host, name=_clean(name))
+    return drain_json(drains.cancel(actor_of(request), host, _clean(body.reason)))
 
 
 @router.get("/instances/{number}/events", response=list[InstanceEventOut], tags=["instances"])

@@ -24,10 +24,13 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import converge
+        from containers.views import moves
         from hosts import hooks
 
         hooks.HOST_USERS.append(instances_on)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
+        hooks.HOST_PANELS.append(moves.panel)
+        hooks.HOST_OPERATIONS.append(moves.operation)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

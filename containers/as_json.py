@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers.models import ConfigVersion, Container, Deployment, Environment, Instance, Service, Step
+from containers.models import ConfigVersion, Container, Deployment, Drain, Environment, Instance, Service, Step
 from containers.progress import progress
 from containers.reading import Standing, places, shown_ip, shown_mac, standings
+from containers.services import drains
 
 
 def _version(row: ConfigVersion | None) -> int | None:
@@ -78,13 +79,27 @@ def step_json(row: Step) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | {
         "instance": row.instance_id,
         "number": row.instance.number,
-        "host": row.instance.host.name,
+        "host": row.target.name,
+        "old_host": row.old_host.name if row.old_host else None,
         "address": shown_ip(row.instance),
     }
 
 
+def drain_json(row: Drain) -> dict[str, Any]:
+    at = drains.progress(row)
+    names = ("state", "reason", "created", "finished", "waits", "blocked")
+    return {name: getattr(row, name) for name in names} | {
+        "host": row.host.name,
+        "by": row.created_name,
+        "total": at.total,
+        "moved": at.moved,
+        "left": at.left,
+        "moving": [release.pk for release in at.moving],
+    }
+
+
 def full_json(row: Deployment) -> dict[str, Any]:
-    steps = list(row.steps.select_related("instance__host", "instance__address"))
+    steps = list(row.steps.select_related("instance__host", "instance__address", "host", "old_host"))
     p = progress(row, steps)
     return deployment_json(row) | {
         "percent": p.percent,
@@ -120,3 +135,14 @@ def contract_json(row: Container | None) -> dict[str, Any] | None:
 def config_json(row: ConfigVersion) -> dict[str, Any]:
     names = ("version", "author", "reason", "created")
     return {name: getattr(row, name) for name in names} | {"settings": row.content}
+
+
+def folder_json(row: Any) -> dict[str, Any]:
+    """A persisted folder as `reading.folders_of` gives it."""
+    names = ("id", "path", "ip", "holder", "size", "measured", "removing")
+    return {name: getattr(row, name) for name in names} | {
+        "host": row.host.name,
+        "instance": row.instance.name if row.instance else None,
+        "mounted": getattr(row, "mounted", False),
+        "note": getattr(row, "note", ""),
+    }

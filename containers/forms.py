@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from builds.models import Blueprint, Image, Registry
 from containers import config as settings_of
 from containers.models import ConfigVersion, Environment, ServiceEnvironment
-from hosts.models import HostGroup, Segment
+from hosts.models import Host, HostGroup, Segment
 from xqplatform.accounts.models import Team
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
@@ -54,6 +54,10 @@ class ServiceForm(SaneForm):
         choices=[
             ("repository", gettext_lazy("a Git repository of ours")),
             ("sample", gettext_lazy("the sample: a small web server, made here, needs no registry and no internet")),
+            (
+                "machine",
+                gettext_lazy("the sample base image: a small machine with sshd, cron and logrotate, in init mode"),
+            ),
         ],
         widget=forms.RadioSelect,
         initial="repository",
@@ -62,7 +66,7 @@ class ServiceForm(SaneForm):
         label=gettext_lazy("Repository"),
         max_length=500,
         required=False,
-        help_text=gettext_lazy("URL or path. Not needed for the sample."),
+        help_text=gettext_lazy("URL or path. Not needed for the samples."),
         widget=forms.TextInput(attrs={"placeholder": "https://git.example.com/team/snow.git", "class": "mono"}),
     )
     default_branch = forms.CharField(
@@ -120,7 +124,7 @@ class ServiceForm(SaneForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("source") == "repository" and not data.get("repository") and "repository" not in self.errors:
-            self.add_error("repository", _("Say where the repository lies, or take the sample."))
+            self.add_error("repository", _("Say where the repository lies, or take a sample."))
         return data
 
 
@@ -193,6 +197,61 @@ class RemoveForm(SaneForm):
 class ScaleForm(SaneForm):
     wanted = forms.IntegerField(label=gettext_lazy("Instances"), min_value=0, max_value=500)
     reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
+
+
+class AwayForm(SaneForm):
+    """A form about hosts of which some (`away`) may be off: who sends it has to type their names."""
+
+    reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
+    with_data = forms.BooleanField(
+        label=gettext_lazy("Instances with data move, too"),
+        required=False,
+        help_text=gettext_lazy("Their data stays on the old host, and they start without it."),
+    )
+    fence = forms.CharField(label=gettext_lazy("The machine is off"), max_length=1000, required=False)
+
+    def __init__(self, *args: Any, away: list[str], confirm: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.away, self.confirm = away, confirm
+        if not away:
+            del self.fields["fence"]
+            return
+        names = {"names": " ".join(away)}
+        self.fields["fence"].help_text = (
+            _(
+                "%(names)s cannot be reached, but what runs there may still answer. Switch the machine off, or pull its "
+                "network cable, then type its name. Should it start again, its old containers are removed as soon as it is "
+                "reached."
+            )
+            % names
+        )
+
+    def clean_fence(self) -> str:
+        typed = " ".join(str(self.cleaned_data["fence"]).split())
+        if self.confirm and typed != " ".join(self.away):
+            raise forms.ValidationError(
+                _("Type «%(names)s» when you have made sure that it is off.") % {"names": " ".join(self.away)}
+            )
+        return typed
+
+
+class DrainForm(AwayForm):
+    pass
+
+
+class MoveForm(AwayForm):
+    host = forms.ModelChoiceField(
+        Host.objects.none(),
+        label=gettext_lazy("To"),
+        to_field_name="name",
+        required=False,
+        empty_label=gettext_lazy("wherever there is room"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = Host.objects.filter(role_run=True).exclude(state=Host.State.RETIRED)
+        self.fields["host"].queryset = rows  # type: ignore[attr-defined]
 
 
 class InformationForm(SaneForm):
@@ -373,7 +432,9 @@ def initial_of(config: settings_of.Config) -> dict[str, Any]:
         "io_read_iops": config.io_read_iops or "",
         "io_write_iops": config.io_write_iops or "",
         "read_only": config.read_only,
-        "persist": config.persist,
+        "persist_in": config.persist_in if config.persist else "",
+        "logs": config.logs,
+        "init": config.init,
         "tmpfs": "\n".join(config.tmpfs),
         "volumes": "\n".join(f"{v.source}:{v.target}{':ro' if v.read_only else ''}" for v in config.volumes),
         "env": pairs_shown(dict(config.env)),
@@ -443,10 +504,33 @@ class ConfigForm(SaneForm):
         label=gettext_lazy("Writes a second"), required=False, min_value=0, max_value=1_000_000_000
     )
     read_only = forms.BooleanField(label=gettext_lazy("Root file system is read-only"), required=False)
-    persist = forms.BooleanField(
-        label=gettext_lazy("A volume of the instance's own at /persist"),
+    persist_in = forms.ChoiceField(
+        label=gettext_lazy("The instance's own data at /persist"),
         required=False,
-        help_text=gettext_lazy("It stays when the container is replaced."),
+        choices=[
+            ("", gettext_lazy("none")),
+            ("volume", gettext_lazy("a volume of the engine")),
+            ("folder", gettext_lazy("a folder on the host")),
+        ],
+        help_text=gettext_lazy("It stays when the container is replaced. A folder is named by the address."),
+    )
+    logs = forms.CharField(
+        label=gettext_lazy("Folder of logs"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"placeholder": "/srv/app/logs", "class": "mono"}),
+        help_text=gettext_lazy("The application's own; it is then /persist/logs. Only with a folder on the host."),
+    )
+    init = forms.ChoiceField(
+        label=gettext_lazy("First process"),
+        required=False,
+        choices=[
+            ("none", gettext_lazy("its program or the command")),
+            ("image", gettext_lazy("the image's /sbin/init")),
+        ],
+        help_text=gettext_lazy(
+            "Init mode: the image has /sbin/init as its only entrypoint, no CMD, and its start list in /etc/rc.local."
+        ),
     )
     tmpfs = forms.CharField(
         label=gettext_lazy("In-memory folders"),
@@ -654,9 +738,14 @@ class ConfigForm(SaneForm):
         d = self.cleaned_data
         content: dict[str, Any] = {
             name: d[name]
-            for name in ("cpus", "memory", "read_only", "persist", "tmpfs", "volumes", "env", "command", "stop_signal")
+            for name in ("cpus", "memory", "read_only", "logs", "tmpfs", "volumes", "env", "command", "stop_signal")
         }
         content |= {name: d[name] for name in ("stop_timeout", "restart_policy", "log_driver", "log_options")}
+        content |= {
+            "persist": bool(d["persist_in"]),
+            "persist_in": d["persist_in"] or "volume",
+            "init": d["init"] or "none",
+        }
         numbers = ("pids", "io_weight", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
         content |= {name: d[name] or 0 for name in numbers}
         content["io_device"] = d["io_device"]

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
-from containers.models import Container, Deployment, Instance, ServiceEnvironment
+from containers.models import Container, Deployment, Instance, PersistedFolder, ServiceEnvironment
+from hosts.models import Host
 from xqplatform.audit.models import Event
 
 GOOD = ("healthy", "running")
@@ -127,3 +129,31 @@ def shown_ip(instance: Instance) -> str:
 
 def shown_mac(instance: Instance) -> str:
     return instance.address.mac if instance.address else ""
+
+
+def folders_of(host: Host | None = None, instance: Instance | None = None) -> list[PersistedFolder]:
+    """Persisted folders of a host, or those that an instance has or had, each with `mounted` and `note` for people."""
+    rows = PersistedFolder.objects.filter(removed=None).select_related(
+        "host", "instance__host", "instance__address", "instance__place__service", "instance__place__environment"
+    )
+    if host is not None:
+        rows = rows.filter(host=host)
+    if instance is not None:
+        rows = rows.filter(instance=instance)
+    found: list[Any] = list(rows)
+    used = set(
+        Instance.objects.filter(removed=None, host__in={row.host_id for row in found}).values_list(
+            "host_id", "address__ip"
+        )
+    )
+    for row in found:
+        row.mounted, row.note = (row.host_id, row.ip) in used, ""
+        if row.instance is not None and row.instance.removed:
+            row.note = _("The instance is gone.")
+        elif row.instance is not None and row.instance.host_id != row.host_id:
+            row.note = _("The instance moved to %(host)s; what it had written is still here.") % {
+                "host": row.instance.host
+            }
+        elif row.instance is None and not row.holder:
+            row.note = _("No instance that the platform knows had it.")
+    return found

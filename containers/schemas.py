@@ -135,6 +135,35 @@ class OperateIn(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class MoveIn(Schema):
+    instances: list[int] = Field(min_length=1, max_length=500, description="Numbers.")
+    host: str | None = Field(None, max_length=60, description="Where to; left out: wherever there is room.")
+    with_data: bool = Field(False, description="Instances with data on their host move, too; the data stays there.")
+    fenced: bool = Field(False, description="You made sure that hosts which cannot be reached are off.")
+    reason: str = Field("", max_length=2000)
+
+
+class DrainIn(Schema):
+    with_data: bool = Field(False, description="Instances with data on the host move, too; the data stays there.")
+    fenced: bool = Field(False, description="You made sure that the host, which cannot be reached, is off.")
+    reason: str = Field("", max_length=2000)
+
+
+class DrainOut(Schema):
+    host: str
+    state: str
+    reason: str
+    by: str
+    created: datetime
+    finished: datetime | None
+    total: int
+    moved: int
+    left: int
+    moving: list[int] = Field(description="Deployments under way.")
+    waits: list[dict[str, Any]]
+    blocked: list[dict[str, Any]]
+
+
 class ForgetIn(Schema):
     instances: list[int] = Field(min_length=1, max_length=500, description="Numbers.")
     reason: str = Field("", max_length=2000)
@@ -156,6 +185,7 @@ class StepOut(Schema):
     instance: int
     number: int
     host: str
+    old_host: str | None = Field(description="A move's: where it stood; `host` is then where it goes.")
     address: str
     batch: int
     action: str
@@ -212,6 +242,25 @@ class InstanceOut(Schema):
     contract: dict[str, Any] | None = Field(
         None, description="What was last verified inside: `kept`, `verified`, `items`, what was `wrote`."
     )
+
+
+class FolderOut(Schema):
+    id: int
+    host: str
+    path: str
+    ip: str
+    instance: str | None
+    holder: str
+    size: int | None = Field(description="Bytes; null: not measured yet.")
+    measured: datetime | None
+    mounted: bool
+    note: str
+    removing: datetime | None
+
+
+class FolderRemove(Schema):
+    name: str = Field(max_length=100, description="The folder's address, to confirm.")
+    reason: str = Field("", max_length=2000)
 
 
 class InstanceEventOut(Schema):

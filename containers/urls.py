@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from containers.views import deploy, environments, instances, releases, run, services, settings
+from containers.views import deploy, environments, instances, moves, persisted, releases, run, services, settings
 
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{S}add/", services.add_place, name="place_add"),
     path(E, run.show, name="place"),
     path(f"{E}act/", run.act, name="act"),
+    path(f"{E}move/", moves.move, name="move"),
     path(f"{E}scale/", run.scale, name="scale"),
     path(f"{E}remove/", run.remove, name="place_remove"),
     path(f"{E}logs/", instances.place_logs, name="logs"),
@@ -23,11 +24,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}deploy/commits/", deploy.commit_list, name="commits"),
     path(f"{E}deploy/fetch/", deploy.fetch, name="fetch"),
     path(f"{E}deploy/discard/", deploy.discard, name="discard"),
+    path("hosts/<slug:name>/drain/", moves.drain, name="drain"),
+    re_path(r"^hosts/(?P<name>[-a-zA-Z0-9_]+)/drain/(?P<verb>cancel|retry)/$", moves.drain_ask, name="drain_ask"),
     path("releases/", releases.index, name="releases"),
     path("releases/<int:number>/", releases.show, name="release"),
     re_path(
         r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
     ),
+    path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
+    path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
     path("instances/<int:number>/", instances.show, name="instance"),
     path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
     path("instances/<int:number>/log/", instances.log_text, name="log_text"),

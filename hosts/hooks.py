@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from hosts.models import Host
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
 HOST_REFRESHED: list[Callable[[Host], None]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.
 HOST_USERS: list[Callable[[int], int]] = []
+# fn(request, host) -> HTML for the host's page: above its containers, and in its box of operations (empty: nothing).
+HOST_PANELS: list[Callable[[HttpRequest, Host], str]] = []
+HOST_OPERATIONS: list[Callable[[HttpRequest, Host], str]] = []
 
 
 def call(hooks: list[Any], *args: Any) -> None:

@@ -61,4 +61,6 @@ def announce(engine: Engine, container: str, ip: str) -> None:
     nothing by itself. Raises NoHelper, EngineError.
     """
     words = ("arping", "-U", "-c", "2", "-w", "2", "-I", "eth0", ip)
-    helper.run(engine, words, network=f"container:{container}")
+    said = helper.run(engine, words, network=f"container:{container}")
+    if not re.search(r"^Sent [1-9]", said.output, re.MULTILINE):
+        raise helper.NoHelper(_("ARP could not be sent: %(text)s") % {"text": said.output[:120]})

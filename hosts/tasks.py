@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
 from hosts import disk, observe, operation_runner, watch
+from hosts.conformance import store
 from hosts.models import Host, HostOperation
 from hosts.services import addresses, certificates
 from xqplatform import leases, work
@@ -85,3 +86,22 @@ def _let_go(**_: Any) -> None:
 def look_at_certificates() -> None:
     """Which certificates are in use and when they end; warns once of each."""
     certificates.look_at_all()
+
+
+@shared_task(name="hosts.tasks.check_conformance", ignore_result=True)
+def check_conformance(host_pk: int) -> None:
+    """Reads a host and judges it."""
+    store.read_host(host_pk)
+
+
+@shared_task(name="hosts.tasks.check_conformance_all", ignore_result=True)
+def check_conformance_all() -> None:
+    """One task a host whose last reading is old."""
+    for pk in store.due().values_list("pk", flat=True):
+        work.enqueue(check_conformance, pk)
+
+
+@shared_task(name="hosts.tasks.judge_conformance", ignore_result=True)
+def judge_conformance() -> None:
+    """Judges what was read last anew, after a profile changed."""
+    store.judge_again(Host.objects.exclude(state=Host.State.RETIRED).select_related("group"))

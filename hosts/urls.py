@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, commands, machines, network, operations
+from hosts.views import certificates, commands, conformance, machines, network, operations
 
 
 class HostAction(StringConverter):
@@ -12,8 +12,13 @@ class AccessVerb(StringConverter):
     regex = "test|trust|remove"
 
 
+class ConformanceAction(StringConverter):
+    regex = "check|fix|undo|waive"
+
+
 register_converter(AccessVerb, "access_verb")
 register_converter(HostAction, "host_action")
+register_converter(ConformanceAction, "conformance_action")
 app_name = "hosts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/", machines.fleet, name="fleet"),
@@ -26,6 +31,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/commands/<slug:name>/edit/", commands.edit, name="command_edit"),
     path("hosts/commands/<slug:name>/review/", commands.review, name="command_review"),
     path("hosts/commands/<slug:name>/remove/", commands.remove, name="command_remove"),
+    path("hosts/conformance/", conformance.fleet, name="conformance"),
+    path("hosts/conformance/waivers/", conformance.waivers, name="waivers"),
+    path("hosts/conformance/waivers/group/", conformance.waive_group, name="waive_group"),
+    path("hosts/conformance/waivers/<int:pk>/end/", conformance.unwaive, name="unwaive"),
+    path("hosts/conformance/profiles/", conformance.profiles, name="profiles"),
+    path("hosts/conformance/profiles/new/", conformance.profile_new, name="profile_new"),
+    path("hosts/conformance/profiles/<int:pk>/", conformance.profile, name="profile"),
+    path("hosts/<slug:name>/conformance/", conformance.host, name="conformance_host"),
+    path("hosts/<slug:name>/conformance/<conformance_action:action>/", conformance.act, name="conformance_act"),
     path("hosts/<slug:name>/", machines.host, name="host"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),

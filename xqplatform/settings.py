@@ -148,6 +148,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
+    "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
     "hosts-operations": {"task": "hosts.tasks.resume_operations", "schedule": 3.0},
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},

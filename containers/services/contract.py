@@ -65,7 +65,11 @@ def _due() -> QuerySet[Container]:
 def started(host: int, engine_ids: Iterable[str]) -> None:
     """Containers (re)started: the engine has just written its own files into them."""
     rows = Container.objects.filter(host=host, engine_id__in=list(engine_ids), ended=None)
-    if rows.update(contract_at=None, contract_asked=None):
+    if not rows.update(contract_at=None, contract_asked=None):
+        return
+    # Where nothing is to be written, the beat's next look is soon enough, and a release has its engines for itself.
+    segments = rows.values_list("instance__address__segment__dns", "instance__address__segment__search").distinct()
+    if any(dns or search for dns, search in segments):
         from containers import tasks
 
         work.enqueue(tasks.verify_contracts, host)

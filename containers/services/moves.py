@@ -90,7 +90,7 @@ def move(
             after |= {"data stays": True} if with_data else {}
             audit.record(actor, "service.move", locked, after=after, reason=reason, parent=locked.service)
             if drain is not None:
-                audit.record(actor, "host.drain.move", drain.host, after=after, reason=reason, parent=row)
+                audit.record(actor, "host.drain.move", drain.host, after=after, reason=str(locked), parent=row)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:

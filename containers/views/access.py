@@ -32,7 +32,7 @@ def get_place(slug: str, environment: str) -> ServiceEnvironment:
 
 def get_deployment(number: int) -> Deployment:
     rows = Deployment.objects.select_related(
-        "place__service__team", "place__environment", "image__build", "old_image", "config", "old_config"
+        "place__service__team", "place__environment", "image__build", "old_image", "config", "old_config", "drain__host"
     )
     return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
 

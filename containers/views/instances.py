@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from containers import logs
 from containers.contract import WORDS
 from containers.models import Container, Instance
-from containers.reading import history
+from containers.reading import folders_of, history
 from containers.views.access import actor_of, get_instance, get_place, may
 from containers.views.run import frame
 from containers.views.settings import config_of
@@ -47,6 +47,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
             c | {"word": WORDS.get(c["name"], c["name"])}
             for c in (current.contract if current else {}).get("items", [])
         ],
+        "folders": folders_of(instance=instance),
         "may": may(actor_of(request), place.service, place.environment.slug),
     }
     return render(request, "containers/instance.html", context)

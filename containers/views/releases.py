@@ -61,14 +61,14 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, number: int) -> HttpResponse:
     deployment = get_deployment(number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
-                                                 "instance__place__environment"))  # fmt: skip
+                                                 "instance__place__environment", "host", "old_host"))  # fmt: skip
     bars = timeline(deployment, steps)
     logs = _last_logs(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
         step.shown_log = step.log or logs.get(step.instance_id, "")  # type: ignore[attr-defined]
     place = deployment.place
-    names = {str(step.instance.host_id): step.instance.host.name for step in steps}
+    names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
     context = {
         "deployment": deployment,
@@ -148,7 +148,14 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
         kept = ngettext("%(n)d done stays changed", "%(n)d done stay changed", done) % {"n": done}
         add("cancel", _("Cancel"), "x", "", _join(kept, finishing if moving else "", rest))
         touched = done + moving
-        if touched:
+        if touched and deployment.kind == Deployment.Kind.MOVE:
+            text = ngettext(
+                "Brings %(n)d instance back to its old host; %(m)d untouched.",
+                "Brings %(n)d instances back to their old hosts; %(m)d untouched.",
+                touched,
+            )
+            text %= {"n": touched, "m": waiting}
+        elif touched:
             text = ngettext(
                 "Brings %(n)d touched instance back to what it had before (image and settings); %(m)d untouched.",
                 "Brings %(n)d touched instances back to what they had before (image and settings); %(m)d untouched.",

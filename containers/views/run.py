@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -113,6 +115,10 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Restart, stop, start, put right or (of a lost host) give up the ticked instances."""
     place = get_place(slug, environment)
     actor = actor_of(request)
+    if request.POST.get("do") == "move":
+        require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        ticked = urlencode({"instances": request.POST.getlist("instances")[:500]}, doseq=True)
+        return redirect(f"{reverse('containers:move', args=[slug, environment])}?{ticked}")
     try:
         if request.POST.get("do") == "forget":
             gone = lost.forget(actor, place, numbers_of(request.POST.getlist("instances")), reason_of(request.POST))

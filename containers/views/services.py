@@ -17,18 +17,23 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from builds.models import Build, Image
 from builds.sample import BRANCH, make_sample_repository
+from builds.sample_base import make_base_repository
 from builds.services.builds import start_build
 from builds.services.projects import save_project
 from containers.forms import PROJECT_FIELDS, RemoveForm, ServiceChangeForm, ServiceForm
 from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.reading import GOOD, Standing, history, places, standings
 from containers.services import catalog
+from containers.services.settings import save_config
 from containers.views.access import actor_of, get_service, may
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require, visible_teams
 from xqplatform.errors import Refused
 
 PAGE = 50
+SAMPLES = {"sample": make_sample_repository, "machine": make_base_repository}
+MACHINE = {"init": "image", "cpus": 1, "memory": "256m", "stop_timeout": 30}  # settings of the sample base image
 STATES = ("healthy", "unhealthy", "drift", "active", "empty")
 SORTS = {"name": "slug", "team": "team__slug", "last": "last"}
 
@@ -145,6 +150,8 @@ def create(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             form.add_refusal(refused)
         else:
+            if form.cleaned_data["source"] == "machine":
+                _as_machine(actor_of(request), service)
             messages.success(request, _("%(name)s is made. Next: build a version of it.") % {"name": service.slug})
             return redirect("containers:service", service.slug)
     status = 400 if form.errors else 200
@@ -152,15 +159,22 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "containers/service_new.html", context, status=status)
 
 
+def _as_machine(actor: Actor, service: Service) -> None:
+    """Init mode in all environments where the person may change settings."""
+    for place in service.places.select_related("service", "environment"):
+        if can(actor, "service.change", team_id=service.team_id, environment=place.environment.slug):
+            save_config(actor, place, MACHINE, "the sample base image")
+
+
 def creation(form: ServiceForm) -> dict[str, Any]:
     """What the verb takes, from a valid form; the sample's repository is made first."""
     d = form.cleaned_data
-    sample = d["source"] == "sample"
+    sample = SAMPLES.get(d["source"])
     return {
         "slug": d["slug"],
         "title": d["title"],
         "team": d["team"].pk if d["team"] else None,
-        "repository": make_sample_repository() if sample else d["repository"],
+        "repository": sample() if sample else d["repository"],
         "default_branch": d["default_branch"] or (BRANCH if sample else "main"),
         "dockerfile": d["dockerfile"] or "Dockerfile",
         "blueprint": None if sample else d["blueprint"],

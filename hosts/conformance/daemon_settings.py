@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from hosts import daemon
 from hosts.conformance.check import FAILS, PASSES, Fix, Missing, Reading, Verdict
 from hosts.conformance.models import Profile
 
@@ -75,7 +76,7 @@ def judge_key(key: str) -> Callable[[Reading, Profile], Verdict]:
         evidence = f"{key} = {shown(value)} ({source})"
         if key not in profile.daemon:
             return Verdict(PASSES, evidence, _("The profile leaves it open."))
-        wanted = profile.daemon[key]
+        wanted = profile.daemon[key] if profile.daemon[key] is not None else DEFAULTS[key]
         if value == wanted:
             return Verdict(PASSES, evidence, _("As the profile wants it."))
         return Verdict(FAILS, evidence, _("The profile wants %(value)s.") % {"value": shown(wanted)})
@@ -90,23 +91,23 @@ def fix_keys(*keys: str) -> Callable[[Reading, Profile], Fix | None]:
         arguments = read.maybe(read.texts, "arguments") or []
         flags = [f"--{REPEATED.get(key, key)}" for key in keys if flag(arguments, key) is not None]
         path = read.maybe(read.text, "daemon_path") or "/etc/docker/daemon.json"
+        wanted = {key: profile.daemon[key] for key in keys if key in profile.daemon}
+        words = _("All of the profile's daemon.json is applied; containers go on running where live-restore is on.")
         if flags:
             # The same setting in both places keeps dockerd from starting at all.
-            words = _("The flag %(flag)s of dockerd says it: take it out of the unit first (systemctl edit docker).")
-            return Fix(by_hand=True, needs_restart="engine", words=words % {"flag": ", ".join(flags)})
-        wanted = {key: profile.daemon[key] for key in keys if key in profile.daemon}
+            words = (
+                _("The flag %(flag)s of dockerd says it now and goes out of its unit.") % {"flag": ", ".join(flags)}
+                + " "
+                + words
+            )
         return Fix(
-            files=((path, render({**read.table("daemon"), **wanted})),),
+            files=((path, daemon.dump(daemon.render(wanted, read.table("daemon")))),),
             needs_restart="engine",
             operation="daemon.apply",
-            words=_("All of the profile's daemon.json is applied; containers go on running where live-restore is on."),
+            words=words,
         )
 
     return fix
-
-
-def render(values: Mapping[str, Any]) -> str:
-    return json.dumps(dict(sorted(values.items())), indent=2) + "\n"
 
 
 def shown(value: Any) -> str:
@@ -115,6 +116,5 @@ def shown(value: Any) -> str:
 
 def diff(path: str, old: str | None, new: str) -> str:
     """A unified diff, as `diff -u` prints it."""
-    before = (old or "").splitlines()
     name = path if old is not None else "/dev/null"
-    return "\n".join(difflib.unified_diff(before, new.splitlines(), name, path, lineterm=""))
+    return "\n".join(difflib.unified_diff((old or "").splitlines(), new.splitlines(), name, path, lineterm=""))

@@ -84,6 +84,7 @@ class HostFacts(models.Model):
     facts = models.JSONField(default=dict)
     counters = models.JSONField(default=dict)  # of a reading that is a minute old or more: {"time": epoch s, …}
     taken = models.DateTimeField(null=True)
+    tried = models.DateTimeField(null=True)
     claimed = models.DateTimeField(null=True)  # workers agree by it: one reading a host at a time
     note = models.TextField(blank=True)  # why not everything could be read
 

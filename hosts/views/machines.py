@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup, SshAccess
-from hosts.services import machines
+from hosts.services import conformance, machines
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
@@ -189,9 +189,13 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "users": hooks.users_of(row.pk),
         "access": SshAccess.objects.filter(host=row).first(),
         "operations": row.operations.select_related("host").defer("output", "notes")[:6],
+        "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
+        "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
         "certificates": row.seen_certificates.all(),
         "certificate_ends": connection.expiry(row.certificate),
         "certificate_subject": connection.subject(row.certificate),
+        "conformance": conformance.counts(row),
+        "conformance_read": row.check_results.exists(),
         "disk_used": (row.disk_total or 0) - (row.disk_free or 0),
     }
     return render(request, "hosts/host.html", context)

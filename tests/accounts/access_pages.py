@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import Service
-from hosts.models import HostCommand, HostGroup, HostOperation
+from containers.models import PersistedFolder, Service
+from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
@@ -38,10 +38,15 @@ def rows(world: World) -> None:
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
+    world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")
     HostCommand.objects.create(
         name="tidy", title="Tidy", argv=["true"], author_name="x", changed=place.service.created, author=world.person
+    )
+    world.more["profile"] = Profile.objects.create(name="builders", role="build")
+    world.more["waiver"] = Waiver.objects.create(
+        host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
@@ -90,6 +95,20 @@ HOSTS = [
     everybody("hosts:group", named(slug="cellar")),
     everybody("hosts:host", named(name="run-a1")),
     everybody("hosts:network"),
+    everybody("hosts:conformance"),
+    everybody("hosts:conformance_host", named(name="run-a1")),
+    everybody("hosts:waivers"),
+    everybody("hosts:profiles"),
+    everybody("hosts:profile", row("profile")),
+    hidden("hosts:profile_new"),
+    change("hosts:profile_new", data=named(role="registry", daemon="{}")),
+    change("hosts:profile", row("profile"), named(role="build", daemon="{}")),
+    change("hosts:unwaive", row("waiver")),
+    change("hosts:waive_group", data=WRONG, sre=400),
+    Line("hosts:conformance_act", "POST", 302, 302, 302, named(name="spare", action="check")),
+    change("hosts:conformance_act", named(name="spare", action="fix"), named(check="swap"), sre=409),
+    change("hosts:conformance_act", named(name="spare", action="undo"), WRONG, sre=404),
+    change("hosts:conformance_act", named(name="spare", action="waive"), named(check="swap", reason=""), sre=400),
     everybody("hosts:segment", named(slug="seg-a")),
     Line("hosts:segment_by_key", "GET", 302, 302, 302, lambda w: {"pk": w.more["address"].segment_id}),
     hidden("hosts:new"),
@@ -165,6 +184,9 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:instance", row("instance", "number")),
+    everybody("containers:persisted", named(name="run-a1")),
+    hidden("containers:persisted_remove", row("persisted", "number")),
+    change("containers:persisted_remove", row("persisted", "number"), WRONG, sre=400),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
@@ -184,6 +206,12 @@ SERVICES = [
     change("containers:deploy", HERE, named(step="plan")),
     change("containers:fetch", HERE),
     change("containers:act", HERE, named(do="forget", instances="1")),
+    Line("containers:move", "GET", 403, 403, 302, HERE),  # nothing is ticked
+    change("containers:move", HERE, named(instances="1")),
+    hidden("containers:drain", named(name="spare")),
+    change("containers:drain", named(name="spare")),
+    *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
+    change("containers:act", HERE, named(do="move", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
     *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "cancel", "rollback")],
     change("containers:environment_new", data=WRONG, sre=400),

@@ -49,6 +49,8 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/deployments/preview": lambda w: {"image": w.more["image"].pk},
     "post /services/{slug}/{environment}/scale": {"instances": 3},
     "post /services/{slug}/{environment}/scale/preview": {"instances": 3},
+    "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
+    "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
 }
 # Changes nothing: only reads a host again.

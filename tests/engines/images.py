@@ -87,3 +87,23 @@ def tiny_image(engine: Any, tag: str, text: str = "ok", **options: Any) -> str:
         if "error" in line:
             raise RuntimeError(f"building {tag}: {line['error']}")
     return str(client.inspect_image(tag)["Id"])
+
+
+def rootfs_image(engine: Any, tag: str, dockerfile: str, files: Mapping[str, Any]) -> str:
+    """Build `dockerfile` with a root file system (path → `builds.rootfs.File`) as `rootfs/`; returns the image's id."""
+    client = getattr(engine, "api", engine)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data, mode, link in [
+            ("Dockerfile", dockerfile.encode(), 0o644, ""),
+            *((f"rootfs{path}", file.data, file.mode, file.link) for path, file in files.items()),
+        ]:
+            info = tarfile.TarInfo(name)
+            info.mode, info.size, info.linkname = mode, 0 if link else len(data), link
+            info.type = tarfile.SYMTYPE if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(data))
+    buffer.seek(0)
+    for line in client.build(fileobj=buffer, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True):
+        if "error" in line:
+            raise RuntimeError(f"building {tag}: {line['error']}")
+    return str(client.inspect_image(tag)["Id"])

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Build
 from containers.models import Deployment, Instance, Service, ServiceEnvironment
+from hosts.conformance import matrix
 from hosts.models import Address, Host
 from hosts.services import certificates
 from xqplatform.accounts.actor import Actor
@@ -139,6 +140,7 @@ def build(actor: Actor) -> dict[str, Any]:
         ),
         "bad_hosts": Host.objects.filter(state__in=["unreachable", "degraded"])[:8] if fleet else [],
         "certificates": certificates.warnings()[:8] if fleet else [],
+        "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
         "bad_instances": instances.filter(
             Q(state__in=BAD, wanted_state="running") | Q(drift_since__isnull=False)

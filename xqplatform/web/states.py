@@ -107,6 +107,11 @@ STATES: dict[str, Look] = {
     "reserved": Look(_("reserved"), "off", "frame"),
     "quarantine": Look(_("quarantine"), "warn", "half"),
     "quarantined": Look(_("quarantined"), "warn", "half"),
+    # checks of hosts («cannot tell» is how a check's «unknown» is shown)
+    "passes": Look(_("passes"), "ok", "check"),
+    "fails": Look(_("fails"), "bad", "cross"),
+    "cannot_tell": Look(_("cannot tell"), "off", "dashed"),
+    "waived": Look(_("waived"), "warn", "frame"),
     "kept": Look(_("kept"), "ok", "check"),
     "differs": Look(_("differs"), "bad", "triangle"),
     # people, tokens, audit

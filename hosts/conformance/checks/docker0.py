@@ -42,7 +42,7 @@ def fix(read: Reading, profile: Profile) -> Fix:
             "ports": ", ".join(sorted(ports))
         }
         return Fix(commands=commands, by_hand=True, words=words)
-    back = [("ip", "link", "add", "name", NAME, "type", "bridge")]
+    back: list[tuple[str, ...]] = [("ip", "link", "add", "name", NAME, "type", "bridge")]
     back += [("ip", "addr", "add", one, "dev", NAME) for one in read.maybe(read.texts, "addresses", NAME) or []]
     return Fix(commands=commands, undo_commands=(*back, ("ip", "link", "set", NAME, "up")))
 

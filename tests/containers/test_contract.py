@@ -1,0 +1,177 @@
+"""The contract's decisions: what must be seen inside, what an init needs, where data is persisted. No engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from containers.config import Config, difference, parse
+from containers.contract import compare, differences, expected
+from containers.init_mode import Facts, kind_of, needs, problems
+from containers.models import PersistedFolder
+from containers.persisted import parse_sizes, root_of
+from containers.services import persisted
+from containers.spec import Place, container_spec
+from hosts import inside
+from hosts.engine import create_body
+from hosts.helper import NoHelper
+from hosts.models import Host
+from xqplatform.accounts.actor import Actor
+from xqplatform.errors import Denied, Refused
+
+PRINTED = """\
+@@xq k container abc
+@@xq k before
+nameserver 127.0.0.11
+options ndots:0
+
+@@xq k wrote
+
+@@xq k resolver
+nameserver 10.1.0.2
+search .
+
+@@xq k hosts
+127.0.0.1\tlocalhost
+10.1.0.7\tsnow-1
+
+@@xq other hostname
+@@xq k hostname
+snow-1
+@@xq k card
+7: eth0@if8: <BROADCAST,UP> mtu 1500 qdisc noqueue
+    link/ether 02:42:0a:01:00:07 brd ff:ff:ff:ff:ff:ff
+    inet 10.1.0.7/24 brd 10.1.0.255 scope global eth0
+@@xq k route
+default via 10.1.0.1 dev eth0
+@@xq k container def
+@@xq k gone
+@@xq k end
+"""
+
+
+def want(**changes: Any) -> Any:
+    given = {"ip": "10.1.0.7", "mac": "02:42:0A:01:00:07", "gateway": "10.1.0.1", "dns": ["10.1.0.2"], "search": []}
+    return expected("snow-1", **(given | changes))
+
+
+def test_what_the_helper_prints_is_the_contract_kept() -> None:
+    (seen,) = inside.parse(PRINTED, "k").values()
+    assert seen.wrote
+    assert seen.before == "nameserver 127.0.0.11\noptions ndots:0"
+    items = compare(want(), seen)
+    assert differences(items) == []
+    assert {item.name for item in items if item.ok} >= {"hostname", "hosts", "nameservers", "search", "address", "mac"}
+
+
+def test_a_helper_that_broke_off_tells_nothing() -> None:
+    with pytest.raises(NoHelper):
+        inside.parse(PRINTED.replace("@@xq k end\n", ""), "k")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"ip": "10.1.0.8"}, "address"),
+        ({"mac": "02:42:0a:01:00:08"}, "mac"),
+        ({"gateway": "10.1.0.254"}, "gateway"),
+        ({"dns": ["10.1.0.3"]}, "nameservers"),
+        ({"search": ["example.com"]}, "search"),
+        ({"mtu": 9000}, "mtu"),
+    ],
+)
+def test_each_difference_is_named(change: dict[str, Any], name: str) -> None:
+    (seen,) = inside.parse(PRINTED, "k").values()
+    assert name in {item.name for item in differences(compare(want(**change), seen))}
+
+
+def test_the_resolver_is_the_segments() -> None:
+    assert want().resolver == "nameserver 10.1.0.2\nsearch ."
+    assert want(dns=[], search=["."]).resolver == "nameserver 127.0.0.11\nsearch ."
+    assert want(dns=[], search=[]).resolver == ""
+
+
+GOOD = Facts(entrypoint=("/sbin/init",), init="fine", kind="systemd", start_list="fine")
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        (Facts(**GOOD.to_json() | {"init": "missing", "entrypoint": ("/sbin/init",)}), "no /sbin/init"),
+        (Facts(**GOOD.to_json() | {"init": "not executable", "entrypoint": ("/sbin/init",)}), "not executable"),
+        (Facts(**GOOD.to_json() | {"entrypoint": ("/bin/sh", "/x")}), "/bin/sh /x"),
+        (Facts(**GOOD.to_json() | {"entrypoint": ("/sbin/init",), "command": ("x",)}), "CMD"),
+        (Facts(**GOOD.to_json() | {"entrypoint": ("/sbin/init",), "start_list": "missing"}), "/etc/rc.local"),
+    ],
+)
+def test_the_broken_rule_is_named(facts: Facts, word: str) -> None:
+    assert problems(GOOD) == []
+    (said,) = problems(facts)
+    assert word in said
+    assert Facts.of(facts.to_json()) == Facts.of(Facts.of(facts.to_json()).to_json())
+
+
+def test_each_init_gets_what_it_needs() -> None:
+    assert kind_of("/lib/systemd/systemd", b"") == "systemd"
+    assert kind_of("/bin/busybox", b"") == "busybox"
+    assert kind_of("/sbin/init", b"...sysvinit...") == "sysvinit"
+    assert needs("systemd", "2").host_cgroups
+    assert not needs("systemd", "1").host_cgroups
+    body = create_body(
+        container_spec(
+            Place("s", "e", 1, 1, init=needs("busybox", "1")),
+            Config(init="image"),
+            {},
+            "i",
+            platform="p",
+            deployment=1,
+            step="1",
+        ),
+        "1.41",
+    )
+    assert body["StopSignal"] == "SIGUSR2"
+    assert body["HostConfig"]["CapAdd"] == ["SYS_BOOT"]
+    assert body["HostConfig"]["Privileged"] is False
+
+
+def test_a_folder_of_the_address_and_its_logs() -> None:
+    config = parse({"persist": True, "persist_in": "folder", "logs": "/srv/app/logs/"})
+    spec = container_spec(
+        Place("s", "e", 1, 1, folder="/data/persist/10.1.0.7"), config, {}, "i", platform="p", deployment=1, step="1"
+    )
+    assert spec.binds == ("/data/persist/10.1.0.7:/persist", "/data/persist/10.1.0.7/logs:/srv/app/logs")
+    assert ("logs", "", "/srv/app/logs") in difference(Config(), config)
+    assert parse({"persist": True}).persist_in == "volume"  # what was stored before there were folders
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"logs": "/srv/logs"}, "logs"),
+        ({"persist": True, "persist_in": "folder", "logs": "/persist/logs"}, "logs"),
+        ({"persist": True, "persist_in": "attic"}, "persist_in"),
+        ({"init": "image", "command": ["x"]}, "command"),
+        ({"init": "yes"}, "init"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(data: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(data)
+    assert refused.value.field == field
+
+
+def test_roots_lie_where_they_may() -> None:
+    assert root_of({}, "/data/persist", []) == ("/data/persist", "")
+    assert root_of({"persist_root": "/data/services/x"}, "/data/persist", ["/data/services"])[0] == "/data/services/x"
+    root, wrong = root_of({"persist_root": "/data/services/../../etc"}, "/data/persist", ["/data/services"])
+    assert (root, bool(wrong)) == ("/data/persist", True)
+    assert parse_sizes("120\t/persist/10.0.0.7\nx\n4\t10.0.0.8") == {"10.0.0.7": 122880, "10.0.0.8": 4096}
+
+
+def test_only_an_sre_removes_a_folder(actor_dev: Actor, actor_sre: Actor) -> None:
+    host = Host.objects.create(name="h1", address="10.9.0.1:2376", state="ready")
+    row = PersistedFolder.objects.create(host=host, root="/data/persist", ip="10.9.1.10")
+    with pytest.raises(Denied):
+        persisted.remove(actor_dev, row, row.ip)
+    assert persisted.remove(actor_sre, row, row.ip).removing

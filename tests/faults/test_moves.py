@@ -1,0 +1,206 @@
+"""Moves on real engines: a drain under traffic, a new host where it does not get well, deaths at every stage, a dead host."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from containers import runner, work
+from containers.models import Deployment, Instance
+from containers.services import drains, moves
+from containers.services.drains import advance
+from hosts import observe
+from hosts.models import Host
+from tests.engines.fleet import FleetHost
+from tests.faults.conftest import Site, wait_for
+
+pytestmark = pytest.mark.engine
+
+
+class Death(BaseException):
+    """What stands for a killed worker."""
+
+
+def machine_of(site: Site, host: Host) -> FleetHost:
+    return next(one for one in site.fleet.hosts if one.name == host.name)
+
+
+def places(site: Site) -> dict[str, dict[str, str]]:
+    """Where each running container answers: {host: {name: «IP MAC»}}."""
+    found: dict[str, dict[str, str]] = {}
+    for one in site.fleet.hosts:
+        with one.local_client() as client:
+            rows = [row for row in client.containers() if "xq.helper" not in row["Labels"]]
+            networks = [(row["Names"][0].strip("/"), row["NetworkSettings"]["Networks"]["xq-lan"]) for row in rows]
+            found[one.name] = {name: f"{net['IPAddress']} {net['MacAddress']}" for name, net in networks}
+    return found
+
+
+def answers(site: Site, neighbour: Instance, ip: str) -> bool:
+    """Whether the address answers HTTP, asked from inside an instance on another host."""
+    machine = machine_of(site, neighbour.host)
+    with machine.local_client() as client:
+        asks = ["/bin/busybox", "timeout", "2", "/bin/wget", "-q", "-O", "-", f"http://{ip}/"]
+        made = client.exec_create(neighbour.name, asks)
+        client.exec_start(made["Id"])
+        return client.exec_inspect(made["Id"])["ExitCode"] == 0
+
+
+@contextmanager
+def asked_all_the_time(site: Site, neighbour: Instance, ips: list[str]) -> Iterator[dict[str, list[bool]]]:
+    """The neighbour asks the addresses all the while, so that its ARP table knows where they were."""
+    found: dict[str, list[bool]] = {ip: [] for ip in ips}
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            for ip in ips:
+                found[ip].append(answers(site, neighbour, ip))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        wait_for("the neighbour reaches them", lambda: all(any(seen) for seen in found.values()))
+        yield found
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def drained(site: Site, row: Any) -> None:
+    """Runs the drain's moves as workers and the beat do, until it ends."""
+
+    def over() -> bool:
+        advance(row.pk)
+        for release in row.deployments.filter(state__in=Deployment.ACTIVE):
+            runner.advance(release.pk)
+        row.refresh_from_db()
+        return row.state != "active" or bool(row.blocked)
+
+    wait_for("the drain ends", over)
+
+
+@pytest.mark.timeout(600)
+def test_a_host_is_drained_while_its_instances_are_asked(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "containers.move_work")
+    site.place.wanted = 4
+    site.place.save()
+    site.release("v1", batch=1)
+    before = places(site)
+    host = site.hosts[0]
+    here = list(Instance.objects.filter(host=host).select_related("address"))
+    neighbour = Instance.objects.select_related("host").filter(host=site.hosts[1])[0]
+    ips = [one.address.ip for one in here if one.address]
+    away: list[int] = []
+
+    def count(point: str, step: int) -> None:
+        if point == "after stop":
+            rows = Deployment.objects.get(kind="move").steps
+            away.append(rows.filter(state__in=["stopping", "starting", "creating"]).count())
+
+    work.PROBE.append(count)
+    with asked_all_the_time(site, neighbour, ips) as found:
+        row = drains.drain(site.actor, host, "new disk")
+        drained(site, row)
+        assert row.state == "done", row.blocked
+        for ip in ips:
+            asked = len(found[ip])
+            wait_for(f"{ip} answers its neighbour again", lambda ip=ip, asked=asked: any(found[ip][asked:]))
+    work.PROBE.clear()
+    assert "announce" not in caplog.text
+    assert away
+    assert max(away) == 1, "the service's own rule: one at a time"
+    after = places(site)
+    assert after[host.name] == {}
+    assert {n: a for seen in after.values() for n, a in seen.items()} == {
+        n: a for seen in before.values() for n, a in seen.items()
+    }
+    assert sorted(len(seen) for seen in after.values()) == [0, 2, 2]
+    site.check(4, "v1")
+    host.refresh_from_db()
+    assert (host.cordoned, host.draining) == (True, False)
+
+
+@pytest.mark.timeout(600)
+def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(site: Site) -> None:
+    site.place.wanted = 2
+    site.place.save()
+    site.release("v1")
+    one = Instance.objects.select_related("host").order_by("number")[0]
+    before = places(site)
+    bad = next(host for host in site.hosts if host.pk not in set(Instance.objects.values_list("host", flat=True)))
+    seen: list[str] = []
+
+    def sick(point: str, step: int) -> None:
+        """Whoever starts it on the new host finds it killed: it does not get well there."""
+        if point == "after start" and Instance.objects.get(pk=one.pk).host_id == bad.pk:
+            seen.append(point)
+            with machine_of(site, bad).local_client() as client:
+                client.update_container(one.name, restart_policy={"Name": "no"})
+                client.kill(one.name)
+
+    work.PROBE.append(sick)
+    row = site.advance(moves.move(site.actor, site.place, [one.number], bad))
+    assert seen
+    assert row.state in {"failed", "rolled_back"}, row.outcome
+    work.PROBE.clear()
+    assert places(site) == before
+    site.check(2, "v1")
+
+    died: set[str] = set()
+
+    def die_once(point: str, step: int) -> None:
+        if point not in died:
+            died.add(point)
+            raise Death(point)
+
+    work.PROBE.append(die_once)
+    row = moves.move(site.actor, site.place, [one.number], bad)
+    for _attempt in range(12):
+        try:
+            runner.advance(row.pk)
+        except Death:
+            continue
+        break
+    row.refresh_from_db()
+    work.PROBE.clear()
+    assert row.state == "succeeded", row.outcome
+    assert {"after create", "before stop", "after stop", "before start", "after start", "end"} <= died
+    assert one.name in places(site)[bad.name]
+    site.check(2, "v1")
+
+
+@pytest.mark.timeout(600)
+def test_instances_of_a_dead_host_move_and_what_returns_with_it_is_removed(site: Site) -> None:
+    site.release("v1")
+    one = Instance.objects.select_related("host", "address").order_by("number")[0]
+    old, machine = one.host, machine_of(site, one.host)
+    machine.kill()  # its engine only: what runs there runs on
+    try:
+        wait_for(
+            "it is seen as unreachable",
+            lambda: observe.refresh_host(old.pk) and Host.objects.get(pk=old.pk).state == "unreachable",
+        )
+        row = site.advance(moves.move(site.actor, site.place, [one.number], fenced=True))
+        assert row.state == "failed", row.outcome
+        assert "still answers" in row.outcome
+        one.refresh_from_db()
+        assert one.host_id == old.pk
+        machine.cut()
+        row = site.advance(moves.move(site.actor, site.place, [one.number], fenced=True))
+        assert row.state == "succeeded", (row.outcome, row.pulls)
+        one.refresh_from_db()
+        assert one.host_id != old.pk
+    finally:
+        machine.heal()
+        machine.start()
+    wait_for(
+        "it is back",
+        lambda: observe.refresh_host(old.pk) and Host.objects.get(pk=old.pk).state in {"ready", "degraded"},
+    )
+    wait_for("nothing of it runs there twice", lambda: one.name not in places(site)[old.name])
+    site.check(3, "v1")
