@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": {"name": "spare"},
+    "hosts": lambda w: {"name": "spare", "number": w.more["operation"].pk},
+    "host-commands": {"name": "tidy"},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
     "certificates": lambda w: {"pk": w.more["old_authority"].pk},
@@ -37,6 +38,11 @@ NAMES: dict[str, Any] = {
 BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /host-groups": {"slug": "attic"},
+    "put /hosts/{name}/ssh": {"user": "root", "address": "10.0.0.1"},
+    "post /hosts/{name}/ssh/trust": {"fingerprint": "SHA256:x"},
+    "post /host-commands": {"name": "sync", "title": "Sync", "argv": ["sync"]},
+    "post /host-commands/{name}/review": {"version": 1},
+    "post /host-commands/{name}/run": {"hosts": ["spare"]},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
     "post /environments": {"slug": "stage"},
