@@ -1,7 +1,7 @@
 # `make run` starts the platform, `make test` runs all tests. Everything else is in DEVELOPERS.md.
 SHELL := /bin/sh
 PY := .venv/bin/python
-.PHONY: run test quick bench lint format shell env env-dev messages compilemessages screenshots clean
+.PHONY: run test quick fresh bench lint format shell env env-dev messages compilemessages screenshots clean
 
 run: env
 	@exec $(PY) -m xqplatform.run
@@ -11,6 +11,9 @@ test:
 
 quick: env-dev
 	@exec $(PY) -m pytest -q -n 2 -m "not engine and not browser"
+
+fresh:
+	@exec python3 tests/fresh.py
 
 bench: env-dev
 	@sh scripts/packages.sh

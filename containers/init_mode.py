@@ -92,9 +92,9 @@ def kind_of(target: str, head: bytes) -> str:
     return next((kind for mark, kind in MARKS if mark in head), "other")
 
 
-def needs(kind: str, cgroup_version: str) -> Needs:
-    """What an init of this kind needs. No privileged mode: systemd gets its cgroup tree by a mount."""
-    signal = SIGNALS.get(kind, OTHERS)
+def needs(kind: str, cgroup_version: str, stop_signal: str = "") -> Needs:
+    """What an init of this kind needs; `stop_signal`: the image's, which counts for an init that nobody here knows. No privileged mode: systemd gets its cgroup tree by a mount."""
+    signal = SIGNALS.get(kind) or stop_signal or OTHERS
     if kind == "systemd":
         # Version 1: the mount of the whole tree is read-only, the hierarchies below it stay writable where their owner is
         # root. Version 2: without a name space of its own the engine does not mount the tree read-only.

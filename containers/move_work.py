@@ -8,6 +8,7 @@ stopped, until the new one is well: the way back starts it again.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from containers.config import Config, parse
 from containers.models import Instance
 from containers.work import Context, Json, StepFailed, Work
 from hosts import helper, probe
-from hosts.engine import EngineError, connect
+from hosts.engine import Engine, EngineError, connect
 from hosts.helper import NoHelper
 from hosts.models import Host
 from xqplatform import live
@@ -79,7 +80,7 @@ class Move(Work):
         self._switch(self.new_host)
         with self._at(self.new_host):
             if self.runs:
-                self._bring_up(made, self._deadline(), tidy=lambda: self._announce(made))
+                self._up(made)
             else:
                 Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         if side_by_side:
@@ -124,14 +125,20 @@ class Move(Work):
         except (NoHelper, EngineError) as error:
             log.info("No announcement of %s on %s: %s", self.instance, self.host, error)
 
-    def _announce(self, engine_id: str) -> None:
+    def _up(self, engine_id: str, state: str = "starting") -> None:
+        """Starts it and waits until it is well; meanwhile its address is announced."""
+        words = threading.Thread(target=self._announce, args=(self.engine, self.host, engine_id), daemon=True)
+        self._bring_up(engine_id, self._deadline(), state=state, tidy=words.start)
+        words.join(helper.SECONDS)
+
+    def _announce(self, engine: Engine, host: Host, engine_id: str) -> None:
         address = self.instance.address
         if address is None:
             return
         try:
-            probe.announce(self.engine, engine_id, address.ip)
+            probe.announce(engine, engine_id, address.ip)
         except (NoHelper, EngineError) as error:
-            log.info("%s was not announced on %s: %s", address.ip, self.host, error)
+            log.info("%s was not announced on %s: %s", address.ip, host, error)
 
     # --- And back ------------------------------------------------------------------------------------------------
 
@@ -161,7 +168,7 @@ class Move(Work):
         with self._at(self.old_host):
             self._restarts_by_itself(keep)
             if self.runs:
-                self._bring_up(keep, self._deadline(), state=state, tidy=lambda: self._announce(keep))
+                self._up(keep, state)
         self._tidy_up(self.new_host, new)
         self._others_ended(keep)
 

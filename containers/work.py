@@ -599,7 +599,7 @@ class Work:
         facts = self.patience.call(images.ensure, self.engine, image)
         if broken := problems(facts):
             raise StepFailed(" ".join(broken))
-        return needs(facts.kind, self.host.cgroup_version)
+        return needs(facts.kind, self.host.cgroup_version, facts.stop_signal)
 
     def _bring_up(
         self, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None

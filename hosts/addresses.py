@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 Range = tuple[int, int]  # first and last address as numbers, both inside
@@ -12,6 +13,45 @@ Range = tuple[int, int]  # first and last address as numbers, both inside
 def mac_of(ip: str) -> str:
     """`02:42:` and the four octets in hex: the same address always has the same MAC, so no ARP cache is ever stale."""
     return "02:42:" + ":".join(f"{octet:02x}" for octet in IPv4Address(ip).packed)
+
+
+def clean_mac(text: str) -> str:
+    """`AA-BB-CC-DD-EE-FF`, `aabb.ccdd.eeff` or `aa:bb:cc:dd:ee:ff` in the last spelling. Raises ValueError with a word:
+    not-a-mac, broadcast, multicast, zero.
+    """
+    digits = re.sub(r"[\s.:-]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{12}", digits):
+        raise ValueError("not-a-mac")
+    if digits == "f" * 12:
+        raise ValueError("broadcast")
+    if digits == "0" * 12:
+        raise ValueError("zero")
+    if int(digits[:2], 16) & 1:
+        raise ValueError("multicast")
+    return ":".join(digits[n : n + 2] for n in range(0, 12, 2))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How the addresses of a segment divide; `reserved` counts single ones and those in reserved ranges."""
+
+    free: int
+    held: int
+    quarantine: int
+    reserved: int
+    pool: int
+
+
+def reserved_count(cidr: str, reserved: str, kept: Collection[str], other: Collection[str], gateway: str | None) -> int:
+    """Addresses that are never given: those in reserved ranges and single ones (`kept`), each once; without the gateway and
+    those that the ledger has otherwise (`other`).
+    """
+    low, high = usable(cidr)
+    not_these = {int(IPv4Address(ip)) for ip in other} | ({int(IPv4Address(gateway))} if gateway else set())
+    found = {int(IPv4Address(ip)) for ip in kept}
+    for first, last in parse_ranges(reserved):
+        found.update(range(max(first, low), min(last, high) + 1))
+    return len(found - not_these)
 
 
 def parse_ranges(text: str) -> list[Range]:

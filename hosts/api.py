@@ -1,5 +1,6 @@
 """Hosts, groups, segments and addresses over the API."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,8 +9,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
-from hosts.models import Address, Host, HostGroup, SeenContainer, Segment
-from hosts.services import addresses, machines, segments
+from hosts.models import Address, Host, HostGroup, SeenContainer, Segment, SegmentNetwork
+from hosts.services import addresses, machines, networks, segments
 from hosts.views.machines import counted, in_state
 from xqplatform.accounts.actor import Actor
 
@@ -342,6 +343,39 @@ class ReserveIn(Schema):
     model_config = {"extra": "forbid"}
     ip: str
     note: str = ""
+    mac: str = ""
+    holder: str = ""
+
+
+class NetworkOut(Schema):
+    """A segment's network on one host, as last verified. `asked`: what a worker still has to do."""
+
+    host: str
+    state: str
+    differences: list[dict[str, Any]]
+    note: str
+    verified: datetime | None
+    since: datetime | None
+    interface: bool | None
+    asked: str
+
+    @staticmethod
+    def resolve_host(row: SegmentNetwork) -> str:
+        return row.host.name
+
+
+class NetworkIn(Schema):
+    model_config = {"extra": "forbid"}
+    host: str
+    do: Literal["verify", "remake"] = "verify"
+
+
+class FiguresOut(Schema):
+    free: int
+    held: int
+    quarantine: int
+    reserved: int
+    pool: int
 
 
 def _segment(slug: str) -> Segment:
@@ -382,6 +416,26 @@ def remove_segment(request: HttpRequest, slug: str) -> Any:
     return Status(204, None)
 
 
+@router.get("/segments/{slug}/figures", response=FiguresOut)
+def show_figures(request: HttpRequest, slug: str) -> Any:
+    """How its addresses divide; reserved ranges count as reserved."""
+    return asdict(addresses.figures(_segment(slug)))
+
+
+@router.get("/segments/{slug}/networks", response=list[NetworkOut])
+def list_networks(request: HttpRequest, slug: str) -> Any:
+    """The network on each of its hosts, as last verified."""
+    return networks.rows_of(_segment(slug))
+
+
+@router.post("/segments/{slug}/networks", response={202: NetworkOut})
+def ask_network(request: HttpRequest, slug: str, data: NetworkIn) -> Any:
+    """Has it made where it lacks and verified, or (`remake`) made anew if no container is on it; look at `asked`."""
+    segment = _segment(slug)
+    actor = actor_of(request)
+    return Status(202, networks.ask(actor, segment, get_object_or_404(Host, name=data.host), data.do))
+
+
 @router.get("/segments/{slug}/addresses", response=list[AddressOut])
 @paginate(LimitOffsetPagination)
 def list_addresses(request: HttpRequest, slug: str, f: Query[AddressFilter]) -> Any:
@@ -393,7 +447,7 @@ def list_addresses(request: HttpRequest, slug: str, f: Query[AddressFilter]) -> 
 @router.post("/segments/{slug}/addresses", response={201: AddressOut})
 def reserve_address(request: HttpRequest, slug: str, data: ReserveIn) -> Any:
     """Keeps an address out of the pool."""
-    return Status(201, addresses.reserve(actor_of(request), _segment(slug), data.ip, data.note))
+    return Status(201, addresses.reserve(actor_of(request), _segment(slug), **data.dict()))
 
 
 @router.delete("/segments/{slug}/addresses/{ip}", response={204: None})

@@ -30,6 +30,12 @@ def holds(container: SeenContainer, address: Address) -> bool:
 def words(address: Address, containers: Iterable[SeenContainer]) -> str:
     """Who else has the address; empty if nobody. Pure."""
     strangers = [one for one in containers if not holds(one, address)]
+    twins = [one for one in strangers if one.ip != address.ip]
+    strangers = [one for one in strangers if one.ip == address.ip]
+    if not strangers and twins:
+        named = _("%(container)s on %(host)s (%(ip)s)")
+        who = ", ".join(sorted(named % {"container": c.name, "host": c.host, "ip": c.ip or "?"} for c in twins)[:3])
+        return (_("Its MAC %(mac)s is used by %(who)s, too.") % {"mac": address.mac, "who": who})[:250]
     if not strangers:
         return ""
     named = ", ".join(
@@ -46,24 +52,27 @@ def look(host: Host) -> None:
 
 
 def _look(segment: Segment, host: Host) -> None:
-    here = SeenContainer.objects.filter(host=host, state__in=ON_THE_WIRE).exclude(ip="").values("ip")
-    rows = list(segment.addresses.filter(Q(state=Address.State.HELD, ip__in=here) | ~Q(conflict="")))
+    there = SeenContainer.objects.filter(host=host, state__in=ON_THE_WIRE).exclude(ip="")
+    used = Q(ip__in=there.values("ip")) | Q(mac__in=there.exclude(mac="").values("mac"))
+    rows = list(segment.addresses.filter(Q(used, state=Address.State.HELD) | ~Q(conflict="")))
     if not rows:
         return
     # A host that does not answer shows what once was.
     seen = SeenContainer.objects.filter(
-        ip__in=[row.ip for row in rows],
+        Q(ip__in=[row.ip for row in rows]) | Q(mac__in=[row.mac for row in rows]),
         state__in=ON_THE_WIRE,
         host__segments=segment,
         host__state__in=[Host.State.READY, Host.State.DEGRADED],
     ).select_related("host")
-    by_ip: dict[str, list[SeenContainer]] = {}
+    by: dict[str, list[SeenContainer]] = {}
     for one in seen:
-        by_ip.setdefault(one.ip, []).append(one)
+        by.setdefault(one.ip, []).append(one)
+        by.setdefault(one.mac, []).append(one)
     for row in rows:
-        found = words(row, by_ip.get(row.ip, [])) if row.state == Address.State.HELD else ""
+        users = list({one.pk: one for one in [*by.get(row.ip, []), *by.get(row.mac, [])]}.values())
+        found = words(row, users) if row.state == Address.State.HELD else ""
         if found != row.conflict:
-            _store(row, found, {one.host_id for one in by_ip.get(row.ip, [])} | {host.pk})
+            _store(row, found, {one.host_id for one in users} | {host.pk})
 
 
 def _store(row: Address, found: str, hosts: set[int]) -> None:
@@ -79,7 +88,9 @@ def _store(row: Address, found: str, hosts: set[int]) -> None:
             audit.record(Actor.system(), "address.conflict", row, after={"conflict": found}, parent=row.segment)
         elif not found:
             audit.record(Actor.system(), "address.clear", row, before={"conflict": row.conflict}, parent=row.segment)
-        live.bump("network", "hosts", *(f"host:{pk}" for pk in hosts))
+        place = row.holder.split("/")
+        pages = [f"run:{place[0]}:{place[1]}"] if len(place) == 3 else []  # of the service that holds it
+        live.bump("network", "hosts", *pages, *(f"host:{pk}" for pk in hosts))
 
 
 def on_host(host: Host) -> list[Address]:

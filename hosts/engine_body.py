@@ -144,6 +144,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    security_opt: tuple[str, ...] = ()
     host_cgroups: bool = False  # no name space of its own for cgroups (only version 2 has one by default)
 
 
@@ -184,6 +185,7 @@ def _host_config(spec: ContainerSpec, api: tuple[int, int]) -> Json:
         ("PidMode", spec.pid_mode),
         ("CapAdd", list(spec.cap_add)),
         ("CapDrop", list(spec.cap_drop)),
+        ("SecurityOpt", list(spec.security_opt)),
         ("Sysctls", dict(spec.sysctls)),
     ):
         if value:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hosts.engine_body import Json
 
 Labels = Mapping[str, str]
+MTU = "com.docker.network.driver.mtu"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class NetworkSpec:
                 "com.docker.network.bridge.enable_ip_masquerade": "false",
             }
         if self.mtu:
-            options["com.docker.network.driver.mtu"] = str(self.mtu)
+            options[MTU] = str(self.mtu)
         return {
             "Name": self.name,
             "CheckDuplicate": True,
@@ -63,14 +64,23 @@ class NetworkSpec:
 
     def differences(self, seen: Json) -> list[str]:
         """In what an engine's network of this name differs, as «what: is, should be»."""
+        return [f"{what}: {is_}, {should}" for what, is_, should in self.compare(seen)]
+
+    def compare(self, seen: Json) -> list[tuple[str, str | None, str | None]]:
+        """The same as (what, is, should be): driver, CIDR, gateway, and the last words of the engine's options."""
         pool = ((seen.get("IPAM") or {}).get("Config") or [{}])[0]
         want = self.body()
-        pairs = [("driver", seen.get("Driver"), self.driver), ("CIDR", pool.get("Subnet"), self.cidr)]
+        pairs: list[tuple[str, str | None, str | None]] = [
+            ("driver", seen.get("Driver"), self.driver),
+            ("CIDR", pool.get("Subnet"), self.cidr),
+        ]
         if self.gateway:
             pairs.append(("gateway", pool.get("Gateway"), self.gateway))
         options = seen.get("Options") or {}
         pairs += [(key.rpartition(".")[2], options.get(key), value) for key, value in want["Options"].items()]
-        return [f"{what}: {is_}, {should}" for what, is_, should in pairs if is_ != should]
+        if not self.mtu:
+            pairs.append(("mtu", options.get(MTU) or None, None))
+        return [(what, is_, should) for what, is_, should in pairs if is_ != should]
 
 
 def split_ref(ref: str) -> tuple[str, str]:

@@ -199,7 +199,10 @@ class SegmentForm(forms.Form):
         label=_("Bridge or parent interface"), initial="br0",
         help_text=_("The bridge that the machine's network card is a port of; for macvlan the card itself."),
     )  # fmt: skip
-    vlan = forms.CharField(label=_("VLAN"), required=False)
+    vlan = forms.CharField(
+        label=_("VLAN"), required=False,
+        help_text=_("With macvlan the engine makes the parent's sub-interface; a bridge's own port has to be in it."),
+    )  # fmt: skip
     mtu = forms.CharField(label=_("MTU"), required=False, help_text=_("Empty: the engine's default."))
     dns = forms.CharField(label=_("DNS servers"), required=False, help_text=_("IP addresses, at most three."))
     search = forms.CharField(
@@ -227,3 +230,11 @@ class SegmentForm(forms.Form):
 class ReserveForm(forms.Form):
     ip = forms.CharField(label=_("Address"))
     note = forms.CharField(label=_("For what"), required=False)
+    mac = forms.CharField(
+        label=_("Its MAC"), required=False,
+        help_text=_("Of a machine that is no container, so that it is found by it."),
+    )  # fmt: skip
+    holder = forms.CharField(
+        label=_("Or for an instance to come"), required=False,
+        help_text=_("service/environment/number: it gets this address when it is made."),
+    )  # fmt: skip

@@ -61,7 +61,7 @@ class Cell:
 
     @property
     def mac(self) -> str:
-        return mac_of(self.ip)
+        return self.row.mac if self.row is not None else mac_of(self.ip)
 
     @property
     def can_be_reserved(self) -> bool:
@@ -125,18 +125,18 @@ def cells(  # noqa: PLR0917
             kind = "range"
         else:
             kind = "free" if not pool or within(number, pool) else "outside"
-        found.append(Cell(ip, kind, holder, note, row, fits(q, ip, holder, note)))
+        found.append(Cell(ip, kind, holder, note, row, fits(q, ip, holder, note, row.mac if row else "")))
     return found
 
 
-def fits(q: str, ip: str, holder: str, note: str) -> bool:
+def fits(q: str, ip: str, holder: str, note: str, mac: str = "") -> bool:
     q = q.lower().strip()
     if not q:
         return False
     if re.fullmatch(r"\d+\.\d+\.\d+\.\d+", q):
         return ip == q
     return (
-        q.replace("-", ":") in mac_of(ip)
+        q.replace("-", ":") in (mac or mac_of(ip))
         if re.fullmatch(r"([0-9a-f]{2}[:-])+[0-9a-f]{0,2}", q)
         else (q in ip or q in holder.lower() or q in note.lower())
     )

@@ -107,6 +107,8 @@ def run(
         read_only=True,
         pid_mode="host" if among_processes else "",
         cap_add=("SYS_PTRACE", "SYS_ADMIN") if among_processes else (),
+        # AppArmor's and SELinux's rules for containers forbid to look at the processes of others.
+        security_opt=("apparmor=unconfined", "label=disable") if among_processes else (),
         limits=Limits(memory=MEMORY),
         restart_policy="no",
         log_driver="json-file",  # the engine's own default may be one that cannot be read

@@ -13,13 +13,13 @@ TRIES = 20
 PAUSE = 0.25  # seconds
 
 
-def _spec(segment: Segment) -> NetworkSpec:
+def spec_of_segment(segment: Segment) -> NetworkSpec:
     return network_of(segment, {labels.SEGMENT: segment.slug, labels.PLATFORM: labels.installation()})
 
 
 def differences(inspected: dict[str, Any], segment: Segment) -> list[str]:
     """In what the engine's network is not what the segment says («bridge.name: br1, br0»: is, should be)."""
-    return _spec(segment).differences(inspected)
+    return spec_of_segment(segment).differences(inspected)
 
 
 def ensure_network(engine: Engine, segment: Segment) -> list[str]:
@@ -30,7 +30,7 @@ def ensure_network(engine: Engine, segment: Segment) -> list[str]:
     """
     for attempt in range(TRIES):
         try:
-            engine.ensure_network(_spec(segment))
+            engine.ensure_network(spec_of_segment(segment))
             return []
         except EngineError as error:
             if error.out_of_reach:

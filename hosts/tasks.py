@@ -9,19 +9,19 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from hosts import disk, observe, operation_runner, watch
 from hosts.conformance import store
-from hosts.models import Host, HostOperation
-from hosts.services import addresses, certificates
+from hosts.models import Host, HostOperation, SegmentNetwork
+from hosts.services import addresses, certificates, networks
 from xqplatform import leases, work
 
 
 @shared_task(name="hosts.tasks.refresh", ignore_result=True)
 def refresh(host_pk: int) -> None:
     """Reads one host; when it answers again its events are listened to at once."""
-    if (
-        observe.refresh_host(host_pk)
-        and Host.objects.filter(pk=host_pk, state__in=watch.WATCHED, watcher_until=None).exists()
-    ):
-        work.enqueue(watch_all)
+    if observe.refresh_host(host_pk):
+        for host in Host.objects.filter(pk=host_pk).exclude(state=Host.State.RETIRED):
+            networks.look(host)
+        if Host.objects.filter(pk=host_pk, state__in=watch.WATCHED, watcher_until=None).exists():
+            work.enqueue(watch_all)
     if disk.is_due(host_pk):
         work.enqueue(measure_disk, host_pk)
     certificates.look_if_new(host_pk)
@@ -54,11 +54,12 @@ def end_quarantines() -> None:
 
 @shared_task(name="hosts.tasks.operate", ignore_result=True)
 def operate(operation: int) -> None:
-    """Carries an operation on until it ends, unless a living process does; then its host is read again."""
+    """Carries an operation on until it ends, unless a living process does; then its host is read and judged again."""
     if operation_runner.execute(operation):
         row = HostOperation.objects.filter(pk=operation).first()
         if row is not None and row.exclusive:
             work.enqueue(refresh, row.host_id)
+            work.enqueue(check_conformance, row.host_id)
 
 
 @shared_task(name="hosts.tasks.resume_operations", ignore_result=True)
@@ -86,6 +87,14 @@ def _let_go(**_: Any) -> None:
 def look_at_certificates() -> None:
     """Which certificates are in use and when they end; warns once of each."""
     certificates.look_at_all()
+
+
+@shared_task(name="hosts.tasks.verify_network", ignore_result=True)
+def verify_network(network_pk: int) -> None:
+    """What was asked of a segment's network on a host; the next inventory makes up for a lost one."""
+    row = SegmentNetwork.objects.select_related("segment", "host").filter(pk=network_pk).first()
+    if row is not None:
+        networks.verify(row)
 
 
 @shared_task(name="hosts.tasks.check_conformance", ignore_result=True)

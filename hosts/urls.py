@@ -57,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("network/<slug:slug>/", network.segment, name="segment"),
     path("network/<slug:slug>/edit/", network.edit, name="segment_edit"),
     path("network/<slug:slug>/remove/", network.remove, name="segment_remove"),
+    path("network/<slug:slug>/networks/", network.network_ask, name="network_ask"),
     path("network/<slug:slug>/reserve/", network.reserve, name="reserve"),
     path("network/<slug:slug>/unreserve/<int:pk>/", network.unreserve, name="unreserve"),
 ]

@@ -15,6 +15,7 @@ from containers.models import ConfigVersion, Container, Instance, ServiceEnviron
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
 from containers.services import init_images, persisted
 from hosts.models import Host, Segment
+from hosts.services import networks
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
 
@@ -122,6 +123,7 @@ def host_views(
             memory[host_id] += int(content.get("memory") or 0)
             cpus[host_id] += float(content.get("cpus") or 0)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
+    unplugged = networks.unusable(segment) if segment is not None else {}
     views = []
     for host in Host.objects.select_related("group"):
         member = host.role_run and (not groups or host.group_id in groups)
@@ -143,6 +145,7 @@ def host_views(
                 missing=(
                     *(spec.missing(config, host.api_version) if host.api_version else ()),
                     *persisted.missing(config, host),
+                    *([unplugged[host.pk]] if host.pk in unplugged else []),
                 ),
                 has_segment=segment is None or host.pk in on_segment,
                 instances=count[host.pk],

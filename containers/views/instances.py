@@ -29,7 +29,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     instance = get_instance(number)
     place = instance.place
     current = instance.current
-    steps = instance.steps.select_related("deployment").order_by("-id")[:10]
+    steps = instance.steps.select_related("deployment", "host", "old_host").order_by("-id")[:10]
     context = {
         "instance": instance,
         "place": place,

@@ -205,8 +205,15 @@ def _modules(part: Mapping[str, str], sysctl: Mapping[str, str]) -> Json:
         built_in.append("nf_conntrack")
     if state != "loaded":
         return {"loaded": None, "built_in": built_in}
-    uses = {row[0]: int(row[1]) if row[1].isdigit() else 0 for row in map(str.split, lines) if len(row) == 2}
-    return {"loaded": sorted(uses), "uses": uses, "built_in": [one for one in built_in if one not in uses]}
+    rows = [row for row in map(str.split, lines) if len(row) >= 2]
+    uses = {row[0]: int(row[1]) if row[1].isdigit() else 0 for row in rows}
+    users = {row[0]: [one for one in row[2].split(",") if one in uses] for row in rows if len(row) > 2}
+    return {
+        "loaded": sorted(uses),
+        "uses": uses,
+        "users": {name: names for name, names in users.items() if names},  # other modules: they have to go first
+        "built_in": [one for one in built_in if one not in uses],
+    }
 
 
 def _blacklist(text: str) -> list[str]:

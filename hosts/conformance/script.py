@@ -33,7 +33,7 @@ s sysctl; for k in """
     + """; do
   [ -r /proc/sys/$k ] && echo "$k=$(cat /proc/sys/$k)"; done
 s sysctl_bridge; [ -d /proc/sys/net/bridge ] && echo yes
-s modules; if [ -r /proc/modules ]; then echo loaded; cut -d' ' -f1,3 /proc/modules; else echo none; fi
+s modules; if [ -r /proc/modules ]; then echo loaded; cut -d' ' -f1,3,4 /proc/modules; else echo none; fi
 s tables; for f in /proc/net/ip_tables_names /proc/net/ip6_tables_names /proc/net/arp_tables_names; do
   [ -r $f ] && echo "$f"; done
 s snmp; grep '^Tcp:' /proc/net/snmp

@@ -4,7 +4,7 @@ from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
 from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
-from hosts.models.networks import Address, Segment
+from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
 
 from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # isort: skip  # they point at those above
@@ -24,6 +24,7 @@ __all__ = [
     "SeenCertificate",
     "SeenContainer",
     "Segment",
+    "SegmentNetwork",
     "SshAccess",
     "Waiver",
 ]

@@ -48,6 +48,38 @@ class Segment(models.Model):
         return f"xq-{self.slug}"
 
 
+class SegmentNetwork(models.Model):
+    """A segment's network on one host's engine, as a worker last verified it."""
+
+    class State(models.TextChoices):
+        OK = "ok", _("fine")
+        MISSING = "missing", _("missing")
+        DIFFERS = "differs", _("differs")
+        NO_INTERFACE = "no_interface", _("no such interface")
+        UNKNOWN = "unknown", _("unknown")
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="networks")
+    host = models.ForeignKey(Host, models.CASCADE, related_name="networks")
+    state = models.CharField(max_length=12, choices=State, default=State.UNKNOWN)
+    differences = models.JSONField(default=list, blank=True)  # [{"what", "is", "should", "words"}]
+    note = models.TextField(blank=True)  # why it is not known, or what a person asked for and was refused
+    verified = models.DateTimeField(null=True)  # when the engine last answered
+    since = models.DateTimeField(null=True)  # of this state
+    # Whether the host has the bridge or the parent: only a helper container can see it, so it is asked seldom.
+    interface = models.BooleanField(null=True)
+    interface_mtu = models.PositiveIntegerField(null=True)
+    interface_seen = models.DateTimeField(null=True)
+    asked = models.CharField(max_length=8, blank=True)  # verify, remake: what a worker still has to do
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["host__name"]
+        constraints = [models.UniqueConstraint(fields=["segment", "host"], name="a_network_a_host_and_segment")]
+
+    def __str__(self) -> str:
+        return f"{self.segment} · {self.host}"
+
+
 class Address(models.Model):
     """One row for each address that is not free: held by a holder, reserved, or resting after its release."""
 

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from hosts.addresses import free_addresses, mac_of, refusal
+from hosts.addresses import Figures, clean_mac, free_addresses, mac_of, pool_size, refusal, reserved_count, usable
 from hosts.models import Address, Host, SeenContainer, Segment
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -31,6 +32,7 @@ from xqplatform.errors import Refused
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 20
+HOLDER = re.compile(r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*/[1-9][0-9]{0,5}")
 
 
 def patient(verb: Callable[P, R]) -> Callable[P, R]:
@@ -60,7 +62,28 @@ def occupied(segment: Segment) -> set[str]:
         if ip
     }
     strangers = SeenContainer.objects.filter(ours=False, host__segments=segment).exclude(ip="")
-    return hosts | set(strangers.values_list("ip", flat=True))
+    engines = {engines_own(segment)} - {None}
+    return hosts | set(strangers.values_list("ip", flat=True)) | {ip for ip in engines if ip}
+
+
+def engines_own(segment: Segment) -> str | None:
+    """The address that engines keep for themselves where the segment names no gateway: the lowest one."""
+    return None if segment.gateway else str(IPv4Address(usable(segment.cidr)[0]))
+
+
+def figures(segment: Segment) -> Figures:
+    """The segment in numbers, reserved ranges counted."""
+    rows = list(segment.addresses.values_list("ip", "state"))
+    of = {state: [ip for ip, its in rows if its == state] for state in Address.State.values}
+    return Figures(
+        free=len(free_in(segment)),
+        held=len(of["held"]),
+        quarantine=len(of["quarantine"]),
+        reserved=reserved_count(
+            segment.cidr, segment.reserved, of["reserved"], [*of["held"], *of["quarantine"]], segment.gateway
+        ),
+        pool=pool_size(segment.cidr, segment.pool, reserved=segment.reserved, gateway=segment.gateway),
+    )
 
 
 def own_ip(address: str) -> str | None:
@@ -105,7 +128,8 @@ def allocate(segment: Segment, holder: str, *, chosen: str | None = None, actor:
         raise Refused(_words(why, chosen, segment), "address", 400)
     with transaction.atomic():
         segment = Segment.objects.select_for_update().get(pk=segment.pk)
-        row = _held(segment, holder, chosen) or _back(segment, holder, chosen) or _next(segment, holder, chosen)
+        row = _held(segment, holder, chosen) or _kept(segment, holder, chosen)
+        row = row or _back(segment, holder, chosen) or _next(segment, holder, chosen)
         if actor is not None:
             audit.record(actor, "address.hold", row, after={"holder": holder, "mac": row.mac}, parent=segment)
         live.bump("network")
@@ -118,6 +142,19 @@ def _held(segment: Segment, holder: str, chosen: str | None) -> Address | None:
         raise Refused(
             _("%(holder)s holds %(ip)s already; release it first.") % {"holder": holder, "ip": row.ip}, "address"
         )
+    return row
+
+
+def _kept(segment: Segment, holder: str, chosen: str | None) -> Address | None:
+    """The address that somebody chose for this holder before it came."""
+    rows = segment.addresses.filter(holder=holder, state=Address.State.RESERVED).order_by("number")
+    row = (rows.filter(ip=chosen) if chosen else rows).first()
+    changed = row is not None and Address.objects.filter(pk=row.pk, state=Address.State.RESERVED, holder=holder).update(
+        state=Address.State.HELD, since=timezone.now(), mac=mac_of(row.ip)
+    )
+    if row is None or not changed:
+        return None
+    row.refresh_from_db()
     return row
 
 
@@ -174,7 +211,7 @@ def _exhausted(segment: Segment) -> str:
         "cidr": segment.cidr,
         "held": sum(state == Address.State.HELD for state, _until in rows),
         "resting": len(resting),
-        "reserved": sum(state == Address.State.RESERVED for state, _until in rows),
+        "reserved": figures(segment).reserved,
     }
     if resting:
         minutes = max(1, round((resting[0] - timezone.now()).total_seconds() / 60))
@@ -256,12 +293,21 @@ def end_quarantines() -> int:
 
 
 @patient
-def reserve(actor: Actor, segment: Segment, ip: str, note: str = "") -> Address:
-    """Keeps one address out of the pool, for a machine that the platform does not manage."""
+def reserve(  # noqa: PLR0917
+    actor: Actor, segment: Segment, ip: str, note: str = "", mac: str = "", holder: str = ""
+) -> Address:
+    """Keeps one address out of the pool: for a machine that the platform does not manage (with its MAC, if that is known),
+    or for an instance to come (`holder`: «service/environment/number»), which then gets this one.
+    """
     require(actor, "address.manage", obj=segment)
-    ip, note = ip.strip(), note.strip()
+    ip, note, holder = ip.strip(), note.strip(), holder.strip()
     if len(note) > 250:
         raise Refused(_("At most 250 characters."), "note", 400)
+    if holder and (len(holder) > 200 or not HOLDER.fullmatch(holder)):
+        raise Refused(_("Write it as service/environment/number, such as snow/production/4."), "holder", 400)
+    own = _mac(mac)
+    if own and holder:
+        raise Refused(_("An instance's MAC follows from its address: leave it empty."), "mac", 400)
     why = refusal(segment.cidr, ip, gateway=segment.gateway)
     if why:
         raise Refused(_words(why, ip, segment), "ip", 400)
@@ -269,19 +315,58 @@ def reserve(actor: Actor, segment: Segment, ip: str, note: str = "") -> Address:
         Segment.objects.select_for_update().get(pk=segment.pk)
         row = segment.addresses.filter(ip=ip).first()
         if row is not None and row.state == Address.State.RESERVED:
-            raise Refused(_("%(ip)s is reserved already: %(note)s") % {"ip": ip, "note": row.note or "–"}, "ip")
+            raise Refused(
+                _("%(ip)s is reserved already: %(note)s. Free it first, or choose another one.")
+                % {"ip": ip, "note": row.note or row.holder or "–"},
+                "ip",
+            )
         if row is not None:
             raise Refused(
                 _("%(ip)s is not free: %(state)s, %(who)s.")
                 % {"ip": ip, "state": row.get_state_display(), "who": row.holder},
                 "ip",
             )
+        twin = segment.addresses.filter(mac=own).first() if own else None
+        if twin is not None:
+            raise Refused(
+                _("%(mac)s is the MAC of %(ip)s already. One machine has one address here: free that one first.")
+                % {"mac": own, "ip": twin.ip},
+                "mac",
+            )
+        waiting = holder and segment.addresses.filter(holder=holder).exclude(state=Address.State.QUARANTINE).first()
+        if waiting:
+            raise Refused(
+                _("%(holder)s has %(ip)s already: give that one back first.") % {"holder": holder, "ip": waiting.ip},
+                "holder",
+            )
         row = segment.addresses.create(
-            ip=ip, mac=mac_of(ip), state=Address.State.RESERVED, note=note, since=timezone.now()
+            ip=ip,
+            mac=own or mac_of(ip),
+            state=Address.State.RESERVED,
+            holder=holder,
+            note=note,
+            since=timezone.now(),
         )
-        audit.record(actor, "address.reserve", row, after={"note": note}, parent=segment)
+        after = {"note": note} | ({"mac": own} if own else {}) | ({"holder": holder} if holder else {})
+        audit.record(actor, "address.reserve", row, after=after, parent=segment)
         live.bump("network")
     return row
+
+
+def _mac(text: str) -> str:
+    if not text.strip():
+        return ""
+    try:
+        return clean_mac(text)
+    except ValueError as error:
+        words = {
+            "broadcast": _("ff:ff:ff:ff:ff:ff is everybody's (broadcast). Write the MAC of the machine's own card."),
+            "multicast": _(
+                "«%(mac)s» is a group's (multicast: its first octet is odd), no card has it. Write the machine's own."
+            ),
+            "zero": _("All zeros is no card's MAC. Write the machine's own, or leave it empty."),
+        }.get(str(error), _("«%(mac)s» is no MAC: write six pairs of hex digits, such as 02:42:0a:01:02:03."))
+        raise Refused(words % {"mac": text.strip()[:40]}, "mac", 400) from None
 
 
 @patient

@@ -113,6 +113,15 @@ def undo_fix(actor: Actor, operation: HostOperation, reason: str = "") -> HostOp
     return operations.start(actor, operation.host, "conformance.undo", params, reason=reason)
 
 
+def undo_last(actor: Actor, host: Host, slug: str, reason: str = "") -> HostOperation:
+    """Takes back the fix of a check that stands."""
+    require(actor, "host.operate", obj=host, extra={"check": slug[:40]})
+    found = last_fix(host, slug)
+    if found is None:
+        raise Refused(_("No fix of this check stands that could be taken back."))
+    return undo_fix(actor, found, reason)
+
+
 def last_fix(host: Host, slug: str) -> HostOperation | None:
     """The fix of a check that stands: the last that succeeded and was not taken back since."""
     return last_fixes(host).get(slug)
@@ -306,7 +315,7 @@ def known(slug: str) -> Check:
 
 def counts(host: Host) -> dict[str, int]:
     """How many checks of a host are shown in which state."""
-    found = {"passes": 0, "fails": 0, "unknown": 0, "waived": 0}
+    found = {"fails": 0, "unknown": 0, "waived": 0, "passes": 0}
     waived = waived_slugs(host)
     for slug, state in CheckResult.objects.filter(host=host).values_list("check_slug", "state"):
         found["waived" if state == "fails" and slug in waived else state] += 1

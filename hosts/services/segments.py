@@ -11,8 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from hosts.addresses import Range, free_addresses, parse_ranges, refusal
+from hosts.addresses import Range, free_addresses, parse_ranges, refusal, usable
 from hosts.models import Address, Host, Segment
+from hosts.probe import interface
+from hosts.services import networks
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -33,6 +35,7 @@ FIELDS = (
     "mtu",
     "probe",
 )
+WIRING = ("slug", "cidr", "gateway", "driver", "bridge", "vlan", "mtu")  # what engines' networks are made of
 WIDEST = 16  # a /16: the ledger and the grid walk through the addresses one by one
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 DOMAIN = re.compile(r"\.|(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -102,6 +105,12 @@ def _save(actor: Actor, segment: Segment, data: Mapping[str, Any], action: str) 
         except IntegrityError:
             raise Refused(_("There is a segment of this name already."), "slug") from None
         segment.hosts.set(hosts)
+        if (
+            before is None
+            or any(before[name] != getattr(segment, name) for name in WIRING)
+            or len(hosts) > len(before["hosts"])
+        ):
+            networks.look_soon(segment)
         old, new = audit.changed(before or {}, _facts(segment))
         if before is None or new:
             audit.record(actor, action, segment, before=old if before else None, after=new)
@@ -193,9 +202,17 @@ def _gateway(segment: Segment) -> str | None:
         raise Refused(_("Not an IPv4 address."), "gateway", 400)
     if why:
         raise Refused(
-            _("%(ip)s is no address for a machine in %(cidr)s.") % {"ip": text, "cidr": segment.cidr}, "gateway", 400
+            _("%(ip)s is no address for a machine in %(cidr)s: the router has one from %(first)s to %(last)s.")
+            % {"ip": text, "cidr": segment.cidr, **_span(segment.cidr)},
+            "gateway",
+            400,
         )
     return text
+
+
+def _span(cidr: str) -> dict[str, IPv4Address]:
+    low, high = usable(cidr)
+    return {"first": IPv4Address(low), "last": IPv4Address(high)}
 
 
 def _ranges(text: Any, network: IPv4Network, field: str) -> str:
@@ -252,15 +269,18 @@ def _check_beside(segment: Segment, hosts: list[Host], others: list[Segment]) ->
     for other in others:
         if network.overlaps(IPv4Network(other.cidr)):
             raise Refused(
-                _("%(cidr)s overlaps the segment %(other)s (%(its)s).")
+                _("%(cidr)s overlaps the segment %(other)s (%(its)s). Choose another range, or make that one smaller.")
                 % {"cidr": network, "other": other, "its": other.cidr},
                 "cidr",
             )
         both = [host.name for host in other.hosts.all() if host.pk in on]
-        if both and other.bridge == segment.bridge and other.vlan == segment.vlan:
+        if both and interface(other) == interface(segment):
             raise Refused(
-                _("%(host)s has the segment %(other)s on %(bridge)s already; a bridge carries one segment a host.")
-                % {"host": both[0], "other": other, "bridge": segment.bridge},
+                _(
+                    "%(host)s has the segment %(other)s on %(bridge)s already; an interface carries one segment a host. "
+                    "Take the host off one of them, or give this segment an interface of its own."
+                )
+                % {"host": both[0], "other": other, "bridge": interface(segment)},
                 "bridge",
             )
 

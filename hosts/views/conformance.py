@@ -139,7 +139,7 @@ def fleet(request: ActorRequest) -> HttpResponseBase:
             "group": Filter(_("Group"), [(g.slug, g) for g in HostGroup.objects.all()], "group__slug"),
             "role": Filter(_("Role"), roles, lambda rows, role: rows.filter(**{f"role_{role}": True})),
             "state": Filter(_("Some check"), states, lambda rows, state: rows.filter(pk__in=by_state.get(state, set()))),
-            "check": Filter(_("Fails in"), [(c.slug, c.title) for c in checks.CHECKS], lambda rows, slug: rows.filter(pk__in=by_state.get(slug, set()))),
+            "check": Filter(_("Fails in"), [(c.slug, c.short) for c in checks.CHECKS], lambda rows, slug: rows.filter(pk__in=by_state.get(slug, set()))),
         },
         per_page=200,
     )  # fmt: skip

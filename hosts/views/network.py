@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from hosts import grid
-from hosts.addresses import pool_size
 from hosts.forms import ReserveForm, SegmentForm
 from hosts.models import Address, Host, SeenContainer, Segment
-from hosts.services import addresses, segments
+from hosts.services import addresses, networks, segments
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
@@ -30,12 +28,9 @@ def _states() -> Filter:
 
 @require_GET
 def network(request: ActorRequest) -> HttpResponse:
-    rows = Segment.objects.prefetch_related("hosts").annotate(
-        held=Count("addresses", filter=Q(addresses__state="held")),
-        resting=Count("addresses", filter=Q(addresses__state="quarantine")),
-        kept=Count("addresses", filter=Q(addresses__state="reserved")),
-    )
-    found = [(row, pool_size(row.cidr, row.pool, reserved=row.reserved, gateway=row.gateway)) for row in rows]
+    rows = Segment.objects.prefetch_related("hosts")
+    wrong = networks.wrong_by_segment()
+    found = [(row, addresses.figures(row), wrong.get(row.pk, 0)) for row in rows]
     table = Table(
         request,
         Address.objects.select_related("segment"),
@@ -116,17 +111,12 @@ def _page(request: ActorRequest, row: Segment, form: ReserveForm) -> HttpRespons
         default="ip",
         filters={"state": _states()},
     )
-    states = list(row.addresses.values_list("state", flat=True))
-    size = pool_size(row.cidr, row.pool, reserved=row.reserved, gateway=row.gateway)
     context = {
         "segment": row,
         "table": table,
         "form": form,
-        "size": size,
-        "free": len(addresses.free_in(row)),
-        "held": states.count("held"),
-        "resting": states.count("quarantine"),
-        "kept": states.count("reserved"),
+        "figures": addresses.figures(row),
+        "networks": networks.rows_of(row),
         "conflicts": row.addresses.exclude(conflict="").select_related("segment")[:20],
         "may": can(request.actor, "address.manage"),
         "may_change": can(request.actor, "segment.manage"),
@@ -141,12 +131,25 @@ def reserve(request: ActorRequest, slug: str) -> HttpResponse:
     form = ReserveForm(request.POST)
     if form.is_valid():
         try:
-            made = addresses.reserve(request.actor, row, form.cleaned_data["ip"], form.cleaned_data["note"])
+            made = addresses.reserve(request.actor, row, **form.cleaned_data)
             messages.success(request, _("%(ip)s is reserved.") % {"ip": made.ip})
             return redirect("hosts:segment", slug=row.slug)
         except Refused as refusal:
             put_refusal(form, refusal)
     return _page(request, row, form)
+
+
+@require_POST
+def network_ask(request: ActorRequest, slug: str) -> HttpResponse:
+    """Make or verify the engine's network on one host (or all), or make it anew."""
+    row = get_object_or_404(Segment, slug=slug)
+    what, name = request.POST.get("do", "verify"), request.POST.get("host", "")
+    if name:
+        networks.ask(request.actor, row, get_object_or_404(Host, name=name), what)
+    else:
+        networks.ask_all(request.actor, row)
+    messages.success(request, _("Asked; the page shows what comes of it."))
+    return redirect("hosts:segment", slug=slug)
 
 
 @require_POST

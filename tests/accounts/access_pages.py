@@ -125,6 +125,7 @@ HOSTS = [
     change("hosts:segment_edit", EMPTY, named(slug="empty", cidr="10.77.0.0/24", driver="bridge", bridge="br0")),
     change("hosts:segment_remove", EMPTY),
     change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
+    change("hosts:network_ask", EMPTY, named(host="spare", do="verify")),
     change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
     everybody("hosts:certificates"),
     everybody("hosts:operations", named(name="spare")),

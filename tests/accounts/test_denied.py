@@ -20,8 +20,9 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": lambda w: {"name": "spare", "number": w.more["operation"].pk},
+    "hosts": lambda w: {"name": "spare", "check": "swap", "number": w.more["operation"].pk},
     "host-commands": {"name": "tidy"},
+    "conformance": lambda w: {"waiver": w.more["waiver"].pk, "profile": w.more["profile"].pk},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
     "certificates": lambda w: {"pk": w.more["old_authority"].pk},
@@ -32,6 +33,7 @@ NAMES: dict[str, Any] = {
     "services": HERE | {"operation": "restart"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
+    "persisted": lambda w: {"number": w.more["persisted"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
@@ -43,7 +45,10 @@ BODIES: dict[str, Any] = {
     "post /host-commands": {"name": "sync", "title": "Sync", "argv": ["sync"]},
     "post /host-commands/{name}/review": {"version": 1},
     "post /host-commands/{name}/run": {"hosts": ["spare"]},
+    "post /conformance/waivers": {"host": "spare", "check": "swap", "reason": "x", "until": "2027-01-01"},
+    "post /conformance/profiles": {"role": "run"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},
+    "post /segments/{slug}/networks": {"host": "spare"},
     "post /segments/{slug}/addresses": {"ip": "10.77.0.20"},
     "post /environments": {"slug": "stage"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
@@ -60,7 +65,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
 }
 # Changes nothing: only reads a host again.
-OPEN = {"post /hosts/{name}/refresh"}
+OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}
 
 
 def operations() -> list[str]:

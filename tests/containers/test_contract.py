@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from containers.config import Config, difference, parse
 from containers.contract import compare, differences, expected
 from containers.init_mode import Facts, kind_of, needs, problems
-from containers.models import PersistedFolder
+from containers.models import Container, PersistedFolder
 from containers.persisted import parse_sizes, root_of
+from containers.services import contract as verbs
 from containers.services import persisted
 from containers.spec import Place, container_spec
 from hosts import inside
 from hosts.engine import create_body
 from hosts.helper import NoHelper
 from hosts.models import Host
+from tests.containers.conftest import World
 from xqplatform.accounts.actor import Actor
+from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 PRINTED = """\
@@ -175,3 +179,74 @@ def test_only_an_sre_removes_a_folder(actor_dev: Actor, actor_sre: Actor) -> Non
     with pytest.raises(Denied):
         persisted.remove(actor_dev, row, row.ip)
     assert persisted.remove(actor_sre, row, row.ip).removing
+
+
+# --- Verified, with an engine that only answers -------------------------------------------------------------------
+
+
+class Running:
+    """An engine whose containers all run."""
+
+    where = "h1"
+
+    def inspect(self, engine_id: str) -> dict[str, Any]:
+        return {"State": {"Running": True, "Pid": 7, "StartedAt": "then"}, "ResolvConfPath": "/x"}
+
+
+@pytest.fixture
+def row(world: World, monkeypatch: pytest.MonkeyPatch) -> Container:
+    world.segment.dns = ["10.1.0.2"]
+    world.segment.gateway = "10.1.0.1"
+    world.segment.save()
+    address = world.segment.addresses.create(
+        ip="10.1.0.7", mac="02:42:0a:01:00:07", holder="snow/isolated/1", since=timezone.now()
+    )
+    one = world.place.instances.create(number=1, host=world.hosts[0], address=address)
+    monkeypatch.setattr(verbs, "connect", lambda host: Running())
+    return Container.objects.create(instance=one, host=world.hosts[0], engine_id="abc")
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, *, hostname: str = "snow-isolated-1") -> list[Any]:
+    """What is asked of the helper, which then prints PRINTED with this host name."""
+    asked: list[Any] = []
+
+    def look(engine: Any, wanted: Any) -> Any:
+        asked.extend(wanted)
+        return inside.parse(PRINTED.replace("snow-1", hostname), "k")
+
+    monkeypatch.setattr(verbs.inside, "look", look)
+    return asked
+
+
+def test_a_kept_contract_is_stored_and_due_again_only_after_a_start(row: Container, monkeypatch: Any) -> None:
+    asked = looks(monkeypatch)
+    assert verbs.verify_host(row.host_id) == 1
+    assert asked[0].resolver == "nameserver 10.1.0.2\nsearch ."
+    row.refresh_from_db()
+    assert row.contract_ok, row.contract
+    assert "127.0.0.11" in row.contract["wrote"]["before"]
+    assert verbs.verify_host(row.host_id) == 0
+    verbs.started(row.host_id, ["abc"])
+    assert verbs.verify_host(row.host_id) == 1
+
+
+def test_a_broken_contract_is_an_event_once(row: Container, monkeypatch: Any) -> None:
+    looks(monkeypatch, hostname="other")
+    verbs.verify_host(row.host_id)
+    verbs.verify_host(row.host_id, [row.pk])
+    row.refresh_from_db()
+    assert row.degraded
+    event = Event.objects.get(action="instance.contract")
+    assert set(event.after) == {"hostname", "hosts"}
+
+
+def test_what_nobody_could_look_into_is_no_broken_contract(row: Container, monkeypatch: Any) -> None:
+    def look(engine: Any, wanted: Any) -> Any:
+        raise NoHelper("no busybox")
+
+    monkeypatch.setattr(verbs.inside, "look", look)
+    assert verbs.verify_host(row.host_id) == 0
+    row.refresh_from_db()
+    assert row.contract == {"problem": "no busybox"}
+    assert row.contract_ok is None
+    assert not row.degraded

@@ -117,6 +117,11 @@ def test_who_reads_sees_why_but_no_buttons(as_: Any, place: Any, host: Host) -> 
     drains.advance(row.pk)
     release = text(sre.get(f"/releases/{row.deployments.get().pk}/"))
     assert f"the drain of {host.name}" in release
+    moved = row.deployments.get().steps.first()
+    assert moved is not None
+    assert f"{host.name} → {moved.host}" in text(sre.get(f"/instances/{moved.instance_id}/"))
+    Drain.objects.update(blocked=[{"place": "snow/production", "number": 1, "why": "no room for it"}])
+    assert "no room for it" in text(sre.get("/"))
     manager = as_("mia")
     page = text(manager.get(f"/hosts/{host.name}/"))
     assert "Drain: 0 of" in page

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from docker.errors import NotFound
 
 from builds.models import Image, Project, Registry
 from containers import runner, work
@@ -167,7 +168,9 @@ class Site:
             with contextlib.closing(host.local_client()) as client:
                 # (Not the platform's own short-lived helpers.)
                 all_of_them = [one for one in client.containers(all=True) if "xq.helper" not in one["Labels"]]
-                found += [client.inspect_container(one["Id"]) for one in all_of_them]
+                for one in all_of_them:
+                    with contextlib.suppress(NotFound):  # a removal that was under way
+                        found.append(client.inspect_container(one["Id"]))
         return found
 
     def texts(self) -> list[str]:

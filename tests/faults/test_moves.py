@@ -11,12 +11,13 @@ import pytest
 
 from containers import runner, work
 from containers.models import Deployment, Instance
-from containers.services import drains, moves
+from containers.services import drains, moves, releases
 from containers.services.drains import advance
+from containers.services.settings import save_config
 from hosts import observe
 from hosts.models import Host
 from tests.engines.fleet import FleetHost
-from tests.faults.conftest import Site, wait_for
+from tests.faults.conftest import CONFIG, Site, wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -129,6 +130,7 @@ def test_a_host_is_drained_while_its_instances_are_asked(site: Site, caplog: pyt
 def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(site: Site) -> None:
     site.place.wanted = 2
     site.place.save()
+    save_config(site.actor, site.place, {**CONFIG, "restart_policy": "always"})
     site.release("v1")
     one = Instance.objects.select_related("host").order_by("number")[0]
     before = places(site)
@@ -151,6 +153,18 @@ def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(
     assert places(site) == before
     site.check(2, "v1")
 
+    def rolled_back_in_the_middle(point: str, step: int) -> None:
+        if point == "end":
+            work.PROBE.clear()
+            releases.rollback(site.actor, row)
+
+    work.PROBE.append(rolled_back_in_the_middle)
+    row = moves.move(site.actor, site.place, [1, 2], bad)
+    assert site.advance(row).state == "rolled_back", row.outcome
+    assert places(site) == before
+    site.check(2, "v1")
+    assert {one["HostConfig"]["RestartPolicy"]["Name"] for one in site.containers()} == {"always"}
+
     died: set[str] = set()
 
     def die_once(point: str, step: int) -> None:
@@ -160,7 +174,7 @@ def test_it_goes_back_when_it_does_not_get_well_there_and_deaths_change_nothing(
 
     work.PROBE.append(die_once)
     row = moves.move(site.actor, site.place, [one.number], bad)
-    for _attempt in range(12):
+    for _attempt in range(40):
         try:
             runner.advance(row.pk)
         except Death:
@@ -202,5 +216,35 @@ def test_instances_of_a_dead_host_move_and_what_returns_with_it_is_removed(site:
         "it is back",
         lambda: observe.refresh_host(old.pk) and Host.objects.get(pk=old.pk).state in {"ready", "degraded"},
     )
-    wait_for("nothing of it runs there twice", lambda: one.name not in places(site)[old.name])
+    wait_for(
+        "nothing of it runs there twice",
+        lambda: observe.refresh_host(old.pk) and one.name not in places(site)[old.name],
+    )
     site.check(3, "v1")
+
+
+@pytest.mark.timeout(600)
+def test_without_a_segment_it_starts_there_first_and_a_stopped_one_stays_stopped(bridgeless: Site) -> None:
+    site = bridgeless
+    site.place.wanted = 2
+    site.place.save()
+    site.release("v1")
+    first, second = Instance.objects.select_related("host").order_by("number")
+    target = next(host for host in site.hosts if host.pk not in {first.host_id, second.host_id})
+    order: list[str] = []
+    work.PROBE.append(lambda point, step: order.append(point))
+    row = moves.move(site.actor, site.place, [1], target, policy={"order": "start-first"})
+    site.succeeds(row)
+    work.PROBE.clear()
+    assert order.index("after start") < order.index("before stop")
+    first.refresh_from_db()
+    assert first.host_id == target.pk
+    site.check(2, "v1")
+
+    site.succeeds(releases.stop(site.actor, site.place, [2]))
+    site.succeeds(moves.move(site.actor, site.place, [2], target))
+    second.refresh_from_db()
+    assert (second.host_id, second.state, second.wanted_state) == (target.pk, "stopped", "stopped")
+    assert site.texts() == ["v1"]
+    site.succeeds(releases.start(site.actor, site.place, [2]))
+    site.check(2, "v1")

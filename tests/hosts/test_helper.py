@@ -125,6 +125,16 @@ def test_a_duplicate_is_shown_told_once_and_cleared(page: Client) -> None:  # no
 
 
 @pytest.mark.django_db
+def test_a_mac_that_somebody_else_has_is_a_conflict_too() -> None:
+    world = Twice()
+    twin = world.seen(world.hosts[1], "clone")
+    SeenContainer.objects.filter(pk=twin.pk).update(ip="10.9.1.77")
+    assert "Its MAC 02:42:0a:09:01:0a is used by clone on h2 (10.9.1.77), too." in world.look().conflict
+    twin.delete()
+    assert world.look().conflict == ""
+
+
+@pytest.mark.django_db
 def test_what_an_unreachable_host_once_had_is_no_conflict() -> None:
     world = Twice()
     world.seen(world.hosts[1], "printer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -137,3 +138,74 @@ def test_holders_who_come_and_go_at_once_never_share_an_address() -> None:
         seen = list(pool.map(come_and_go, range(16)))
     assert all(len(one) == 1 for one in seen), "each came back to its own"
     assert len(set.union(*seen)) == 16
+
+
+# --- Reservations, MACs, figures ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mac", "why"),
+    [
+        ("ff:ff:ff:ff:ff:ff", "everybody's"),
+        ("01:00:5e:00:00:01", "multicast"),
+        ("33-33-00-00-00-01", "multicast"),
+        ("00:00:00:00:00:00", "All zeros"),
+        ("02:42:0a", "no MAC"),
+        ("router", "no MAC"),
+    ],
+)
+def test_a_mac_that_no_card_has_is_refused_with_what_to_do(segment: Segment, mac: str, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refused:
+        addresses.reserve(ACTOR, segment, "10.7.0.23", "printer", mac)
+    assert refused.value.field == "mac"
+    assert re.search("[Ww]rite", refused.value.message)
+
+
+def test_a_machine_is_reserved_with_its_mac_and_has_one_address(segment: Segment) -> None:
+    row = addresses.reserve(ACTOR, segment, "10.7.0.23", "printer", "AABB.CC00.1122")
+    assert row.mac == "aa:bb:cc:00:11:22"
+    with pytest.raises(Refused, match=f"is the MAC of {row.ip} already"):
+        addresses.reserve(ACTOR, segment, "10.7.0.24", "printer", "aa-bb-cc-00-11-22")
+    with pytest.raises(Refused, match="reserved already"):
+        addresses.reserve(ACTOR, segment, row.ip)
+
+
+def test_an_address_chosen_for_an_instance_waits_for_it(segment: Segment) -> None:
+    chosen = "10.7.0.24"
+    addresses.reserve(ACTOR, segment, chosen, holder="snow/production/7")
+    assert addresses.allocate(segment, "snow/production/1").ip != chosen
+    row = addresses.allocate(segment, "snow/production/7")
+    assert (row.ip, row.state) == (chosen, "held")
+    for bad in ("snow", "snow/production/0", "Snow/x/1", "a/b/c"):
+        with pytest.raises(Refused, match="service/environment/number"):
+            addresses.reserve(ACTOR, segment, "10.7.0.23", holder=bad)
+    with pytest.raises(Refused, match=r"has .* already"):
+        addresses.reserve(ACTOR, segment, "10.7.0.23", holder="snow/production/7")
+
+
+def test_reserved_ranges_are_counted_once(db: None) -> None:
+    row = Segment.objects.create(
+        slug="counted", cidr="10.60.0.0/24", gateway="10.60.0.1", reserved="10.60.0.0-10.60.0.9, 10.60.0.5-10.60.0.19"
+    )
+    addresses.reserve(ACTOR, row, "10.60.0.4", "in the range already")
+    addresses.reserve(ACTOR, row, "10.60.0.200", "a printer")
+    addresses.allocate(row, "snow/production/1", chosen="10.60.0.7")
+    addresses.allocate(row, "snow/production/2")
+    # .2 to .19 are 18, the printer one more, and .7 is held.
+    found = addresses.figures(row)
+    assert (found.reserved, found.held, found.quarantine) == (18, 2, 0)
+    assert found.pool == 254 - 1 - 18
+    assert found.free == found.pool - 2  # the printer, and what was given
+
+
+def test_engines_keep_the_lowest_address_where_no_gateway_is_named(db: None) -> None:
+    row = Segment.objects.create(slug="bare", cidr="10.61.0.0/29")
+    assert addresses.allocate(row, "snow/production/1").ip == "10.61.0.2"
+
+
+def test_a_move_to_another_host_keeps_the_address(segment: Segment) -> None:
+    """The ledger knows holders, not hosts."""
+    before = addresses.allocate(segment, "snow/production/1")
+    segment.hosts.set([Host.objects.create(name="elsewhere", address="10.99.0.9:2376")])
+    after = addresses.allocate(segment, "snow/production/1")
+    assert (after.pk, after.ip, after.mac) == (before.pk, before.ip, before.mac)

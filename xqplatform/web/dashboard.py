@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Build
-from containers.models import Deployment, Instance, Service, ServiceEnvironment
+from containers.models import Deployment, Drain, Instance, InstanceEvent, Service, ServiceEnvironment
 from hosts.conformance import matrix
-from hosts.models import Address, Host
+from hosts.models import Address, Host, SegmentNetwork
 from hosts.services import certificates
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role
@@ -139,9 +139,21 @@ def build(actor: Actor) -> dict[str, Any]:
             memory=Sum("memory"),
         ),
         "bad_hosts": Host.objects.filter(state__in=["unreachable", "degraded"])[:8] if fleet else [],
+        # Those that do not end by themselves: something does not move, or waits.
+        "drains": Drain.objects.filter(state=Drain.State.ACTIVE).exclude(blocked=[]).select_related("host")[:8]
+        if fleet
+        else [],
         "certificates": certificates.warnings()[:8] if fleet else [],
         "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
+        "kills": InstanceEvent.objects.filter(kind="oom", last__gte=today, instance__in=instances)
+        .select_related("instance__place__environment", "instance__place__service", "instance__host")
+        .order_by("-last")[:8],
+        "wrong_networks": SegmentNetwork.objects.filter(
+            state__in=["differs", "no_interface"], host__state__in=["ready", "degraded"]
+        ).select_related("segment", "host")[:8]
+        if fleet
+        else [],
         "bad_instances": instances.filter(
             Q(state__in=BAD, wanted_state="running") | Q(drift_since__isnull=False)
         ).select_related("place__service", "place__environment", "host")[:10],

@@ -103,6 +103,7 @@ STATES: dict[str, Look] = {
     "retired": Look(_("retired"), "off", "dash"),
     "new": Look(_("new"), "off", "ring"),
     "free": Look(_("free"), "off", "ring"),
+    "no_interface": Look(_("no such interface"), "bad", "cross"),
     "held": Look(_("held"), "ok", "dot"),
     "reserved": Look(_("reserved"), "off", "frame"),
     "quarantine": Look(_("quarantine"), "warn", "half"),

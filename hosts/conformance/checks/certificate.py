@@ -38,7 +38,9 @@ def judge(read: Reading, profile: Profile) -> Verdict:
     return Verdict(PASSES, evidence, _("%(n).0f days are left.") % {"n": least})
 
 
-def fix(read: Reading, profile: Profile) -> Fix:
+def fix(read: Reading, profile: Profile) -> Fix | None:
+    if read.text("host", "connection") != "tcp":
+        return None
     return Fix(
         operation="tls.rotate",
         words=_("The platform issues new certificates and puts them in place without an interruption."),

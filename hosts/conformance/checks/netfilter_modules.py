@@ -25,6 +25,25 @@ def loaded(read: Reading) -> list[str]:
     return [name for name in read.texts("modules", "loaded") if FILTER.fullmatch(name)]
 
 
+def unloadable(read: Reading, names: list[str]) -> list[str]:
+    """In the order in which they can go: whatever uses a module goes before it."""
+    users = read.maybe(read.table, "modules", "users") or {}
+    ordered: list[str] = []
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in ordered or name in path:
+            return
+        above = users.get(name)
+        for user in above if isinstance(above, list) else []:
+            if user in names:
+                visit(user, (*path, name))
+        ordered.append(name)
+
+    for name in names:
+        visit(name, ())
+    return ordered
+
+
 def judge(read: Reading, profile: Profile) -> Verdict:
     if read.has("modules") and read.maybe(read.texts, "modules", "loaded") is None:
         built_in = read.texts("modules", "built_in")
@@ -63,8 +82,8 @@ def fix(read: Reading, profile: Profile) -> Fix | None:
         lines += [f"blacklist {name}", f"install {name} /bin/true"]
     return Fix(
         files=((MODPROBE_FILE, "\n".join(lines) + "\n"),),
-        # modprobe -r also takes those that only these needed; what is in use stays, and the fix is then undone.
-        commands=(("modprobe", "-r", *here),) if here else (),
+        # What somebody uses stays, modprobe says so, and the fix is undone.
+        commands=(("modprobe", "-r", *unloadable(read, here)),) if here else (),
         undo_commands=(("modprobe", "-a", *here),) if here else (),
         words=_("Rules that stand in the tables keep a module in use: flush them first (iptables-save shows them)."),
     )

@@ -19,24 +19,25 @@ FOLDER = Path(__file__).parent / "recorded"
 OUTPUTS = tuple(sorted(path.stem for path in FOLDER.glob("*.txt")))
 NOW = 1_795_919_000.0
 MODULES = """loaded
-xt_conntrack 1
-nft_chain_nat 3
-xt_MASQUERADE 1
-nf_nat 2
-nf_conntrack_netlink 0
-nf_conntrack 4
-nf_defrag_ipv6 1
-nf_defrag_ipv4 1
-xfrm_user 1
-xt_addrtype 2
-nft_compat 4
-nf_tables 57
-br_netfilter 0
-bridge 1
-stp 1
-overlay 0
-ext4 1
-virtio_net 0"""
+xt_conntrack 1 -
+nft_chain_nat 3 -
+xt_MASQUERADE 1 -
+nf_nat 2 nft_chain_nat,xt_MASQUERADE,
+nf_conntrack_netlink 0 -
+nf_conntrack 4 xt_conntrack,nf_nat,xt_MASQUERADE,nf_conntrack_netlink,
+nf_defrag_ipv6 1 nf_conntrack,
+nf_defrag_ipv4 1 nf_conntrack,
+xfrm_user 1 -
+xt_addrtype 2 -
+nft_compat 4 -
+nf_tables 57 nft_compat,nft_chain_nat,
+x_tables 4 xt_conntrack,nft_compat,xt_MASQUERADE,xt_addrtype,
+br_netfilter 0 -
+bridge 1 br_netfilter,
+stp 1 bridge,
+overlay 0 -
+ext4 1 -
+virtio_net 0 -"""
 
 
 def output(name: str, **replaced: str) -> str:

@@ -217,6 +217,10 @@ def test_the_packet_filters_modules_are_taken_out_and_barred() -> None:
     (unload,) = fix.commands
     assert unload[:2] == ("modprobe", "-r")
     assert {"nf_conntrack", "br_netfilter", "nft_compat"} <= set(unload)
+    for module, users in found["modules"]["users"].items():
+        for user in users:
+            if module in unload:
+                assert unload.index(user) < unload.index(module), "what uses a module goes before it"
     assert not {"bridge", "overlay", "ext4"} & set(unload)
     ((path, text),) = fix.files
     assert path == "/etc/modprobe.d/xqplatform.conf"
