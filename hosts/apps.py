@@ -5,7 +5,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 # Modules that register operations (see hosts/operations.py).
-OPERATIONS = ("hosts.command_runs", "hosts.conformance.repair")
+OPERATIONS = ("hosts.command_runs", "hosts.conformance.repair", "hosts.procedures")
 
 
 def _defaults(**_: Any) -> None:

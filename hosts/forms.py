@@ -238,3 +238,71 @@ class ReserveForm(forms.Form):
         label=_("Or for an instance to come"), required=False,
         help_text=_("service/environment/number: it gets this address when it is made."),
     )  # fmt: skip
+
+
+class SetupForm(forms.Form):
+    """A new machine with nothing but SSH. The key that was typed travels encrypted until it is stored."""
+
+    name = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a-01»."))
+    address = forms.CharField(label=_("Address"), help_text=_("As the machine itself knows it, such as 10.1.2.3."))
+    user = forms.CharField(label=_("User"), initial="root")
+    port = forms.CharField(label=_("SSH port"), initial="22", required=False)
+    sudo = forms.BooleanField(
+        label=_("Through sudo"), required=False, help_text=_("The user may use sudo without a password.")
+    )
+    key = _pem(_("SSH key"), _("Without a passphrase. Encrypted at rest, never shown again."))
+    key_file = forms.FileField(label=_("or its file"), required=False)
+    key_kept = forms.CharField(required=False, widget=forms.HiddenInput)
+    bridge = forms.CharField(
+        label=_("Bridge"), required=False, initial="br0",
+        help_text=_("The machine's address moves from its NIC to this bridge; if the machine cannot be reached then, it moves back by itself after a minute. Empty: the network stays as it is."),
+    )  # fmt: skip
+    role_run = forms.BooleanField(label=_("Runs services"), required=False, initial=True)
+    role_build = forms.BooleanField(label=_("Builds images"), required=False)
+    role_registry = forms.BooleanField(label=_("Holds a registry"), required=False)
+    group = forms.ModelChoiceField(
+        label=_("Host group"), queryset=HostGroup.objects.all(), required=False, to_field_name="slug",
+        empty_label=_("none"),
+    )  # fmt: skip
+    segments = forms.ModelMultipleChoiceField(
+        label=_("Segments"), queryset=Segment.objects.all(), required=False, to_field_name="slug",
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+    )  # fmt: skip
+    confirm = forms.BooleanField(
+        label=_("Containers that run there already may stop"), required=False,
+        help_text=_("Without it, a machine on which containers run is left alone."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_key = False
+        if self.is_bound:
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+            file = self.files.get("key_file")
+            if isinstance(file, UploadedFile) and file.size:
+                self.data["key"] = file.read(LARGEST).decode("utf-8", "replace").replace("\x00", "")
+            typed, kept = self.data.get("key", ""), self.data.get("key_kept", "")
+            if typed.strip():
+                self.data["key_kept"] = encrypt(TYPED + typed)
+            elif kept:
+                try:
+                    plain = decrypt(kept)
+                except ValueError:
+                    plain = ""
+                ours = plain.startswith(TYPED)
+                self.data["key" if ours else "key_kept"] = plain.removeprefix(TYPED) if ours else ""
+            self.has_key = bool(self.data.get("key", "").strip())
+
+    def values(self) -> dict[str, Any]:
+        """What the verb takes."""
+        data = {k: v for k, v in self.cleaned_data.items() if k not in {"key_file", "key_kept", "confirm"}}
+        return data | {"segments": [segment.slug for segment in data["segments"]], "port": data["port"] or 22}
+
+    def hide_key(self) -> None:
+        """Before the form is shown again: the key stays in its encrypted companion only."""
+        if self.is_bound:
+            self.data["key"] = ""
+            if self.has_key:
+                self.fields["key"].help_text = gettext(
+                    "Your key is kept, encrypted; leave this empty to go on with it."
+                )

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, commands, conformance, machines, network, operations
+from hosts.views import certificates, commands, conformance, machines, network, operations, upkeep
 
 
 class HostAction(StringConverter):
@@ -12,6 +12,10 @@ class AccessVerb(StringConverter):
     regex = "test|trust|remove"
 
 
+class UpkeepKind(StringConverter):
+    regex = r"daemon\.(?:read|apply)|tls\.(?:rotate|issue)|engine\.(?:restart|upgrade)"
+
+
 class ConformanceAction(StringConverter):
     regex = "check|fix|undo|waive"
 
@@ -19,10 +23,12 @@ class ConformanceAction(StringConverter):
 register_converter(AccessVerb, "access_verb")
 register_converter(HostAction, "host_action")
 register_converter(ConformanceAction, "conformance_action")
+register_converter(UpkeepKind, "upkeep_kind")
 app_name = "hosts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/", machines.fleet, name="fleet"),
     path("hosts/new/", machines.new, name="new"),
+    path("hosts/setup/", upkeep.set_up, name="setup"),
     path("hosts/groups/", machines.groups, name="groups"),
     path("hosts/groups/<slug:slug>/", machines.group, name="group"),
     path("hosts/commands/", commands.commands, name="commands"),
@@ -41,6 +47,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/conformance/", conformance.host, name="conformance_host"),
     path("hosts/<slug:name>/conformance/<conformance_action:action>/", conformance.act, name="conformance_act"),
     path("hosts/<slug:name>/", machines.host, name="host"),
+    path("hosts/<slug:name>/daemon/", upkeep.daemon_file, name="daemon"),
+    path("hosts/<slug:name>/upkeep/<upkeep_kind:kind>/", upkeep.start, name="upkeep"),
+    path("hosts/<slug:name>/setup/", upkeep.set_up_again, name="setup_again"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
     path("hosts/<slug:name>/operations/", operations.operations, name="operations"),

@@ -1,7 +1,7 @@
 """The rows of hosts: machines, their networks, what is done on them, and how they conform."""
 
 from hosts.models.access import SshAccess
-from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
+from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
 from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
@@ -13,6 +13,7 @@ __all__ = [
     "Address",
     "Authority",
     "CheckResult",
+    "DaemonFile",
     "Host",
     "HostChange",
     "HostCommand",
