@@ -191,7 +191,6 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "setup_failed": row.operations.filter(kind="host.setup").values_list("state", flat=True).order_by("-pk").first()
         in {"failed", "cancelled"},
         "users": hooks.users_of(row.pk),
-        "access": SshAccess.objects.filter(host=row).first(),
         "operations": row.operations.select_related("host").defer("output", "notes")[:6],
         "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
         "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
