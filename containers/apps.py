@@ -17,6 +17,15 @@ def instances_on(host_id: int) -> int:
     return Instance.objects.filter(host_id=host_id, removed=None).count()
 
 
+def drain_host(host: Any, reason: str) -> None:
+    """Begins to drain a host for an operation on it; one that is drained already is left to that."""
+    from containers.services import drains
+    from xqplatform.accounts.actor import Actor
+
+    if drains.active_of(host) is None:
+        drains.drain(Actor.system("operations"), host, reason)
+
+
 class ContainersConfig(AppConfig):
     name = "containers"
 
@@ -28,6 +37,7 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
 
         hooks.HOST_USERS.append(instances_on)
+        hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
         hooks.HOST_PANELS.append(moves.panel)

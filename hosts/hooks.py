@@ -32,6 +32,8 @@ CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
 HOST_REFRESHED: list[Callable[[Host], None]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.
 HOST_USERS: list[Callable[[int], int]] = []
+# fn(host, reason): begins to move what stands on the host to others; raises Refused. Empty when `users_of` says 0.
+DRAIN: list[Callable[[Host, str], object]] = []
 # fn(request, host) -> HTML for the host's page: above its containers, and in its box of operations (empty: nothing).
 HOST_PANELS: list[Callable[[HttpRequest, Host], str]] = []
 HOST_OPERATIONS: list[Callable[[HttpRequest, Host], str]] = []

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
+from django.db.models import Exists, OuterRef
 
 from hosts import disk, observe, operation_runner, watch
 from hosts.conformance import store
@@ -30,7 +31,9 @@ def refresh(host_pk: int) -> None:
 @shared_task(name="hosts.tasks.refresh_all", ignore_result=True)
 def refresh_all() -> None:
     """One task a host, so that one that hangs delays no other."""
-    for pk in Host.objects.exclude(state=Host.State.RETIRED).values_list("pk", flat=True):
+    # A machine that is being set up has no engine to be read yet.
+    bare = HostOperation.objects.filter(host=OuterRef("pk"), kind="host.setup", state__in=HostOperation.ACTIVE)
+    for pk in Host.objects.exclude(state=Host.State.RETIRED).exclude(Exists(bare)).values_list("pk", flat=True):
         work.enqueue(refresh, pk)
 
 

@@ -1,7 +1,8 @@
 """The rows of hosts: machines, their networks, what is done on them, and how they conform."""
 
 from hosts.models.access import SshAccess
-from hosts.models.certificates import Authority, IssuedCertificate, SeenCertificate
+from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
+from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
@@ -12,8 +13,10 @@ __all__ = [
     "Address",
     "Authority",
     "CheckResult",
+    "DaemonFile",
     "Host",
     "HostChange",
+    "HostCommand",
     "HostFacts",
     "HostGroup",
     "HostOperation",

@@ -110,3 +110,15 @@ class SeenCertificate(models.Model):
     @property
     def due(self) -> str:
         return ca.due(self.not_after, timezone.now())
+
+
+class DaemonFile(models.Model):
+    """daemon.json of a host as it was read last. It may hold a proxy's password, so it is encrypted."""
+
+    host = models.OneToOneField("hosts.Host", models.CASCADE, related_name="daemon_file")
+    text = EncryptedTextField(blank=True, default="")
+    there = models.BooleanField(default=True)
+    seen = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"daemon.json: {self.host}"

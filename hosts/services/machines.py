@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hosts.engine import Diagnosis
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
-TAKEN = {"new", "groups", "conformance"}  # pages of the fleet itself
+TAKEN = {"new", "groups", "setup", "conformance", "commands"}  # pages of the fleet itself
 CONNECTION = ("connection", "address", "ca", "certificate", "key", "ssh_key", "ssh_host_key")
 SECRET = ("key", "ssh_key")
 OPEN = ("name", "connection", "address", "role_run", "role_build", "role_registry", "labels", "build_slots")
@@ -37,7 +37,7 @@ def create_host(actor: Actor, data: Mapping[str, Any]) -> Host:
     require(actor, "host.manage", extra={"name": str(data.get("name", ""))[:60]})
     host = filled(Host(), data)
     with transaction.atomic():
-        _insert(host)
+        insert(host)
         audit.record(actor, "host.create", host, after=_facts(host))
         live.bump("hosts")
         work.enqueue(tasks.refresh, host.pk)
@@ -54,7 +54,7 @@ def change_host(actor: Actor, host: Host, data: Mapping[str, Any]) -> Host:
         changed = [name for name, old in zip(CONNECTION, was, strict=True) if getattr(host, name) != old]
         if changed:
             host.connection_version += 1
-        _insert(host)
+        insert(host)
         old, new = audit.changed(before, _facts(host))
         new |= {name: _("new") for name in changed if name in {"ca", "certificate", *SECRET}}
         if new:
@@ -265,7 +265,8 @@ def _group(value: Any) -> HostGroup | None:
     return group
 
 
-def _insert(host: Host) -> None:
+def insert(host: Host) -> None:
+    """Saves it. Raises Refused when its name or address is taken."""
     twin = Host.objects.exclude(pk=host.pk).filter(connection=host.connection, address=host.address).first()
     if twin is not None:
         raise Refused(_("%(host)s has this address already.") % {"host": twin}, "address")

@@ -51,7 +51,7 @@ PUBLIC = {
 }
 
 # Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
-MADE_UP: dict[tuple[str, str], str] = {}
+MADE_UP: dict[tuple[str, str], str] = {("hosts:upkeep", "kind"): "engine.restart"}
 
 _person = lambda w: {"pk": w.person.pk}  # noqa: E731
 _team = lambda w: {"pk": w.team.pk}  # noqa: E731

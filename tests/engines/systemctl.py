@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +34,13 @@ def main(arguments: list[str]) -> int:
         return 0
     if verb == "cat":
         print(f"# /lib/systemd/system/docker.service\n{UNIT}", end="")
+        return 0
+    if verb == "reload":
+        pid = host._pid("dockerd")
+        if pid is None:
+            print("docker.service is not active, cannot reload.", file=sys.stderr)
+            return 1
+        os.kill(pid, signal.SIGHUP)
         return 0
     if verb not in {"start", "stop", "restart"}:
         print(f"Unknown command verb {verb}.", file=sys.stderr)
