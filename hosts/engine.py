@@ -149,7 +149,7 @@ def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
         api, seen = engine.api_version, engine.version()
     except EngineError as error:
         found = _missing_certificate(spec, error)
-        return Diagnosis(False, found.kind, _far_side(spec, engine, found), ssh_host_key=_host_key(engine))
+        return Diagnosis(False, found.kind, found.words, ssh_host_key=_host_key(engine))
     finally:
         if engine is not None:
             engine.close()
@@ -171,20 +171,3 @@ def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
 def _host_key(engine: Engine | None) -> str:
     adapter = engine.api._custom_adapter if engine else None
     return adapter.host_key if isinstance(adapter, SshAdapter) else ""
-
-
-def _far_side(spec: ConnectionSpec, engine: Engine | None, error: EngineError) -> str:
-    """The sentence; over SSH with what the far machine itself complains about, if it was reached."""
-    adapter = engine.api._custom_adapter if engine else None
-    if error.kind != "unreachable" or not isinstance(adapter, SshAdapter):
-        return error.words
-    try:
-        complaint = adapter.complaint()
-    except Exception:  # whatever went wrong here, the first error is what counts
-        complaint = ""
-    if not complaint:
-        return error.words
-    return _("SSH to %(where)s works, but Docker does not answer there: %(text)s") % {
-        "where": spec.where,
-        "text": complaint,
-    }

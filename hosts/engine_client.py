@@ -20,7 +20,7 @@ from hosts.engine_body import ContainerSpec, Json, Limits, create_body, version_
 from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_response, from_transfer
 from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
-from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec
+from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshAdapter
 from hosts.inventory import Space
 
 OLDEST_API = "1.24"
@@ -73,8 +73,28 @@ class Engine:
                 # A kept connection may have died since its last use (the engine was restarted): a new one, once.
                 if attempt == 1 and repeat and found.kind == "unreachable":
                     continue
-                raise found from error
+                raise self._explained(found) from error
         raise AssertionError("unreachable")
+
+    def _explained(self, error: EngineError) -> EngineError:
+        """Over SSH with what the far machine itself complains about, if it was reached."""
+        adapter = self.api._custom_adapter
+        if error.kind != "unreachable" or not isinstance(adapter, SshAdapter):
+            return error
+        try:
+            complaint = adapter.complaint()
+        except Exception:  # whatever went wrong here, the first error is what counts
+            return error
+        if not complaint:
+            return error
+        values = {"where": self.where, "text": complaint, "user": self.spec.bare.rpartition("@")[0]}
+        if "permission denied" in complaint.lower():
+            words = _(
+                "%(user)s has no right to the Docker socket of %(where)s: add it to the group docker there (%(text)s)."
+            )
+            return EngineError("forbidden", complaint, words % values)
+        words = _("SSH to %(where)s works, but Docker does not answer there: %(text)s")
+        return EngineError("unreachable", complaint, words % values)
 
     def call(
         self,
