@@ -135,14 +135,14 @@ def converge(
         if seen is None and not _surely_missing(one, container, gone):
             continue
         if one.place_id in busy:
-            _save(one, seen, one.drift)
+            _save(one, container, seen, one.drift)
             continue
         _missed_end(one, container, seen)
         what = drift(_stored(one, container), _as_seen(one, seen, look))
         if not look:  # nobody looked at limits now: what was found earlier stands
             what += [d for d in one.drift if d["what"] in {"memory", "cpus", "pids"} and seen is not None and not what]
         count += bool(what)
-        _save(one, seen, what)
+        _save(one, container, seen, what)
     _auto_repair({one.place_id for one in found if one.drift and one.place.environment.auto_repair} - busy)
     return count
 
@@ -217,9 +217,19 @@ def _as_seen(one: Instance, seen: SeenContainer | None, look: bool) -> Seen | No
     return Seen(seen.engine_id, seen.state, seen.image, seen.image_id, limits)
 
 
-def _save(one: Instance, seen: SeenContainer | None, what: list[Json]) -> None:
+def _found_well(container: Container | None, seen: SeenContainer | None) -> bool:
+    """Whether a release found the container well before the engine did its first check, and it has not ended since."""
+    if container is None or seen is None or seen.engine_id != container.engine_id:
+        return False
+    return container.healthy is not None and container.exit_code is None
+
+
+def _save(one: Instance, container: Container | None, seen: SeenContainer | None, what: list[Json]) -> None:
     now = timezone.now()
-    fields: Json = {"state": shown_state(seen), "status": seen.status if seen is not None else "", "seen": now}
+    state = shown_state(seen)
+    if state == "starting" and _found_well(container, seen):
+        state = "healthy"
+    fields: Json = {"state": state, "status": seen.status if seen is not None else "", "seen": now}
     if seen is not None and seen.ip and one.address_id is None:
         fields["ip"] = seen.ip
     appeared = bool(what) and not one.drift

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 SETTLE = 1.0  # seconds that a container without a health check has to run before it counts as well
 MOST_RESTARTS = 3
+ENGINE_INTERVAL = 30.0  # seconds, where the check names none
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,27 @@ def has_check(seen: Mapping[str, Any]) -> bool:
     """Whether the engine watches the container's health (its own check or its image's)."""
     test = ((seen.get("Config") or {}).get("Healthcheck") or {}).get("Test") or []
     return bool(test) and test[0] != "NONE"
+
+
+def command_of(seen: Mapping[str, Any]) -> list[str]:
+    """What the engine runs inside as the health check; empty: there is none."""
+    config = seen.get("Config") or {}
+    kind, *words = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    if kind == "CMD-SHELL":
+        return [*(config.get("Shell") or ["/bin/sh", "-c"]), *words]
+    return words if kind == "CMD" else []
+
+
+def interval_of(seen: Mapping[str, Any]) -> float:
+    """Seconds between two checks of the engine."""
+    check = (seen.get("Config") or {}).get("Healthcheck") or {}
+    return float(check.get("Interval") or 0) / 1e9 or ENGINE_INTERVAL
+
+
+def is_first_run(seen: Mapping[str, Any]) -> bool:
+    """Whether the container has never ended since it was made."""
+    ended = str((seen.get("State") or {}).get("FinishedAt") or "")
+    return not seen.get("RestartCount") and (not ended or ended.startswith("0001-"))
 
 
 def judge(seen: Mapping[str, Any], ran_for: float) -> Verdict:

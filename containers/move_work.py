@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
-from containers.models import Instance
+from containers.models import Instance, Step
 from containers.work import Context, Json, StepFailed, Work
 from hosts import helper, probe
 from hosts.engine import Engine, EngineError, connect
@@ -32,8 +32,8 @@ PING_SECONDS = 5.0
 class Move(Work):
     """Like `Work`; `self.host` and `self.engine` are those of the host that is being acted on."""
 
-    def __init__(self, context: Context, pk: int, stop: Any, *, fresh: bool = False) -> None:
-        super().__init__(context, pk, stop, fresh=fresh)
+    def __init__(self, context: Context, step: Step, stop: Any, *, fresh: bool = False) -> None:
+        super().__init__(context, step, stop, fresh=fresh)
         hosts = Host.objects.in_bulk([self.step.host_id or 0, self.step.old_host_id or 0])
         self.new_host = hosts[self.step.host_id or 0]
         self.old_host = hosts[self.step.old_host_id or 0]

@@ -62,14 +62,21 @@ class Pulse:
         with self._lock:
             return self._bells.setdefault(engine_id, threading.Event())
 
-    def wait(self, host: int, engine_id: str, otherwise: float, sleep: Callable[[float], None]) -> None:
-        """Waits until the container has something to tell, at most a second; without a stream `otherwise` seconds."""
+    def wait(
+        self,
+        host: int,
+        engine_id: str,
+        otherwise: float,
+        sleep: Callable[[float], None],
+        most: float = ASK_ANYWAY,
+    ) -> None:
+        """Waits until the container has something to tell, at most `most` s; without a stream `otherwise` seconds."""
         if host not in self._up:
             sleep(otherwise)
             return
         bell = self._bell(engine_id)
         waited = 0.0
-        while not bell.wait(0.1) and waited < ASK_ANYWAY:
+        while not bell.wait(0.1) and waited < most:
             waited += 0.1
             sleep(0)
         bell.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from containers.finish import finish
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
-from containers.work import Broken, Context, Json, Patience, StepFailed, Work, point, prepare, topics_of
+from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts.engine import EngineError, connect
 from hosts.models import Host
 from xqplatform import live
@@ -111,18 +111,19 @@ class Runner:
     def _turn(self) -> tuple[bool, float]:
         """Decides once and begins what is due. Returns whether to go on, and when to decide again at the latest."""
         row = Deployment.objects.get(pk=self.pk)
-        steps = list(Step.objects.filter(deployment=self.pk).order_by("position"))
-        view = self._view(row, steps)
+        view, steps = self._view(row), _step_views(self.pk)
         now = time.time()
         look_at = now + 2.0
-        for action in rollout.decide(view, [_step_view(step) for step in steps], now):
+        actions = rollout.decide(view, steps, now)
+        ready = self._load(actions)
+        for action in actions:
             match action:
                 case rollout.Become(state):
                     self._become(row, state, clear=action.clear_asked)
                 case rollout.Pull(host):
-                    self._pull(host, steps)
+                    self._pull(host)
                 case rollout.Run(step):
-                    self._begin(step, row)
+                    self._begin(step, row, ready)
                 case rollout.Undo(step):
                     self._undo(step)
                 case rollout.Skip(step):
@@ -153,7 +154,7 @@ class Runner:
             if error is not None:
                 raise error
 
-    def _view(self, row: Deployment, steps: list[Step]) -> rollout.View:
+    def _view(self, row: Deployment) -> rollout.View:
         hosts = {step.target_id for step in self._with_instances() if step.action in Step.MAKES}
         return rollout.View(
             state=row.state,
@@ -209,8 +210,13 @@ class Runner:
         rows.update(attempts=F("attempts") + 1)
         return bool(rows.filter(attempts__gte=ATTEMPTS).update(state=state, reason=f"{type(error).__name__}: {error}"))
 
-    def _begin(self, step: int, row: Deployment) -> None:
-        if step in self.forward:
+    def _load(self, actions: Sequence[rollout.Action]) -> dict[int, Step]:
+        """The rows of the steps that are begun now, read at once."""
+        new = [one.step for one in actions if isinstance(one, rollout.Run) and one.step not in self.forward]
+        return load(new) if new else {}
+
+    def _begin(self, step: int, row: Deployment, ready: dict[int, Step]) -> None:
+        if step not in ready:
             return
         if row.batch_pause_until is not None:
             Deployment.objects.filter(pk=self.pk).update(batch_pause_until=None)
@@ -220,7 +226,7 @@ class Runner:
         begun = self._save_step(step, only_if="waiting", state="creating")
         fresh = begun and row.kind in {"deploy", "scale"}
         self.forward[step] = (
-            self._submit(lambda: self._work(self.context, step, stop, fresh=fresh).forward(), step, "failed"),
+            self._submit(lambda: self._work(self.context, ready[step], stop, fresh=fresh).forward(), step, "failed"),
             stop,
         )
 
@@ -235,7 +241,7 @@ class Runner:
         stop = threading.Event()
         self._save_step(step, state="undoing")
         self.backward[step] = (
-            self._submit(lambda: self._work(self.context, step, stop).back(), step, "undo_fail"),
+            self._submit(lambda: self._work(self.context, load([step])[step], stop).back(), step, "undo_fail"),
             stop,
         )
 
@@ -250,7 +256,7 @@ class Runner:
             self.wake.set()
         return changed
 
-    def _pull(self, host: int, steps: list[Step]) -> None:
+    def _pull(self, host: int) -> None:
         if host in self.pulling:
             return
         mine = [s for s in self._with_instances() if s.target_id == host and s.action in Step.MAKES]
@@ -317,12 +323,9 @@ class _Progress:
             self._tell(sum(d for d, _t in self._layers.values()), sum(t for _d, t in self._layers.values()))
 
 
-def _step_view(step: Step) -> rollout.StepView:
-    return rollout.StepView(
-        pk=step.pk,
-        host=0,
-        batch=step.batch,
-        position=step.position,
-        state=step.state,
-        touched=bool(step.times),
-    )
+def _step_views(deployment: int) -> list[rollout.StepView]:
+    rows = Step.objects.filter(deployment=deployment).order_by("position")
+    return [
+        rollout.StepView(pk=pk, host=0, batch=batch, position=position, state=state, touched=bool(times))
+        for pk, batch, position, state, times in rows.values_list("pk", "batch", "position", "state", "times")
+    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,10 +22,11 @@ from builds.models import Image
 from builds.registry import auth_of
 from containers import happenings, health, images, live_limits, spec
 from containers.config import Config, parse
+from containers.firstcheck import FirstCheck
 from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, Step
-from containers.pulse import Pulse
+from containers.pulse import ASK_ANYWAY, Pulse
 from containers.services import persisted
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
@@ -129,16 +130,22 @@ class Patience:
                 return result
 
 
+def load(pks: Iterable[int]) -> dict[int, Step]:
+    """Steps with all rows that their work needs: those of a batch together, since so wide a query costs more than its rows."""
+    rows = Step.objects.filter(pk__in=list(pks)).select_related(
+        "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
+        "image__registry", "config", "old_image__registry", "old_config",
+    )  # fmt: skip
+    return {row.pk: row for row in rows}
+
+
 class Work:
     """A step with its instance and engine. `forward` and `back` leave the step's row in one of its ended states."""
 
-    def __init__(self, context: Context, pk: int, stop: threading.Event, *, fresh: bool = False) -> None:
-        """`fresh`: nobody has begun this step before."""
+    def __init__(self, context: Context, step: Step, stop: threading.Event, *, fresh: bool = False) -> None:
+        """`step`: from `load`; `fresh`: nobody has begun it before."""
         self.context, self.fresh = context, fresh
-        self.step = Step.objects.select_related(
-            "instance__place__service", "instance__place__environment", "instance__host", "instance__address__segment",
-            "image__registry", "config", "old_image__registry", "old_config",
-        ).get(pk=pk)  # fmt: skip
+        self.step = step
         self.instance: Instance = self.step.instance
         self.host = self.instance.host
         self.engine: Engine = connect(self.host)
@@ -445,6 +452,8 @@ class Work:
         self._clear(engine_id)
 
     def _timeout_of(self, engine_id: str) -> int:
+        if engine_id == self.step.old_engine_id:
+            return self._stop_timeout(self.step.old_config)
         row = Container.objects.filter(engine_id=engine_id).select_related("config").first()
         return self._stop_timeout(row.config if row is not None else self.step.old_config)
 
@@ -649,10 +658,11 @@ class Work:
                 self.patience.sleep(0.5)
 
     def _watch(self, engine_id: str, deadline: float) -> Json:
-        """Waits for health by polling: quick at first, since most containers are well within a second or two."""
+        """Waits for health; what the engine says of it is asked for when it has something to tell."""
         delay, ran_since, began = 0.1, None, time.monotonic()
         self.context.pulse.listen(self.host.pk, self.engine)
         run = None
+        first = FirstCheck(self.engine, engine_id)
         verdict = health.Verdict("starting")
         self._point("before healthy")
         while True:
@@ -670,11 +680,13 @@ class Work:
                 return seen
             if verdict.state == "failed":
                 raise StepFailed(verdict.why)
+            if first.passes(seen):
+                return {**seen, "State": {**seen["State"], "Health": {"Status": "healthy"}}}
             if now >= deadline:
                 words = _("It was not healthy within %(seconds)d s. %(why)s")
                 raise StepFailed(words % {"seconds": now - began, "why": verdict.why})
             if health.has_check(seen):
-                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep)
+                self.context.pulse.wait(self.host.pk, engine_id, delay, self.patience.sleep, first.wait or ASK_ANYWAY)
             else:
                 self.patience.sleep(delay)
             delay = 0.1 if now - began < 5 else min(0.5, delay * 1.2)

@@ -1,8 +1,17 @@
 from importlib import import_module
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
-OPERATIONS = ("hosts.conformance.repair", "hosts.procedures")  # modules that register operations
+# Modules that register operations (see hosts/operations.py).
+OPERATIONS = ("hosts.command_runs", "hosts.conformance.repair", "hosts.procedures")
+
+
+def _defaults(**_: Any) -> None:
+    from hosts.services.commands import ensure_builtin
+
+    ensure_builtin()
 
 
 class HostsConfig(AppConfig):
@@ -11,3 +20,4 @@ class HostsConfig(AppConfig):
     def ready(self) -> None:
         for module in OPERATIONS:
             import_module(module)
+        post_migrate.connect(_defaults, sender=self, dispatch_uid="hosts.defaults")

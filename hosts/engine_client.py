@@ -67,7 +67,7 @@ class Engine:
     def _send(self, method: str, url: str, timeout: float | None, repeat: bool, **options: Any) -> requests.Response:
         for attempt in (1, 2):
             try:
-                return self.api.request(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
+                return self.api.ask(method, url, timeout=(min(CONNECT_SECONDS, self.timeout), timeout), **options)
             except BROKEN as error:
                 found = from_exception(error, self.where)
                 # A kept connection may have died since its last use (the engine was restarted): a new one, once.
@@ -310,7 +310,9 @@ class Engine:
         made = self._json("POST", f"/containers/{container}/exec", body=body, repeat=False)["Id"]
         settings = {"Detach": False, "Tty": False}
         output, size = [], 0
-        stream = self._stream("POST", f"/exec/{made}/start", frames, body=settings, timeout=0, repeat=False)
+        stream = self._stream(
+            "POST", f"/exec/{made}/start", frames, body=settings, timeout=timeout + CALL_SECONDS, repeat=False
+        )
         alarm = threading.Timer(timeout, stream.stop)
         alarm.daemon = True
         alarm.start()

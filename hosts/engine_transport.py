@@ -98,6 +98,26 @@ class Client(docker.APIClient):
         self.trust_env = False
         self.proxies: dict[str, str] = {}
 
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Any = None,
+        data: Any = None,
+        json: Any = None,
+        headers: Any = None,
+        stream: bool = False,
+        timeout: Any = None,
+    ) -> requests.Response:
+        """One request without what a browser would add (cookies, netrc, redirects, hooks): that took half of its CPU time."""
+        made = requests.PreparedRequest()
+        made.prepare(method, url, {**self.headers, **(headers or {})}, None, data, params, json=json)
+        answer: requests.Response = self.get_adapter(url).send(made, stream=stream, timeout=timeout)
+        if not stream:
+            answer.content  # noqa: B018  read now, so that its connection is free again
+        return answer
+
     def use_version(self, api_version: str) -> None:
         self._version = api_version
 

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from hosts.models import Host, HostGroup, Segment
+from hosts.models import Host, HostGroup, Segment, SshAccess
 from xqplatform.secrets import decrypt, encrypt
 
 LARGEST = 200_000  # bytes of an uploaded PEM file
@@ -19,6 +19,30 @@ TYPED = "typed:"  # marks what may come back from a form, so that a stored secre
 def _pem(label: Any, help_text: Any = "") -> forms.CharField:
     area = forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false", "autocomplete": "off"})
     return forms.CharField(label=label, required=False, help_text=help_text, widget=area, strip=False)
+
+
+def take_file(data: Any, files: Any, name: str) -> None:
+    """An uploaded file becomes the field's text."""
+    file = files.get(f"{name}_file")
+    if isinstance(file, UploadedFile) and file.size:
+        data[name] = file.read(LARGEST).decode("utf-8", "replace").replace("\x00", "")
+
+
+def keep_key(data: Any, name: str) -> bool:
+    """A typed key goes encrypted into its companion field, and comes from there again. Whether there is one."""
+    typed, kept = data.get(name, ""), data.get(f"{name}_kept", "")
+    if typed.strip():
+        data[f"{name}_kept"] = encrypt(TYPED + typed)
+    elif kept:
+        try:
+            plain = decrypt(kept)
+        except ValueError:
+            plain = ""
+        if not plain.startswith(TYPED):
+            data[f"{name}_kept"] = ""
+            return False
+        data[name] = plain.removeprefix(TYPED)
+    return bool(data.get(name, "").strip())
 
 
 class HostForm(forms.Form):
@@ -71,25 +95,11 @@ class HostForm(forms.Form):
     def _take_files(self) -> None:
         """An uploaded file becomes the text, so that it is not lost when something else is wrong."""
         for name in ("ca", "certificate", "key", "ssh_key"):
-            file = self.files.get(f"{name}_file")
-            if isinstance(file, UploadedFile) and file.size:
-                self.data[name] = file.read(LARGEST).decode("utf-8", "replace").replace("\x00", "")
+            take_file(self.data, self.files, name)
 
     def _keep_keys(self) -> None:
         for name in ("key", "ssh_key"):
-            typed, kept = self.data.get(name, ""), self.data.get(f"{name}_kept", "")
-            if typed.strip():
-                self.data[f"{name}_kept"] = encrypt(TYPED + typed)
-            elif kept:
-                try:
-                    plain = decrypt(kept)
-                except ValueError:
-                    plain = ""
-                if not plain.startswith(TYPED):
-                    self.data[f"{name}_kept"] = ""
-                    continue
-                self.data[name] = plain.removeprefix(TYPED)
-            self.has_key[name] = bool(self.data.get(name, "").strip())
+            self.has_key[name] = keep_key(self.data, name)
 
     def values(self) -> dict[str, Any]:
         """What the verbs take: of the connection only what its kind has."""
@@ -123,6 +133,47 @@ class HostForm(forms.Form):
             "labels": "\n".join(f"{k}={v}" for k, v in host.labels.items()),
             "build_slots": host.build_slots,
         }
+
+
+class SshAccessForm(forms.Form):
+    """A login on the machine itself. A key that was typed travels encrypted until it is stored."""
+
+    user = forms.CharField(label=_("User"), help_text=_("root, or a user who may use sudo without a password."))
+    address = forms.CharField(label=_("Address"), help_text=_("The machine's name or IP address."))
+    port = forms.CharField(label=_("Port"), required=False, initial="22")
+    sudo = forms.BooleanField(label=_("Commands run through sudo"), required=False)
+    key = _pem(_("SSH key"), _("The private key, without a passphrase. Encrypted at rest, never shown again."))
+    key_file = forms.FileField(label=_("or its file"), required=False)
+    key_kept = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, access: SshAccess | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.access, self.has_key = access, False
+        if self.is_bound:
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+            take_file(self.data, self.files, "key")
+            self.has_key = keep_key(self.data, "key")
+
+    def values(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("user", "address", "port", "sudo", "key")}
+
+    def hide_key(self) -> None:
+        """Before the form is shown again: the key stays in its encrypted companion only."""
+        if self.is_bound:
+            self.data["key"] = ""
+        if self.has_key:
+            self.fields["key"].help_text = gettext("Your key is kept, encrypted; leave this empty to go on with it.")
+        elif self.access is not None:
+            self.fields["key"].help_text = gettext("A key is stored and never shown. Leave this empty to keep it.")
+
+    @classmethod
+    def initial_of(cls, host: Host, access: SshAccess | None) -> dict[str, Any]:
+        """What is stored, or what the engine's address suggests."""
+        if access is not None:
+            return {name: getattr(access, name) for name in ("user", "address", "port", "sudo")}
+        user, _at, rest = host.address.rpartition("@")
+        known = host.connection != Host.Connection.LOCAL
+        return {"user": user or "root", "address": rest.partition(":")[0] if known else "", "port": 22}
 
 
 class GroupForm(forms.Form):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,12 +147,12 @@ def find(engine: Engine, engine_id: str) -> Json | None:
     return inventory.inspected_fields(answer, timezone.now())
 
 
-def see_containers(host: Host, engine: Engine, engine_ids: Iterable[str]) -> None:
-    """Brings containers' rows up to date with the engine. Raises EngineError."""
+def see_containers(host: Host, engine: Engine, engine_ids: Iterable[str], removed: Collection[str] = ()) -> None:
+    """Brings containers' rows up to date with the engine; of the `removed` it need not be asked. Raises EngineError."""
     there, gone = [], []
     for engine_id in engine_ids:
         asked = timezone.now()
-        fields = find(engine, engine_id)
+        fields = find(engine, engine_id) if engine_id not in removed else None
         if fields is None:
             gone.append(engine_id)
         else:
@@ -182,7 +182,7 @@ def heard(host: Host, engine: Engine, events: Iterable[Mapping[str, Any]]) -> in
         if action.partition(":")[0] in EVENTS:
             changes.setdefault(engine_id, {})[action] = attributes
     if changes:
-        see_containers(host, engine, changes)
+        see_containers(host, engine, changes, {one for one, actions in changes.items() if "destroy" in actions})
         live.bump("hosts", f"host:{host.pk}")
         told = [hooks.Change(engine_id, actions) for engine_id, actions in changes.items()]
         hooks.call(hooks.CONTAINER_HOOKS, host.pk, told)

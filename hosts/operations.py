@@ -176,6 +176,11 @@ class Run:
             self.write(notes=json.dumps(self._notes))
         return self._notes[key]
 
+    def remember_anew(self, key: str, value: Any) -> None:
+        """Notes another value for the key."""
+        self._notes[key] = value
+        self.write(notes=json.dumps(self._notes))
+
     def on_failure(self, undo: Callable[[], object], words: object = "") -> None:
         """Called, the last one first, when the body fails or is cancelled. Safe to repeat; stands before its step."""
         self.undo.append((undo, str(words)))

@@ -1,11 +1,15 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, conformance, machines, network, upkeep
+from hosts.views import certificates, commands, conformance, machines, network, operations, upkeep
 
 
 class HostAction(StringConverter):
     regex = "cordon|uncordon|retire|bring-back|refresh|remove"
+
+
+class AccessVerb(StringConverter):
+    regex = "test|trust|remove"
 
 
 class UpkeepKind(StringConverter):
@@ -16,6 +20,7 @@ class ConformanceAction(StringConverter):
     regex = "check|fix|undo|waive"
 
 
+register_converter(AccessVerb, "access_verb")
 register_converter(HostAction, "host_action")
 register_converter(ConformanceAction, "conformance_action")
 register_converter(UpkeepKind, "upkeep_kind")
@@ -26,6 +31,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/setup/", upkeep.set_up, name="setup"),
     path("hosts/groups/", machines.groups, name="groups"),
     path("hosts/groups/<slug:slug>/", machines.group, name="group"),
+    path("hosts/commands/", commands.commands, name="commands"),
+    path("hosts/commands/new/", commands.new, name="command_new"),
+    path("hosts/commands/<slug:name>/", commands.command, name="command"),
+    path("hosts/commands/<slug:name>/edit/", commands.edit, name="command_edit"),
+    path("hosts/commands/<slug:name>/review/", commands.review, name="command_review"),
+    path("hosts/commands/<slug:name>/remove/", commands.remove, name="command_remove"),
     path("hosts/conformance/", conformance.fleet, name="conformance"),
     path("hosts/conformance/waivers/", conformance.waivers, name="waivers"),
     path("hosts/conformance/waivers/group/", conformance.waive_group, name="waive_group"),
@@ -41,6 +52,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/setup/", upkeep.set_up_again, name="setup_again"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),
+    path("hosts/<slug:name>/operations/", operations.operations, name="operations"),
+    path("hosts/<slug:name>/operations/<int:pk>/", operations.operation, name="operation"),
+    path("hosts/<slug:name>/operations/<int:pk>/cancel/", operations.cancel, name="operation_cancel"),
+    path("hosts/<slug:name>/ssh/", operations.access, name="access"),
+    path("hosts/<slug:name>/ssh/<access_verb:verb>/", operations.access_act, name="access_act"),
     path("settings/certificates/", certificates.overview, name="certificates"),
     path("settings/certificates/<int:pk>.pem", certificates.download, name="authority"),
     path("settings/certificates/<int:pk>/retire/", certificates.retire, name="authority_retire"),

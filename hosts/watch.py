@@ -27,9 +27,9 @@ from xqplatform import work
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=45)
 RENEW = 5.0  # seconds
-# A release brings a dozen events a second: those of one moment are taken in together. Seconds; BUSY after a full moment.
-MOMENT, BUSY = 0.25, 1.0
-MANY = 6
+# A release brings a dozen events a second: those of one moment are taken in together. Seconds; each moment is twice as
+# long as the one before it while events come without a break.
+MOMENT, LONGEST = 0.25, 2.0
 WATCHED = (Host.State.READY, Host.State.DEGRADED)
 
 
@@ -107,9 +107,9 @@ class Watcher:
     def _take_in(self, engine: edge.Engine, stream: Stream[observe.Json]) -> None:
         """Takes in what the stream brings, moment by moment; an engine that does not answer ends the stream."""
         try:
-            events: list[observe.Json] = []
+            moment, until = MOMENT, 0.0
             while (event := self.events.get()) is not None:
-                moment = BUSY if len(events) >= MANY else MOMENT
+                moment = min(LONGEST, moment * 2) if time.monotonic() < until else MOMENT
                 events = [event]
                 self.ended.wait(moment)
                 over = False
@@ -126,6 +126,7 @@ class Watcher:
                     log.exception("Events of %s were not stored; the next refresh makes up for it", self.host.name)
                 if over:
                     return
+                until = time.monotonic() + moment
         except EngineError as error:
             log.info("Events of %s could not be followed: %s", self.host.name, error.message)
         except Exception:

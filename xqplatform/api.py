@@ -18,6 +18,7 @@ from containers.api import router as containers
 from hosts.api import router as hosts
 from hosts.api_certificates import router as certificates
 from hosts.api_conformance import router as conformance
+from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
 from xqplatform.accounts import services
 from xqplatform.accounts.actor import Actor
@@ -63,6 +64,7 @@ api = NinjaAPI(
 api.add_router("/v1/", upkeep)  # before hosts: /hosts/setup is no host
 api.add_router("/v1/", hosts)
 api.add_router("/v1/", certificates)
+api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", containers)

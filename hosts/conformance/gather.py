@@ -33,7 +33,8 @@ def read(host: Host) -> tuple[Facts, str]:
     facts = None
     if shell.has_access(host):
         try:
-            facts = over_ssh(host, root)
+            with shell.connect(host) as sh:
+                facts = over_ssh(sh, root, bool(info))
         except ShellError as error:
             notes.append(error.words)
     else:
@@ -47,21 +48,18 @@ def read(host: Host) -> tuple[Facts, str]:
     return _complete(host, facts), " ".join(notes) if facts["source"] != "ssh" or not info else ""
 
 
-def over_ssh(host: Host, root: str, sh: shell.Shell | None = None) -> Facts:
-    """One run of the script on the machine. Raises ShellError."""
-    if sh is None:
-        with shell.connect(host) as opened:
-            return over_ssh(host, root, opened)
+def over_ssh(sh: shell.Shell, root: str, known: bool) -> Facts:
+    """One run of the script on the machine; `known`: the engine has told of itself. Raises ShellError."""
     sh.open()  # so that the time it takes does not blur the clocks
     asked = time.time()
-    ran = sh.run(("sh", "-s", root), stdin=OVER_SSH, timeout=SECONDS)
+    ran = sh.run(("sh", "-s", root, "known" if known else ""), stdin=OVER_SSH, timeout=SECONDS)
     return parse(ran.out, "ssh", asked, time.time(), root)
 
 
 def again(host: Host, sh: shell.Shell) -> Facts:
     """Complete facts over an open shell, for an operation. Raises ShellError."""
     info, _notes = _info(host)
-    facts = over_ssh(host, str(info.get("DockerRootDir") or host.data_root or DATA_ROOT), sh)
+    facts = over_ssh(sh, str(info.get("DockerRootDir") or host.data_root or DATA_ROOT), bool(info))
     if info:
         facts["engine"] = engine_facts(info)
     return _complete(host, facts)

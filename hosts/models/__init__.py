@@ -2,6 +2,7 @@
 
 from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
+from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
@@ -15,6 +16,7 @@ __all__ = [
     "DaemonFile",
     "Host",
     "HostChange",
+    "HostCommand",
     "HostFacts",
     "HostGroup",
     "HostOperation",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hosts.engine import Diagnosis
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
-TAKEN = {"new", "groups", "setup", "conformance"}  # pages of the fleet itself
+TAKEN = {"new", "groups", "setup", "conformance", "commands"}  # pages of the fleet itself
 CONNECTION = ("connection", "address", "ca", "certificate", "key", "ssh_key", "ssh_host_key")
 SECRET = ("key", "ssh_key")
 OPEN = ("name", "connection", "address", "role_run", "role_build", "role_registry", "labels", "build_slots")

@@ -30,9 +30,15 @@ def start(
 
 
 def begin(
-    actor: Actor, host: Host, kind: str, params: Mapping[str, Any] | None = None, *, reason: str = ""
+    actor: Actor,
+    host: Host,
+    kind: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    reason: str = "",
+    exclusive: bool | None = None,
 ) -> HostOperation:
-    """`start` for verbs that have asked for a right of their own."""
+    """`start` for verbs that have asked for a right of their own. `exclusive`: other than the kind says."""
     known = KINDS.get(kind)
     if known is None:
         raise Refused(_("There is no operation «%(kind)s».") % {"kind": kind[:60]}, "kind", 400)
@@ -49,7 +55,12 @@ def begin(
         try:
             with transaction.atomic():
                 row = HostOperation.objects.create(
-                    host=host, kind=kind, params=values, exclusive=known.exclusive, who=actor.name, reason=reason
+                    host=host,
+                    kind=kind,
+                    params=values,
+                    exclusive=known.exclusive if exclusive is None else exclusive,
+                    who=actor.name,
+                    reason=reason,
                 )
         except IntegrityError:
             raise _busy(host) from None

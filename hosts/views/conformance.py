@@ -11,6 +11,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -24,6 +26,7 @@ from hosts.services import conformance, operations
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
+from xqplatform.web.states import look
 from xqplatform.web.tables import Filter, Table, csv_response
 
 WEEKS = 30  # days that the form of a waiver proposes
@@ -85,10 +88,10 @@ def rows_of(host: Host, facts: dict[str, Any]) -> list[Row]:
     for check in checks.of(profile):
         result = results.get(check.slug)
         state = result.state if result else "unknown"
-        waiver = waivers.get(check.slug)
-        shown = "waived" if waiver and state == "fails" else state
+        held = waivers.get(check.slug)
+        shown = "waived" if held and state == "fails" else state
         preview = conformance.preview(host, check, profile, facts) if state == "fails" else None
-        rows.append(Row(check, result, shown, waiver, preview, fixed.get(check.slug)))
+        rows.append(Row(check, result, shown, held, preview, fixed.get(check.slug)))
     return sorted(rows, key=lambda one: ORDER[one.state])
 
 
@@ -148,8 +151,32 @@ def fleet(request: ActorRequest) -> HttpResponseBase:
         head = ["host", *(check.slug for check in found.checks)]
         lines = ([line.host.name, *(cell.state if cell else "" for cell in line.cells)] for line in found.lines)
         return csv_response(request, "conformance.csv", head, lines)
-    context = {"table": table, "matrix": matrix.build(list(table.rows)), "none_at_all": not Host.objects.exists()}
+    found = matrix.build(list(table.rows))
+    words = {state: str(look("cannot_tell" if state == "unknown" else state).word) for state in matrix.STATES}
+    context = {
+        "table": table,
+        "matrix": found,
+        "lines": [(line, _cells(line, words)) for line in found.lines],
+        "none_at_all": not Host.objects.exists(),
+    }
     return render(request, "hosts/conformance/matrix.html", context)
+
+
+def _cells(line: matrix.Line, words: dict[str, str]) -> SafeString:
+    """A line's cells. Thousands of them are on the page: a template would take seconds over them."""
+    name, drawn = escape(line.host.name), []
+    for check, cell in line.pairs:
+        if cell is None:
+            drawn.append("<td></td>")
+            continue
+        word = escape(words[cell.state])
+        why = f": {escape(cell.words)}" if cell.words and cell.state != "passes" else ""
+        drawn.append(
+            f'<td class="cf-{cell.state}" title="{name} · {escape(check.short)} · {word}{why}">'
+            f'<a href="/hosts/{name}/conformance/#{check.slug}"{" tabindex=-1" if cell.state == "passes" else ""}>'
+            f'<svg><use href="#cf-{cell.state}"/></svg><span class="visually-hidden">{word}</span></a></td>'
+        )
+    return mark_safe("".join(drawn))  # noqa: S308  every text in it is escaped
 
 
 @require_GET

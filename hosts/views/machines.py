@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from hosts import conflicts, connection, hooks, shell
+from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
-from hosts.models import Host, HostGroup
+from hosts.models import Host, HostGroup, SshAccess
 from hosts.services import conformance, machines
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
@@ -187,10 +187,11 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "conflicts": conflicts.on_host(row),
         "may": can(request.actor, "host.manage"),
         "may_operate": can(request.actor, "host.operate"),
-        "access": shell.has_access(row),
+        "access": SshAccess.objects.filter(host=row).first(),
         "setup_failed": row.operations.filter(kind="host.setup").values_list("state", flat=True).order_by("-pk").first()
         in {"failed", "cancelled"},
         "users": hooks.users_of(row.pk),
+        "operations": row.operations.select_related("host").defer("output", "notes")[:6],
         "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
         "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
         "certificates": row.seen_certificates.all(),

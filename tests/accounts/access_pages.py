@@ -7,7 +7,7 @@ from typing import Any
 
 from builds.models import Blueprint, Project, Registry
 from containers.models import PersistedFolder, Service
-from hosts.models import HostGroup, Profile, Waiver
+from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
@@ -40,6 +40,10 @@ def rows(world: World) -> None:
     certificates.make_authority(Actor.system(), "second")
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
+    world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")
+    HostCommand.objects.create(
+        name="tidy", title="Tidy", argv=["true"], author_name="x", changed=place.service.created, author=world.person
+    )
     world.more["profile"] = Profile.objects.create(name="builders", role="build")
     world.more["waiver"] = Waiver.objects.create(
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
@@ -129,6 +133,21 @@ HOSTS = [
     change("hosts:setup_again", named(name="spare"), sre=409),
     change("hosts:upkeep", named(name="spare", kind="engine.restart"), sre=409),
     everybody("hosts:certificates"),
+    everybody("hosts:operations", named(name="spare")),
+    everybody("hosts:operation", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
+    change("hosts:operation_cancel", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
+    hidden("hosts:access", named(name="run-a1")),
+    change("hosts:access", named(name="run-a1"), named(user="root", address="10.0.0.1"), sre=400),
+    *[change("hosts:access_act", named(name="spare", verb=verb), sre=409) for verb in ("test", "trust", "remove")],
+    everybody("hosts:commands"),
+    everybody("hosts:command", named(name="uptime")),
+    change("hosts:command", named(name="uptime"), sre=400),
+    hidden("hosts:command_new"),
+    hidden("hosts:command_edit", named(name="tidy")),
+    change("hosts:command_new", data=named(name="sync", title="Sync", argv="sync")),
+    change("hosts:command_edit", named(name="tidy"), named(name="tidy", title="Tidy up", argv="true")),
+    change("hosts:command_review", named(name="tidy"), named(version="1")),
+    change("hosts:command_remove", named(name="tidy")),
     everybody("hosts:authority", row("old_authority")),
     change("hosts:certificates", data=named(name="next")),
     change("hosts:authority_retire", row("old_authority")),

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 HERE = {"slug": "snow", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
-    "hosts": {"name": "spare", "check": "swap", "kind": "engine.restart"},
+    "hosts": lambda w: {"name": "spare", "check": "swap", "kind": "engine.restart", "number": w.more["operation"].pk},
+    "host-commands": {"name": "tidy"},
     "conformance": lambda w: {"waiver": w.more["waiver"].pk, "profile": w.more["profile"].pk},
     "host-groups": {"slug": "cellar"},
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
@@ -40,6 +41,11 @@ BODIES: dict[str, Any] = {
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},
+    "put /hosts/{name}/ssh": {"user": "root", "address": "10.0.0.1"},
+    "post /hosts/{name}/ssh/trust": {"fingerprint": "SHA256:x"},
+    "post /host-commands": {"name": "sync", "title": "Sync", "argv": ["sync"]},
+    "post /host-commands/{name}/review": {"version": 1},
+    "post /host-commands/{name}/run": {"hosts": ["spare"]},
     "post /conformance/waivers": {"host": "spare", "check": "swap", "reason": "x", "until": "2027-01-01"},
     "post /conformance/profiles": {"role": "run"},
     "post /segments": {"slug": "new", "cidr": "10.78.0.0/24"},

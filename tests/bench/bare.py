@@ -25,10 +25,14 @@ def wait(what: str, done: Callable[[], bool], limit: float = 300.0, every: float
 
 
 class Bare:
-    """A script as an engineer would write it: per batch, all at once, stop, remove, create, start, wait for health."""
+    """A script as an engineer would write it: per batch, all at once, stop, remove, create, start, wait for health.
 
-    def __init__(self, fleet: Fleet, count: int, first: int = 0) -> None:
+    `looks`: like the platform it runs the health check once itself, right after the start; else it waits for the engine's.
+    """
+
+    def __init__(self, fleet: Fleet, count: int, first: int = 0, *, looks: bool = True) -> None:
         self.fleet = fleet
+        self.looks = looks
         self.clients = [host.client() for host in fleet.hosts]
         self.pool = ThreadPoolExecutor(18)
         for host in fleet.hosts:
@@ -71,7 +75,19 @@ class Bare:
 
     def wait_healthy(self, place: tuple[int, int, str]) -> None:
         client, name = self.clients[place[1]], self._name(place[0])
-        wait(name, lambda: client.inspect_container(name)["State"]["Health"]["Status"] == "healthy")
+
+        def well() -> bool:
+            seen = client.inspect_container(name)
+            if seen["State"]["Health"]["Status"] == "healthy":
+                return True
+            if not self.looks:
+                return False
+            words = seen["Config"]["Healthcheck"]["Test"]
+            run = client.exec_create(name, ["/bin/sh", "-c", *words[1:]])["Id"]
+            client.exec_start(run)
+            return bool(client.exec_inspect(run)["ExitCode"] == 0)
+
+        wait(name, well)
 
     def up(self, image: str) -> float:
         return self._timed(lambda: list(self.pool.map(lambda p: self.add(p, image), self.places)))
@@ -198,6 +214,10 @@ class Swarm:
         )
         self.wait_running(replicas, image)
         return time.monotonic() - start
+
+    def nothing_left(self) -> None:
+        """Waits until no container runs any more: a task's end is told before it has stopped."""
+        wait("swarm: all stopped", lambda: not any(client.containers() for client in self.clients))
 
     def down(self) -> None:
         if self.service:

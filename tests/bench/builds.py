@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.bench.platform import connect, platform, wait_for
 from tests.bench.results import Results
@@ -51,6 +52,7 @@ def run(results: Results) -> None:
         actor = Actor.system("bench")
         host = fleet.hosts[0]
         ours, theirs = [], []
+        parts: dict[str, list[float]] = {}
         for number in range(ROUNDS):
             (folder / "round").write_text(str(number))
             git(folder, "add", "-A")
@@ -65,13 +67,16 @@ def run(results: Results) -> None:
                 },
             )
             prune(fleet)
-            began = time.monotonic()
+            began, began_at = time.monotonic(), time.time()
             build = start_build(actor, project, "main")
+            clicked = time.time()
             wait_for(lambda pk=build.pk: not Build.objects.get(pk=pk).active)
             ours.append(time.monotonic() - began)
             build.refresh_from_db()
             if build.state != Build.State.SUCCEEDED:
                 raise RuntimeError(f"The build ended as {build.state}: {build.reason}")
+            for part, seconds in timeline(build, clicked, began_at).items():
+                parts.setdefault(part, []).append(seconds)
             prune(fleet)
             tag = f"{fleet.registry.address}/peer:{number}"
             environment = {**os.environ, "DOCKER_BUILDKIT": "0", "DOCKER_HOST": host.socket_url}
@@ -79,9 +84,29 @@ def run(results: Results) -> None:
             for words in (["build", "-q", "-t", tag, str(folder)], ["push", "-q", tag]):
                 subprocess.run(["docker", *words], check=True, capture_output=True, env=environment)
             theirs.append(time.monotonic() - began)
+        print("Seconds of its parts: " + ", ".join(f"{n} {statistics.median(v):.2f}" for n, v in parts.items()))
         results.add("build and push: platform", statistics.median(ours), "s")
         results.add("build and push: docker build, docker push", statistics.median(theirs), "s")
         results.add("build / docker build", statistics.median(ours) / statistics.median(theirs), "×", 1.05)
+
+
+def timeline(build: Any, clicked: float, began: float) -> dict[str, float]:
+    """Where the seconds of a build went, by its row and its log."""
+    lines = {line.text: line.time.timestamp() for line in build.lines.order_by("-number")}
+    at = lambda words: next(time for text, time in reversed(lines.items()) if text.startswith(words))  # noqa: E731
+    marks = {
+        "the click": clicked,
+        "its queue": build.started.timestamp(),
+        "its context": at("Step 1/"),
+        "its steps": at("Successfully built"),
+        "its tag": at("Pushing"),
+        "its push": at("Done"),
+        "its end": build.finished.timestamp(),
+    }
+    spans, before = {}, began
+    for name, mark in marks.items():
+        spans[name], before = mark - before, mark
+    return spans
 
 
 def prune(fleet: Fleet) -> None:

@@ -82,8 +82,17 @@ class Platform:
             pid = todo.pop()
             found.append(pid)
             for task in Path(f"/proc/{pid}/task").iterdir():
-                todo += [int(child) for child in (task / "children").read_text().split()]
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that just ended
+                    todo += [int(child) for child in (task / "children").read_text().split()]
         return found
+
+    def cpu(self) -> float:
+        """Seconds of CPU that all its living processes have used so far (without engines)."""
+        total = 0
+        for pid in self.processes():
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(after_name[11]) + int(after_name[12])
+        return total / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
         """MiB of all processes, shared pages counted once (PSS)."""

@@ -56,17 +56,19 @@ def tiny_dockerfile(
     command: Sequence[str] | None = None,
     healthcheck: bool = True,
     health_command: str = "wget -q -O - http://127.0.0.1/",
+    interval: int = 1,
     stop_signal: str = "SIGKILL",
     labels: Mapping[str, str] | None = None,
     extra: str = "",
 ) -> str:
-    """A Dockerfile from scratch: an HTTP server on port 80 that answers `text`, unless `command` says otherwise.
+    """A Dockerfile from scratch: an HTTP server on port 80 that answers `text`, unless `command` says otherwise; `interval` of
+    its health check in seconds.
 
     busybox as PID 1 ignores SIGTERM: `stop_signal="SIGTERM"` makes a container that uses up its whole stop timeout.
     """
     lines = ["FROM scratch", "COPY root/ /", f"COPY index.html /www/index.html\n# {text}", "ENV PATH=/bin"]
     if healthcheck:
-        options = "--interval=1s --timeout=5s --start-period=1s --retries=3"
+        options = f"--interval={interval}s --timeout=5s --start-period=1s --retries=3"
         lines.append(f"HEALTHCHECK {options} CMD {health_command}")
     else:
         lines.append("HEALTHCHECK NONE")

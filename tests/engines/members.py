@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,22 @@ def api_client(url: str, *, ca: Path | None = None, cert: Path | None = None, ke
     client.trust_env = False
     client._version = client.version(api_version=False)["ApiVersion"]
     return client
+
+
+def _removed(client: Any, container: str) -> None:
+    """Removes it, or waits for whoever is just doing so (the engine itself, after a build)."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            client.remove_container(container, force=True, v=True)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if "already in progress" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 @dataclass(frozen=True)
@@ -203,8 +220,7 @@ class FleetHost:
         client = self.local_client()
         with contextlib.closing(client):
             for container in client.containers(all=True):
-                with contextlib.suppress(docker.errors.NotFound):
-                    client.remove_container(container["Id"], force=True, v=True)
+                _removed(client, container["Id"])
             for network in client.networks():
                 if network["Name"] not in ("bridge", "host", "none"):
                     with contextlib.suppress(docker.errors.NotFound):

@@ -33,6 +33,7 @@ _images: dict[tuple[int, str], tuple[str, str]] = {}
 KINDS: dict[str, dict[str, Any]] = {
     "v1": {},
     "v2": {},
+    "rare": {"interval": 3600},
     "sick": {"health_command": "false"},
     "exits": {"command": ["/bin/sh", "-c", "echo going down; exit 3"], "healthcheck": False},
 }

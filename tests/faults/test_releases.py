@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from containers.converge import converge
 from containers.models import Deployment, Instance
 from containers.services import catalog, releases
 from containers.services.settings import save_config
 from hosts.models import Address
+from hosts.observe import refresh_host
 from tests.faults.conftest import CONFIG, Site, wait_for
 from xqplatform.errors import Refused
 
@@ -57,7 +59,18 @@ def test_settings_and_limits_reach_the_container(site: Site) -> None:
     )
     assert host["ReadonlyRootfs"] is True
     assert {m["Name"] for m in seen["Mounts"]} >= {"xq-vol-snow.isolated.data", "xq-vol-snow-isolated-1.persist"}
-    assert seen["State"]["Health"]["Status"] == "healthy"
+    assert seen["Config"]["Healthcheck"]["Test"][0] == "CMD-SHELL"
+    wait_for("the engine's own check succeeds", lambda: site.containers()[0]["State"]["Health"]["Status"] == "healthy")
+
+
+def test_nobody_waits_for_an_engine_that_looks_once_an_hour(site: Site) -> None:
+    site.release("rare")
+    site.check(3, "rare")
+    assert {seen["State"]["Health"]["Status"] for seen in site.containers()} == {"starting"}
+    for host in site.hosts:
+        refresh_host(host.pk)
+    converge()
+    assert set(Instance.objects.values_list("state", flat=True)) == {"healthy"}
 
 
 def test_pause_resume_and_cancel(site: Site) -> None:

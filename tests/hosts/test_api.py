@@ -109,6 +109,32 @@ def test_a_segment_and_its_addresses(call: Api) -> None:
     assert not Segment.objects.exists()
 
 
+def test_a_segments_networks_figures_and_macs(call: Api) -> None:
+    Host.objects.create(name="h1", address="10.7.0.5:2376")
+    given = {
+        "slug": "a",
+        "cidr": "10.7.0.0/24",
+        "gateway": "10.7.0.1",
+        "hosts": ["h1"],
+        "reserved": "10.7.0.200-10.7.0.209",
+    }
+    assert call("POST", "/segments", given)[0] == 201
+    assert (
+        call("POST", "/segments/a/addresses", {"ip": "10.7.0.9", "mac": "AA-BB-CC-00-11-22"})[1]["mac"]
+        == "aa:bb:cc:00:11:22"
+    )
+    assert call("POST", "/segments/a/addresses", {"ip": "10.7.0.8", "mac": "01:00:5e:00:00:01"})[1]["field"] == "mac"
+    assert (
+        call("POST", "/segments/a/addresses", {"ip": "10.7.0.8", "holder": "snow/grey/1"})[1]["holder"] == "snow/grey/1"
+    )
+    figures = {"free": 240, "held": 0, "quarantine": 0, "reserved": 12, "pool": 243}
+    assert call("GET", "/segments/a/figures")[1] == figures
+    assert [(row["host"], row["state"]) for row in call("GET", "/segments/a/networks")[1]] == [("h1", "unknown")]
+    assert call("POST", "/segments/a/networks", {"host": "h1"})[1]["asked"] == "verify"
+    assert call("POST", "/segments/a/networks", {"host": "h1", "do": "paint"})[0] == 422
+    assert call("POST", "/segments/a/networks", {"host": "h2"})[0] == 404
+
+
 def test_groups_over_the_api(call: Api) -> None:
     assert call("POST", "/host-groups", {"slug": "room-a"})[0] == 201
     assert call("PATCH", "/host-groups/room-a", {"kind": "cloud"})[1]["kind"] == "cloud"

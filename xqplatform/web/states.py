@@ -89,6 +89,7 @@ STATES: dict[str, Look] = {
     "build_failed": Look(_("build failed"), "bad", "cross"),
     "push_failed": Look(_("push failed"), "bad", "cross"),
     "discarded": Look(_("discarded"), "off", "dash"),
+    "reviewed": Look(_("reviewed"), "ok", "check"),
     "verified": Look(_("verified"), "ok", "check"),
     # hosts, registries, addresses
     "ready": Look(_("ready"), "ok", "dot"),

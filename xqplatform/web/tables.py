@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +15,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 
+DASHED_MAC = re.compile(r"([0-9A-Fa-f]{2}-){2,5}[0-9A-Fa-f]{0,2}")
 PER_PAGE = 50
 Apply = Callable[[QuerySet[Any], str], QuerySet[Any]]
 
@@ -66,6 +68,8 @@ class Table:
             found = Q()
             for look_up in search:
                 found |= Q(**{look_up if look_up.endswith("with") else f"{look_up}__icontains": word})
+                if look_up == "mac" and DASHED_MAC.fullmatch(word):
+                    found |= Q(mac__icontains=word.replace("-", ":"))
             rows = rows.filter(found)
         asked = request.GET.get("sort", "")
         self.sort = asked if asked.removeprefix("-") in self.sorts else default

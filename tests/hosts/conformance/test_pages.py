@@ -174,3 +174,10 @@ def test_home_counts_what_fails_for_those_who_care_for_hosts(page: Client, devel
     assert page.get("/").context["unshaped"] == {"checks": 2, "hosts": 1}
     page.force_login(developer)
     assert page.get("/").context["unshaped"] == {}
+
+
+def test_what_a_machine_says_is_text_on_the_pages(page: Client) -> None:
+    make("h1", swaps=["<script>alert(1)</script>"])
+    CheckResult.objects.filter(check_slug="swap").update(words='"><script>alert(2)</script>')
+    for url in ("/hosts/conformance/", "/hosts/h1/conformance/"):
+        assert "<script>alert" not in page.get(url).content.decode()

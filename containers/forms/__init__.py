@@ -1,0 +1,28 @@
+"""Forms of services, places, environments and the deploy wizard."""
+
+from containers.forms.base import RemoveForm, SaneForm
+from containers.forms.environments import COLOURS, EnvironmentForm
+from containers.forms.releases import DrainForm, InformationForm, MoveForm, ScaleForm, image_of
+from containers.forms.services import PROJECT_FIELDS, ServiceChangeForm, ServiceForm
+from containers.forms.settings import ConfigForm, VersionsForm
+from containers.forms.texts import initial_of, pairs_read, pairs_shown
+
+__all__ = [
+    "COLOURS",
+    "PROJECT_FIELDS",
+    "ConfigForm",
+    "DrainForm",
+    "EnvironmentForm",
+    "InformationForm",
+    "MoveForm",
+    "RemoveForm",
+    "SaneForm",
+    "ScaleForm",
+    "ServiceChangeForm",
+    "ServiceForm",
+    "VersionsForm",
+    "image_of",
+    "initial_of",
+    "pairs_read",
+    "pairs_shown",
+]
