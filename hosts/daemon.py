@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,8 +52,10 @@ def parse(text: str | None) -> Settings:
     return found
 
 
-def dump(settings: Mapping[str, Any]) -> str:
-    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+def dump(settings: Mapping[str, Any], like: str | None = "") -> str:
+    """The file's text, indented as the old one was, so that a diff shows what changes and nothing else."""
+    found = re.search(r"^([ \t]+)\S", like or "", re.M)
+    return json.dumps(settings, indent=found[1] if found else 2, ensure_ascii=False) + "\n"
 
 
 def render(profile_values: Mapping[str, Any], current: Mapping[str, Any]) -> Settings:

@@ -196,7 +196,7 @@ def switch(run: Run, sh: Shell, old: str | None, new: str, specs: Sequence[Conne
     run.on_failure(back, _("Put the old daemon.json back and start the engine with it"))
     if early and run.todo("live-restore"):
         with run.step("live-restore", _("Switch live-restore on first")):
-            sh.write(FILE, daemon.dump({**was, "live-restore": True}))
+            sh.write(FILE, daemon.dump({**was, "live-restore": True}, old))
             reload(sh)
             _until_live(run, before_spec)
     if run.todo("write"):

@@ -33,7 +33,7 @@ def wanted_text(host: Host, old: str | None) -> str:
     """The file as the host's profile wants it. Raises ValueError if the old one is not valid."""
     current = daemon.parse(old)
     new = daemon.render(profile_of(host).daemon, current)
-    return (old or "") if new == current and old else daemon.dump(new)
+    return (old or "") if new == current and old else daemon.dump(new, old)
 
 
 def keep(host: Host, text: str | None) -> None:

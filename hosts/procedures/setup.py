@@ -276,7 +276,7 @@ def _engine(run: Run, sh: Shell) -> None:
             if wrong:
                 raise Failed(" ".join(wrong))
             tls.write_files(sh, server, certificates.trusted())
-            text = daemon.dump(wanted)
+            text = daemon.dump(wanted, old)
             restarts.validate(sh, text)
             sh.write(restarts.FILE, text)
             if argv is not None:

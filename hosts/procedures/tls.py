@@ -143,7 +143,7 @@ def _exchange(run: Run, address: str) -> None:
                 write_files(sh, server, bundle)
                 _tidy(sh, was, settings)
         kept = dataclasses.replace(before, ca=ca.bundle(before.ca, ours)) if before.kind == "tcp" else before
-        restarts.switch(run, sh, old, daemon.dump(settings), [kept, after])
+        restarts.switch(run, sh, old, daemon.dump(settings, old), [kept, after])
         if run.todo("client"):
             with run.step("client", _("Show the new client certificate")):
                 _take_over(host, after, [server, client])

@@ -115,3 +115,10 @@ def test_the_file_is_json_with_a_newline() -> None:
     text = daemon.dump({"a": "ü"})
     assert text.endswith("}\n")
     assert json.loads(text) == {"a": "ü"}
+
+
+@pytest.mark.parametrize("indent", [1, 4, "\t"])
+def test_a_diff_shows_what_changes_and_nothing_else(indent: int | str) -> None:
+    old = json.dumps({"debug": True, "log-opts": {"max-size": "1m"}, "iptables": True}, indent=indent)
+    lines = daemon.diff(old, daemon.dump(daemon.render({"iptables": False}, json.loads(old)), old)).splitlines()
+    assert len([line for line in lines if line.startswith(("+ ", "- ", "+\t", "-\t"))]) == 2
