@@ -64,6 +64,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.
 OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}

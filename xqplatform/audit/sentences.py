@@ -45,6 +45,8 @@ RIGHTS = {
     "blueprint.change": gettext_lazy("change the blueprint"),
     "token.manage": gettext_lazy("manage tokens"),
     "host.manage": gettext_lazy("manage the host"),
+    "host.operate": gettext_lazy("operate on the host"),
+    "persisted.remove": gettext_lazy("remove a persisted folder"),
     "segment.manage": gettext_lazy("manage the segment"),
     "address.manage": gettext_lazy("manage addresses"),
     "registry.manage": gettext_lazy("manage the registry"),
