@@ -337,4 +337,6 @@ def _judge(host: Host) -> str:
     passing = results.filter(state=CheckResult.State.PASSES).count()
     failing = results.filter(state=CheckResult.State.FAILS).values_list("check_slug", flat=True)
     words = _("%(n)s of %(all)s checks pass.") % {"n": passing, "all": results.count()}
-    return f"{words} {_('These do not: %(names)s.') % {'names': ', '.join(sorted(failing))}}" if failing else words
+    if failing:
+        words += " " + _("These do not: %(names)s.") % {"names": ", ".join(sorted(failing))}
+    return words

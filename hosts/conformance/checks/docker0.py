@@ -19,7 +19,8 @@ def judge(read: Reading, profile: Profile) -> Verdict:
         return Verdict(
             PASSES, _("Links: %(names)s") % {"names": ", ".join(sorted(links)[:12])}, _("There is no docker0.")
         )
-    evidence = f"{NAME}: {' '.join(addresses) or _('no address')}"
+    shown = " ".join(addresses) or _("no address")
+    evidence = f"{NAME}: {shown}"
     if profile.daemon.get("bridge", "none") != "none":
         return Verdict(PASSES, evidence, _("The profile wants a default bridge."))
     return Verdict(FAILS, evidence, _("The default bridge is there: a network behind NAT that no segment knows of."))
