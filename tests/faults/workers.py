@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -36,7 +37,8 @@ def database_url() -> str:
     """The tests' database, as a process of its own is told it."""
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         return f"sqlite:///{connection.settings_dict['NAME']}"
-    return os.environ["XQ_DATABASE_URL"]
+    # The test database has another name than the one that it was made from, and each process beside this one its own.
+    return urlsplit(os.environ["XQ_DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 def environment() -> dict[str, str]:

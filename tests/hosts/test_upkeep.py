@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from hosts import observe, restarts, shell
+from hosts.conformance import store
 from hosts.models import DaemonFile, Host, HostOperation, SshAccess
 from hosts.procedures import daemon as procedure
 from hosts.procedures.engine import offered
@@ -79,6 +80,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(restarts, "look", lambda spec: (dict(made.containers), made.live))
     monkeypatch.setattr(restarts, "answers", lambda spec: "" if made.up else "refused")
     monkeypatch.setattr(observe, "refresh_host", lambda pk: True)
+    monkeypatch.setattr(store, "read_host", lambda pk: None)  # conformance is judged again after an operation
     return made
 
 
