@@ -48,10 +48,16 @@ def worker(enqueued: Queue, transactional_db: None) -> Iterator[Queue]:
     """Runs enqueued tasks at once in threads, as the worker does. Wait for conditions, not for the queue."""
     enqueued.start(threads=8)
     yield enqueued
-    # While the database is still there: tasks that run end, and so do the event streams that they started.
-    enqueued.stop()
+    # While the database is still there: tasks that run end, and so do the event streams that they started. Releases let go,
+    # as in a worker that is told to end: one that waits for an engine which is not there would hold up the next test.
+    from containers.runner import LEAVING
     from hosts.watch import WATCH
 
+    LEAVING.set()
+    try:
+        enqueued.stop()
+    finally:
+        LEAVING.clear()
     WATCH.stop()
 
 
