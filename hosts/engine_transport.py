@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,7 @@ import requests
 import requests.adapters
 from django.utils.translation import gettext as _
 from docker.transport.basehttpadapter import BaseHTTPAdapter
-from docker.transport.sshconn import SSHConnectionPool
+from docker.transport.sshconn import SSHConnection, SSHConnectionPool
 from urllib3.connection import HTTPConnection
 
 from hosts.engine_errors import EngineError, Kind
@@ -177,6 +179,67 @@ def _load_chain(context: ssl.SSLContext, spec: ConnectionSpec) -> None:
             raise EngineError("tls", str(error), words) from error
 
 
+class _ChannelReader(io.RawIOBase):
+    """What comes through a channel. paramiko's own files have no `read1`, by which answers without a length are read."""
+
+    def __init__(self, channel: paramiko.Channel, done: Callable[[], None]) -> None:
+        super().__init__()
+        self._sock, self._done = channel, done
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._sock.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._done()
+
+
+class _ChannelSocket:
+    """A channel as http.client wants its socket: closed, it stays open until the answer is read to its end."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._users, self._closed = 1, False
+
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        with self._lock:
+            self._users += 1
+        return io.BufferedReader(_ChannelReader(self._channel, self._leave))
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            last = self._users == 0
+        if last:
+            self._channel.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+
+class _Connection(SSHConnection):
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _ChannelSocket(self.sock)  # type: ignore[has-type]
+
+
+class _Pool(SSHConnectionPool):
+    def _new_conn(self) -> _Connection:
+        return _Connection(self.ssh_transport, self.timeout, self.ssh_host)
+
+
 class SshAdapter(BaseHTTPAdapter):
     """HTTP over `docker system dial-stdio`, a channel of one SSH connection for each request in flight."""
 
@@ -194,7 +257,7 @@ class SshAdapter(BaseHTTPAdapter):
                 if self._pool is not None:
                     self._pool.close()
                 self._ssh = self._open()
-                self._pool = SSHConnectionPool(timeout=60, maxsize=POOL, host=self._spec.bare)
+                self._pool = _Pool(timeout=60, maxsize=POOL, host=self._spec.bare)
                 self._pool.ssh_transport = self._ssh
             return self._pool
 

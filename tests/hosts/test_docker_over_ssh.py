@@ -45,6 +45,7 @@ def test_its_inventory_and_events_come_through_ssh(clean_fleet: Fleet, host: Hos
                 if "far-one" in json.dumps(event, default=str):
                     break
             stream.stop()
+            assert engine.exec(made, ["echo", "through"]) == (0, "through\n")
     observe.refresh_host(host.pk)
     assert host.seen_containers.get().name == "far-one"
 
