@@ -56,13 +56,17 @@ def tick(before: Block | None, block: Block) -> Ticked:
     )
     seconds = block.uptime - old.uptime if old is not None else 0.0
     return Ticked(
-        machine(old.host if old else None, block.host, seconds, block.cpus), containers, lost_ticks(before, block), ended
+        machine(old.host if old else None, block.host, seconds, block.cpus),
+        containers,
+        lost_ticks(before, block),
+        ended,
     )
 
 
-def _rate(found: Values, name: str, before: Number, now: Number, seconds: float, unit: float = 1.0) -> None:
+def _rate(found: Values, name: str, before: Number, now: Number, seconds: float) -> None:
+    """`seconds`: between both; multiplied by how many of the counter's units are one of the value's."""
     if before is not None and now is not None and now >= before and seconds > 0:
-        found[name] = (now - before) / unit / seconds
+        found[name] = (now - before) / seconds
 
 
 def _gauge(found: Values, name: str, value: Number) -> None:
@@ -109,11 +113,11 @@ def _sockets(found: Values, now: Reading) -> None:
 
 
 def _container_rates(found: Values, before: Reading, now: Reading, seconds: float) -> None:
-    _rate(found, "cpu.cores", before.cpu, now.cpu, seconds, NANO)
+    _rate(found, "cpu.cores", before.cpu, now.cpu, seconds * NANO)
     if "cpu.cores" in found and now.quota and now.period:
         found["cpu.percent"] = 100 * found["cpu.cores"] * now.period / now.quota
     _rate(found, "cpu.throttled_periods", before.throttled_periods, now.throttled_periods, seconds)
-    _rate(found, "cpu.throttled_time", before.throttled_time, now.throttled_time, seconds, NANO)
+    _rate(found, "cpu.throttled_time", before.throttled_time, now.throttled_time, seconds * NANO)
     _rate(found, "memory.failcnt", before.failcnt, now.failcnt, seconds)
     _rate(found, "memory.oom_kills", before.oom_kills, now.oom_kills, 1.0)
     _traffic(found, "", before.network, now.network, seconds)
@@ -189,16 +193,18 @@ def _filesystems(found: Values, now: HostReading) -> None:
         used = max(0.0, blocks - free)
         found[f"fs.size[{mount}]"], found[f"fs.used[{mount}]"] = blocks * size, used * size
         if used + usable > 0:
-            found[f"fs.percent[{mount}]"] = 100 * used / (used + usable)  # as df counts: what only root may use is no use
+            found[f"fs.percent[{mount}]"] = (
+                100 * used / (used + usable)
+            )  # as df counts: what only root may use is no use
         if inodes > 0:
             found[f"fs.inodes_percent[{mount}]"] = 100 * max(0.0, inodes - inodes_free) / inodes
 
 
 def _machine_rates(found: Values, before: HostReading, now: HostReading, seconds: float, cpus: int) -> None:
-    _rate(found, "cpu.cores", before.cpu_busy, now.cpu_busy, seconds, 100.0)
+    _rate(found, "cpu.cores", before.cpu_busy, now.cpu_busy, seconds * 100)
     if "cpu.cores" in found and cpus:
         found["cpu.percent"] = 100 * found["cpu.cores"] / cpus
-    _rate(found, "collector.cpu", before.collector_cpu, now.collector_cpu, seconds, NANO)
+    _rate(found, "collector.cpu", before.collector_cpu, now.collector_cpu, seconds * NANO)
     for card, traffic in now.cards.items():
         if card in before.cards:
             _traffic(found, f"[{card}]", before.cards[card], traffic, seconds)
@@ -206,8 +212,8 @@ def _machine_rates(found: Values, before: HostReading, now: HostReading, seconds
         if device in before.disks:
             old, old_busy = before.disks[device]
             for name, one, other in zip(Disk._fields, old, disk, strict=True):
-                _rate(found, f"disk.{name}[{device}]", one, other, seconds, 1 / 512 if name.endswith("bytes") else 1.0)
-            _rate(found, f"disk.busy[{device}]", old_busy, busy, seconds, 10.0)  # ms a second → percent
+                _rate(found, f"disk.{name}[{device}]", one, other, seconds / (512 if name.endswith("bytes") else 1))
+            _rate(found, f"disk.busy[{device}]", old_busy, busy, seconds * 10)  # ms a second → percent
     _rate(found, "tcp.retransmissions", before.retransmitted, now.retransmitted, seconds)
     if "tcp.retransmissions" in found and before.segments is not None and now.segments is not None:
         sent = now.segments - before.segments

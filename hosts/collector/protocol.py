@@ -75,7 +75,9 @@ class HostReading:
     cpu_busy: Number = None  # hundredths of a second, all CPUs together
     load: tuple[Number, Number, Number] = (None, None, None)
     processes: Number = None
-    memory: tuple[Number, ...] = (None,) * 8  # KiB: total, available, free, buffers, cached, reclaimable, swap, swap free
+    memory: tuple[Number, ...] = (
+        None,
+    ) * 8  # KiB: total, available, free, buffers, cached, reclaimable, swap, swap free
     pressure: tuple[Number, Number, Number] = (None, None, None)  # CPU, memory, I/O
     retransmitted: Number = None
     segments: Number = None
@@ -156,13 +158,15 @@ def _container(words: list[str]) -> tuple[str, Reading]:
     if len(words) < 29 or not ID.fullmatch(words[0]):
         raise Nonsense("a container")
     at = number(words[1])
-    values = [number(word) for word in words[3:28]]
-    limit = values[8]
+    v = [number(word) for word in words[3:28]]
+    limit = v[8]
     if at is None:
         raise Nonsense("a container without its time")
+    bounded = None if limit is None or limit > UNLIMITED else limit
+    traffic = Traffic(v[12], v[13], v[14], v[15], v[16], v[17], v[18], v[19])
     return words[0], Reading(
-        at, words[2], *values[:8], None if limit is None or limit > UNLIMITED else limit, *values[9:12],
-        Traffic(*values[12:20]), *values[20:25], _disks(words[28:]),
+        at, words[2], v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], bounded, v[9], v[10], v[11],
+        traffic, v[20], v[21], v[22], v[23], v[24], _disks(words[28:]),
     )  # fmt: skip
 
 
