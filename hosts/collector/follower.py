@@ -55,11 +55,13 @@ class Follower:
         put: Callable[[Arrived], None],
         trouble: Callable[[int, str, bool], None],
         gate: asyncio.Semaphore,
+        generation: int = 0,
     ) -> None:
         self.assignment = assignment(row)
         self._host: Host = row.host
         self._container, self._fallback = row.container, row.state == Collector.State.FALLBACK
         self._put, self._trouble, self._gate = put, trouble, gate
+        self._generation = generation
         self._clock = Clock(row.boot, row.clock)
         self._position = (row.boot, row.position)
         self._lines, self._every = row.lines, row.every
@@ -124,7 +126,9 @@ class Follower:
         when = self._clock.time(block.uptime)
         old = block.boot == self._position[0] and block.uptime <= self._position[1]
         fresh = arrival - when < 2 * block.interval
-        self._put(Arrived(self._host.pk, block, None if old else when, self._clock.offset, bad, fresh))
+        self._put(
+            Arrived(self._host.pk, block, None if old else when, self._clock.offset, bad, fresh, self._generation)
+        )
         if not old:
             self._position = (block.boot, block.uptime)
             self._lines, self._every, self._heard = block.lines, block.interval, when
@@ -134,6 +138,7 @@ class Follower:
         while True:
             began = time.time()
             block = await asyncio.to_thread(fallback.read, self._host)
-            self._put(Arrived(self._host.pk, block, round(began, 2), round(began - block.uptime, 2)))
+            when, clock = round(began, 2), round(began - block.uptime, 2)
+            self._put(Arrived(self._host.pk, block, when, clock, generation=self._generation))
             self._heard = began
             await asyncio.sleep(max(1.0, fallback.EVERY - (time.time() - began)))

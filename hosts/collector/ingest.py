@@ -37,6 +37,7 @@ class Arrived:
     clock: float  # the offset that `time` was made with
     bad: int = 0  # lines before it that made no sense
     live: bool = True
+    generation: int = 0  # of its reader: what one sends that was told to begin anew does not count
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Ingest:
         self._positions: dict[int, _Position] = {}
         self._subjects = Subjects()
         self._told = 0.0
+        self.generation = 0
         self.written = 0
         self.delays: list[float] | None = None  # a bench hangs a list here
 
@@ -82,7 +84,9 @@ class Ingest:
     def work(self) -> int:
         """Takes in what arrived and writes it; how many samples were new. Never raises for a database that is locked or away."""
         while not self._queue.empty():
-            self._arrived.append(self._queue.get())
+            one = self._queue.get()
+            if one.generation == self.generation:
+                self._arrived.append(one)
         try:
             if self._arrived:
                 here = {(one.host, engine_id) for one in self._arrived for engine_id in one.block.containers}
@@ -103,6 +107,7 @@ class Ingest:
         self._samples, self._positions = [], {}
         self._arrived.clear()
         self._hosts.clear()
+        self.generation += 1
         self._overflow()
 
     def _take(self, one: Arrived) -> None:

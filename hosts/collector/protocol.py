@@ -117,7 +117,7 @@ def number(text: str) -> Number:
     if text in {"-", "max", "-1"}:
         return None
     found = float(text)
-    if not math.isfinite(found) or found < 0 or "_" in text:
+    if not math.isfinite(found) or found < 0 or "_" in text or not text.isascii():
         raise Nonsense(text)
     return found
 

@@ -111,13 +111,13 @@ class Readers:
         finally:
             loop.close()
 
-    def _assign(self, gone: set[int], rows: list[Collector]) -> None:
+    def _assign(self, gone: set[int], rows: list[Collector], generation: int) -> None:
         """In the loop: reads some no more, and begins with others (anew)."""
         for host in gone | {row.host_id for row in rows}:
             if host in self._followers:
                 self._followers.pop(host).cancel()
         for row in rows:
-            follower = Follower(row, self.ingest.put, self._troubled, self._gate)
+            follower = Follower(row, self.ingest.put, self._troubled, self._gate, generation)
             self._followers[row.host_id] = asyncio.ensure_future(follower.run())
 
     def _troubled(self, host: int, words: str, gone: bool) -> None:
@@ -152,7 +152,7 @@ class Readers:
             self._assigned.clear()
         there = mine.filter(state__in=READ).exclude(host__state=Host.State.RETIRED)
         fields = there.values_list("host_id", "host__connection_version", "state", "container")
-        wanted = {host: Assignment(host, *rest) for host, *rest in fields.iterator(2000)}
+        wanted = {row[0]: Assignment(*row) for row in fields.iterator(2000)}
         gone = set(self._assigned) - set(wanted)
         changed = [host for host, one in wanted.items() if self._assigned.get(host) != one]
         if not gone and not changed:
@@ -165,7 +165,7 @@ class Readers:
         for host in gone:
             self.ingest.forget(host)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._assign, gone, rows)
+            self._loop.call_soon_threadsafe(self._assign, gone, rows, self.ingest.generation)
 
     def _tell_trouble(self) -> None:
         from hosts import tasks
