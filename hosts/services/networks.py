@@ -124,7 +124,9 @@ def store(row: SegmentNetwork, found: Reality, *, asked: str = "", made: bool = 
         new = found.state == SegmentNetwork.State.MISSING and old.since is None
         if found.state in WRONG and found.state != old.state and known and not new:
             audit.record(Actor.system(), "network.wrong", row.segment, after=words | {"note": note}, parent=row.host)
-        elif found.state == reality.OK and old.state in WRONG and not made and old.state != SegmentNetwork.State.MISSING:
+        elif (
+            found.state == reality.OK and old.state in WRONG and not made and old.state != SegmentNetwork.State.MISSING
+        ):
             audit.record(Actor.system(), "network.right", row.segment, after=words, parent=row.host)
         if told:
             live.bump("network", f"host:{row.host_id}")

@@ -80,7 +80,6 @@ class Company:
         for name, host in zip(HOSTS, self.fleet.hosts, strict=True):
             data = {"name": name, "connection": "tcp", "address": f"{host.address}:2376", "role_run": True}
             data |= {"ca": host.ca, "certificate": host.cert, "key": host.key, "group": name[:-3]}
-            data["labels"] = {"persist_root": str(host.folder / "persist")}
             hosts.append(create_host(sre, data | {"role_build": name == HOSTS[1]}))
         registry = {"name": "main", "address": self.fleet.registry.address, "ca": self.fleet.registry.ca}
         save_registry(sre, None, registry | {"default": True})
@@ -203,16 +202,16 @@ class Company:
             ssh_access.test_access(sre, row)
             conformance.check(sre, row)
         first = rows[0]
-        wait_for(lambda: conformance.preview_fix(first, "bridge-nf") is not None)
+        wait_for(lambda: conformance.preview_fix(first, "bridge_nf") is not None)
         group = HostGroup.objects.get(slug="room-a")
         until = date.today() + timedelta(days=60)
         conformance.waive(
-            sre, group, "netfilter-modules", "Built into this kernel; the next one comes with the new rack", until
+            sre, group, "netfilter_modules", "Built into this kernel; the next one comes with the new rack", until
         )
         for start in (
             lambda: commands.run_command(sre, HostCommand.objects.get(name="df"), [first], {})[0][0],
             lambda: upkeep.start(sre, first, "daemon.read", {}),
-            lambda: conformance.apply_fix(sre, first, "bridge-nf", "frames between the rooms got lost"),
+            lambda: conformance.apply_fix(sre, first, "bridge_nf", "frames between the rooms got lost"),
         ):
             operation = start()
             wait_for(lambda pk=operation.pk: HostOperation.objects.get(pk=pk).state not in HostOperation.ACTIVE)  # type: ignore[misc]
