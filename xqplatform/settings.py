@@ -158,6 +158,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
+    "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
@@ -185,3 +186,5 @@ METRICS_INTERVAL = env.number("XQ_METRICS_INTERVAL", 10)
 METRICS_KEEP = {10: 2 * 86400, 60: 14 * 86400, 600: 92 * 86400, 3600: 731 * 86400}
 METRICS_LATE = 24 * 3600.0
 METRICS_AHEAD = 60.0
+# Below so much free space (bytes) samples are not kept, only roll-ups.
+METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20

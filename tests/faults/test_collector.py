@@ -21,7 +21,7 @@ def test_every_instance_and_host_is_measured_once_a_tick(site: Site, collecting:
         assert 0 < values["memory.working_set"] < 5 << 20
         assert 0 <= values["cpu.percent"] < 50
         life = metrics.lives(f"instance:{instance.pk}", began, time.time())
-        assert [one.container for one in life] == [instance.containers.get(ended=None).engine_id[:12]]
+        assert [one.life for one in life] == [instance.containers.get(ended=None).engine_id[:12]]
     for host in site.hosts:
         _at, values = collecting.sample_after(f"host:{host.pk}", began, has="cpu.cores")
         assert values["memory.total"] > values["memory.used"] > 0
