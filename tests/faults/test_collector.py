@@ -16,7 +16,8 @@ def test_every_instance_and_host_is_measured_once_a_tick(site: Site, collecting:
     collecting.begin()
     for instance in Instance.objects.filter(removed=None):
         _at, values = collecting.sample_after(f"instance:{instance.pk}", began, has="cpu.cores")
-        assert (values["up"], values["health"], values["processes"]) == (1, 1, 1)
+        assert (values["up"], values["health"]) == (1, 1)
+        assert values["processes"] >= 1
         assert values["memory.limit"] == 32 << 20
         assert 0 < values["memory.working_set"] < 5 << 20
         assert 0 <= values["cpu.percent"] < 50

@@ -89,7 +89,16 @@ def test_before_the_first_direct_io_there_are_no_devices(tmp_path: Path) -> None
     at = tree.cgroup / "blkio/docker" / ONE
     for name in ("io_service_bytes", "io_serviced"):
         (at / f"blkio.throttle.{name}").write_text("Total 0\n")
+    assert tree.run()[0][0].containers[ONE].disks is None, "this kernel does not count at all"
+    tree.write(tree.cgroup / "blkio/blkio.throttle.io_service_bytes", "8:0 Read 0\nTotal 0\n")
     assert tree.run()[0][0].containers[ONE].disks == {}
+
+
+def test_without_swap_failures_count_at_the_limit_of_both(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, 1)
+    tree.container(ONE, 900)
+    tree.write(tree.cgroup / "memory/docker" / ONE / "memory.memsw.failcnt", "30\n")
+    assert tree.run()[0][0].containers[ONE].failcnt == 42
 
 
 def test_a_container_on_the_hosts_network_has_none_of_its_own(tmp_path: Path) -> None:
