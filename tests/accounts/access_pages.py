@@ -214,6 +214,8 @@ SERVICES = [
     change("containers:act", HERE, named(do="forget", instances="1")),
     Line("containers:move", "GET", 403, 403, 302, HERE),  # nothing is ticked
     change("containers:move", HERE, named(instances="1")),
+    Line("containers:readdress", "GET", 403, 403, 200, row("instance", "number")),
+    change("containers:readdress", row("instance", "number")),
     hidden("containers:drain", named(name="spare")),
     change("containers:drain", named(name="spare")),
     *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
