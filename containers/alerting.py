@@ -71,7 +71,11 @@ def _missing(now: float) -> Iterator[Found]:
 def _drift(now: float) -> Iterator[Found]:
     for pk, since, drift in _standing().exclude(drift_since=None).values_list("pk", "drift_since", "drift"):
         what = ", ".join(sorted({str(one.get("what", "")) for one in drift or []}))
-        yield Found(f"instance:{pk}", since.timestamp(), _("It differs from what is stored: %(what)s") % {"what": what})
+        yield Found(
+            f"instance:{pk}",
+            since.timestamp() if since else None,
+            _("It differs from what is stored: %(what)s") % {"what": what},
+        )
 
 
 def _kills(now: float) -> Iterator[Found]:

@@ -76,7 +76,8 @@ def _conformance(now: float) -> Iterator[Found]:
 
 def _clocks(now: float) -> Iterator[Found]:
     rows = Host.objects.filter(state__in=["ready", "degraded"]).exclude(clock_skew=None)
-    for pk, skew in rows.values_list("pk", "clock_skew"):
+    for pk, seconds in rows.values_list("pk", "clock_skew"):
+        skew = seconds or 0.0
         side = _("ahead of") if skew > 0 else _("behind")
         words = _("Its clock is %(n).1f s %(side)s the platform's.") % {"n": abs(skew), "side": side}
         yield Found(f"host:{pk}", None, words, value=abs(skew))

@@ -51,5 +51,8 @@ def _answer(child: subprocess.Popen[bytes], text: bytes, alive: Callable[[], boo
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError:
-        return {"ok": False, "words": _("The sender ended without an answer (exit code %(n)s).") % {"n": child.returncode}}
+        return {
+            "ok": False,
+            "words": _("The sender ended without an answer (exit code %(n)s).") % {"n": child.returncode},
+        }
     return answer

@@ -13,6 +13,7 @@ from xqplatform.metrics.catalogue import split as device_of
 __all__ = ["C", "device_of", "limits_of", "number", "span", "words"]
 C = Rule.Condition
 
+
 def limits_of(rule: Rule, *, unit: str = "", gap: float = GAP) -> Limits:
     """`unit`: of the rule's state source; one without a unit holds or does not."""
     yes_or_no = rule.condition in {C.ABSENT, C.STATE} or (rule.source and not unit)

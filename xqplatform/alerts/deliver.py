@@ -37,7 +37,9 @@ def run(channel_pk: int) -> int:
         return 0
     made = 0
     try:
-        for delivery in waiting().filter(channel=channel_pk).select_related("notification", "channel").order_by("pk")[:AT_ONCE]:
+        for delivery in (
+            waiting().filter(channel=channel_pk).select_related("notification", "channel").order_by("pk")[:AT_ONCE]
+        ):
             if not lease.renew(force=True):
                 break
             made += 1

@@ -47,55 +47,61 @@ def standing_of(alert: Alert) -> Standing:
     )
 
 
-def judge_rule(
-    rule: Rule, limits: Limits, observations: Iterable[Observation], active: Mapping[Key, Alert], now: Now, out: Changes
-) -> None:
-    """All of one rule: what was observed, then the active alerts of which nothing was."""
-    met = set()
-    for one in observations:
-        about = now.world.get(one.subject)
-        if about is None or not in_scope(rule, about):
-            continue
-        key = (one.subject, one.device)
-        met.add(key)
-        alert = active.get(key)
+@dataclass
+class Judging:
+    """One rule in one evaluation; what it decides goes into `out`."""
+
+    rule: Rule
+    limits: Limits
+    active: Mapping[Key, Alert]
+    now: Now
+    out: Changes
+
+    def all(self, observations: Iterable[Observation]) -> None:
+        """What was observed, then the active alerts of which nothing was."""
+        met = set()
+        for one in observations:
+            about = self.now.world.get(one.subject)
+            if about is None or not in_scope(self.rule, about):
+                continue
+            key = (one.subject, one.device)
+            met.add(key)
+            self._observed(about, one, self.active.get(key))
+        for key, alert in self.active.items():
+            if key not in met:
+                self._unobserved(alert)
+
+    def _observed(self, about: About, one: Observation, alert: Alert | None) -> None:
         before = standing_of(alert) if alert else None
-        after = step(limits, before, one.seen, now.time)
-        _note(rule, about, one, alert, before, after, now, out)
-    for key, alert in active.items():
-        if key in met:
-            continue
-        about = now.world.get(alert.subject)
+        after = step(self.limits, before, one.seen, self.now.time)
+        if alert is None or before is None:
+            if after is not None:
+                self.out.made.append(_new(self.rule, about, one, after, self.out))
+            return
+        if after is None:
+            alert.value = one.seen.value
+            end(alert, one.seen.time, "", self.out)
+            return
+        due = abs(self.now.time - before.seen) >= REFRESH  # also when the clock was set back
+        if not due and (after.state, after.peak, after.good_since) == (before.state, before.peak, before.good_since):
+            return
+        if after.state != alert.state:
+            self.out.transitions.append(_transition(alert, alert.state, after))
+        _take(alert, after, one.words)
+        self.out.changed.append(alert)
+
+    def _unobserved(self, alert: Alert) -> None:
+        about = self.now.world.get(alert.subject)
         if about is None:
-            end(alert, now.time, _("It is not there any more."), out)
-        elif not in_scope(rule, about):
-            end(alert, now.time, _("The rule does not cover it any more."), out)
-        elif step(limits, standing_of(alert), None, now.time) is None:
-            end(alert, now.time, _("No data any more: the rule lets it end then."), out)
+            end(alert, self.now.time, _("It is not there any more."), self.out)
+        elif not in_scope(self.rule, about):
+            end(alert, self.now.time, _("The rule does not cover it any more."), self.out)
+        elif step(self.limits, standing_of(alert), None, self.now.time) is None:
+            end(alert, self.now.time, _("No data any more: the rule lets it end then."), self.out)
 
 
-def _note(
-    rule: Rule, about: About, one: Observation, alert: Alert | None, before: Standing | None, after: Standing | None,
-    now: Now, out: Changes,
-) -> None:  # fmt: skip
-    if alert is None:
-        if after is not None:
-            out.made.append(_new(rule, about, one, after, out))
-        return
-    if after is None:
-        alert.value = one.seen.value
-        end(alert, one.seen.time, "", out)
-        return
-    assert before is not None
-    due = now.time - alert.seen.timestamp() >= REFRESH
-    if not due and (after.state, after.peak, after.good_since) == (before.state, before.peak, before.good_since):
-        return
-    if after.state != alert.state:
-        out.transitions.append(
-            Transition(alert=alert, old=alert.state, new=after.state, time=moment(after.since), value=after.value)
-        )
-    _take(alert, after, one.words)
-    out.changed.append(alert)
+def _transition(alert: Alert, old: str, after: Standing) -> Transition:
+    return Transition(alert=alert, old=old, new=after.state, time=moment(after.since), value=after.value)
 
 
 def _take(alert: Alert, after: Standing, words: str) -> None:
@@ -115,9 +121,7 @@ def _new(rule: Rule, about: About, one: Observation, after: Standing, out: Chang
         group=about.group, team_id=about.team, state=after.state,
     )  # fmt: skip
     _take(alert, after, one.words)
-    out.transitions.append(
-        Transition(alert=alert, old="", new=after.state, time=moment(after.since), value=after.value)
-    )
+    out.transitions.append(_transition(alert, "", after))
     return alert
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from xqplatform import live, metrics
 from xqplatform.alerts import holding, notify, sources, subjects
 from xqplatform.alerts.conditions import limits_of
-from xqplatform.alerts.episodes import Changes, end, judge_rule, moment
+from xqplatform.alerts.episodes import Changes, Judging, end, moment
 from xqplatform.alerts.judge import GAP
 from xqplatform.alerts.models import Alert, Evaluator, Rule, Silence, Transition
 from xqplatform.alerts.observe import WITHIN, Key, Now, observe
@@ -88,7 +88,7 @@ def _judge(rules: list[Rule], now: Now) -> tuple[Changes, dict[int, str]]:
             log.exception("The rule %s could not be evaluated", rule)
             problems[rule.pk] = f"{type(error).__name__}: {error}"[:500]
             continue
-        judge_rule(rule, limits, found, active, now, out)
+        Judging(rule, limits, active, now, out).all(found)
     for left in by_rule.values():  # of rules that are off
         for alert in left.values():
             end(alert, now.time, _("The rule was switched off."), out)

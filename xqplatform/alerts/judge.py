@@ -118,9 +118,7 @@ def _better(limits: Limits, before: Standing, seen: Seen) -> Standing | None:
 
 def _shifted(before: Standing, by: float) -> Standing:
     good = None if before.good_since is None else before.good_since + by
-    return replace(
-        before, started=before.started + by, since=before.since + by, seen=before.seen + by, good_since=good
-    )
+    return replace(before, started=before.started + by, since=before.since + by, seen=before.seen + by, good_since=good)
 
 
 def spans(limits: Limits, observations: Iterable[Seen]) -> Iterator[Span]:

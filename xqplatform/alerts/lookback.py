@@ -90,7 +90,9 @@ def _look(rule: Rule, chunk: Sequence[str], world: dict[str, About], found: Look
     names = devices(rule.metric, (metrics.names(s, found.end - 3600, found.end) for s in chunk))
     part = catalogue.find(rule.metric).limit if rule.condition == C.LIMIT else ""
     wholes = [_whole(name, part) for name in names] if part else []
-    rows = metrics.series(chunk, [*names, *wholes], found.start, found.end, points=round((found.end - found.start) / 60))
+    rows = metrics.series(
+        chunk, [*names, *wholes], found.start, found.end, points=round((found.end - found.start) / 60)
+    )
     by_key = {(row.subject, row.metric): row for row in rows}
     heard = set()
     for (subject, name), row in by_key.items():

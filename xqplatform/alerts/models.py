@@ -130,7 +130,9 @@ class Alert(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "subject", "device"], condition=Q(state__in=["pending", "firing"]), name="one_alert_a_subject"
+                fields=["rule", "subject", "device"],
+                condition=Q(state__in=["pending", "firing"]),
+                name="one_alert_a_subject",
             )
         ]
         indexes = [

@@ -50,7 +50,9 @@ def collect(now: datetime) -> int:
 def channels_for(rule: Rule | None, severity: str) -> list[Channel]:
     """The rule's own channels, else those for every rule; of them those that take this severity."""
     on = Channel.objects.filter(enabled=True)
-    rows = rule.channels.filter(enabled=True) if rule is not None and rule.channels.exists() else on.filter(default=True)
+    rows = (
+        rule.channels.filter(enabled=True) if rule is not None and rule.channels.exists() else on.filter(default=True)
+    )
     return [row for row in rows if severity == Severity.CRITICAL or row.least == Severity.WARNING]
 
 

@@ -36,6 +36,12 @@ SOURCES: dict[str, Source] = {}
 
 
 def register(
-    name: str, title: Any, kind: str, read: Callable[[float], Iterable[Found]], *, unit: str = "", inhibits: bool = False
+    name: str,
+    title: Any,
+    kind: str,
+    read: Callable[[float], Iterable[Found]],
+    *,
+    unit: str = "",
+    inhibits: bool = False,
 ) -> None:
     SOURCES[name] = Source(name, title, kind, read, unit, inhibits)

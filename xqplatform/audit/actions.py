@@ -71,6 +71,17 @@ ACTIONS: dict[str, Any] = {
     "address.unreserve": _("freed the reserved address"),
     "address.conflict": _("found somebody else with the address"),
     "address.clear": _("sees the address with its holder only again"),
+    # alerts
+    "alert.rule.create": _("made the alert rule"),
+    "alert.rule.change": _("changed the alert rule"),
+    "alert.rule.remove": _("removed the alert rule"),
+    "alert.silence.create": _("silenced alerts of"),
+    "alert.silence.end": _("ended the silence of"),
+    "alert.channel.create": _("made the channel"),
+    "alert.channel.change": _("changed the channel"),
+    "alert.channel.remove": _("removed the channel"),
+    "alert.channel.test": _("tested the channel"),
+    "alert.delivery.retry": _("sends again over the channel"),
     # builds
     "registry.create": _("connected the registry"),
     "registry.change": _("changed the registry"),

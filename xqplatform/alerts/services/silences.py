@@ -51,7 +51,9 @@ def create_silence(
         raise Refused(_("Say why."), "reason", 400)
     if len(reason) > 500:
         raise Refused(_("The reason is too long."), "reason", 400)
-    _check_scope(rule, service, environment, host, group, subject)
+    if not (rule or service or environment or host or group or subject):
+        raise Refused(_("Choose what is silenced: everything at once would hide the next outage."), None, 400)
+    _check_scope(service, environment, host, group)
     now = timezone.now()
     if until <= now:
         raise Refused(_("It would have ended already."), "until", 400)
@@ -70,9 +72,7 @@ def create_silence(
     return row
 
 
-def _check_scope(rule: Rule | None, service: str, environment: str, host: str, group: str, subject: str) -> None:
-    if not (rule or service or environment or host or group or subject):
-        raise Refused(_("Choose what is silenced: everything at once would hide the next outage."), None, 400)
+def _check_scope(service: str, environment: str, host: str, group: str) -> None:
     if service and service not in {one.slug for one in subjects.services()}:
         raise Refused(_("There is no such service."), "service", 400)
     if environment and environment not in subjects.environments():
