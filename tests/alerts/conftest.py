@@ -26,9 +26,7 @@ class World:
         """A sample of now; `memory__percent=95` is `memory.percent`."""
         self.samples[subject] = (self.now, {name.replace("__", "."): value for name, value in values.items()})
 
-    def latest(
-        self, subjects: Any = None, *, within: float = 60
-    ) -> dict[str, tuple[float, dict[str, float]]]:
+    def latest(self, subjects: Any = None, *, within: float = 60) -> dict[str, tuple[float, dict[str, float]]]:
         return {s: sample for s, sample in self.samples.items() if sample[0] >= self.now - within}
 
     def tick(self, seconds: float = 10.0) -> Evaluator:
@@ -51,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[World]:
     Rule.objects.all().delete()
     one = World()
     monkeypatch.setattr(metrics, "latest", one.latest)
-    yield one
+    return one
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from typing import Any
 
 from django import template
 from django.db.models import Q
+from django.utils import timezone
 
-from xqplatform.alerts import describe, reading
+from xqplatform.alerts import conditions, describe, reading
 from xqplatform.alerts.models import Alert, Rule
+from xqplatform.web.templatetags.xq import duration
 
 register = template.Library()
 EARLIER = 10
@@ -48,6 +50,19 @@ def alert_value(alert: Alert) -> str:
 @register.filter
 def alert_peak(alert: Alert) -> str:
     return describe.value(alert, alert.peak)
+
+
+@register.simple_tag
+def alert_length(alert: Alert) -> str:
+    """How long it fired, or fires."""
+    if alert.fired is None:
+        return "–"
+    return duration((alert.resolved or timezone.now()) - alert.fired, "–")
+
+
+@register.filter
+def rule_clear(rule: Rule) -> str:
+    return conditions.number(rule.clear, describe.unit_of(rule)) if rule.clear is not None else ""
 
 
 @register.filter
