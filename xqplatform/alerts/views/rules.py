@@ -98,8 +98,8 @@ def strips(found: lookback.LookBack) -> list[dict[str, Any]]:
     for row in found.rows[:SHOWN]:
         bars = [
             {
-                "x": round(STRIP * (span.start - found.start) / length, 2),
-                "w": round(max(2.0, STRIP * ((span.end or found.end) - span.start) / length), 2),
+                "x": f"{STRIP * (span.start - found.start) / length:.2f}",
+                "w": f"{max(2.0, STRIP * ((span.end or found.end) - span.start) / length):.2f}",
             }
             for span in row.spans
         ]
