@@ -43,10 +43,7 @@ def judge(segment: Segment, ip: str, holder: str) -> Choice:
     if row.holder == holder:
         return Choice(ip, note=_("%(ip)s was its own before") % values)
     left = max(1, round((row.until - timezone.now()).total_seconds() / 60)) if row.until else 1
-    words = _(
-        "%(ip)s rests for %(minutes)d min more: %(who)s had it, and neighbours and alerts may still know it so. To take it "
-        "now, say why"
-    )
+    words = _("%(ip)s rests for %(minutes)d min more after %(who)s: say why it has to be this one")
     return Choice(ip, note=words % {**values, "minutes": left}, rests=True)
 
 
