@@ -66,12 +66,19 @@ class Collecting:
 
     # --- Containers that belong to no release ------------------------------------------------------------------------
 
-    def run(self, number: int, name: str, *command: str, host: int = 0, network: str = "none", **limits: Any) -> str:
+    def run(
+        self, number: int, name: str, *command: str, host: int = 0, network: str = "none", ip: str = "", **limits: Any
+    ) -> str:
         """A container that the platform takes for instance `number`; its engine id."""
         with client_of(self.site, self.site.hosts[host]) as client:
             tiny_image(client, "truth:1", healthcheck=False)
             config = client.create_host_config(network_mode=network, **{"mem_limit": "64m", **limits})
-            made = client.create_container("truth:1", list(command), name=name, host_config=config)["Id"]
+            joined = None
+            if ip:
+                joined = client.create_networking_config({network: client.create_endpoint_config(ipv4_address=ip)})
+            made = client.create_container(
+                "truth:1", list(command), name=name, host_config=config, networking_config=joined
+            )["Id"]
             self.subjects[str(made)] = f"instance:{number}"
             client.start(made)
         return str(made)
@@ -87,12 +94,11 @@ class Collecting:
 
     def total(self, number: int, metric: str, start: float, end: float | None = None) -> float:
         """What a rate adds up to between two ticks."""
-        points = self.points(f"instance:{number}", metric, start)
-        found = 0.0
-        for before, point in itertools.pairwise(points):
-            if end is None or point.time <= end:
-                found += point.avg * (point.time - before.time)
-        return found
+        ticks = [point.time for point in self.points(f"instance:{number}", "up", start)]
+        rates = {point.time: point.avg for point in self.points(f"instance:{number}", metric, start)}
+        return sum(
+            rates.get(now, 0.0) * (now - before) for before, now in itertools.pairwise(ticks) if now <= (end or now)
+        )
 
 
 @pytest.fixture

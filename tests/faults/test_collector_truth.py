@@ -75,16 +75,19 @@ def test_bytes_written_past_the_cache(site: Site, truth: Collecting) -> None:  #
 
 
 def test_bytes_sent_to_a_neighbour_and_its_connections(site: Site, truth: Collecting) -> None:  # noqa: F811
-    networks = [site.fleet.network(site.fleet.hosts[number]) and "segment" for number in (0, 1)]
-    hears = truth.run(2, "hears", "sh", "-c", "nc -l -p 9000 > /dev/null; sleep 1000", host=1, network=networks[1])
-    sends = truth.run(1, "sends", "sleep", "1000", network=networks[0])
+    for number in (0, 1):
+        site.fleet.network(site.fleet.hosts[number])
+    address = site.fleet.segment.address(21)
+    listen = "sleep 1000 | nc -l -p 9000 > /dev/null"
+    truth.run(2, "hears", "sh", "-c", listen, host=1, network="segment", ip=address)
+    sends = truth.run(1, "sends", "sleep", "1000", network="segment", ip=site.fleet.segment.address(20))
     truth.begin(*site.hosts[:2])
     first, _values = truth.sample_after("instance:1", time.time(), has="net.tx_bytes")
     other, before = truth.sample_after("instance:2", time.time(), has="net.rx_bytes")
     # (The engine's own resolver listens in there, too.)
     wait_for("a listener", lambda: truth.latest("instance:2").get("tcp.listen") == 2)
-    address = truth.say(hears, "sh", "-c", "ip -4 addr show dev eth0 | grep -o 'inet [0-9.]*'", host=1).split()[1]
-    truth.say(sends, "sh", "-c", f"dd if=/dev/zero bs=1M count=20 | nc {address} 9000")
+    said = truth.say(sends, "sh", "-c", f"dd if=/dev/zero bs=1M count=20 | nc {address} 9000; echo ended $?")
+    assert "ended 0" in said
     truth.sample_after("instance:1", time.time() + 1.5, has="net.tx_bytes")
     truth.sample_after("instance:2", time.time() + 1.5, has="net.rx_bytes")
     for total in (truth.total(1, "net.tx_bytes", first), truth.total(2, "net.rx_bytes", other)):
@@ -110,4 +113,7 @@ def test_kills_for_lack_of_memory(site: Site, truth: Collecting) -> None:  # noq
     truth.sample_after("instance:1", time.time() + 1, has="memory.oom_kills")
     points = truth.points("instance:1", "memory.oom_kills", first)
     assert sum(point.avg for point in points) == 3
-    assert max(point.avg for point in truth.points("instance:1", "memory.failcnt", first)) > 0
+    group = Path(f"/sys/fs/cgroup/memory/{site.fleet.hosts[0].cgroup.strip('/')}/{one}")
+    if group.exists():  # (some kernels do not count in the limit of memory and swap together)
+        met = sum(int((group / name).read_text()) for name in ("memory.failcnt", "memory.memsw.failcnt"))
+        assert truth.total(1, "memory.failcnt", first) == pytest.approx(met, rel=0.05)
