@@ -143,6 +143,6 @@ def test_a_stranded_instance_is_said_in_one_sentence_with_the_button(as_: Any, p
     link = f"/services/snow/production/move/?instances=1&amp;host={one.host.name}"
     assert link in shown
     assert f"{new.name} cannot be reached" in text(sre.get(link.replace("&amp;", "&")))
-    other = text(as_("otto").get(page))
+    other = text(as_("dan").get(page))
     assert "may still run on" in other
     assert link not in other
