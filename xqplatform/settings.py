@@ -78,6 +78,7 @@ TEMPLATES = [
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
                 "containers.templatetags.containers",
+                "xqplatform.metrics.templatetags.metrics",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },
