@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
 from containers.models import Instance, Step
-from containers.work import Context, Json, StepFailed, Work
+from containers.work import Context, Json, StepFailed, Work, point
 from hosts import helper, probe
 from hosts.engine import Engine, EngineError, connect
 from hosts.helper import NoHelper
@@ -137,6 +137,7 @@ class Move(Work):
             return
         try:
             probe.announce(engine, engine_id, address.ip)
+            point("after announce", self.step.pk)
         except (NoHelper, EngineError) as error:
             log.info("%s was not announced on %s: %s", address.ip, host, error)
 
@@ -245,9 +246,11 @@ class Move(Work):
         """From now on the instance stands there: what is seen of it elsewhere is a stray."""
         if self.instance.host_id == host.pk:
             return
+        self._point("before switch")
         with transaction.atomic():
             self.save()  # raises Broken when the lease is another process's
             before = self.instance.host_id
             Instance.objects.filter(pk=self.instance.pk).update(host=host)
             self.instance.host = host
             live.bump("hosts", f"host:{before}", f"host:{host.pk}")
+        self._point("after switch")

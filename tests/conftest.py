@@ -43,6 +43,14 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     queue.stop()
 
 
+@pytest.fixture(autouse=True)
+def metrics_forgotten() -> None:
+    """What the store of metrics remembers of its rows is of the last test's database."""
+    from xqplatform.metrics import store
+
+    store.forget()
+
+
 @pytest.fixture
 def worker(enqueued: Queue, transactional_db: None) -> Iterator[Queue]:
     """Runs enqueued tasks at once in threads, as the worker does. Wait for conditions, not for the queue."""

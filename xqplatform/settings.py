@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "xqplatform.accounts",
     "xqplatform.audit",
     "xqplatform.live",
+    "xqplatform.metrics",
     "xqplatform.web",
     "hosts",
     "builds",
@@ -177,3 +178,8 @@ PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
 CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)
+
+# Time series: seconds that each level is kept, how late a sample may come, and how far ahead of the platform's clock it may be.
+METRICS_KEEP = {10: 2 * 86400, 60: 14 * 86400, 600: 92 * 86400, 3600: 731 * 86400}
+METRICS_LATE = 24 * 3600.0
+METRICS_AHEAD = 60.0

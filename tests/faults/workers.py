@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,6 +74,10 @@ class Workers:
     def advance(self, pk: int, points: Iterable[str] = ()) -> str:
         return self._life(what="release", pk=pk, points=list(points))
 
+    def drain(self, pk: int, points: Iterable[str] = ()) -> str:
+        """Runs the drain and its moves, as the beat and the workers do, until it ends or says what it cannot do."""
+        return self._life(what="drain", pk=pk, points=list(points))
+
     def build(self, pk: int, line: str = "") -> str:
         """Works on a build; dies as soon as a line of its log that begins so is saved."""
         return self._life(what="build", pk=pk, points=[line] if line else [])
@@ -126,6 +130,9 @@ def _live(order: dict[str, Any], writing: int, releases: Any, work: Any, builds:
         if order["what"] == "release":
             work.PROBE.append(at)
             releases.advance(order["pk"])
+        elif order["what"] == "drain":
+            work.PROBE.append(at)
+            _drain(order["pk"], releases, at)
         else:
             from builds.lease import Holder
 
@@ -144,3 +151,27 @@ def _live(order: dict[str, Any], writing: int, releases: Any, work: Any, builds:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
+
+
+def _drain(pk: int, releases: Any, at: Callable[[str, int], None]) -> None:
+    """As beat and workers do; the points of the drain itself are «drain …»."""
+    from containers.models import Deployment, Drain
+    from containers.services import drains
+
+    move, end = drains.moves.move, drains.machines.end_drain
+
+    def moved(*args: Any, **options: Any) -> Any:
+        at("drain before move", 0)
+        row = move(*args, **options)
+        at("drain after move", 0)
+        return row
+
+    def ended(*args: Any, **options: Any) -> Any:
+        at("drain in its end", 0)  # inside the transaction: nothing of it may stay
+        return end(*args, **options)
+
+    drains.moves.move, drains.machines.end_drain = moved, ended
+    while Drain.objects.filter(pk=pk, state="active", blocked=[]).exists():
+        drains.advance(pk)
+        for release in Deployment.objects.filter(drain=pk, state__in=Deployment.ACTIVE):
+            releases.advance(release.pk)

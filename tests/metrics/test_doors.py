@@ -1,0 +1,70 @@
+"""What goes in by `write` comes out of the other doors."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from xqplatform import metrics
+from xqplatform.metrics import Sample, store
+
+pytestmark = pytest.mark.django_db
+
+
+def sample(subject: str, at: float, life: str = "", **values: float) -> Sample:
+    return Sample(subject, at, {name.replace("_", ".", 1).rstrip("."): value for name, value in values.items()}, life)
+
+
+def test_a_sample_comes_back_and_twice_is_once():
+    now = time.time()
+    row = sample("instance:1", now - 5, cpu_cores=0.5, memory_usage=1024)
+    assert metrics.write([row]) == 1
+    assert metrics.write([row, row]) == 0
+    (at, values) = metrics.latest()["instance:1"]
+    assert at == pytest.approx(now - 5, abs=0.01)
+    assert values == {"cpu.cores": 0.5, "memory.usage": 1024}
+    (one,) = metrics.series(["instance:1"], ["cpu.cores"], now - 600, now)
+    assert (one.unit, [p.avg for p in one.points]) == ("cores", [0.5])
+    assert metrics.names("instance:1", now - 60, now) == ["cpu.cores", "memory.usage"]
+
+
+def test_only_asked_subjects_come_and_an_old_sample_is_not_the_latest():
+    now = time.time()
+    metrics.write(
+        [sample("instance:1", now - 90, up_=1), sample("instance:2", now, up_=1), sample("host:1", now, up_=1)]
+    )
+    assert set(metrics.latest()) == {"instance:2", "host:1"}
+    assert set(metrics.latest(["host:1", "host:9"])) == {"host:1"}
+    assert set(metrics.latest(within=120)) == {"instance:1", "instance:2", "host:1"}
+
+
+def test_samples_from_the_future_and_the_far_past_are_refused_and_counted():
+    now = time.time()
+    assert metrics.write([sample("host:1", now + 3600, up_=1), sample("host:1", now - 3 * 86400, up_=1)]) == 0
+    assert (store.state().from_future, store.state().from_past) == (1, 1)
+    assert metrics.latest(within=4 * 86400) == {}
+
+
+def test_the_top_is_sorted_and_of_the_kind_asked_for():
+    now = time.time()
+    rows = [sample(f"instance:{n}", now - 30 + t, cpu_cores=n + t / 100) for n in range(5) for t in (0, 10)]
+    metrics.write([*rows, sample("host:1", now, cpu_cores=99)])
+    found = metrics.top("cpu.cores", now - 300, now, n=2)
+    assert [name for name, _value in found] == ["instance:4", "instance:3"]
+    assert found[0][1] == pytest.approx(4.05)
+    assert metrics.top("cpu.cores", now - 300, now, n=1, by="max")[0][1] == pytest.approx(4.1)
+
+
+def test_a_band_is_over_all_its_subjects():
+    now = time.time() // 60 * 60
+    metrics.write([sample(f"instance:{n}", now - 600 + t, cpu_cores=n) for n in (1, 2, 6) for t in (1, 11)])
+    (point,) = metrics.over(["instance:1", "instance:2", "instance:6"], "cpu.cores", now - 900, now, 15).points
+    assert (point.min, point.mean, point.max, point.count) == (1, 3, 6, 3)
+
+
+def test_lives_follow_each_other():
+    now = time.time()
+    metrics.write([sample("instance:1", now - 100, "aaa", up_=1), sample("instance:1", now - 50, "bbb", up_=1)])
+    assert [life.life for life in metrics.lives("instance:1", now - 200, now)] == ["aaa", "bbb"]
+    assert metrics.lives("instance:2", now - 200, now) == []

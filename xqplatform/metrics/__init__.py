@@ -1,0 +1,89 @@
+"""Time series of hosts and instances: two doors, write and read. Times are seconds since 1970 by the platform's clock.
+
+Counters become rates before they come here. What was not measured is not there: no zeros, no lines over gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from xqplatform.metrics.points import Band, BandPoint, Life, Point, Sample, Series
+
+__all__ = [
+    "Band",
+    "BandPoint",
+    "Life",
+    "Point",
+    "Sample",
+    "Series",
+    "latest",
+    "lives",
+    "names",
+    "over",
+    "series",
+    "top",
+    "write",
+]
+
+
+def write(samples: Sequence[Sample]) -> int:
+    """Stores samples; the same subject and time twice is stored once, late ones are welcome. How many were new.
+
+    Many samples at once cost little more than one. Raises OperationalError when the database is locked or full.
+    """
+    from xqplatform.metrics import writing
+
+    return writing.write(samples)
+
+
+def series(
+    subjects: Sequence[str], metrics: Sequence[str], start: float, end: float, *, points: int = 400
+) -> list[Series]:
+    """One series for each subject and metric that was measured in the range, of at most about `points` points."""
+    from xqplatform.metrics import reading
+
+    return reading.series(subjects, metrics, start, end, points)
+
+
+def names(subject: str, start: float, end: float) -> list[str]:
+    """Which metrics, with devices, a subject has in a range."""
+    from xqplatform.metrics import reading
+
+    return reading.names(subject, start, end)
+
+
+def latest(subjects: Sequence[str] | None = None, *, within: float = 60) -> dict[str, tuple[float, dict[str, float]]]:
+    """The newest sample (time, values) of these or all subjects, unless it is older than `within` seconds."""
+    from xqplatform.metrics import reading
+
+    return reading.latest(subjects, within)
+
+
+def top(
+    metric: str,
+    start: float,
+    end: float,
+    *,
+    kind: str = "instance",
+    n: int = 20,
+    by: Literal["avg", "max"] = "avg",
+) -> list[tuple[str, float]]:
+    """The subjects of a kind with the highest average or maximum of a metric (one without a device)."""
+    from xqplatform.metrics import ranking
+
+    return ranking.top(metric, start, end, kind=kind, n=n, by=by)
+
+
+def over(subjects: Sequence[str], metric: str, start: float, end: float, points: int = 400) -> Band:
+    """Many subjects together."""
+    from xqplatform.metrics import reading
+
+    return reading.over(subjects, metric, start, end, points)
+
+
+def lives(subject: str, start: float, end: float) -> list[Life]:
+    """Which containers stood in a subject's place in a range, oldest first."""
+    from xqplatform.metrics import reading
+
+    return reading.lives(subject, start, end)
