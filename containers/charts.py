@@ -291,7 +291,9 @@ def lives_of(instance: Instance, span: Range) -> list[Life]:
         Life(
             when(row.started),
             when(row.ended) if row.ended else None,
-            " · ".join(part for part in (row.engine_id[:12], row.image.tag if row.image else "", row.host.name) if part),
+            " · ".join(
+                part for part in (row.engine_id[:12], row.image.tag if row.image else "", row.host.name) if part
+            ),
             f"{_page(instance)}#c-{row.pk}",
         )
         for row in rows
@@ -365,12 +367,14 @@ def _of_place(
         points = found.of(f"instance:{row.pk}").get(metric)
         if points:
             colour = f"i{(row.number - 1) % 10 + 1}"
-            line = Line(f"{metric}/{row.number}", f"#{row.number}", colour, charts.column(points, found.grid), thin=True)
+            line = Line(
+                f"{metric}/{row.number}", f"#{row.number}", colour, charts.column(points, found.grid), thin=True
+            )
             line.now, line.url = found.now(f"instance:{row.pk}").get(metric), f"{_page(row)}charts/"
             lines.append(line)
     if not lines:
         return None
-    mean = Line(metric, _("mean"), spec.wanted[0].colour)
+    mean = Line(metric, _("mean"), "ink")
     mean.low, mean.values, mean.high = charts.together([line.values for line in lines])
     if over:
         band = metrics.over(
@@ -394,4 +398,6 @@ def place_marks(place: ServiceEnvironment, span: Range) -> list[Mark]:
     """When changes of the place began."""
     first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
     rows = place.deployments.filter(started__gte=first, started__lte=last).select_related("image").order_by("-id")
-    return [Mark(when(d.started), "release", _release_words(d), _url(d)) for d in reversed(rows[:MOST_MARKS]) if d.started]
+    return [
+        Mark(when(d.started), "release", _release_words(d), _url(d)) for d in reversed(rows[:MOST_MARKS]) if d.started
+    ]

@@ -20,6 +20,7 @@
     const p = top >= 10000 ? Math.min(4, Math.floor(Math.log10(top) / 3)) : 0;
     return [Math.pow(1000, p), p ? (THOUSANDS[p] + " " + words).trim() : words];
   }
+  const onAxis = (by, unit) => (unit.length <= 5 ? unit : by !== 1 ? unit.split(" ")[0] : "");
   function number(v) {
     const s = Math.abs(v);
     if (!s) return "0";
@@ -48,20 +49,32 @@
   const formats = {};
   function format(kind) {
     const zone = (sheet && sheet.dataset.zone) || "UTC";
-    const options = { s: { hour: "2-digit", minute: "2-digit", second: "2-digit" }, m: { hour: "2-digit", minute: "2-digit" }, d: { month: "2-digit", day: "2-digit" }, all: { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" } }[kind];
+    const options = { s: { hour: "2-digit", minute: "2-digit", second: "2-digit" }, m: { hour: "2-digit", minute: "2-digit" }, d: { year: "numeric", month: "2-digit", day: "2-digit" }, all: { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" } }[kind];
     if (!formats[kind]) {
       try { formats[kind] = new Intl.DateTimeFormat("sv-SE", { hour12: false, timeZone: zone, ...options }); } catch (error) { formats[kind] = new Intl.DateTimeFormat("sv-SE", { hour12: false, ...options }); }
     }
     return formats[kind];
   }
-  const words = (kind, t) => format(kind).format(new Date(t * 1000));
+  const words = (kind, t) => { const w = format(kind).format(new Date(t * 1000)); return kind === "d" || kind === "all" ? w.slice(5) : w; };
   const tz = (t) => { try { return uPlot.tzDate(new Date(t * 1000), (sheet && sheet.dataset.zone) || "UTC"); } catch (error) { return new Date(t * 1000); } };
+  // Round moments of the viewer's zone, as the server's picture has them.
+  const STEPS = [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 604800, 1209600, 2592000, 7776000, 15552000];
+  function ticks(from, to, most) {
+    const step = STEPS.find((s) => (to - from) / s <= most) || STEPS[STEPS.length - 1], at = tz(from);
+    const offset = Math.round((Date.UTC(at.getFullYear(), at.getMonth(), at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()) / 1000 - Math.floor(from)) / 60) * 60;
+    const found = [];
+    for (let t = Math.ceil((from + offset) / step) * step - offset; t <= to; t += step) found.push(t);
+    return found;
+  }
   const exact = (one, t) => words(one.data.to - one.data.from <= 86400 * 2 && one.data.step < 60 ? "s" : "all", t);
+
+  // Thin lines are drawn first, so that the mean lies on top of them.
+  const order = (d) => d.lines.map((_l, i) => i).sort((a, b) => Number(!d.lines[a].thin) - Number(!d.lines[b].thin) || a - b);
 
   // --- One chart ------------------------------------------------------------------------------------------------------
   function columns(d) {
     const xs = Array.from({ length: d.count }, (_x, i) => d.start + i * d.step), all = [xs];
-    d.lines.forEach((l) => { if (l.high) all.push(l.high, l.low); all.push(l.values); });
+    order(d).forEach((i) => { const l = d.lines[i]; if (l.high) all.push(l.high, l.low); all.push(l.values); });
     return all;
   }
   function reach(one) {
@@ -73,7 +86,7 @@
   }
   function rescale(one) { one.steps = steps(one.data.unit, one.data.words, reach(one) * 1.05); one.top = one.steps[one.steps.length - 1]; }
   const colourOf = (one, i) => { const key = $('[data-line="' + i + '"]', one.figure); return (key && getComputedStyle(key).getPropertyValue("--c").trim()) || "#888"; };
-  const faint = (colour) => (/^#[0-9a-f]{6}$/i.test(colour) ? colour + "24" : colour);
+  const faint = (colour) => (/^#[0-9a-f]{6}$/i.test(colour) ? colour + "24" : "rgba(128,140,155,.16)");
 
   function options(one, width) {
     const d = one.data, series = [{}], bands = [];
@@ -82,17 +95,19 @@
       // A value between two gaps has no line to be seen by: it gets a point.
       const vs = u.data[si], found = [];
       for (let i = 0; i < vs.length; i++) if (vs[i] != null && (i === 0 || vs[i - 1] == null) && (i === vs.length - 1 || vs[i + 1] == null)) found.push(i);
-      return found.length ? found : null;
+      return found;
     };
-    d.lines.forEach((l, i) => {
+    const many = d.lines.some((l) => l.thin);
+    order(d).forEach((i) => {
+      const l = d.lines[i];
       if (l.high) {
         bands.push({ series: [series.length, series.length + 1], fill: () => faint(colourOf(one, i)) });
         series.push({ points: { show: false } }, { points: { show: false } });
       }
-      one.index.push(series.length);
-      series.push({ label: l.label, stroke: () => colourOf(one, i), width: l.thin ? 1 : 1.5, alpha: l.thin ? 0.75 : 1, fill: l.fill && !l.high ? () => faint(colourOf(one, i)) : undefined, points: { show: true, filter: lone, size: 3, width: 0, fill: () => colourOf(one, i) }, spanGaps: false });
+      one.index[i] = series.length;
+      series.push({ label: l.label, stroke: () => colourOf(one, i), width: l.thin ? 1 : many ? 2.5 : 1.5, alpha: l.thin ? 0.6 : 1, fill: l.fill && !l.high ? () => faint(colourOf(one, i)) : undefined, points: { show: true, filter: lone, size: 3, width: 0, fill: () => colourOf(one, i) }, spanGaps: false });
     });
-    const axis = { stroke: () => rem("--tblr-secondary") || "#667", font: "11px " + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: () => rem("--xqc-grid"), width: 1 }, gap: 6 };
+    const axis = { stroke: () => getComputedStyle(one.figure.querySelector(".xqc-keys")).color, font: "11px " + getComputedStyle(document.body).fontFamily, ticks: { show: false }, grid: { stroke: () => rem("--xqc-grid"), width: 1 }, gap: 6 };
     const length = d.to - d.from;
     return {
       width, height: HEIGHT, padding: [12, 12, 0, 0], legend: { show: false }, tzDate: tz, pxAlign: true, series, bands,
@@ -100,8 +115,8 @@
       select: { show: true },
       scales: { x: { time: true, range: () => [one.data.from, one.data.to] }, y: { range: () => [0, one.top] } },
       axes: [
-        { ...axis, size: 24, space: 64, grid: { show: false }, values: (_u, splits) => splits.map((t) => words(length <= 600 ? "s" : length <= 172800 ? "m" : "d", t) + (length > 172800 && length <= 691200 ? " " + words("m", t) : "")) },
-        { ...axis, size: gutter(), splits: () => one.steps, values: (_u, splits) => { const [by, unit] = scaleOf(d.unit, d.words, one.top); return splits.map((v, i) => number(v / by) + (i === splits.length - 1 && unit ? " " + unit : "")); } },
+        { ...axis, size: 24, space: 64, grid: { show: false }, splits: (u) => ticks(one.data.from, one.data.to, Math.max(2, Math.min(7, Math.floor(u.width / 72)))), values: (_u, splits) => splits.map((t) => words(length <= 600 ? "s" : length <= 172800 ? "m" : "d", t) + (length > 172800 && length <= 691200 ? " " + words("m", t) : "")) },
+        { ...axis, size: gutter(), splits: () => one.steps, values: (_u, splits) => { const [by, unit] = scaleOf(d.unit, d.words, one.top); return splits.map((v, i) => number(v / by) + (i === splits.length - 1 ? " " + onAxis(by, unit) : "")); } },
       ],
       hooks: { draw: [(u) => limits(u, one)], setCursor: [(u) => follow(u, one)], setSelect: [(u) => select(u)] },
     };

@@ -52,7 +52,7 @@ def load(subjects: Sequence[str], names: Sequence[str], span: Range, points: int
     by: dict[str, dict[str, list[Any]]] = defaultdict(dict)
     for one in found:
         by[one.subject][one.metric] = one.points
-    latest = metrics.latest(list(subjects), within=7 * 86400) if subjects else {}
+    latest = metrics.latest(list(subjects), within=HOUR) if subjects else {}
     return Board(span, grid, dict(by), latest)
 
 
@@ -61,16 +61,20 @@ def stale_words(newest: float | None, span: Range) -> str:
     if not span.live:
         return ""
     if newest is None:
-        return _("There are no samples yet.")
+        return _("There was no sample in the last hour.")
     if span.end - newest <= STALE_AFTER:
         return ""
     return _("No samples have arrived lately: what is shown ends where they end.")
 
 
 def sparks(
-    subjects: Sequence[str], wanted: Sequence[tuple[str, str, str, str]], now: float | None = None
+    subjects: Sequence[str],
+    wanted: Sequence[tuple[str, str, str]],
+    *,
+    limits: Mapping[str, float] | None = None,
+    now: float | None = None,
 ) -> dict[str, dict[str, Spark]]:
-    """The last hour of each subject for a table: `wanted` are (metric, label, unit, colour); by subject, then metric."""
+    """The last hour of each subject for a table: `wanted` are (metric, label, colour); by subject, then colour."""
     end = time.time() if now is None else now
     if not subjects:
         return {}
@@ -82,8 +86,9 @@ def sparks(
         if not one.points:
             continue
         grid = grid_of(end - SPARK_SECONDS, end, max(one.level, SPARK_SECONDS / SPARK_POINTS))
-        _metric, label, unit, colour = named[one.metric]
+        _metric, label, colour = named[one.metric]
         values = column(one.points, grid)
         newest = last.get(one.subject, (0.0, {}))[1].get(one.metric)
-        sheets[one.subject][one.metric] = Spark(label, unit, values, newest, colour)
+        limit = (limits or {}).get(one.metric)
+        sheets[one.subject][colour] = Spark(label, one.unit, values, newest, colour, limit)
     return sheets

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from django.utils.text import slugify
 
-from xqplatform.metrics import units
+from xqplatform.metrics import catalogue, units
 from xqplatform.metrics.ranges import Range
 
 Values = list[float | None]
@@ -25,10 +25,14 @@ STALE_AFTER = 45.0  # seconds; three missed ticks and a little
 class PointLike(Protocol):
     """What the store's points have."""
 
-    time: float
-    avg: float
-    min: float
-    max: float
+    @property
+    def time(self) -> float: ...
+    @property
+    def avg(self) -> float: ...
+    @property
+    def min(self) -> float: ...
+    @property
+    def max(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -279,15 +283,14 @@ class Spec:
         return Spec(key, title, self.unit, wanted, self.group, self.optional, limit, self.note)
 
 
-def split(name: str) -> tuple[str, str]:
-    """«blkio.read_bytes[sda]» → («blkio.read_bytes», «sda»)."""
-    metric, bracket, device = name.partition("[")
-    return metric, device.removesuffix("]") if bracket else ""
-
-
 def devices(names: Iterable[str], metric: str) -> list[str]:
     """The devices that a metric has samples of."""
-    return sorted({device for base, device in map(split, names) if base == metric and device})
+    return sorted({device for base, device in map(catalogue.split, names) if base == metric and device})
+
+
+def split_devices(names: Iterable[str], metric: str) -> list[str]:
+    """The whole names, with their device, of a metric."""
+    return sorted(name for name in names if catalogue.split(name)[0] == metric and catalogue.split(name)[1])
 
 
 def metrics_of(specs: Iterable[Spec]) -> list[str]:

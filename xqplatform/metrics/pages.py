@@ -44,6 +44,7 @@ def respond(
     make: Make,
     template: str,
     context: Mapping[str, Any],
+    *,
     name: str,
     default: str = ranges.DEFAULT,
 ) -> HttpResponseBase:

@@ -71,7 +71,7 @@ def chart(one: Chart) -> SafeString:
             parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(line.low, line.high, xs, top)}"/>')
         elif line.fill:
             parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(None, line.values, xs, top)}"/>')
-    for line in one.lines:
+    for line in sorted(one.lines, key=lambda one: not one.thin):  # the mean lies on top of the many
         thin = " thin" if line.thin else ""
         parts.append(f'<path class="xqc-curve{thin} c-{line.colour}" d="{path(line.values, xs, top)}"/>')
     for limit in one.limits:
@@ -93,7 +93,11 @@ def chart(one: Chart) -> SafeString:
 def y_words(one: Chart, steps: Sequence[float]) -> SafeString:
     scale, top = units.scale(one.unit, steps[-1]), steps[-1]
     rows = [
-        (round(100 - 100 * step / top, 2), units.number(step / scale.divisor), f" {scale.unit}" if step == top else "")
+        (
+            round(100 - 100 * step / top, 2),
+            units.number(step / scale.divisor),
+            f" {units.on_axis(scale)}" if step == top else "",
+        )
         for step in steps
     ]
     return format_html_join("", '<span style="top:{}%">{}{}</span>', rows)

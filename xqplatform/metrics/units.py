@@ -49,6 +49,13 @@ def scale(unit: str, top: float) -> Scale:
     return Scale(1000.0**power, f"{THOUSANDS[power]} {words}".strip() if power else words)
 
 
+def on_axis(one: Scale) -> str:
+    """The unit at the top of an axis, where there is little room: «MiB/s», «k», or nothing for a long word."""
+    if len(one.unit) <= 5:
+        return one.unit
+    return one.unit.split(" ")[0] if one.divisor != 1 else ""
+
+
 def number(value: float) -> str:
     """Three digits that count, no more."""
     size = abs(value)
@@ -96,4 +103,6 @@ def name(unit: str) -> str:
         return _("number")
     if unit == "per s":
         return _("per second")
+    if unit in {"bytes", "bytes/s"}:
+        return _("bytes") if unit == "bytes" else _("bytes/s")
     return str(WORDS.get(unit, unit))
