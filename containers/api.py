@@ -290,6 +290,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         policy=body.policy.dict(),
         reason=_clean(body.reason),
         config=config,
+        addresses=_addresses(body),
     )
     return accepted(response, row)
 
@@ -299,7 +300,12 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
     """The plan of a release: changes nothing."""
     place = _place(slug, environment)
     image = _image(place, body.image)
-    return releases.preview(actor_of(request), place, image, body.policy.dict()).to_json()
+    plan = releases.preview(actor_of(request), place, image, body.policy.dict(), addresses=_addresses(body))
+    return plan.to_json()
+
+
+def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:
+    return {number: _clean(ip)[:45] for number, ip in body.addresses.items()}
 
 
 @router.get("/deployments", response=list[DeploymentOut], tags=["deployments"])
@@ -379,14 +385,15 @@ def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
 def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, response: HttpResponse) -> Any:
     """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
     place = _place(slug, environment)
-    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason))
+    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), addresses=_addresses(body))
     return accepted(response, row) if row is not None else Status(200, place_json(_standing(slug, environment)))
 
 
 @router.post("/services/{slug}/{environment}/scale/preview", response=PlanOut, tags=["instances"])
 def preview_scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn) -> Any:
     """Which instances would come or go."""
-    return releases.preview_scale(actor_of(request), _place(slug, environment), body.instances).to_json()
+    place, chosen = _place(slug, environment), _addresses(body)
+    return releases.preview_scale(actor_of(request), place, body.instances, addresses=chosen).to_json()
 
 
 @router.get("/services/{slug}/{environment}/instances", response=list[InstanceOut], tags=["instances"])

@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from containers.config import Config
+from hosts.addresses import Choice
 from xqplatform.errors import Refused
 
 ORDERS = ("stop-first", "start-first")
@@ -136,6 +137,9 @@ class Entry:
     old_host: int | None = None  # a move's: where it stands now; `host` is where it goes
     old_host_name: str = ""
     note: str = ""  # worth knowing, no reason not to do it
+    chosen: str = ""  # the address that a person asked for, as typed
+    needs_reason: bool = False  # it is done only with a reason
+    old_address: str = ""  # of an instance that gets another one
 
 
 @dataclass(frozen=True)
@@ -192,13 +196,14 @@ def make_plan(
     free_addresses: int = 0,
     numbers: Collection[int] | None = None,
     stuck: Mapping[int, str] | None = None,
+    addresses: Mapping[int, Choice] | None = None,
 ) -> Plan:
     """The plan of a change of kind `kind`.
 
     `instances`: all that stand; `wanted`: how many shall stand afterwards (deploy, scale); `numbers`: which ones are meant
     (restart, stop, start, repair; None: all); `segment`: its name if instances get a fixed address, with `free_addresses`
     left; `only_on`: the one host that has the image, where no registry holds it; `stuck`: instances that cannot take the
-    change (of limits) as they are, with why.
+    change (of limits) as they are, with why; `addresses`: what a person wants for new instances, by number.
     """
     by_pk = {host.pk: host for host in hosts}
     standing = sorted(instances, key=lambda one: one.number)
@@ -221,9 +226,11 @@ def make_plan(
             only_on=only_on,
             segment=segment,
             free_addresses=free_addresses,
+            chosen=addresses or {},
         )
         entries += added
         problems += short
+        problems += _not_new(addresses or {}, added, segment)
         if kind == "scale" and not entries:
             problems.append(_("There are %(count)s instances already.") % {"count": wanted})
     else:
@@ -242,7 +249,7 @@ def make_plan(
                 "Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first."
             )
         )
-    entries = [replace(entry, problem=(stuck or {}).get(entry.instance or 0, "")) for entry in entries]
+    entries = [replace(e, problem=e.problem or (stuck or {}).get(e.instance or 0, "")) for e in entries]
     entries = [_checked(entry, by_pk[entry.host], only_on) if entry.host in by_pk else entry for entry in entries]
     entries = _fits_hosts(entries, by_pk, config, kept_count=Counter(one.host for one in standing))
     size = policy.size(max(1, len(standing) if kind != "scale" else len(entries)))
@@ -267,6 +274,7 @@ def _place(
     only_on: int | None,
     segment: str,
     free_addresses: int,
+    chosen: Mapping[int, Choice],
 ) -> tuple[list[Entry], list[str]]:
     """Entries for new instances, spread evenly over the hosts that can take them, the emptiest first."""
     if count <= 0:
@@ -277,21 +285,50 @@ def _place(
     if not usable:
         return [], [_no_host(hosts, only_on, segment)]
     problems: list[str] = []
-    if segment and free_addresses < count:
-        problems.append(
-            _("%(count)s addresses are needed, the segment %(segment)s has %(free)s free.")
-            % {"count": count, "segment": segment, "free": free_addresses}
-        )
     ours = Counter(one.host for one in kept)
     taken = {one.number for one in standing}
-    free_numbers = (n for n in range(1, len(taken) + count + 1) if n not in taken)
+    free_numbers = [n for n in range(1, len(taken) + count + 1) if n not in taken][:count]
+    wished = {number: chosen[number] for number in free_numbers if number in chosen}
+    automatic, left = count - len(wished), free_addresses - sum(one.free for one in wished.values())
+    if segment and left < automatic:
+        problems.append(
+            _("%(count)s addresses are needed, the segment %(segment)s has %(free)s free.")
+            % {"count": automatic, "segment": segment, "free": left}
+        )
     entries: list[Entry] = []
-    for _one in range(count):
+    for number in free_numbers:
         fitting = [h for h in usable if _room(h, ours[h.pk], config)] or usable
         host = min(fitting, key=lambda h: (ours[h.pk], h.instances, h.name))
         ours[host.pk] += 1
-        entries.append(Entry(next(free_numbers), None, host.pk, host.name, "add", "new" if segment else "", "", image))
+        entry = Entry(number, None, host.pk, host.name, "add", "new" if segment else "", "", image)
+        entries.append(_with_choice(entry, wished, segment))
     return entries, problems
+
+
+def _with_choice(entry: Entry, wished: Mapping[int, Choice], segment: str) -> Entry:
+    """The new instance's entry with the address that was chosen for it."""
+    choice = wished.get(entry.number)
+    if choice is None or not segment:
+        return entry
+    twin = next((n for n, one in sorted(wished.items()) if one.ip == choice.ip and n < entry.number), None)
+    why = choice.why or (_("%(ip)s is chosen for #%(n)s already.") % {"ip": choice.ip, "n": twin} if twin else "")
+    return replace(
+        entry,
+        address=choice.ip,
+        chosen=choice.ip,
+        problem=why,
+        note="" if why else choice.note,
+        needs_reason=choice.rests,
+    )
+
+
+def _not_new(chosen: Mapping[int, Choice], added: Sequence[Entry], segment: str) -> list[str]:
+    """Addresses can be chosen here for new instances only."""
+    if chosen and not segment:
+        return [_("Instances here have no segment, so no address can be chosen for them.")]
+    others = sorted(set(chosen) - {entry.number for entry in added})
+    words = _("No address can be chosen for #%(numbers)s here: only for instances that this change makes.")
+    return [words % {"numbers": ", #".join(map(str, others))}] if others else []
 
 
 def _no_host(hosts: Sequence[HostView], only_on: int | None, segment: str) -> str:

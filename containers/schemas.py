@@ -118,15 +118,23 @@ class PolicyIn(Schema):
     skip_unfit: bool = False
 
 
+ADDRESSES = (
+    "Chosen addresses for instances that are made, by number: free ones of the pool, or reserved for this service here. "
+    "One that rests after somebody else needs a reason. The others get one of those that are free."
+)
+
+
 class DeployIn(Schema):
     image: int | str = Field(description="The image's number, tag or digest.")
     reason: str = Field("", max_length=2000)
     config: int | None = Field(None, description="A settings version; left out: the newest.")
+    addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
 
 
 class ScaleIn(Schema):
     instances: int = Field(ge=0, le=500)
+    addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     reason: str = Field("", max_length=2000)
 
 

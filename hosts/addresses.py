@@ -32,6 +32,19 @@ def clean_mac(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """An address that somebody wishes. `why`: it cannot be had; `note`: worth knowing; `rests`: somebody else had it a
+    moment ago, so it takes a reason; `free`: it is one of those that anybody may get.
+    """
+
+    ip: str
+    why: str = ""
+    note: str = ""
+    rests: bool = False
+    free: bool = False
+
+
+@dataclass(frozen=True)
 class Figures:
     """How the addresses of a segment divide; `reserved` counts single ones and those in reserved ranges."""
 
@@ -113,6 +126,14 @@ def free_addresses(
                 yield str(IPv4Address(number))
             number += 1
         given.append((first, last))
+
+
+def in_pool(cidr: str, pool: str, ip: str, *, reserved: str = "") -> bool:
+    """Whether the pool could give the address, if nobody had it."""
+    low, high = usable(cidr)
+    number = int(IPv4Address(ip))
+    inside = low <= number <= high and within(number, parse_ranges(pool) or [(low, high)])
+    return inside and not within(number, parse_ranges(reserved))
 
 
 def pool_size(cidr: str, pool: str, *, reserved: str = "", gateway: str | None = None) -> int:

@@ -103,7 +103,13 @@ def _finish(run: Run, state: str, words: str) -> None:
         run.write(
             state=state, words=words[:10_000], undoing=False, ended=timezone.now(), lease="", lease_until=None, notes=""
         )
-        after = {"kind": run.row.kind, "operation": run.row.pk, "state": state, "words": words[:500]}
+        after = {
+            "kind": run.row.kind,
+            "title": run.row.title,
+            "operation": run.row.pk,
+            "state": state,
+            "words": words[:500],
+        }
         audit.record(Actor.system("operations"), "host.operation.finish", run.host, after=after)
         live.bump("operations")
 

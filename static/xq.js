@@ -55,6 +55,7 @@
     const target = e.detail.target;
     if (e.detail.shouldSwap && target && target.id && target.dataset.live !== undefined) kept.set(target.id, keep(target));
   });
+  document.addEventListener("htmx:oobBeforeSwap", (e) => { if (e.detail.shouldSwap && e.detail.target.id) kept.set(e.detail.target.id, keep(e.detail.target)); });
   document.addEventListener("htmx:afterSettle", () => {
     kept.forEach((state, id) => { const now = document.getElementById(id); if (now) { restore(now, state); ready(now); } });
     kept.clear();

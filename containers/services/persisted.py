@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +26,7 @@ from xqplatform.errors import Refused
 log = logging.getLogger(__name__)
 EVERY = timedelta(hours=6)  # a look at a host's sizes
 AGAIN = timedelta(minutes=10)  # a removal that was not carried out
+NOT_YET = timedelta(minutes=30)  # that a noted folder may take to be there
 SECONDS = 540.0  # that measuring or removing may take
 READY = (Host.State.READY, Host.State.DEGRADED)
 INSIDE = "/persist"  # where the helper has the root
@@ -118,11 +119,26 @@ def measure(host_pk: int) -> None:
                 PersistedFolder.objects.filter(pk=rows[ip].pk).update(size=size, measured=now)
             elif all(part.isdigit() for part in ip.split(".")) and ip.count(".") == 3:
                 PersistedFolder.objects.get_or_create(
-                    host=host, root=root, ip=ip, removed=None, defaults={"size": size, "measured": now}
+                    host=host,
+                    root=root,
+                    ip=ip,
+                    removed=None,
+                    defaults={"size": size, "measured": now, **_owner(host, ip)},
                 )
-        gone = [row.pk for ip, row in rows.items() if ip not in sizes and row.created < now]
+        gone = [row.pk for ip, row in rows.items() if ip not in sizes and _was_there(row, now)]
         PersistedFolder.objects.filter(pk__in=gone).update(removed=now, size=0, measured=now)
     live.bump(f"host:{host.pk}")
+
+
+def _was_there(row: PersistedFolder, now: datetime) -> bool:
+    """A folder comes with its container's start, which may be well after the row; seen once, it is gone when it is not seen."""
+    return row.measured is not None or row.created < now - NOT_YET
+
+
+def _owner(host: Host, ip: str) -> dict[str, Any]:
+    """The instance that has the folder's address on this host, if one stands."""
+    found = Instance.objects.filter(removed=None, host=host, address__ip=ip).select_related("address").first()
+    return {"instance": found, "holder": found.address.holder} if found and found.address else {}
 
 
 # --- Removing -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -14,8 +14,9 @@ from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
 from containers.services import init_images, persisted
+from hosts.addresses import Choice
 from hosts.models import Host, Segment
-from hosts.services import networks
+from hosts.services import choosing, networks
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
 
@@ -44,6 +45,7 @@ def plan_for(
     config: ConfigVersion | None,
     wanted: int,
     numbers: Collection[int] | None = None,
+    chosen: Mapping[int, str] | None = None,
 ) -> Plan:
     """The plan of a change, from what is stored now. Raises Refused for what no plan could be made of."""
     settings_ = config_of(config)
@@ -66,8 +68,19 @@ def plan_for(
         free_addresses=len(free_in(segment)) if segment is not None and adding else 0,
         numbers=numbers,
         stuck=_stuck(instances, settings_) if kind == "limits" else None,
+        addresses=choices(place, chosen or {}),
     )
     return init_images.checked(plan, settings_, image, segment is not None)
+
+
+def choices(place: ServiceEnvironment, chosen: Mapping[int, str]) -> dict[int, Choice]:
+    """What is to be said of addresses that somebody chose for instances of the place, by number."""
+    segment = segment_of(place)
+    prefix = f"{place.service.slug}/{place.environment.slug}/"
+    return {
+        number: choosing.judge(segment, ip, f"{prefix}{number}") if segment is not None else Choice(ip)
+        for number, ip in chosen.items()
+    }
 
 
 def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:

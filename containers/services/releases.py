@@ -17,7 +17,7 @@ from containers.rollout import STRENGTH
 from containers.services.planning import check_image, config_of, plan_for, segment_of, standing
 from containers.services.settings import ensure_config, topic
 from hosts.models import Host
-from hosts.services import addresses
+from hosts.services import addresses as ledger
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -25,14 +25,32 @@ from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
 PolicyData = Mapping[str, Any] | Policy | None
+Chosen = Mapping[int, str] | None  # number of an instance → the address that somebody chose for it
 MOST_INSTANCES = 500
 
 
-def preview(actor: Actor, place: ServiceEnvironment, image: Image, policy: PolicyData = None) -> Plan:
+def preview(
+    actor: Actor,
+    place: ServiceEnvironment,
+    image: Image,
+    policy: PolicyData = None,
+    *,
+    config: ConfigVersion | None = None,
+    addresses: Chosen = None,
+) -> Plan:
     """What `deploy` would do, and what does not fit. Changes nothing."""
     _may(actor, "service.deploy", place)
+    _may_choose(actor, place, addresses)
     check_image(place, image)
-    return plan_for(place, "deploy", policy=Policy.parse(policy), image=image, config=place.config, wanted=place.wanted)
+    return plan_for(
+        place,
+        "deploy",
+        policy=Policy.parse(policy),
+        image=image,
+        config=config or place.config,
+        wanted=place.wanted,
+        chosen=addresses,
+    )
 
 
 def deploy(
@@ -43,18 +61,26 @@ def deploy(
     policy: PolicyData = None,
     reason: str = "",
     config: ConfigVersion | None = None,
+    addresses: Chosen = None,
 ) -> Deployment:
-    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit."""
+    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit.
+
+    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free.
+    """
     _may(actor, "service.deploy", place)
+    _may_choose(actor, place, addresses)
     check_image(place, image)
     if config is not None and config.place_id != place.pk:
         raise Refused(_("These settings belong to another place."), "config", 400)
-    return _start(actor, place, "deploy", image=image, config=config, policy=policy, reason=reason)
+    return _start(actor, place, "deploy", image=image, config=config, policy=policy, reason=reason, chosen=addresses)
 
 
-def preview_scale(actor: Actor, place: ServiceEnvironment, wanted: int, policy: PolicyData = None) -> Plan:
+def preview_scale(
+    actor: Actor, place: ServiceEnvironment, wanted: int, policy: PolicyData = None, *, addresses: Chosen = None
+) -> Plan:
     """Which instances would come or go."""
     _may(actor, "service.scale", place)
+    _may_choose(actor, place, addresses)
     place.refresh_from_db()
     return plan_for(
         place,
@@ -63,17 +89,28 @@ def preview_scale(actor: Actor, place: ServiceEnvironment, wanted: int, policy: 
         image=place.current_image,
         config=place.current_config or place.config,
         wanted=_count(wanted),
+        chosen=addresses,
     )
 
 
 def scale(
-    actor: Actor, place: ServiceEnvironment, wanted: int, reason: str = "", policy: PolicyData = None
+    actor: Actor,
+    place: ServiceEnvironment,
+    wanted: int,
+    reason: str = "",
+    policy: PolicyData = None,
+    *,
+    addresses: Chosen = None,
 ) -> Deployment | None:
     """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned."""
     _may(actor, "service.scale", place)
+    _may_choose(actor, place, addresses)
     wanted = _count(wanted)
     place.refresh_from_db()
     if place.current_image is None and not place.instances.filter(removed=None).exists():
+        if addresses:
+            words = _("Nothing has been released here yet: addresses are chosen with the first release.")
+            raise Refused(words, "addresses")
         with transaction.atomic():
             free(place)
             audit.record(
@@ -96,6 +133,7 @@ def scale(
         policy=policy,
         reason=reason,
         wanted=wanted,
+        chosen=addresses,
     )
 
 
@@ -230,6 +268,11 @@ def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -
     require(actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=obj or place)
 
 
+def _may_choose(actor: Actor, place: ServiceEnvironment, chosen: Chosen) -> None:
+    if chosen:
+        _may(actor, "service.operate", place)
+
+
 def _count(wanted: Any) -> int:
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= MOST_INSTANCES:
         raise Refused(_("A number from 0 to %(most)s.") % {"most": MOST_INSTANCES}, "wanted", 400)
@@ -298,6 +341,7 @@ def _start(
     config: ConfigVersion | None = None,
     wanted: int | None = None,
     numbers: Collection[int] | None = None,
+    chosen: Chosen = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
     from containers.tasks import advance
@@ -319,10 +363,10 @@ def _start(
             target = there if target is None else target
             if kind == "scale" and target > there and image is None:
                 raise Refused(_("Nothing has been released here yet: release an image first."))
-            plan = plan_for(locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers)
-            refusal = plan.refusal()
-            if refusal:
-                raise Refused(refusal)
+            plan = plan_for(
+                locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
+            )
+            refuse_unfit(plan, reason)
             row = Deployment.objects.create(
                 place=locked,
                 kind=kind,
@@ -349,7 +393,8 @@ def _start(
                     "instances": target,
                     "deployment": row.pk,
                     "numbers": [entry.number for entry in plan.entries],
-                },
+                }
+                | ({"addresses": {f"#{e.number}": e.chosen for e in plan.entries if e.chosen}} if chosen else {}),
                 reason=reason,
                 parent=locked.service,
             )
@@ -364,22 +409,27 @@ def _start(
     return row
 
 
+def refuse_unfit(plan: Plan, reason: str) -> None:
+    """Raises Refused for a plan that does not fit, or that takes a reason and has none."""
+    refusal = plan.refusal()
+    if refusal:
+        raise Refused(refusal)
+    silent = next((entry for entry in plan.entries if entry.needs_reason and not entry.problem), None)
+    if silent is not None and not reason.strip():
+        raise Refused(_("#%(n)s: %(why)s.") % {"n": silent.number, "why": silent.note}, "reason")
+
+
 def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
     place = row.place
     instances = {one.pk: one for one in standing(place)}
     running = running_of(list(instances.values()))
-    segment = segment_of(place)
-    hosts = Host.objects.in_bulk([entry.host for entry in plan.entries])
+    made = _make_instances(place, plan)
     position = 0
     for entry in plan.entries:
         if entry.problem:
             continue  # left out, as the policy says
         if entry.instance is None:
-            instance = _new_instance(place, entry, hosts[entry.host])
-            if segment is not None:
-                instance.address = addresses.allocate(segment, holder_of(instance))
-                instance.ip = instance.address.ip
-                instance.save(update_fields=["address", "ip"])
+            instance = made[entry.number]
         else:
             instance = instances[entry.instance]
         now = running.get(instance.pk)
@@ -401,6 +451,22 @@ def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: Config
             step.image, step.config = now.image, now.config
         step.save()
         position += 1
+
+
+def _make_instances(place: ServiceEnvironment, plan: Plan) -> dict[int, Instance]:
+    """The plan's new instances by number, with their addresses: chosen ones first, so that nobody gets them by chance."""
+    segment = segment_of(place)
+    new = [entry for entry in plan.entries if entry.instance is None and not entry.problem]
+    hosts = Host.objects.in_bulk([entry.host for entry in new])
+    made: dict[int, Instance] = {}
+    for entry in sorted(new, key=lambda entry: not entry.chosen):
+        instance = made[entry.number] = _new_instance(place, entry, hosts[entry.host])
+        if segment is not None:
+            chosen = entry.chosen or None
+            instance.address = ledger.allocate(segment, holder_of(instance), chosen=chosen, over=bool(chosen))
+            instance.ip = instance.address.ip
+            instance.save(update_fields=["address", "ip"])
+    return made
 
 
 def running_of(instances: list[Instance]) -> dict[int, Container]:

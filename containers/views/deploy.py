@@ -21,12 +21,12 @@ from builds.models import Image
 from builds.services.builds import fetch_now
 from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
-from containers.forms import InformationForm, image_of
+from containers.forms import InformationForm, as_fields, chosen_of, image_of
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
-from containers.plan import Plan, Policy
+from containers.plan import Plan
 from containers.services import planning, releases
 from containers.views.access import actor_of, get_place
-from containers.views.run import frame
+from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -38,7 +38,7 @@ DEFAULTS = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "
 
 def carried(data: Any) -> dict[str, str]:
     """What the wizard carries from step to step."""
-    return {name: data[name][:2000] for name in CARRIED if data.get(name)}
+    return {name: data[name][:2000] for name in CARRIED if data.get(name)} | as_fields(chosen_of(data))
 
 
 def defaults_of(place: ServiceEnvironment) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def wizard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             environment=place.environment.slug,
             obj=place,
         )
-        return _deploy(request, place)
+        return _check(request, place) if request.POST.get("do") == "check" else _deploy(request, place)
     step = request.GET.get("step", "1")
     image = image_of(place, request.GET.get("image"))
     if step == "1" or image is None:
@@ -167,14 +167,8 @@ def preview(
     request: HttpRequest, place: ServiceEnvironment, image: Image, form: InformationForm, config: ConfigVersion | None
 ) -> Plan:
     """The plan with the newest settings, or with those of an earlier version. Raises Refused, Denied."""
-    actor = actor_of(request)
-    if config is None:
-        return releases.preview(actor, place, image, form.policy())
-    require(actor, "service.deploy", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
-    planning.check_image(place, image)
-    return planning.plan_for(
-        place, "deploy", policy=Policy.parse(form.policy()), image=image, config=config, wanted=place.wanted
-    )
+    chosen = chosen_of(request.POST if request.method == "POST" else request.GET)
+    return releases.preview(actor_of(request), place, image, form.policy(), config=config, addresses=chosen)
 
 
 def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None) -> dict[str, Any]:
@@ -184,7 +178,7 @@ def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None)
         "config": version.version if version else 0,
         "current": place.current_image.tag if place.current_image else "",
         "entries": {
-            str(e.number): [e.action, e.host_name, "" if e.address == "new" else e.address, e.old] for e in plan.entries
+            str(e.number): [e.action, e.host_name, "" if e.action == "add" else e.address, e.old] for e in plan.entries
         },
     }
 
@@ -242,6 +236,8 @@ def _plan(
         "plan": plan,
         "form": form,
         "keep": carried(data),
+        "keep_plan": {name: value for name, value in carried(data).items() if name in CARRIED},
+        "offered": offered(place, plan),
         "keep_query": urlencode(carried(data)),
         "config": config or place.config,
         "config_asked": config,
@@ -268,6 +264,14 @@ def _words(plan: Plan | None) -> dict[str, int]:
     }
 
 
+def _check(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
+    """The plan again, with the addresses that were typed."""
+    image = image_of(place, request.POST.get("image"))
+    if image is None:
+        return redirect("containers:deploy", place.service.slug, place.environment.slug)
+    return _plan(request, place, image)
+
+
 def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
     image = image_of(place, request.POST.get("image"))
     if image is None:
@@ -279,7 +283,8 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
     config = config_asked(place, request.POST)
     shown = _mark_read(request.POST.get("mark", ""), place)
     try:
-        now = mark_of(preview(request, place, image, form, config), place, config)
+        plan = preview(request, place, image, form, config)
+        now = mark_of(plan, place, config)
         changed = stale(shown, now) if shown else [_("the plan was not shown here")]
         if changed and not releases.held_by(place):
             return _plan(request, place, image, changed)
@@ -288,8 +293,10 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
             place,
             image,
             policy=form.policy(),
-            reason=form.cleaned_data["why"] or _first_line(image),
+            reason=form.cleaned_data["why"]
+            or ("" if any(e.needs_reason for e in plan.entries) else _first_line(image)),
             config=config,
+            addresses=chosen_of(request.POST),
         )
     except Refused as refused:
         return _plan(request, place, image, refusal=refused.message)

@@ -15,12 +15,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers import happenings, live_limits
 from containers.config import parse
-from containers.forms import RemoveForm, ScaleForm
+from containers.forms import RemoveForm, ScaleForm, chosen_of
 from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.plan import Plan, Policy
 from containers.progress import progress
 from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
+from containers.services.planning import plan_for, segment_of
 from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
+from hosts.services import choosing
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import board
@@ -164,23 +167,56 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     form = ScaleForm(asked if "wanted" in asked else None, initial={"wanted": place.wanted})
     plan = None
+    check = request.POST.get("do") == "check"
     if request.method == "POST":
         require(actor, "service.scale", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
     if form.is_bound and form.is_valid():
         try:
-            if request.method == "POST":
-                row = releases.scale(actor, place, form.cleaned_data["wanted"], form.cleaned_data["reason"])
+            if request.method == "POST" and not check:
+                row = releases.scale(
+                    actor,
+                    place,
+                    form.cleaned_data["wanted"],
+                    form.cleaned_data["reason"],
+                    addresses=chosen_of(request.POST),
+                )
                 if row is None:
                     messages.success(request, _("Noted: the first release will make that many instances."))
                     return redirect("containers:place", slug, environment)
                 return redirect("containers:release", row.pk)
-            plan = releases.preview_scale(actor, place, form.cleaned_data["wanted"])
+            plan = releases.preview_scale(actor, place, form.cleaned_data["wanted"], addresses=chosen_of(asked))
         except Refused as refused:
             form.add_refusal(refused)
+            plan = _plan_again(place, form.cleaned_data["wanted"], asked) if request.method == "POST" else None
     there = place.instances.filter(removed=None).count()
     context = frame(request, place, "run") | {"form": form, "plan": plan, "there": there}
-    context["sentence"] = scale_words(place, plan, there)
+    context |= {"sentence": scale_words(place, plan, there), "offered": offered(place, plan)}
     return render(request, "containers/scale.html", context, status=400 if form.errors else 200)
+
+
+def _plan_again(place: ServiceEnvironment, wanted: int, asked: Any) -> Plan | None:
+    """What was refused, with what was typed, so that one thing can be put right and sent again."""
+    version = place.current_config or place.config
+    try:
+        return plan_for(
+            place,
+            "scale",
+            policy=Policy(),
+            image=place.current_image,
+            config=version,
+            wanted=wanted,
+            chosen=chosen_of(asked),
+        )
+    except Refused:
+        return None
+
+
+def offered(place: ServiceEnvironment, plan: Plan | None) -> list[str]:
+    """Addresses to choose from, where the plan makes instances that get one of a segment."""
+    segment = segment_of(place)
+    if segment is None or plan is None or not any(e.action == "add" and e.address for e in plan.entries):
+        return []
+    return choosing.offered(segment, f"{place.service.slug}/{place.environment.slug}/")
 
 
 def scale_words(place: ServiceEnvironment, plan: Any, there: int) -> str:

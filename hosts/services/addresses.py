@@ -92,7 +92,7 @@ def own_ip(address: str) -> str | None:
     return found[1] if found else None
 
 
-def _words(why: str, ip: str, segment: Segment) -> str:
+def words_of(why: str, ip: str, segment: Segment) -> str:
     return {
         "not-an-address": _("«%(ip)s» is not an IPv4 address."),
         "outside": _("%(ip)s lies outside %(cidr)s."),
@@ -115,21 +115,28 @@ def _v4(ips: set[str]) -> set[str]:
 
 
 @patient
-def allocate(segment: Segment, holder: str, *, chosen: str | None = None, actor: Actor | None = None) -> Address:
+def allocate(
+    segment: Segment, holder: str, *, chosen: str | None = None, actor: Actor | None = None, over: bool = False
+) -> Address:
     """An address of the segment for the holder («snow/production/3»); the same again if it holds one already.
 
-    A holder that comes back while its last address rests gets that one. Raises Refused when the pool is exhausted or the
-    chosen address is not to be had. With an actor the change is audited here; else the caller's own event tells of it.
+    A holder that comes back while its last address rests gets that one. `over`: the chosen address may be one that rests
+    after somebody else, or is reserved for a sibling (see `hosts.services.choosing`). Raises Refused when the pool is
+    exhausted or the chosen address is not to be had. With an actor the change is audited here; else the caller's own event
+    tells of it.
     """
     if not holder:
         raise ValueError("An address needs a holder.")
     why = refusal(segment.cidr, chosen, gateway=segment.gateway) if chosen else None
     if chosen and why:
-        raise Refused(_words(why, chosen, segment), "address", 400)
+        raise Refused(words_of(why, chosen, segment), "address", 400)
     with transaction.atomic():
         segment = Segment.objects.select_for_update().get(pk=segment.pk)
         row = _held(segment, holder, chosen) or _kept(segment, holder, chosen)
-        row = row or _back(segment, holder, chosen) or _next(segment, holder, chosen)
+        row = row or _back(segment, holder, chosen)
+        if row is None and over and chosen:
+            row = take_over(segment, holder, chosen)
+        row = row or _next(segment, holder, chosen)
         if actor is not None:
             audit.record(actor, "address.hold", row, after={"holder": holder, "mac": row.mac}, parent=segment)
         live.bump("network")
@@ -175,6 +182,26 @@ def _take(row: Address) -> Address | None:
         return None
     row.refresh_from_db()
     return row
+
+
+def take_over(
+    segment: Segment, holder: str, ip: str, *, state: Address.State = Address.State.HELD, note: str = ""
+) -> Address | None:
+    """The address, if it rests (whoever had it), or is reserved for the holder or a sibling of it; else None."""
+    row = segment.addresses.filter(ip=ip).exclude(state=Address.State.HELD).first()
+    if row is None or (row.state == Address.State.RESERVED and not siblings(row.holder, holder)):
+        return None
+    same = Address.objects.filter(pk=row.pk, state=row.state, holder=row.holder)
+    over = {"until": None, "mac": mac_of(ip), "note": note, "conflict": "", "conflict_since": None}
+    if not same.update(state=state, holder=holder, since=timezone.now(), **over):
+        return None
+    row.refresh_from_db()
+    return row
+
+
+def siblings(one: str, other: str) -> bool:
+    """Instances of one service in one environment."""
+    return bool(one) and one.rpartition("/")[0] == other.rpartition("/")[0]
 
 
 def _next(segment: Segment, holder: str, chosen: str | None) -> Address:
@@ -310,7 +337,7 @@ def reserve(  # noqa: PLR0917
         raise Refused(_("An instance's MAC follows from its address: leave it empty."), "mac", 400)
     why = refusal(segment.cidr, ip, gateway=segment.gateway)
     if why:
-        raise Refused(_words(why, ip, segment), "ip", 400)
+        raise Refused(words_of(why, ip, segment), "ip", 400)
     with transaction.atomic():
         Segment.objects.select_for_update().get(pk=segment.pk)
         row = segment.addresses.filter(ip=ip).first()

@@ -120,9 +120,13 @@ def store(row: SegmentNetwork, found: Reality, *, asked: str = "", made: bool = 
         words = {"host": row.host.name, "state": found.state, "words": [one["words"] for one in found.differences]}
         if made:
             audit.record(Actor.system(), "network.made", row.segment, after=words, parent=row.host)
-        if found.state in WRONG and found.state != old.state and known:
+        # Seen for the first time and not there: nobody has made it yet, which is no change of anything.
+        new = found.state == SegmentNetwork.State.MISSING and old.since is None
+        if found.state in WRONG and found.state != old.state and known and not new:
             audit.record(Actor.system(), "network.wrong", row.segment, after=words | {"note": note}, parent=row.host)
-        elif found.state == reality.OK and old.state in WRONG:
+        elif (
+            found.state == reality.OK and old.state in WRONG and not made and old.state != SegmentNetwork.State.MISSING
+        ):
             audit.record(Actor.system(), "network.right", row.segment, after=words, parent=row.host)
         if told:
             live.bump("network", f"host:{row.host_id}")

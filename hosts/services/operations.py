@@ -65,7 +65,12 @@ def begin(
         except IntegrityError:
             raise _busy(host) from None
         shown = json.dumps(values, ensure_ascii=False)
-        after = {"kind": kind, "operation": row.pk, "params": values if len(shown) <= SHOWN_PARAMS else "…"}
+        after = {
+            "kind": kind,
+            "title": row.title,
+            "operation": row.pk,
+            "params": values if len(shown) <= SHOWN_PARAMS else "…",
+        }
         audit.record(actor, "host.operation", host, after=after, reason=reason)
         live.bump("operations", f"host:{host.pk}")
         work.enqueue(tasks.operate, row.pk)

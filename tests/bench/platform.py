@@ -46,6 +46,7 @@ class Platform:
             "XQ_INSTALL_DOCKER": "0",
             "DOCKER_HOST": f"unix://{folder}/no-engine.sock",  # the machine's own engine is left alone
             "XQ_ADMIN_PASSWORD": password,
+            "XQ_PERSIST_ROOT": str(folder / "persist"),  # the hosts of a fleet share this machine's disk
         }
 
     @property

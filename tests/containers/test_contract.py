@@ -181,6 +181,38 @@ def test_only_an_sre_removes_a_folder(actor_dev: Actor, actor_sre: Actor) -> Non
     assert persisted.remove(actor_sre, row, row.ip).removing
 
 
+def test_a_folder_that_is_not_there_yet_is_no_folder_that_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row comes with the container, the folder with its start: what looks in between closes nothing."""
+    said = {"words": ""}
+    monkeypatch.setattr(persisted, "connect", lambda _host: None)
+    monkeypatch.setattr(persisted.helper, "run", lambda *_a, **_k: persisted.helper.Result(0, said["words"]))
+    host, ip = world.hosts[0], "10.9.1.10"
+    address = world.segment.addresses.create(
+        ip=ip, mac="02:42:0a:09:01:0a", holder="snow/isolated/1", since=timezone.now()
+    )
+    one = world.place.instances.create(number=1, host=host, address=address)
+    row = PersistedFolder.objects.create(host=host, root="/data/persist", ip=ip, instance=one)
+    persisted.measure(host.pk)
+    row.refresh_from_db()
+    assert (row.removed, row.measured) == (None, None)
+    said["words"] = f"4\t{ip}"
+    persisted.measure(host.pk)
+    row.refresh_from_db()
+    assert (row.removed, row.size) == (None, 4096)
+    said["words"] = ""
+    persisted.measure(host.pk)
+    row.refresh_from_db()
+    assert row.removed is not None
+    # Found again without a row: it is known whose it is.
+    said["words"] = f"8\t{ip}\n8\t10.250.0.9"
+    persisted.measure(host.pk)
+    found = PersistedFolder.objects.get(host=host, ip=ip, removed=None)
+    assert (found.instance, found.holder) == (one, "snow/isolated/1")
+    assert PersistedFolder.objects.get(host=host, ip="10.250.0.9").instance is None
+
+
 # --- Verified, with an engine that only answers -------------------------------------------------------------------
 
 

@@ -102,6 +102,15 @@ def link(event: Event) -> str:
     return pattern.format(id=event.object_id, name=event.object_name, parent=event.parent_id)
 
 
+def detail(event: Event) -> tuple[str, str]:
+    """What exactly was done to the object, where the action alone does not tell, and the page of that; else empty."""
+    after = event.after if isinstance(event.after, dict) else {}
+    title, number = after.get("title"), after.get("operation")
+    if not isinstance(title, str) or not title:
+        return "", ""
+    return title, f"/hosts/{event.object_name}/operations/{number}/" if isinstance(number, int) else ""
+
+
 def kind(event: Event) -> str:
     """What it is about, in a word."""
     return str(KINDS.get(event.object_type) or capfirst(event.object_type.partition(".")[2]))

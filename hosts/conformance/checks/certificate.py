@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
@@ -29,13 +30,13 @@ def judge(read: Reading, profile: Profile) -> Verdict:
     )
     least, allowed = min(days.values()), limit(profile, "certificate_days")
     if least < 0:
-        return Verdict(FAILS, evidence, _("Ended %(n).0f days ago.") % {"n": -least})
+        return Verdict(FAILS, evidence, _("Ended %(n)d days ago.") % {"n": math.ceil(-least)})
     if least < allowed:
-        return Verdict(FAILS, evidence, _("Ends in %(n).0f days.") % {"n": least})
+        return Verdict(FAILS, evidence, _("Ends in %(n)d days.") % {"n": math.floor(least)})
     if connection == "tcp" and not {"server", "client"} <= set(days):
         # The other one may be about to end.
         raise Missing(_("Cannot tell: of the engine's certificates only one was seen."), evidence)
-    return Verdict(PASSES, evidence, _("%(n).0f days are left.") % {"n": least})
+    return Verdict(PASSES, evidence, _("%(n)d days are left.") % {"n": math.floor(least)})
 
 
 def fix(read: Reading, profile: Profile) -> Fix | None:

@@ -361,7 +361,10 @@ def event_sentence(event: Any) -> SafeString:
     url = sentences.link(event)
     name = shorten(event.object_name, 60)
     thing = format_html('<a href="{}" title="{}">{}</a>', url, event.object_name, name) if url else name
-    return format_html("<b>{}</b> {} {}", event.actor, sentences.verb(event), thing)
+    what, where = sentences.detail(event)
+    if what:
+        what = format_html(' «<a href="{}">{}</a>»', where, what) if where else format_html(" «{}»", what)
+    return format_html("<b>{}</b> {} {}{}", event.actor, sentences.verb(event), thing, what)
 
 
 @register.inclusion_tag("audit/_history.html")
