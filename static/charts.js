@@ -35,7 +35,7 @@
     return !w ? t : w === "/s" ? t + w : t + " " + w;
   }
   function steps(unit, words, top) {
-    if (!(top > 0) || !isFinite(top)) top = { percent: 100, ratio: 0.01, bytes: 1024, "bytes/s": 1024 }[unit] || 1;
+    if (!(top > 1e-9) || !isFinite(top)) top = { percent: 100, ratio: 0.01, bytes: 1024, "bytes/s": 1024 }[unit] || 1;
     const d = scaleOf(unit, words, top)[0], rough = top / d / 5;
     let step;
     if (isBytes(unit) && rough >= 0.5) step = Math.pow(2, Math.ceil(Math.log2(rough)));

@@ -82,7 +82,7 @@ def shown(value: float | None, unit: str, otherwise: str = "–") -> str:
 
 def steps(unit: str, top: float, most: int = 5) -> list[float]:
     """Where an axis from zero to at least `top` has its lines; the last is the axis's end."""
-    if not math.isfinite(top) or top <= 0:
+    if not math.isfinite(top) or top <= 1e-9:
         top = {"percent": 100.0, "ratio": 0.01, "bytes": 1024.0, "bytes/s": 1024.0}.get(unit, 1.0)
     divisor = scale(unit, top).divisor
     rough = top / divisor / most
