@@ -149,6 +149,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
+    "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
     "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
@@ -158,6 +159,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
+    "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
@@ -179,7 +181,11 @@ QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
 CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)
 
+# Seconds between two readings of a host.
+METRICS_INTERVAL = env.number("XQ_METRICS_INTERVAL", 10)
 # Time series: seconds that each level is kept, how late a sample may come, and how far ahead of the platform's clock it may be.
 METRICS_KEEP = {10: 2 * 86400, 60: 14 * 86400, 600: 92 * 86400, 3600: 731 * 86400}
 METRICS_LATE = 24 * 3600.0
 METRICS_AHEAD = 60.0
+# Below so much free space (bytes) samples are not kept, only roll-ups.
+METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20

@@ -32,6 +32,7 @@ ACTIONS: dict[str, Any] = {
     "host.drain.cancel": _("cancelled the drain of the host"),
     "host.drained": _("drained the host"),
     "host.retire": _("retired the host"),
+    "host.collect": _("switched the measuring of"),
     "host.waive": _("waived a check of"),
     "host.unwaive": _("ended a waiver of"),
     "host.profile.create": _("made the profile"),
