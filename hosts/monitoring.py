@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hosts.models import Host
+from hosts.models.collectors import Collector
 from xqplatform import metrics
 from xqplatform.metrics.board import TICK
 from xqplatform.metrics.charts import STALE_AFTER
@@ -28,7 +27,7 @@ class Health:
     expected: int
     cpu: float | None
     memory: float | None
-    collector: Any = None  # the row of the collector, where there is one
+    collector: Collector | None = None
 
     @property
     def state(self) -> str:
@@ -37,8 +36,12 @@ class Health:
         return "late" if self.lag > STALE_AFTER else "ok"
 
     @property
-    def pill(self) -> str:
-        return {"ok": "ok", "late": "degraded", "none": "missing"}[self.state]
+    def words(self) -> str:
+        """What the collector says of itself, where it is not simply placed and read."""
+        if self.collector is None:
+            return ""
+        state = str(self.collector.get_state_display()) if self.collector.state != Collector.State.PLACED else ""
+        return ": ".join(part for part in (state, self.collector.reason, self.collector.trouble) if part)
 
 
 def lost_ticks(counts: Sequence[tuple[float, int]], start: float, end: float, tick: float = TICK) -> tuple[int, int]:
@@ -58,7 +61,7 @@ def health(now: float | None = None) -> list[Health]:
     latest = metrics.latest(subjects, within=HOUR) if subjects else {}
     series = metrics.series(subjects, ["cpu.cores"], end - HOUR, end, points=400) if subjects else []
     counts = {one.subject: [(p.time, p.count) for p in one.points] for one in series}
-    rows = collectors()
+    rows = {row.host_id: row for row in Collector.objects.filter(host__in=hosts)}
     found = [_of(host, latest.get(f"host:{host.pk}"), counts.get(f"host:{host.pk}", []), end, rows) for host in hosts]
     return sorted(found, key=lambda h: (("none", "late", "ok").index(h.state), h.host.name))
 
@@ -68,20 +71,14 @@ def _of(
     last: tuple[float, Mapping[str, float]] | None,
     counts: Sequence[tuple[float, int]],
     end: float,
-    rows: Mapping[int, Any],
+    rows: Mapping[int, Collector],
 ) -> Health:
     lost, expected = lost_ticks(counts, end - HOUR, end - TICK)
     at, values = last if last is not None else (None, {})
     lag = None if at is None else max(0.0, end - at)
-    return Health(
-        host, at, lag, lost if counts else None, expected, values.get(CPU), values.get(MEMORY), rows.get(host.pk)
-    )
-
-
-def collectors() -> dict[int, Any]:
-    """The collectors' rows by host; empty where this installation has none."""
-    try:
-        model = importlib.import_module("hosts.models.collectors").Collector
-    except (ImportError, AttributeError):
-        return {}
-    return {row.host_id: row for row in model.objects.all()}
+    row = rows.get(host.pk)
+    cpu, memory = values.get(CPU), values.get(MEMORY)
+    if row is not None:
+        cpu = row.cpu if cpu is None else cpu
+        memory = row.memory if memory is None else memory
+    return Health(host, at, lag, lost if counts else None, expected, cpu, memory, row)

@@ -1,4 +1,4 @@
-"""A running place with two hours of made-up samples; a gap in the middle, a release and a kill for lack of memory."""
+"""A running place with an hour of made-up samples; a gap in the middle, a release and a kill for lack of memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Measured:
     instance: Any
     host: Any
     now: float
-    hours: float = 2.0
+    hours: float = 1.0
 
     @property
     def gap(self) -> tuple[float, float]:
@@ -30,11 +30,17 @@ class Measured:
 def measured(db: None) -> Measured:
     place = factories.make_running_place("snow", "production", 3)
     instance = place.instances.get(number=1)
-    metrics_seed.happened(instance, hours=2)
+    metrics_seed.happened(instance, hours=1)
     now = time.time()
     hosts = sorted({row.host for row in place.instances.all()}, key=lambda host: host.name)
-    metrics_seed.fill(place.instances.order_by("number"), hosts, hours=2, now=now)
+    metrics_seed.fill(place.instances.order_by("number"), hosts, hours=1, now=now)
     return Measured(place, instance, instance.host, now)
+
+
+@pytest.fixture
+def instance(db: None) -> Any:
+    """Without a sample."""
+    return factories.make_running_place("snow", "production", 1).instances.get()
 
 
 @pytest.fixture

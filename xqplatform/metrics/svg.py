@@ -144,7 +144,7 @@ SPARK_WIDTH, SPARK_HEIGHT = 120, 24
 
 def sparkline(one: Spark | None) -> SafeString:
     """The line from zero to its highest value (or its limit, when near); a dash where there is no sample at all."""
-    if one is None or all(v is None for v in one.values):
+    if not one or all(v is None for v in one.values):
         return format_html('<span class="xqc-spark none" title="{}">–</span>', _("no samples in the last hour"))
     limit = one.limit if one.limit and one.top >= 0.4 * one.limit else None
     top = max(one.top, limit or 0.0) * 1.08 or 1.0
