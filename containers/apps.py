@@ -32,10 +32,11 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
-        from containers import converge, measured
+        from containers import alerting, converge, measured
         from containers.views import moves
         from hosts import hooks
 
+        alerting.register()
         hooks.HOST_USERS.append(instances_on)
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "xqplatform.audit",
     "xqplatform.live",
     "xqplatform.metrics",
+    "xqplatform.alerts",
     "xqplatform.web",
     "hosts",
     "builds",
@@ -80,6 +81,7 @@ TEMPLATES = [
                 "xqplatform.web.templatetags.xq",
                 "containers.templatetags.containers",
                 "xqplatform.metrics.templatetags.metrics",
+                "xqplatform.alerts.templatetags.alerts",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },
@@ -159,6 +161,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
+    "alerts-evaluate": {"task": "alerts.tasks.evaluate", "schedule": 10.0},
+    "alerts-deliveries": {"task": "alerts.tasks.resume", "schedule": 5.0},
+    "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
@@ -176,6 +181,8 @@ LOGGING = {
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
+# How people reach the platform, for links in notifications.
+PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 # Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
