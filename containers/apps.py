@@ -32,15 +32,18 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
-        from containers import converge
+        from containers import alerting, converge, measured
         from containers.views import moves
         from hosts import hooks
 
+        alerting.register()
         hooks.HOST_USERS.append(instances_on)
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
         hooks.HOST_PANELS.append(moves.panel)
         hooks.HOST_OPERATIONS.append(moves.operation)
+        hooks.METRIC_SUBJECTS.append(measured.subjects)
+        hooks.METRIC_OOMS.append(measured.killed)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -309,7 +309,9 @@ def _told(data: Mapping[str, Any]) -> Told:
         keep = tuple(dict.fromkeys(text.strip() for text in _texts(value, "keep") if text.strip()))
         for entry in keep:
             if wanted(entry) is None:
-                words = _("«%(name)s» is no name of a metric: write http_requests_total or http_requests_total{code=\"500\"}.")
+                words = _(
+                    '«%(name)s» is no name of a metric: write http_requests_total or http_requests_total{code="500"}.'
+                )
                 raise _refuse("keep", words % {"name": entry[:100]})
         if len(keep) > MOST_NAMES:
             raise _refuse("keep", _("At most %(most)s names are kept.") % {"most": MOST_NAMES})

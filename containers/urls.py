@@ -1,6 +1,17 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from containers.views import deploy, environments, instances, moves, persisted, releases, run, services, settings
+from containers.views import (
+    deploy,
+    environments,
+    instances,
+    moves,
+    persisted,
+    readdress,
+    releases,
+    run,
+    services,
+    settings,
+)
 
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
@@ -34,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
     path("instances/<int:number>/", instances.show, name="instance"),
+    path("instances/<int:number>/address/", readdress.readdress, name="readdress"),
     path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
     path("instances/<int:number>/log/", instances.log_text, name="log_text"),
     path("settings/environments/", environments.index, name="environments"),

@@ -20,4 +20,5 @@ class HostsConfig(AppConfig):
     def ready(self) -> None:
         for module in OPERATIONS:
             import_module(module)
+        import_module("hosts.alerting").register()
         post_migrate.connect(_defaults, sender=self, dispatch_uid="hosts.defaults")

@@ -314,6 +314,15 @@ class Engine:
         timeout = 0 if follow else self.timeout
         return self._stream("GET", f"/containers/{container}/logs", log_lines, params=params, timeout=timeout)
 
+    def follow_raw(self, path: str) -> Stream[bytes]:
+        """An endless answer's bytes as they come, without chunks; `path` with its query."""
+        return self._stream("GET", path, lambda chunks: chunks, timeout=0)
+
+    def stats(self, container: str, timeout: float = CALL_SECONDS) -> Json:
+        """What the engine has measured of a running container, once and without waiting for a second look (API 1.41)."""
+        params = {"stream": 0, "one-shot": 1}
+        return dict(self._json("GET", f"/containers/{container}/stats", params=params, timeout=timeout))
+
     def exec(
         self,
         container: str,

@@ -6,7 +6,7 @@ A hook that raises is logged and hurts neither the watcher nor the other hooks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,11 @@ DRAIN: list[Callable[[Host, str], object]] = []
 # fn(request, host) -> HTML for the host's page: above its containers, and in its box of operations (empty: nothing).
 HOST_PANELS: list[Callable[[HttpRequest, Host], str]] = []
 HOST_OPERATIONS: list[Callable[[HttpRequest, Host], str]] = []
+# fn(host_id, {engine_id: labels}) -> {engine_id: «instance:PK»}: whose measurements a container's are. Who is in none is not stored.
+METRIC_SUBJECTS: list[Callable[[int, Mapping[str, Mapping[str, str]]], Mapping[str, str]]] = []
+# fn({engine_id: Unix time}) -> those in which the kernel killed for lack of memory since then: asked of containers that ended, whose
+# own counter went with them.
+METRIC_OOMS: list[Callable[[Mapping[str, float]], Collection[str]]] = []
 
 
 def call(hooks: list[Any], *args: Any) -> None:

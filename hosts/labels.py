@@ -14,7 +14,7 @@ INSTANCE = "xq.instance"
 DEPLOYMENT = "xq.deployment"
 PLATFORM = "xq.platform"
 SEGMENT = "xq.segment"
-HELPER = "xq.helper"  # short-lived containers of the platform itself: listed nowhere
+HELPER = "xq.helper"  # containers of the platform itself, helpers and collectors: listed nowhere
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.db.models import Exists, OuterRef
 
 from hosts import disk, observe, operation_runner, watch
+from hosts.collector import placing, readers
 from hosts.conformance import store
 from hosts.models import Host, HostOperation, SegmentNetwork
 from hosts.services import addresses, certificates, networks
@@ -50,6 +51,22 @@ def watch_all() -> None:
     watch.WATCH.start()
 
 
+@shared_task(name="hosts.tasks.collect", ignore_result=True)
+def collect() -> None:
+    """Looks after collectors that are due, and starts to read those that nobody reads."""
+    placing.ensure_rows()
+    for pk in placing.due().values_list("host_id", flat=True):
+        work.enqueue(place_collector, pk)
+    readers.READERS.start()
+
+
+@shared_task(name="hosts.tasks.place_collector", ignore_result=True)
+def place_collector(host_pk: int) -> None:
+    """Makes a host's collector as it shall be, and reads it at once."""
+    if placing.look_after(host_pk):
+        readers.READERS.start()
+
+
 @shared_task(name="hosts.tasks.end_quarantines", ignore_result=True)
 def end_quarantines() -> None:
     addresses.end_quarantines()
@@ -79,6 +96,7 @@ def resume_operations() -> int:
 def _take_over(**_: Any) -> None:
     """A worker that starts goes on at once with what a dead one left."""
     work.enqueue(resume_operations)
+    work.enqueue(collect)
 
 
 @worker_shutting_down.connect

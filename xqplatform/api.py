@@ -22,6 +22,7 @@ from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
 from xqplatform.accounts import services
 from xqplatform.accounts.actor import Actor
+from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.errors import Denied, Refused
 from xqplatform.rest import StrictParser
@@ -68,6 +69,7 @@ api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", containers)
+api.add_router("/v1/", alerts)
 api.add_router("/v1/", audit)
 
 

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "xqplatform.audit",
     "xqplatform.live",
     "xqplatform.metrics",
+    "xqplatform.alerts",
     "xqplatform.web",
     "hosts",
     "builds",
@@ -79,6 +80,7 @@ TEMPLATES = [
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
                 "containers.templatetags.containers",
+                "xqplatform.alerts.templatetags.alerts",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },
@@ -148,6 +150,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
+    "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
     "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
@@ -157,6 +160,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
+    "alerts-evaluate": {"task": "alerts.tasks.evaluate", "schedule": 10.0},
+    "alerts-deliveries": {"task": "alerts.tasks.resume", "schedule": 5.0},
+    "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
+    "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
+    "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
@@ -173,12 +181,21 @@ LOGGING = {
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
+# How people reach the platform, for links in notifications.
+PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 # Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
 CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)
 
+# Seconds between two readings of a host.
+METRICS_INTERVAL = env.number("XQ_METRICS_INTERVAL", 10)
 # Time series: seconds that each level is kept, how late a sample may come, and how far ahead of the platform's clock it may be.
 METRICS_KEEP = {10: 2 * 86400, 60: 14 * 86400, 600: 92 * 86400, 3600: 731 * 86400}
 METRICS_LATE = 24 * 3600.0
 METRICS_AHEAD = 60.0
+# Below so much free space (bytes) samples are not kept, only roll-ups.
+METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20
+# Where applications may send StatsD datagrams; port 0: nowhere.
+STATSD_HOST = env.text("XQ_STATSD_HOST", "0.0.0.0")
+STATSD_PORT = env.number("XQ_STATSD_PORT", 0)

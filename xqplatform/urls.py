@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("xqplatform.accounts.urls")),
     path("", include("xqplatform.audit.urls")),
     path("", include("xqplatform.live.urls")),
+    path("", include("xqplatform.alerts.urls")),
     path("", include("hosts.urls")),
     path("", include("builds.urls")),
     path("", include("containers.urls")),

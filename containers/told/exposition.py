@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isnan
 
 from containers.told.names import Wanted, labels_of
 
@@ -88,9 +89,9 @@ def _kind(name: str, types: dict[str, str], part: str) -> str:
     if stated in KINDS:
         return stated
     for suffix, of in _PARTS.items():  # `http_seconds_count` wanted by itself
-        if of in {"bucket", "sum", "count"} and name.endswith(suffix):
-            if types.get(name.removesuffix(suffix)) in {"histogram", "summary"}:
-                return "counter"
+        of_whole = types.get(name.removesuffix(suffix)) if of != "value" and name.endswith(suffix) else None
+        if of_whole in {"histogram", "summary"}:
+            return "counter"
     if part == "bucket":
         return "histogram"
     if part in {"sum", "count"}:
@@ -108,7 +109,7 @@ def _number(text: str) -> float | None:
 
 
 def _take(raw: Raw, part: str, labels: dict[str, str], value: float) -> None:
-    if value != value:
+    if isnan(value):
         return
     if part == "bucket":
         bound = _number(labels.get("le", ""))

@@ -43,9 +43,9 @@ def _of(old: Raw | None, raw: Raw, seconds: float) -> Iterator[tuple[str, float]
     if count and old.sum is not None and raw.sum is not None:
         yield "mean", (raw.sum - old.sum) / count
     for wanted in QUANTILES if raw.kind == "histogram" else ():
-        value = quantile_of(wanted, bucket_counts(old.buckets, raw.buckets))
-        if value is not None:
-            yield word(wanted), value
+        estimate = quantile_of(wanted, bucket_counts(old.buckets, raw.buckets))
+        if estimate is not None:
+            yield word(wanted), estimate
 
 
 def word(quantile: float) -> str:

@@ -2,6 +2,7 @@
 
 from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
+from hosts.models.collectors import Collector
 from hosts.models.commands import HostCommand
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
@@ -13,6 +14,7 @@ __all__ = [
     "Address",
     "Authority",
     "CheckResult",
+    "Collector",
     "DaemonFile",
     "Host",
     "HostChange",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from hosts import engine, hooks, tasks
 from hosts.connection import check_ssh_key, check_tls, clean_address, clean_labels
-from hosts.models import Host, HostChange, HostGroup
+from hosts.models import Collector, Host, HostChange, HostGroup
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -131,6 +131,8 @@ def retire(actor: Actor, host: Host, reason: str = "") -> Host:
         HostChange.objects.create(host=host, old=old, new="retired", reason=reason, time=now)
         host.seen_containers.all().delete()
         host.segments.clear()
+        Collector.objects.filter(host=host).update(tried=None)
+        work.enqueue(tasks.place_collector, host.pk)
     return host
 
 

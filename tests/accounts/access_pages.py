@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
 from containers.models import PersistedFolder, Service
@@ -12,6 +15,7 @@ from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
+from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -48,8 +52,28 @@ def rows(world: World) -> None:
     world.more["waiver"] = Waiver.objects.create(
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
+    world.more |= alerts(world)
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
+
+
+def alerts(world: World) -> dict[str, Any]:
+    """One of each: a rule of one's own, an alert of the team's, a silence of its service, a channel with a message that waits."""
+    now = timezone.now()
+    rule = Rule.objects.create(name="own", metric="memory.percent", threshold=90)
+    channel = Channel.objects.create(name="ops", kind="webhook", url="http://127.0.0.1:9/hook", secret="s")
+    told = Notification.objects.create(kind="firing", rule=rule, title="t", body="b")
+    return {
+        "rule": rule,
+        "channel": channel,
+        "delivery": Delivery.objects.create(notification=told, channel=channel),
+        "silence": Silence.objects.create(service="snow", reason="x", until=now + timedelta(days=1), created_name="x"),
+        "alert": Alert.objects.create(
+            rule=rule, rule_name="own", severity="warning", subject=f"instance:{world.more['instance'].pk}",
+            name="snow-production-1", service="snow", environment="production", team_id=world.team.pk, state="firing",
+            started=now, since=now, fired=now, seen=now, value=93, peak=97,
+        ),
+    }  # fmt: skip
 
 
 def named(**arguments: Any) -> Take:
@@ -214,6 +238,8 @@ SERVICES = [
     change("containers:act", HERE, named(do="forget", instances="1")),
     Line("containers:move", "GET", 403, 403, 302, HERE),  # nothing is ticked
     change("containers:move", HERE, named(instances="1")),
+    Line("containers:readdress", "GET", 403, 403, 200, row("instance", "number")),
+    change("containers:readdress", row("instance", "number")),
     hidden("containers:drain", named(name="spare")),
     change("containers:drain", named(name="spare")),
     *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
@@ -225,4 +251,34 @@ SERVICES = [
     change("containers:environment_remove", named(slug="lab")),
 ]
 
-GROUPS = {"hosts": HOSTS, "builds": BUILDS, "services": SERVICES}
+ALERTS = [
+    everybody("alerts:firing"),
+    everybody("alerts:badge"),
+    everybody("alerts:history"),
+    everybody("alerts:alert", row("alert")),
+    everybody("alerts:rules"),
+    everybody("alerts:rule", row("rule")),
+    everybody("alerts:silences"),
+    everybody("alerts:silence_new"),
+    everybody("alerts:channels"),
+    everybody("alerts:channel", row("channel")),
+    everybody("alerts:deliveries"),
+    everybody("alerts:delivery", row("delivery")),
+    hidden("alerts:rule_new"),
+    hidden("alerts:rule_edit", row("rule")),
+    hidden("alerts:channel_new"),
+    change("alerts:rule_new", data=WRONG, sre=400),
+    change("alerts:rule_edit", row("rule"), WRONG, sre=400),
+    change("alerts:rule_look", data=WRONG, sre=200),
+    change("alerts:rule_switch", row("rule"), named(on="0")),
+    change("alerts:rule_remove", row("rule")),
+    change("alerts:silence_new", data=named(service="snow", span="1 h", reason="x")),
+    change("alerts:silence_end", row("silence")),
+    change("alerts:channel_new", data=WRONG, sre=400),
+    change("alerts:channel", row("channel"), WRONG, sre=400),
+    change("alerts:channel_test", row("channel")),
+    change("alerts:delivery_retry", row("delivery")),
+    change("alerts:channel_remove", row("channel")),
+]
+
+GROUPS = {"alerts": ALERTS, "hosts": HOSTS, "builds": BUILDS, "services": SERVICES}

@@ -33,7 +33,9 @@ NAMES: dict[str, Any] = {
     "services": HERE | {"operation": "restart"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
+    "instances": lambda w: {"number": w.more["instance"].pk},
     "persisted": lambda w: {"number": w.more["persisted"].pk},
+    "alert-silences": lambda w: {"pk": w.more["silence"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
@@ -64,6 +66,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /alert-silences": {"service": "snow", "reason": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.

@@ -19,12 +19,13 @@ from tests.accounts.test_access import world  # noqa: F401  a fixture
 from tests.accounts.test_denied import NAMES, of
 from tests.engines.certs import Authority
 from xqplatform.accounts.models import Token
+from xqplatform.alerts.models import Channel
 from xqplatform.api import api
 from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
 # Each with its own word, so that what leaks says whence.
-REGISTRY, REPOSITORY, BUILD, SETTING, PERSON = (f"zebra-{n}-pass-Word9" for n in "12345")
+REGISTRY, REPOSITORY, BUILD, SETTING, PERSON, CHANNEL, SIGNING = (f"zebra-{n}-pass-Word9" for n in "1234567")
 PLACE = "/services/snow/production"
 
 
@@ -49,6 +50,8 @@ def secrets_given(client: Client) -> Iterator[str]:
     call("POST", f"{PLACE}/settings", {"settings": {"secret_names": ["DB"]}, "secrets": {"DB": SETTING}})
     call("POST", f"{PLACE}/settings", {"settings": {"secret_names": ["DB"], "memory": "1g"}})
     call("POST", f"{PLACE}/scale", {"instances": 3})
+    Channel.objects.create(name="hook", kind="webhook", url=f"https://hooks.example/{CHANNEL}", secret=SIGNING)
+    yield from (CHANNEL, SIGNING)
     yield from (key, REGISTRY, REPOSITORY, BUILD, SETTING)
 
 
@@ -119,7 +122,7 @@ def stored() -> Iterator[tuple[str, str]]:
     from django.db import connection
 
     for model in apps.get_models():
-        if model._meta.app_label in {"hosts", "builds", "containers", "accounts", "audit"}:
+        if model._meta.app_label in {"hosts", "builds", "containers", "accounts", "audit", "alerts"}:
             with connection.cursor() as cursor:
                 cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')
                 yield model._meta.label, repr(cursor.fetchall()).replace("\\n", "\n")

@@ -42,7 +42,13 @@ class Application:
         return generate_latest(self.registry).decode()
 
 
-WANTED = ("http_requests_total", 'http_requests_total{code="500"}', "queue_depth", "http_request_seconds", "answer_bytes")
+WANTED = (
+    "http_requests_total",
+    'http_requests_total{code="500"}',
+    "queue_depth",
+    "http_request_seconds",
+    "answer_bytes",
+)
 
 
 def test_counters_become_rates_and_histograms_rate_mean_and_quantiles() -> None:
@@ -97,7 +103,9 @@ def test_quantiles_of_a_summary_are_kept_as_they_are() -> None:
 
 
 def test_without_types_the_name_tells() -> None:
-    found = said('jobs_total 3\njobs_running{a="b",} 2 1700000000000\nx_bucket{le="+Inf"} 2\n', "jobs_total", "jobs_running", "x")
+    found = said(
+        'jobs_total 3\njobs_running{a="b",} 2 1700000000000\nx_bucket{le="+Inf"} 2\n', "jobs_total", "jobs_running", "x"
+    )
     assert {name: raw.kind for name, raw in found.items()} == {  # type: ignore[attr-defined]
         "jobs_total": "counter",
         "jobs_running": "gauge",
@@ -135,7 +143,9 @@ def test_any_text_is_read(text: str) -> None:
 
 
 @given(
-    st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=20), st.floats(allow_nan=False, width=32), max_size=6)
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=20), st.floats(allow_nan=False, width=32), max_size=6
+    )
 )
 def test_gauges_are_read_as_the_client_of_prometheus_reads_them(series: dict[str, float]) -> None:
     registry = CollectorRegistry()

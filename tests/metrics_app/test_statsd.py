@@ -67,7 +67,8 @@ def test_nothing_is_nothing(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x", "x:1", ":1|c", "x:|c", "x:a|c", "x:1|q", "x:nan|g", "x:1e999|g", "x:1|c|@0", "x:1|c|@2", "u:1|s", "x:1_0|c"]
+    "line",
+    ["x", "x:1", ":1|c", "x:|c", "x:a|c", "x:1|q", "x:nan|g", "x:1e999|g", "x:1|c|@0", "x:1|c|@2", "u:1|s", "x:1_0|c"],
 )
 def test_what_makes_no_sense_is_counted(line: str) -> None:
     assert read(line.encode()) == ([], 1)

@@ -33,6 +33,7 @@ OF_DEVELOPERS = frozenset(
         "project.change",
         "blueprint.change",
         "token.manage",
+        "alerts.silence",
     }
 )
 OF_SRES = frozenset(
@@ -47,6 +48,7 @@ OF_SRES = frozenset(
         "base_image.manage",
         "persisted.remove",
         "audit.read",
+        "alerts.manage",
     }
 )
 RIGHTS = OF_DEVELOPERS | OF_SRES

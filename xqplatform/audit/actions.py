@@ -32,6 +32,7 @@ ACTIONS: dict[str, Any] = {
     "host.drain.cancel": _("cancelled the drain of the host"),
     "host.drained": _("drained the host"),
     "host.retire": _("retired the host"),
+    "host.collect": _("switched the measuring of"),
     "host.waive": _("waived a check of"),
     "host.unwaive": _("ended a waiver of"),
     "host.profile.create": _("made the profile"),
@@ -71,6 +72,17 @@ ACTIONS: dict[str, Any] = {
     "address.unreserve": _("freed the reserved address"),
     "address.conflict": _("found somebody else with the address"),
     "address.clear": _("sees the address with its holder only again"),
+    # alerts
+    "alert.rule.create": _("made the alert rule"),
+    "alert.rule.change": _("changed the alert rule"),
+    "alert.rule.remove": _("removed the alert rule"),
+    "alert.silence.create": _("silenced alerts of"),
+    "alert.silence.end": _("ended the silence of"),
+    "alert.channel.create": _("made the channel"),
+    "alert.channel.change": _("changed the channel"),
+    "alert.channel.remove": _("removed the channel"),
+    "alert.channel.test": _("tested the channel"),
+    "alert.delivery.retry": _("sends again over the channel"),
     # builds
     "registry.create": _("connected the registry"),
     "registry.change": _("changed the registry"),
@@ -109,5 +121,6 @@ ACTIONS: dict[str, Any] = {
     "persisted.remove": _("removed the persisted folder"),
     "instance.repair": _("put right"),
     "instance.oom": _("saw the kernel kill for lack of memory on"),
+    "instance.address": _("gives another address to"),
     "instance.forget": _("gave up the instance"),
 }

@@ -22,6 +22,9 @@ PAGES = {
     "hosts.segment": "/network/id/{id}/",
     "hosts.address": "/network/id/{parent}/#{name}",
     "hosts.authority": "/settings/certificates/",
+    "alerts.rule": "/alerts/rules/{id}/",
+    "alerts.channel": "/alerts/channels/{id}/",
+    "alerts.silence": "/alerts/silences/",
     "builds.build": "/builds/{id}/",
     "containers.service": "/services/{name}/",
     "containers.serviceenvironment": "/services/{name}/",
@@ -53,6 +56,8 @@ RIGHTS = {
     "environment.manage": gettext_lazy("manage the environment"),
     "people.manage": gettext_lazy("manage people"),
     "base_image.manage": gettext_lazy("manage base images"),
+    "alerts.manage": gettext_lazy("manage alerts"),
+    "alerts.silence": gettext_lazy("silence alerts"),
     "audit.read": gettext_lazy("read the audit log"),
 }
 
@@ -67,6 +72,9 @@ KINDS = {
     "hosts.segment": gettext_lazy("Segment"),
     "hosts.address": gettext_lazy("Address"),
     "hosts.authority": gettext_lazy("Certificate authority"),
+    "alerts.rule": gettext_lazy("Alert rule"),
+    "alerts.channel": gettext_lazy("Alert channel"),
+    "alerts.silence": gettext_lazy("Silence"),
     "builds.registry": gettext_lazy("Registry"),
     "builds.project": gettext_lazy("Project"),
     "builds.blueprint": gettext_lazy("Blueprint"),

@@ -1,83 +1,184 @@
-"""Giving series out (for now: of the hot rows)."""
+"""Giving series out: blocks where there are some, hot rows where there are none yet, folded into the buckets asked for."""
 
 from __future__ import annotations
 
+import math
 import time
-from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from xqplatform.metrics import catalogue, keys, numbers
-from xqplatform.metrics.models import Hot
+from django.conf import settings
+from django.db.models import IntegerField, Value
+from django.db.models.expressions import Case, When
+
+from xqplatform.metrics import catalogue, cells, hot, keys, levels, numbers, packing
+from xqplatform.metrics.cells import Part
+from xqplatform.metrics.levels import DAY, FINE, HOUR, MINUTE, View
+from xqplatform.metrics.models import Block, Due
 from xqplatform.metrics.models import Life as LifeRow
 from xqplatform.metrics.points import Band, BandPoint, Life, Point, Series
 
-STEPS = (10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-
-
-def _step(start: float, end: float, points: int) -> int:
-    return next((s for s in STEPS if (end - start) / s <= points), STEPS[-1])
-
-
-def _rows(start: float, end: float) -> Iterator[tuple[int, float, dict[str, float]]]:
-    query = Hot.objects.filter(id__gte=keys.first(int(start // 10)), id__lt=keys.first(int(end // 10) + 1))
-    rows = list(query.order_by("id").values_list("id", "layout", "data"))
-    columns = numbers.columns({layout for _n, layout, _d in rows})
-    for number, layout, data in rows:
-        moment = keys.time_of(number)
-        if start <= moment <= end:
-            yield keys.subject_of(number), moment, dict(zip(columns[layout], array("f", bytes(data)), strict=True))
+MANY = 60  # subjects from which on the latest of all are read and sorted out
 
 
 def series(subjects: Sequence[str], metrics: Sequence[str], start: float, end: float, points: int) -> list[Series]:
-    step = _step(start, end, points)
+    """See `xqplatform.metrics.series`."""
+    view = levels.view(start, end, points, time.time(), settings.METRICS_KEEP)
     ids = numbers.ids(subjects)
-    found: dict[tuple[int, str], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for subject, moment, values in _rows(start, end):
-        for metric in metrics:
-            if metric in values:
-                found[subject, metric][moment if step == 10 else moment // step * step].append(values[metric])
-    return [
-        Series(
-            subject,
-            metric,
-            catalogue.find(metric).unit,
-            step,
-            [Point(t, sum(v) / len(v), min(v), max(v), len(v)) for t, v in sorted(found[ids[subject], metric].items())],
-        )
-        for subject in subjects
-        for metric in metrics
-        if subject in ids and (ids[subject], metric) in found
-    ]
+    parts = gather(list(ids.values()), set(metrics), view)
+    found: list[Series] = []
+    for subject in subjects:
+        if subject in ids:
+            found += _of_subject(subject, metrics, parts.get(ids[subject], []), view, (start, end))
+    return found
+
+
+def _of_subject(
+    subject: str, metrics: Sequence[str], parts: Sequence[Part], view: View, asked: tuple[float, float]
+) -> Iterator[Series]:
+    folded = {} if view.single else cells.sums(parts, metrics, view.step)
+    for metric in metrics:
+        if view.single:
+            points = cells.single_points(parts, metric, *asked)
+        else:
+            points = cells.bucket_points(folded[metric], view.lo, view.hi)
+        if points:
+            # What is sampled more seldom than the level has no gap between two samples.
+            gap = cells.usual_gap(points)
+            level = gap if gap > 1.5 * view.step else float(view.step)
+            yield Series(subject, metric, catalogue.find(metric).unit, level, points)
+
+
+def gather(ids: Sequence[int], wanted: set[str], view: View) -> dict[int, list[Part]]:
+    """What is stored of subjects in the view's range, oldest first and nothing twice."""
+    fresh = _hot(ids, view.lo, view.hi)  # before the blocks: what is sealed in between is found there
+    made: dict[int, list[tuple[int, Part]]] = defaultdict(list)
+    covered: dict[int, set[int]] = defaultdict(set)  # hours
+    for subject, block_level, start, layout, data in _blocks(ids, view):
+        hours = range(start // HOUR, (start + levels.SPANS[block_level]) // HOUR)
+        if hours[0] in covered[subject]:
+            continue
+        covered[subject].update(hours)
+        names = numbers.columns([layout])[layout]
+        unpack = packing.unpack_raw if block_level == FINE else packing.unpack_cells
+        made[subject].append((start, unpack(bytes(data), names, start, wanted)))
+    layouts = numbers.columns({row[1] for rows in fresh.values() for row in rows})
+    for subject, rows in fresh.items():
+        open_rows = [row for row in rows if row[0] // (100 * HOUR) not in covered[subject]]
+        if open_rows:
+            raw = cells.raw_of(open_rows, layouts, wanted)
+            # Not before all blocks: a sample of an hour without a block may be older than a block.
+            for hour in sorted({row[0] // (100 * HOUR) for row in open_rows}):
+                made[subject].append((hour * HOUR, raw.part(hour * HOUR, (hour + 1) * HOUR)))
+    return {
+        subject: [part for _start, part in sorted(pairs, key=lambda pair: pair[0])] for subject, pairs in made.items()
+    }
+
+
+def _blocks(ids: Sequence[int], view: View) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """Blocks of the range, for each hour the best first: subject, level, start, layout, data."""
+    fields = ("subject", "level", "start", "layout", "data")
+    if levels.SPANS[view.level] == DAY:
+        # A day that is not rolled up yet, or not with all that came late, is read by its hours.
+        open_days = set(Due.objects.filter(day__gt=view.lo - DAY, day__lt=view.hi).values_list("day", flat=True))
+        days = Block.objects.filter(level=view.level, start__gt=view.lo - DAY, start__lt=view.hi)
+        for part in _portions(ids):
+            yield from days.filter(subject__in=part).exclude(start__in=open_days).values_list(*fields)
+            for day in sorted(open_days):
+                hours = Block.objects.filter(level=MINUTE, start__gte=day, start__lt=day + DAY)
+                hours = hours.filter(start__gt=view.lo - HOUR, start__lt=view.hi)
+                yield from hours.filter(subject__in=part).values_list(*fields)
+        return
+    finest = [FINE, MINUTE] if view.level == FINE else [MINUTE]
+    for part in _portions(ids):
+        rows = Block.objects.filter(subject__in=part, level__in=finest, start__gt=view.lo - HOUR, start__lt=view.hi)
+        if view.level == FINE:  # minutes only where samples are not kept
+            have = set(rows.filter(level=FINE).values_list("subject", "start"))
+            yield from rows.filter(level=FINE).values_list(*fields)
+            coarse = rows.filter(level=MINUTE).values_list("id", "subject", "start")
+            lone = [pk for pk, subject, start in coarse if (subject, start) not in have]
+            if lone:
+                yield from Block.objects.filter(id__in=lone).values_list(*fields)
+        else:
+            yield from rows.values_list(*fields)
+
+
+def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[i : i + 400] for i in range(0, len(ids), 400))
+
+
+def _hot(ids: Sequence[int], lo: float, hi: float) -> dict[int, list[hot.Row]]:
+    """The hot rows of subjects in a range, by subject, with their times in 1/100 s."""
+    oldest = hot.oldest()
+    if oldest is None:
+        return {}
+    first = max(math.floor(lo) // keys.TICK, oldest >> keys.TICK_SHIFT)
+    last = math.ceil(min(hi, time.time() + settings.METRICS_AHEAD)) // keys.TICK
+    if last < first:
+        return {}
+    found = hot.by_subject(hot.of_many(ids, first, last))
+    low, high = lo * 100, hi * 100
+    return {subject: [row for row in rows if low <= row[0] <= high] for subject, rows in found.items()}
 
 
 def names(subject: str, start: float, end: float) -> list[str]:
-    number = numbers.ids([subject]).get(subject, 0)
-    return sorted({name for who, _t, values in _rows(start, end) if who == number for name in values})
+    """See `xqplatform.metrics.names`."""
+    number = numbers.ids([subject]).get(subject)
+    if number is None:
+        return []
+    used = {row[1] for rows in _hot([number], start, end).values() for row in rows}
+    width = Case(
+        *[When(level=level, then=Value(span)) for level, span in levels.SPANS.items()], output_field=IntegerField()
+    )
+    blocks = Block.objects.filter(level__in=levels.SPANS, subject=number, start__lt=end, start__gt=start - DAY)
+    used |= set(blocks.filter(start__gt=Value(start) - width).order_by().values_list("layout", flat=True).distinct())
+    return sorted({name for layout in numbers.columns(used).values() for name in layout})
 
 
 def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[float, dict[str, float]]]:
+    """See `xqplatform.metrics.latest`."""
     now = time.time()
-    rows = {who: (moment, values) for who, moment, values in _rows(now - within, now + 60)}
-    known = numbers.subjects(rows)
+    first, last = math.floor((now - within) / keys.TICK), math.floor((now + settings.METRICS_AHEAD) / keys.TICK)
+    if subjects is not None and len(subjects) <= MANY:
+        rows = hot.of_many(numbers.ids(subjects).values(), first, last)
+    else:
+        rows = hot.of_all(first, last)
+    newest = {keys.subject_of(row[0]): row for row in rows}  # in the order of their times
+    found = numbers.subjects(newest)
     wanted = None if subjects is None else set(subjects)
-    return {known[who]: row for who, row in rows.items() if wanted is None or known[who] in wanted}
+    layouts = numbers.columns({row[1] for row in newest.values()})
+    answer = {}
+    for number, (key, layout, data) in newest.items():
+        name, at = found.get(number, ""), keys.time_of(key)
+        if name and at >= now - within and (wanted is None or name in wanted):
+            values = zip(layouts[layout], memoryview(data).cast("f"), strict=True)
+            answer[name] = (at, {metric: value for metric, value in values if value - value == 0})
+    return answer
 
 
 def over(subjects: Sequence[str], metric: str, start: float, end: float, points: int) -> Band:
-    step = max(_step(start, end, points), 20)
-    buckets: dict[float, list[Point]] = defaultdict(list)
-    for one in series(subjects, [metric], start, end, int((end - start) / step) or 1):
-        for point in one.points:
-            buckets[point.time // step * step].append(point)
-    made = [
-        BandPoint(t, min(p.min for p in ps), sum(p.avg for p in ps) / len(ps), max(p.max for p in ps), len(ps))
-        for t, ps in sorted(buckets.items())
-    ]
-    return Band(metric, catalogue.find(metric).unit, step, made)
+    """See `xqplatform.metrics.over`."""
+    # Samples of several subjects have no moment in common, so the buckets are wider than a tick.
+    view = levels.view(
+        start, end, min(points, max(1, int((end - start) / (2 * FINE)))), time.time(), settings.METRICS_KEEP
+    )
+    parts = gather(list(numbers.ids(subjects).values()), {metric}, view)
+    buckets: dict[int, list[Point]] = defaultdict(list)
+    for of_one in parts.values():
+        folded = cells.sums(of_one, [metric], max(view.step, 2 * FINE))[metric]
+        for point in cells.bucket_points(folded, view.lo, view.hi):
+            buckets[int(point.time)].append(point)
+    unit = catalogue.find(metric).unit
+    return Band(metric, unit, max(view.step, 2 * FINE), [_together(at, buckets[at]) for at in sorted(buckets)])
+
+
+def _together(at: int, points: Sequence[Point]) -> BandPoint:
+    mean = sum(p.avg for p in points) / len(points)
+    return BandPoint(float(at), min(p.min for p in points), mean, max(p.max for p in points), len(points))
 
 
 def lives(subject: str, start: float, end: float) -> list[Life]:
+    """See `xqplatform.metrics.lives`."""
     number = numbers.ids([subject]).get(subject, 0)
-    rows = LifeRow.objects.filter(subject=number, last__gte=start, first__lte=end).order_by("first")
+    rows: Iterable[LifeRow] = LifeRow.objects.filter(subject=number, last__gte=start, first__lte=end).order_by("first")
     return [Life(row.life, row.first, row.last) for row in rows]

@@ -40,7 +40,7 @@ def write(samples: Sequence[Sample]) -> int:
         if len(taken) < len(samples):
             _count_refused(samples, lowest, highest)
         ids = numbers.ids({s.subject for s in taken}, make=True)
-        rows = [_row(ids[s.subject], s) for s in taken]
+        rows = sorted(_row(ids[s.subject], s) for s in taken)
         _see_lives(taken, ids)
         return sum(_insert(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS))
 
@@ -94,7 +94,7 @@ def _see_lives(samples: Sequence[Sample], ids: dict[str, int]) -> None:
             f"INSERT INTO metrics_life (subject, {life}, first, last) VALUES (%s,%s,%s,%s) "  # noqa: S608
             f"ON CONFLICT (subject, {life}) DO UPDATE SET first = {least}(metrics_life.first, excluded.first), "
             f"last = {most}(metrics_life.last, excluded.last)",
-            [(subject, name[:64], first, last) for (subject, name), (first, last) in seen.items()],
+            [(subject, name[:64], first, last) for (subject, name), (first, last) in sorted(seen.items())],
         )
     transaction.on_commit(lambda: _lives.update({which: last for which, (_first, last) in seen.items()}))
 

@@ -18,6 +18,7 @@ from hosts.services import certificates
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role
 from xqplatform.accounts.rights import can, visible_teams
+from xqplatform.alerts import reading as alerts
 from xqplatform.audit.models import Event
 
 BAD = ("unhealthy", "missing", "exited", "dead")
@@ -127,11 +128,15 @@ def build(actor: Actor) -> dict[str, Any]:
         )
         .order_by("service__slug", "environment__position")[:60]
     )
+    found = alerts.by_place((p.service.slug, p.environment.slug) for p in services)
+    for p in services:
+        p.alerts = found.get((p.service.slug, p.environment.slug), 0)  # type: ignore[attr-defined]
     today = timezone.now() - timedelta(days=1)
     return {
         "guide": guide(actor),
         "fleet": fleet,
         "counts": counts,
+        "alerts": alerts.counts(alerts.mine(actor)),
         "hosts": Host.objects.exclude(state=Host.State.RETIRED).aggregate(
             total=Count("pk"),
             ready=Count("pk", filter=Q(state="ready")),
@@ -143,7 +148,7 @@ def build(actor: Actor) -> dict[str, Any]:
         "drains": Drain.objects.filter(state=Drain.State.ACTIVE).exclude(blocked=[]).select_related("host")[:8]
         if fleet
         else [],
-        "certificates": certificates.warnings()[:8] if fleet else [],
+        "certificates": list(certificates.warnings()[:500]) if fleet else [],
         "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
         "kills": InstanceEvent.objects.filter(kind="oom", last__gte=today, instance__in=instances)

@@ -115,6 +115,17 @@ STATES: dict[str, Look] = {
     "waived": Look(_("waived"), "warn", "frame"),
     "kept": Look(_("kept"), "ok", "check"),
     "differs": Look(_("differs"), "bad", "triangle"),
+    # alerts and deliveries
+    "firing": Look(_("firing"), "bad", "triangle"),
+    "resolved": Look(_("resolved"), "ok", "check"),
+    "critical": Look(_("critical"), "bad", "triangle"),
+    "warning": Look(_("warning"), "warn", "diamond"),
+    "held_back": Look(_("held back"), "off", "bars"),
+    "silenced": Look(_("silenced"), "off", "bars"),
+    "off": Look(_("off"), "off", "dash"),
+    "on": Look(_("on"), "ok", "dot"),
+    "sending": Look(_("sending"), "busy", "spin"),
+    "sent": Look(_("sent"), "ok", "check"),
     # people, tokens, audit
     "enabled": Look(_("active"), "ok", "dot"),
     "deactivated": Look(_("deactivated"), "off", "dash"),

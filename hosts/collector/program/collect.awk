@@ -1,0 +1,368 @@
+# One block of lines a tick: what the kernel's files say of the host and of every container beside this one, as they say it.
+# The platform computes. A value that cannot be read is «-». hosts/collector/protocol.py has the meaning of each place.
+
+function slurp(path,  text) {
+  text = ""
+  RS = "\001"
+  if ((getline text < path) <= 0) text = ""
+  close(path)
+  RS = "\n"
+  return text
+}
+
+function first(path,  line) {
+  line = "-"
+  if ((getline line < path) <= 0) line = "-"
+  close(path)
+  return line == "" ? "-" : line
+}
+
+function now(  f) { split(first(PROC "/uptime"), f, " "); return f[1] }
+
+# The number behind a word.
+function after(text, word,  at) {
+  at = index(text, word)
+  return at ? substr(text, at + length(word), 24) + 0 : "-"
+}
+
+function say(line) { block = block line "\n"; lines++ }
+
+# --- The host ---------------------------------------------------------------------------------------------------------
+
+function nic_names(text,  rows, n, i, name, found) {
+  n = split(text, rows, "\n")
+  found = ""
+  for (i = 3; i <= n; i++) if (match(rows[i], /[^ :]+:/)) found = found " " substr(rows[i], RSTART, RLENGTH)
+  return found
+}
+
+function host_network(  text, rows, n, i, f, name) {
+  text = slurp(PROC "/" SHIM "/net/dev")
+  host_nics = nic_names(text)
+  n = split(text, rows, "\n")
+  for (i = 3; i <= n; i++) {
+    sub(/:/, " ", rows[i])
+    if (split(rows[i], f, " ") < 17) continue
+    name = f[1]
+    if (name == "lo" || name ~ /^veth/ || (!f[2] && !f[10])) continue
+    say("N " name " " f[2] " " f[3] " " f[4] " " f[5] " " f[10] " " f[11] " " f[12] " " f[13])
+  }
+}
+
+# The kernel's words of a table of two lines (names, values), as in net/snmp.
+function column(text, table, name,  rows, n, i, heads, values, h, k) {
+  n = split(text, rows, "\n")
+  for (i = 1; i < n; i++) {
+    if (index(rows[i], table ":") != 1) continue
+    h = split(rows[i], heads, " "); split(rows[i + 1], values, " ")
+    for (k = 2; k <= h; k++) if (heads[k] == name) return values[k]
+    return "-"
+  }
+  return "-"
+}
+
+function host_tcp(  text, heads, values, entries, most, rows) {
+  text = slurp(PROC "/" SHIM "/net/snmp")
+  entries = "-"
+  if (split(slurp(PROC "/" SHIM "/net/stat/nf_conntrack"), rows, "\n") > 1) {
+    split(rows[2], values, " ")
+    entries = hex(values[1])
+  }
+  most = first(PROC "/sys/net/netfilter/nf_conntrack_max")
+  say("T " column(text, "Tcp", "RetransSegs") " " column(text, "Tcp", "OutSegs") " " entries " " most)
+}
+
+function hex(text,  n, i) {
+  n = 0
+  for (i = 1; i <= length(text); i++) n = n * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
+  return n
+}
+
+function host_disks(  text, rows, n, i, f) {
+  n = split(slurp(PROC "/diskstats"), rows, "\n")
+  for (i = 1; i <= n; i++) {
+    if (split(rows[i], f, " ") < 14) continue
+    device[f[1] ":" f[2]] = f[3]
+    if (f[3] ~ /^(loop|ram|zram|fd|sr)[0-9]/) continue
+    # Partitions are within their disk, which alone is in /sys/block.
+    if (!(f[3] in whole)) whole[f[3]] = first(SYS "/block/" f[3] "/size") != "-"
+    if (whole[f[3]]) say("D " f[3] " " f[6] " " f[10] " " f[4] " " f[8] " " f[13])
+  }
+}
+
+function pressure(what,  text) {
+  text = slurp(PROC "/pressure/" what)
+  return match(text, /avg10=[0-9.]+/) ? substr(text, RSTART + 6, RLENGTH - 6) : "-"
+}
+
+function host_itself(  text, f, cpus, idle) {
+  split(first(PROC "/stat"), f, " ")
+  # user nice system irq softirq steal; idle and iowait. (guest is within user.)
+  say("U " f[2] + f[3] + f[4] + f[7] + f[8] + f[9] " " f[5] + f[6])
+  split(first(PROC "/loadavg"), f, " ")
+  say("L " f[1] " " f[2] " " f[3] " " processes)
+  text = "\n" slurp(PROC "/meminfo")
+  say("M " after(text, "\nMemTotal:") " " after(text, "\nMemAvailable:") " " after(text, "\nMemFree:") " " \
+    after(text, "\nBuffers:") " " after(text, "\nCached:") " " after(text, "\nSReclaimable:") " " \
+    after(text, "\nSwapTotal:") " " after(text, "\nSwapFree:"))
+  say("Q " pressure("cpu") " " pressure("memory") " " pressure("io"))
+}
+
+# File systems change slowly and cost a process: once in six ticks. Names that a shell could mistake are left out.
+function host_filesystems(  rows, n, i, f, seen, paths, at, command, line, where) {
+  if (tick % 6 == 1) {
+    fs_lines = ""; paths = ""
+    if (FILESYSTEMS != "") {
+      n = split(FILESYSTEMS, rows, " ")
+      for (i = 1; i <= n; i++) {
+        at = index(rows[i], "=")
+        where[substr(rows[i], at + 1)] = substr(rows[i], 1, at - 1)
+        paths = paths " " substr(rows[i], at + 1)
+      }
+    } else {
+      n = split(slurp(PROC "/self/mounts"), rows, "\n")
+      for (i = 1; i <= n; i++) {
+        split(rows[i], f, " ")
+        if (f[2] !~ /^\/host\/root(\/[A-Za-z0-9_.@+=,-]+)*\/?$/ || f[1] ~ /^\/dev\/loop/ || f[1] in seen) continue
+        if (f[1] !~ /^\/dev\// && f[3] !~ /^(zfs|btrfs|xfs|ext4)$/) continue
+        seen[f[1]] = 1
+        where[f[2]] = f[2] == "/host/root" ? "/" : substr(f[2], 11)
+        paths = paths " " f[2]
+      }
+    }
+    if (paths == "") return
+    command = "busybox timeout 5 busybox stat -f -c '%i %S %b %f %a %c %d %n'" paths " 2>/dev/null"
+    while ((command | getline line) > 0) {
+      split(line, f, " ")
+      if (f[1] in known_fs && known_fs[f[1]] != f[8]) continue
+      known_fs[f[1]] = f[8]
+      fs_lines = fs_lines "F " f[2] " " f[3] " " f[4] " " f[5] " " f[6] " " f[7] " " where[f[8]] "\n"
+    }
+    close(command)
+  }
+  n = split(fs_lines, rows, "\n")
+  for (i = 1; i < n; i++) say(rows[i])
+}
+
+# --- A container ------------------------------------------------------------------------------------------------------
+
+function started_of(number,  text) {
+  text = slurp(PROC "/" number "/stat")
+  if (text == "" || !match(text, /.*\) /)) return ""
+  return split(substr(text, RLENGTH + 1), words, " ") >= 20 ? words[20] : ""
+}
+
+# Its first process, known again by its start; found anew when that has ended.
+function find_process(id, folder,  numbers, n, i, text, f, began) {
+  if (id in pid && (began = started_of(pid[id])) != "" && began == born[id]) return 1
+  n = split(slurp(folder "/cgroup.procs"), numbers, "\n")
+  delete pid[id]
+  for (i = 1; i <= n && i <= 50; i++) {
+    if (numbers[i] + 0 <= 0) continue
+    text = slurp(PROC "/" numbers[i] "/status")
+    # «NSpid: 4711 1»: seen from here and in its own name space, of which it is the first.
+    if (match(text, /NSpid:[^\n]*/) && split(substr(text, RSTART, RLENGTH), f, " ") == 3 && f[3] == 1) {
+      pid[id] = numbers[i]
+      break
+    }
+    if (!(id in pid)) pid[id] = numbers[i]
+  }
+  if (!(id in pid) || (born[id] = started_of(pid[id])) == "") { delete pid[id]; return 0 }
+  return 1
+}
+
+function network(id,  text, rows, n, i, f, s, k) {
+  text = slurp(PROC "/" pid[id] "/net/dev")
+  if (text == "" || (pid[id] != SHIM && nic_names(text) == host_nics)) return "- - - - - - - -"
+  n = split(text, rows, "\n")
+  for (k = 1; k <= 8; k++) s[k] = 0
+  for (i = 3; i <= n; i++) {
+    sub(/:/, " ", rows[i])
+    if (split(rows[i], f, " ") < 17 || f[1] == "lo") continue
+    for (k = 1; k <= 4; k++) { s[k] += f[k + 1]; s[k + 4] += f[k + 9] }
+  }
+  return s[1] " " s[2] " " s[3] " " s[4] " " s[5] " " s[6] " " s[7] " " s[8]
+}
+
+# Sockets by state. net/tcp costs a walk over the whole machine's table (milliseconds, for each name space): how many there
+# are says sockstat, how many are established or wait to be closed says snmp; only the rest is counted, as far as credit goes.
+function sockets(id,  base, text, four, six, waiting, current) {
+  base = PROC "/" pid[id] "/net/"
+  text = slurp(base "sockstat")
+  if (!match(text, /TCP: inuse [0-9]+/)) return "- - - - -"
+  four = after(text, "TCP: inuse ")
+  waiting = after(text, " tw ")
+  six = after(slurp(base "sockstat6"), "TCP6: inuse ") + 0
+  current = column(slurp(base "snmp"), "Tcp", "CurrEstab")
+  sum_of[id] = four + six - current
+  if (four + six == 0) { listen[id] = 0; closing[id] = 0; walked[id] = tick }
+  else if (!(id in walked)) queue[id] = -1
+  else queue[id] = walked[id]
+  ask_four[id] = four; ask_six[id] = six
+  return (four + six) " " current " " waiting " " (id in listen ? listen[id] : "-") " " (id in closing ? closing[id] : "-")
+}
+
+function own_time(  text) {
+  text = slurp(PROC "/self/stat")
+  if (!match(text, /.*\) /)) return 0
+  split(substr(text, RLENGTH + 1), words, " ")
+  return words[12] + words[13]
+}
+
+function count_states(path,  line, f) {
+  while ((getline line < path) > 0) {
+    split(line, f, " ")
+    if (f[4] == "0A") counted_listen++
+    else if (f[4] == "08") counted_closing++
+  }
+  close(path)
+}
+
+# After the block is out, so that nothing waits for it: who was never looked at first, then who was looked at longest ago.
+function walk(  id, best, before) {
+  credit = credit + 1 > 20 ? 20 : credit + 1
+  while (credit > 0) {
+    best = ""
+    for (id in queue) if (best == "" || queue[id] < queue[best]) best = id
+    if (best == "") return
+    delete queue[best]
+    if (walked[best] + 6 > tick && best in listen) return
+    before = own_time()
+    counted_listen = 0; counted_closing = 0
+    if (ask_four[best]) count_states(PROC "/" pid[best] "/net/tcp")
+    if (ask_six[best]) count_states(PROC "/" pid[best] "/net/tcp6")
+    listen[best] = counted_listen; closing[best] = counted_closing; walked[best] = tick
+    credit -= own_time() - before + 0.5
+  }
+}
+
+# «8:0 Read 4096» lines by device: first bytes, then operations.
+function blkio_1(folder,  text, done, rows, n, i, f, k, found, key, order, count) {
+  count = 0
+  for (k = 1; k <= 2; k++) {
+    text = slurp(folder (k == 1 ? "/blkio.throttle.io_service_bytes" : "/blkio.throttle.io_serviced"))
+    if (text == "") return "-"
+    n = split(text, rows, "\n")
+    for (i = 1; i <= n; i++) {
+      if (split(rows[i], f, " ") != 3 || (f[2] != "Read" && f[2] != "Write")) continue
+      if (!((f[1], "seen") in found)) { found[f[1], "seen"] = 1; order[++count] = f[1] }
+      found[f[1], k, f[2]] = f[3]
+    }
+  }
+  done = ""
+  for (i = 1; i <= count; i++) {
+    key = order[i]
+    done = done " " (key in device ? device[key] : key) "," found[key, 1, "Read"] + 0 "," found[key, 1, "Write"] + 0 "," \
+      found[key, 2, "Read"] + 0 "," found[key, 2, "Write"] + 0
+  }
+  return count ? substr(done, 2) : "0"
+}
+
+function blkio_2(folder,  text, rows, n, i, f, done) {
+  if (first(folder "/io.stat") == "-") return first(folder "/io.pressure") == "-" ? "-" : "0"
+  n = split(slurp(folder "/io.stat"), rows, "\n")
+  done = ""
+  for (i = 1; i <= n; i++) {
+    if (!index(rows[i], "rbytes=")) continue
+    split(rows[i], f, " ")
+    done = done " " (f[1] in device ? device[f[1]] : f[1]) "," after(rows[i], "rbytes=") "," after(rows[i], "wbytes=") "," \
+      after(rows[i], "rios=") "," after(rows[i], "wios=")
+  }
+  return done == "" ? "0" : substr(done, 2)
+}
+
+function limits_due(id) { return !(id in quota) || tick % 6 == turn[id] }
+
+function version_1(id, name,  at, text, cpu, stat, place) {
+  place = PARENT "/" name
+  at = CGROUP "/memory" place
+  cpu = first(CGROUP "/cpuacct" place "/cpuacct.usage")
+  stat = slurp(CGROUP "/cpu" place "/cpu.stat")
+  if (limits_due(id)) {
+    turn[id] = tick % 6
+    quota[id] = first(CGROUP "/cpu" place "/cpu.cfs_quota_us") " " first(CGROUP "/cpu" place "/cpu.cfs_period_us")
+    limit[id] = first(at "/memory.limit_in_bytes")
+  }
+  text = "\n" slurp(at "/memory.stat")
+  say("C " id " " now() " " born[id] " " cpu " " after(stat, "nr_throttled ") " " after(stat, "throttled_time ") " " quota[id] " " \
+    first(at "/memory.usage_in_bytes") " " after(text, "\ntotal_cache ") " " after(text, "\ntotal_inactive_file ") " " \
+    limit[id] " " first(at "/memory.failcnt") " " after("\n" slurp(at "/memory.oom_control"), "\noom_kill ") " " \
+    first(CGROUP "/pids" place "/pids.current") " " network(id) " " sockets(id) " " blkio_1(CGROUP "/blkio" place))
+}
+
+function thousand(number) { return number == "-" || number == 0 ? number : number "000" }
+
+function version_2(id, name,  at, text, stat, events) {
+  at = CGROUP PARENT "/" name
+  stat = "\n" slurp(at "/cpu.stat")
+  if (limits_due(id)) {
+    turn[id] = tick % 6
+    quota[id] = first(at "/cpu.max")
+    if (quota[id] == "-") quota[id] = "- -"
+    limit[id] = first(at "/memory.max")
+  }
+  text = "\n" slurp(at "/memory.stat")
+  events = "\n" slurp(at "/memory.events")
+  say("C " id " " now() " " born[id] " " thousand(after(stat, "\nusage_usec ")) " " after(stat, "\nnr_throttled ") " " \
+    thousand(after(stat, "\nthrottled_usec ")) " " quota[id] " " first(at "/memory.current") " " after(text, "\nfile ") " " \
+    after(text, "\ninactive_file ") " " limit[id] " " after(events, "\nmax ") " " after(events, "\noom_kill ") " " \
+    first(at "/pids.current") " " network(id) " " sockets(id) " " blkio_2(at))
+}
+
+# What it takes itself, from its own cgroup.
+function itself(name,  stat) {
+  if (LAYOUT == 2) {
+    stat = "\n" slurp(CGROUP PARENT "/" name "/cpu.stat")
+    say("P " thousand(after(stat, "\nusage_usec ")) " " first(CGROUP PARENT "/" name "/memory.current"))
+  } else
+    say("P " first(CGROUP "/cpuacct" PARENT "/" name "/cpuacct.usage") " " \
+      first(CGROUP "/memory" PARENT "/" name "/memory.usage_in_bytes"))
+}
+
+function container(path,  name, id, folder) {
+  n_parts = split(path, parts, "/")
+  name = parts[n_parts - 1]
+  if (!match(name, /[0-9a-f]+(\.scope)?$/)) return
+  id = substr(name, RSTART, RLENGTH)
+  sub(/\.scope$/, "", id)
+  if (length(id) != 64) return
+  if (name == OWN) { itself(name); return }
+  folder = LAYOUT == 2 ? CGROUP PARENT "/" name : CGROUP "/memory" PARENT "/" name
+  if (!find_process(id, folder)) return
+  there[id] = tick
+  if (LAYOUT == 2) version_2(id, name)
+  else version_1(id, name)
+}
+
+function forget(  id) {
+  for (id in there) if (there[id] != tick) {
+    delete there[id]; delete pid[id]; delete born[id]; delete quota[id]; delete limit[id]; delete turn[id]
+    delete listen[id]; delete closing[id]; delete walked[id]; delete queue[id]; delete ask_four[id]; delete ask_six[id]
+  }
+}
+
+BEGIN {
+  CGROUP = ENVIRON["CGROUP"]; PROC = ENVIRON["PROC"]; SYS = ENVIRON["SYS"]; LAYOUT = ENVIRON["LAYOUT"]
+  OWN = ENVIRON["OWN"]; PARENT = ENVIRON["PARENT"]; SHIM = ENVIRON["SHIM"]; FILESYSTEMS = ENVIRON["FILESYSTEMS"]
+  boot = substr(first(PROC "/sys/kernel/random/boot_id"), 1, 8)
+  cpus = 0
+  n = split(slurp(PROC "/stat"), rows, "\n")
+  for (i = 1; i <= n; i++) if (rows[i] ~ /^cpu[0-9]/) cpus++
+  credit = 20
+}
+
+{
+  tick++
+  if (tick == 1) begun = $1
+  if ($2 != "-") processes = $2
+  block = ""; lines = 0
+  say("B 1 " tick " " $1 " " boot " " begun " " ENVIRON["INTERVAL"] " " ENVIRON["VERSION"] " " LAYOUT " " cpus)
+  host_itself(); host_disks(); host_network(); host_tcp(); host_filesystems()
+  total = NF
+  for (i = 3; i <= total; i++) paths[i] = $i
+  for (i = 3; i <= total; i++) container(paths[i])
+  printf "%sE %d %d\n", block, tick, lines
+  fflush()
+  forget()
+  walk()
+}

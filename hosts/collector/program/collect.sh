@@ -1,0 +1,55 @@
+# The collector's clock: once a tick it names the containers' cgroups to collect.awk, which reads everything. It needs only
+# busybox. CGROUP, PROC, SYS: where the host's trees are seen; INTERVAL: seconds; VERSION: of this program.
+CGROUP=${CGROUP:-/host/cgroup} PROC=${PROC:-/proc} SYS=${SYS:-/sys} INTERVAL=${INTERVAL:-10}
+export CGROUP PROC SYS INTERVAL VERSION FILESYSTEMS
+export CLOCK=$$
+
+# Whose brother am I? Containers of an engine have one parent in the tree, and so has this one.
+LAYOUT=1
+[ -f "$CGROUP/cgroup.controllers" ] && LAYOUT=2
+own=
+while IFS=: read -r number controllers path; do
+  case $LAYOUT,$number,,$controllers, in
+    2,0,*) own=$path ;;
+    1,*,memory,*) own=$path ;;
+  esac
+done <"$PROC/self/cgroup"
+OWN=${own##*/} PARENT=${own%/*}
+# The engine's shim is the parent process: it lives in the engine's network, whatever network this container has.
+SHIM=1
+while read -r key value; do
+  case $key in PPid:) SHIM=$value ;; esac
+done <"$PROC/self/status"
+[ -r "$PROC/$SHIM/net/dev" ] || SHIM=1
+tree=$CGROUP/memory$PARENT
+[ $LAYOUT = 2 ] && tree=$CGROUP$PARENT
+export LAYOUT OWN PARENT SHIM
+
+# Hundredths of a second since the machine's start, without leading zeros (which would be octal).
+uptime() {
+  read -r up _ <"$PROC/uptime"
+  hundredths=1${up%.*}${up#*.}
+  power=1
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    [ $power -gt $((hundredths / 10)) ] && break
+    power=$((power * 10))
+  done
+  hundredths=$((hundredths - power))
+}
+
+count=0
+while :; do
+  uptime
+  processes=-
+  if [ $((count % 6)) = 0 ]; then
+    set -- "$PROC"/[1-9]*/
+    processes=$#
+  fi
+  echo "$up" "$processes" "$tree"/*/
+  count=$((count + 1))
+  [ "$TICKS" = "$count" ] && break
+  uptime
+  length=$((INTERVAL * 100))
+  rest=$((length - hundredths % length))
+  [ $((rest % 100)) -lt 10 ] && busybox sleep "$((rest / 100)).0$((rest % 100))" || busybox sleep "$((rest / 100)).$((rest % 100))"
+done | busybox awk -f "${AWK:-/bin/collect.awk}"

@@ -1,0 +1,54 @@
+"""The collector of a host: whether it is there, who reads it, how far, and what it costs. «Health of the monitoring»."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hosts.models.machines import Host
+
+
+class Collector(models.Model):
+    """One a host, made by the platform itself. Times of ticks are seconds of the machine's uptime."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")  # the host was not reached yet
+        PLACED = "placed", _("placed")
+        FALLBACK = "fallback", _("the engine is asked instead")
+        REFUSED = "refused", _("refused")  # neither is possible
+        OFF = "off", _("off")
+
+    host = models.OneToOneField(Host, models.CASCADE, related_name="collector")
+    enabled = models.BooleanField(default=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    reason = models.TextField(blank=True)  # of a state that is not «placed», and what is missing of one that is
+    version = models.CharField(max_length=40, blank=True)  # what runs
+    container = models.CharField(max_length=64, blank=True)  # its engine id
+    tried = models.DateTimeField(null=True)  # when it was last placed or looked after
+    # Workers agree by these who reads it (`xqplatform.leases`).
+    lease = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    # How far it was read: kept together with the samples, so that whoever goes on writes nothing twice.
+    boot = models.CharField(max_length=40, blank=True)
+    clock = models.FloatField(default=0)  # the platform's time less the machine's uptime
+    position = models.FloatField(default=0)
+    seq = models.BigIntegerField(default=0)
+    every = models.FloatField(default=0)  # seconds between ticks
+    lines = models.IntegerField(default=0)  # of its last block
+    last_sample = models.FloatField(null=True)  # Unix time of the newest sample
+    lag = models.FloatField(null=True)  # seconds from the last tick to its samples being stored
+    lost_ticks = models.BigIntegerField(default=0)
+    lines_bad = models.BigIntegerField(default=0)
+    containers = models.IntegerField(default=0)  # in its last block
+    stored = models.IntegerField(default=0)  # of them, those that belong to an instance
+    cpu = models.FloatField(null=True)  # cores
+    memory = models.BigIntegerField(null=True)  # bytes
+    trouble = models.TextField(blank=True)  # why its stream is not read just now
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.state}"
+
+    @property
+    def read(self) -> bool:
+        """Whether somebody shall read it."""
+        return self.state in {self.State.PLACED, self.State.FALLBACK}

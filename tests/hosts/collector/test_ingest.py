@@ -1,0 +1,191 @@
+"""What arrives is stored once, under the right name, whatever happens to the database."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from hosts import hooks
+from hosts.collector import ingest as ingest_module
+from hosts.collector.ingest import Arrived, Ingest
+from hosts.models import Collector, Host, SeenContainer
+from tests.factories import make_host
+from tests.hosts.collector.blocks import ID, OTHER, block, container_line
+from xqplatform import metrics
+
+pytestmark = pytest.mark.django_db
+
+
+class Measured:
+    """A host whose container `ID` is instance 7's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.host: Host = make_host("h1")
+        self.kills: set[str] = set()
+        Collector.objects.create(host=self.host, state="placed", lease="mine")
+        monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [lambda _host, found: {ID: "instance:7"} if ID in found else {}])
+        monkeypatch.setattr(hooks, "METRIC_OOMS", [lambda since: self.kills & set(since)])
+        self.now = round(time.time(), 2) - 100
+        self.ingest = Ingest(lambda: "mine")
+
+    def tick(self, number: int, *lines: str, **options: Any) -> int:
+        """Tick `number` arrives, 10 s after the one before; how many samples were new."""
+        at = 1000.0 + number * 10
+        self.put(number, block("L 1 1 1 50", *lines, seq=number, uptime=at), **options)
+        return self.ingest.work()
+
+    def put(self, number: int, one: Any, old: bool = False) -> None:
+        when = round(self.now + number * 10, 2)
+        self.ingest.put(Arrived(self.host.pk, one, None if old else when, when - one.uptime))
+
+    def values(self, subject: str = "instance:7") -> dict[str, float]:
+        return metrics.latest([subject], within=1000).get(subject, (0.0, {}))[1]
+
+    @property
+    def row(self) -> Collector:
+        return Collector.objects.get(host=self.host)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
+    return Measured(monkeypatch)
+
+
+def line(number: int, engine_id: str = ID, **values: Any) -> str:
+    return container_line(engine_id, at=1000.0 + number * 10, **values)
+
+
+def test_an_instance_and_its_host_are_stored(measured: Measured) -> None:
+    assert measured.tick(1, "U 0 0", line(1)) == 2
+    assert measured.tick(2, "U 500 0", line(2, cpu=2 * 10**9)) == 2
+    assert measured.values()["cpu.cores"] == pytest.approx(0.1)
+    assert measured.values(f"host:{measured.host.pk}")["cpu.cores"] == pytest.approx(0.5)
+    row = measured.row
+    assert (row.boot, row.position, row.seq, row.every, row.lines) == ("68f02770", 1020.0, 2, 10.0, 4)
+    assert (row.containers, row.stored, row.lost_ticks) == (1, 1, 0)
+    assert row.last_sample == pytest.approx(measured.now + 20)
+
+
+def test_whoever_is_nobodys_is_not_stored(measured: Measured) -> None:
+    assert measured.tick(1, line(1, OTHER)) == 1
+    assert (measured.row.containers, measured.row.stored) == (1, 0)
+
+
+def test_what_was_stored_before_gives_only_the_beginning_of_rates(measured: Measured) -> None:
+    measured.put(1, block(line(1), uptime=1010), old=True)
+    assert measured.ingest.work() == 0
+    assert measured.tick(2, line(2, cpu=2 * 10**9)) == 2
+    assert measured.values()["cpu.cores"] == pytest.approx(0.1)
+
+
+def test_the_same_tick_again_is_stored_once(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.tick(1, line(1))
+    measured.tick(2, line(2, cpu=2 * 10**9))
+    again = Ingest(lambda: "mine")
+    for number in (1, 2):
+        again.put(Arrived(measured.host.pk, block(line(number), seq=number, uptime=1000.0 + number * 10),
+                          round(measured.now + number * 10, 2), 0.0))  # fmt: skip
+    assert again.work() == 0
+    assert measured.values()["cpu.cores"] == pytest.approx(0.1)
+
+
+def test_lost_ticks_and_bad_lines_are_counted(measured: Measured) -> None:
+    measured.tick(1)
+    measured.put(5, block(seq=5, uptime=1050))
+    measured.ingest._queue.put(Arrived(measured.host.pk, block(seq=6, uptime=1060), measured.now + 60, 0.0, bad=4))
+    measured.ingest.work()
+    assert (measured.row.lost_ticks, measured.row.lines_bad) == (3, 4)
+
+
+def test_health_comes_from_what_the_engine_was_seen_to_say(measured: Measured) -> None:
+    seen = {
+        "host": measured.host,
+        "engine_id": ID,
+        "name": "x",
+        "state": "running",
+        "seen": measured.host.seen,
+        "ours": True,
+    }
+    SeenContainer.objects.create(**seen, health="unhealthy")
+    measured.tick(1, line(1))
+    assert measured.values()["health"] == 0
+    SeenContainer.objects.update(health="healthy")
+    measured.tick(2, line(2))
+    assert measured.values()["health"] == 1
+    SeenContainer.objects.update(health="")
+    measured.tick(3, line(3))
+    assert "health" not in measured.values()
+
+
+def test_a_kill_that_took_the_whole_container_is_counted_once(measured: Measured) -> None:
+    measured.tick(1, line(1))
+    measured.tick(2)
+    measured.kills.add(ID)
+    measured.tick(3, line(3, started=99))
+    assert measured.values()["memory.oom_kills"] == 1
+    measured.tick(4, line(4, started=99))
+    assert measured.values()["memory.oom_kills"] == 0
+
+
+def test_a_kill_within_a_container_is_counted_by_its_own_counter(measured: Measured) -> None:
+    measured.tick(1, line(1))
+    measured.kills.add(ID)
+    measured.tick(2, line(2, oom_kills=2))
+    assert measured.values()["memory.oom_kills"] == 2
+
+
+def test_a_locked_database_delays_and_loses_nothing(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.tick(1, line(1))
+    real = metrics.write
+
+    def locked(_samples: Any) -> int:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(metrics, "write", locked)
+    assert [measured.tick(number, line(number, cpu=number * 10**9)) for number in (2, 3)] == [0, 0]
+    assert measured.row.position == 1010
+    monkeypatch.setattr(metrics, "write", real)
+    assert measured.ingest.work() == 4
+    assert measured.row.position == 1030
+    assert measured.values()["cpu.cores"] == pytest.approx(0.1)
+
+
+def test_where_too_much_waits_it_is_read_again_from_where_the_row_says(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    measured.ingest._overflow = lambda: told.append(True)
+    monkeypatch.setattr(ingest_module, "WAITING", 5)
+
+    def locked(_samples: Any) -> int:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(metrics, "write", locked)
+    for number in range(1, 4):
+        measured.tick(number, line(number))
+    assert told
+    monkeypatch.undo()
+    assert measured.tick(4, line(4)) == 0, "its reader was told to begin anew: what it still sends would leave a hole"
+    assert measured.row.position == 0
+
+
+def test_whoever_lost_the_lease_moves_no_row(measured: Measured) -> None:
+    Collector.objects.update(lease="another's")
+    measured.tick(1, line(1))
+    assert measured.row.position == 0
+
+
+def test_hundreds_of_hosts_take_few_statements(measured: Measured, django_assert_max_num_queries: Any) -> None:
+    hosts = [make_host() for _ in range(50)]
+    for host in hosts:
+        Collector.objects.create(host=host, state="placed", lease="mine")
+    for number in (1, 2):
+        for host in hosts:
+            one = block(line(number), line(number, OTHER), seq=number, uptime=1000.0 + number * 10)
+            measured.ingest.put(Arrived(host.pk, one, measured.now + number * 10, 0.0))
+        with django_assert_max_num_queries(120):
+            assert measured.ingest.work() > 0
+    assert connection.vendor

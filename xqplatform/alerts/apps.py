@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def _defaults(**_: Any) -> None:
+    from xqplatform.alerts.defaults import ensure_defaults
+
+    ensure_defaults()
+
+
+class AlertsConfig(AppConfig):
+    name = "xqplatform.alerts"
+    label = "alerts"
+
+    def ready(self) -> None:
+        from xqplatform.alerts import platform_sources
+
+        platform_sources.register()
+        post_migrate.connect(_defaults, sender=self, dispatch_uid="alerts.defaults")
