@@ -80,6 +80,7 @@ TEMPLATES = [
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
                 "containers.templatetags.containers",
+                "xqplatform.metrics.templatetags.metrics",
                 "xqplatform.alerts.templatetags.alerts",
                 "django.contrib.humanize.templatetags.humanize",
             ],

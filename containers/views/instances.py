@@ -16,7 +16,7 @@ from containers.contract import WORDS
 from containers.models import Container, Instance
 from containers.reading import folders_of, history
 from containers.views.access import actor_of, get_instance, get_place, may
-from containers.views.run import frame
+from containers.views.run import frame, put_sparks
 from containers.views.settings import config_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
@@ -29,6 +29,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     instance = get_instance(number)
     place = instance.place
     current = instance.current
+    put_sparks(place, [instance])
     steps = instance.steps.select_related("deployment", "host", "old_host").order_by("-id")[:10]
     context = {
         "instance": instance,
