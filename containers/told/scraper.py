@@ -45,7 +45,7 @@ class _State:
     target: Target
     due: float
     failures: int = 0
-    slow: bool = False
+    slow: bool = True  # until it is known to be quick
     task: asyncio.Task[None] | None = None
     before: Mapping[Wanted, Raw] = field(default_factory=dict)
     before_at: float = 0.0
