@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
 from xqplatform import metrics
-from xqplatform.metrics import board, catalogue, charts
+from xqplatform.metrics import Series, board, catalogue, charts
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
 from xqplatform.metrics.pages import Part, Sheet
 from xqplatform.metrics.ranges import Range
@@ -198,7 +198,7 @@ def instance_sheet(instance: Instance, span: Range, points: int) -> Sheet:
     subject = f"instance:{instance.pk}"
     known = metrics.names(subject, span.start, span.end)
     kills = metrics.series([subject], ["memory.oom_kills"], span.start, span.end, points=points)
-    marks = marks_of(instance, span, [point for one in kills for point in one.points])
+    marks = marks_of(instance, span, kills)
     latest = board.newest([subject])
     scene = Scene(instance, span, points, latest, limits_of(settings_of(instance)), marks, lives_of(instance, span))
     wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
@@ -239,7 +239,7 @@ def when(moment: datetime) -> float:
     return moment.timestamp()
 
 
-def marks_of(instance: Instance, span: Range, kills: Iterable[Any] = ()) -> list[Mark]:
+def marks_of(instance: Instance, span: Range, kills: Iterable[Series] = ()) -> list[Mark]:
     """Releases that touched it, kills for lack of memory and changed limits, oldest first."""
     first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
     steps = (
@@ -257,11 +257,12 @@ def marks_of(instance: Instance, span: Range, kills: Iterable[Any] = ()) -> list
         moments = {when(event.time), when(event.last)} if event.count > 1 else {when(event.time)}
         found += [Mark(moment, kind, words, f"{_page(instance)}#happened") for moment in moments]
     known = [m.time for m in found if m.kind == "oom"]
-    for point in kills:
+    for series in kills:
         # What the collector counted and nobody told of: the kill of a process that was not the first.
-        if point.max >= 1 and all(abs(point.time - moment) > 120 for moment in known):
-            words = _("out of memory: the kernel killed a process")
-            found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
+        for point in series.points:
+            if point.max >= 1 and all(abs(point.time - moment) > max(120.0, 1.5 * series.level) for moment in known):
+                words = _("out of memory: the kernel killed a process")
+                found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
     return sorted((m for m in found if span.start <= m.time <= span.end), key=lambda m: m.time)[-MOST_MARKS:]
 
 
