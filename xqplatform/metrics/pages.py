@@ -24,6 +24,7 @@ from xqplatform.errors import Refused
 from xqplatform.metrics import ranges, units
 from xqplatform.metrics.board import POINTS, TICK, stale_words
 from xqplatform.metrics.charts import MOST_PLACES, Chart, Group
+from xqplatform.metrics.figure import context_of
 from xqplatform.metrics.ranges import Range
 from xqplatform.web.tables import csv_response
 
@@ -101,26 +102,38 @@ def _in_parts(html: str, sheet: Sheet) -> Iterator[str]:
     """The page up to its charts, each part of them, and the rest; in the viewer's zone and language, which end with the view."""
     zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
     head, _marker, tail = html.partition(MARKER)
+    pieces = _pieces(sheet)
     yield head
     empty = True
-    for title, make in sheet.parts:
+    while True:
         with timezone.override(zone), translation.override(language):
-            piece = _part(title, make)
-        empty = empty and not piece
+            piece = next(pieces, None)
+        if piece is None:
+            break
+        empty = False
         yield piece
     with timezone.override(zone), translation.override(language):
         yield (render_to_string("metrics/_none.html") if empty else "") + tail
 
 
-def _part(title: str, make: Callable[[], list[Chart]]) -> str:
-    """What fails is said in its place: the page has begun already."""
-    try:
-        charts = make()
-        return render_to_string("metrics/_group.html", {"g": Group(title, charts)}) if charts else ""
-    except DatabaseError as error:
-        log.warning("Charts of «%s»: %s", title, error)
-        words = _("These charts cannot be read just now; the database says: %(words)s") % {"words": error}
-        return format_html('<div class="alert alert-danger" role="alert">{}: {}</div>', title, words)
+def _pieces(sheet: Sheet) -> Iterator[str]:
+    """A chart at a time, each part with its heading. What fails is said in its place: the page has begun already."""
+    for title, make in sheet.parts:
+        try:
+            charts = make()
+        except DatabaseError as error:
+            log.warning("Charts of «%s»: %s", title, error)
+            words = _("These charts cannot be read just now; the database says: %(words)s") % {"words": error}
+            yield format_html('<div class="alert alert-danger" role="alert">{}: {}</div>', title, words)
+            continue
+        if charts:
+            group = Group(title, charts)
+            yield format_html(
+                '<section class="xqc-group" id="g-{}"><h2>{}</h2><div class="xqc-grid">', group.anchor, title
+            ) + render_to_string("metrics/_chart.html", context_of(charts[0]))
+            for chart in charts[1:]:
+                yield render_to_string("metrics/_chart.html", context_of(chart))
+            yield "</div></section>"
 
 
 async def _async_pieces(pieces: Iterator[str]) -> AsyncIterator[str]:
