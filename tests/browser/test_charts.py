@@ -167,7 +167,7 @@ def test_the_browser_writes_numbers_as_the_server_does(page: Page, instance: Any
         17,
         99.95,
         100,
-        1234.5,
+        1234.6,
         9_999,
         12_345,
         1.5e6,
