@@ -15,8 +15,8 @@ from xqplatform.alerts.subjects import About
 from xqplatform.metrics import catalogue
 
 log = logging.getLogger(__name__)
-WITHIN = 60.0  # a sample that is older says nothing of now
-ABSENT_AFTER = 30.0  # three ticks without a sample
+WITHIN = 90.0  # a sample that is older says nothing of now (without a collector they come once a minute)
+ABSENT_AFTER = 90.0
 Latest = Mapping[str, tuple[float, Mapping[str, float]]]
 Key = tuple[str, str]  # subject, device
 
