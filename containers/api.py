@@ -36,6 +36,7 @@ from containers.models import (
 from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
     MOST,
+    AddressIn,
     ChangeOut,
     ConfigIn,
     ConfigOut,
@@ -67,7 +68,7 @@ from containers.schemas import (
     ServiceOut,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, persisted, releases
+from containers.services import catalog, drains, lost, moves, persisted, readdress, releases
 from containers.services import settings as settings_verbs
 from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
@@ -404,6 +405,21 @@ def list_instances(request: HttpRequest, slug: str, environment: str) -> Any:
 @router.get("/instances/{number}", response=InstanceOut, tags=["instances"])
 def show_instance(request: HttpRequest, number: int) -> Any:
     return instance_json(get_instance(max(0, number)))
+
+
+@router.post("/instances/{number}/address", response={202: DeploymentOut}, tags=["instances"])
+def change_address(request: HttpRequest, number: int, body: AddressIn, response: HttpResponse) -> Any:
+    """Gives the instance another address of its segment: its container is made anew on its host, the old address rests."""
+    one, ip = get_instance(max(0, number)), _clean(body.address or "")
+    reason = _clean(body.reason)
+    return accepted(response, readdress.readdress(actor_of(request), one, ip, with_data=body.with_data, reason=reason))
+
+
+@router.post("/instances/{number}/address/preview", response=PlanOut, tags=["instances"])
+def preview_address(request: HttpRequest, number: int, body: AddressIn) -> Any:
+    """What would change, or why it cannot: changes nothing."""
+    one, ip = get_instance(max(0, number)), _clean(body.address or "")
+    return readdress.preview(actor_of(request), one, ip, with_data=body.with_data).to_json()
 
 
 def _host(name: str) -> Host:

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from containers.told.names import MOST as MOST_NAMES
+from containers.told.names import wanted
 from xqplatform.errors import Refused
 
 MIB = 1024 * 1024
@@ -43,6 +45,15 @@ class Health:
     interval: float = 5
     timeout: float = 5
     retries: int = 3
+
+
+@dataclass(frozen=True)
+class Told:
+    """The application's own Prometheus endpoint, read over plain HTTP at the instance's address; port 0: it has none."""
+
+    port: int = 0
+    path: str = "/metrics"
+    keep: tuple[str, ...] = ()  # names that are kept: «http_requests_total», «http_requests_total{code="500"}»
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class Config:
     persist: bool = False  # something of the instance's own at /persist, which stays when the container goes
     persist_in: str = "volume"  # «volume»: of the engine; «folder»: on the host, named by the instance's address
     logs: str = ""  # the application's folder of logs, which is then /persist/logs; only with a folder on the host
+    metrics: Told = Told()
     init: str = "none"  # «image»: a small machine, whose first process is the image's own /sbin/init
 
     def to_json(self) -> Json:
@@ -89,6 +101,7 @@ class Config:
         data = asdict(self)
         for key in ("tmpfs", "secret_names", "command", "volumes"):
             data[key] = list(data[key])
+        data["metrics"]["keep"] = list(self.metrics.keep)
         data["env"], data["log_options"] = dict(self.env), dict(self.log_options)
         return data
 
@@ -281,6 +294,35 @@ def _health(data: Mapping[str, Any]) -> Health:
     return health
 
 
+def _told(data: Mapping[str, Any]) -> Told:
+    value = data.get("metrics")
+    if value is None:
+        return Told()
+    if not isinstance(value, Mapping):
+        raise _refuse("metrics", _("The endpoint must be an object."))
+    _known(value, Told, "metrics")
+    try:
+        port = _whole(value, "port", 0, 65535, 0)
+        path = _text(value, "path", "/metrics", 500) or "/metrics"
+        if not re.fullmatch(r"/[!-~]*", path):
+            raise _refuse("path", _("The path begins with «/» and has no spaces or quotes."))
+        keep = tuple(dict.fromkeys(text.strip() for text in _texts(value, "keep") if text.strip()))
+        for entry in keep:
+            if wanted(entry) is None:
+                words = _(
+                    '«%(name)s» is no name of a metric: write http_requests_total or http_requests_total{code="500"}.'
+                )
+                raise _refuse("keep", words % {"name": entry[:100]})
+        if len(keep) > MOST_NAMES:
+            raise _refuse("keep", _("At most %(most)s names are kept.") % {"most": MOST_NAMES})
+        if port and not keep:
+            raise _refuse("keep", _("Say which names are kept."))
+    except Refused as refused:
+        refused.field = f"metrics.{refused.field}"
+        raise
+    return Told(port, path, keep)
+
+
 def _known(data: Mapping[str, Any], of: type, prefix: str = "") -> None:
     names = {one.name for one in fields(of)}
     for key in data:
@@ -335,6 +377,7 @@ def parse(data: Any) -> Config:
         persist=_flag(data, "persist"),
         persist_in=_choice(data, "persist_in", PERSIST_IN, "volume"),
         logs=_logs(data),
+        metrics=_told(data),
         init=_init(data),
     )
 

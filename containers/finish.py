@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
+from containers.readdressing import mark_of
 from containers.services.catalog import settle_removal
 from containers.services.settings import topic
-from hosts.services import addresses
+from hosts.services import addresses, choosing
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.work import enqueue
@@ -25,7 +26,7 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         row = rows.select_related("place__service", "place__environment", "image", "old_image").first()
         if row is None:
             return False
-        steps = list(row.steps.select_related("instance__address", "instance__host", "host", "old_host"))
+        steps = list(row.steps.select_related("instance__address__segment", "instance__host", "host", "old_host"))
         outcome = sentence(row, state, steps)
         _settle_instances(row, steps)
         _settle_place(row, state)
@@ -64,6 +65,9 @@ def _settle_instances(row: Deployment, steps: list[Step]) -> None:
         went = step.action == Step.Action.REMOVE and step.state == Step.State.DONE
         if came_not or went:
             give_back(step.instance)
+        address = step.instance.address
+        if step.action == Step.Action.ADDRESS and address is not None:
+            choosing.let_rest(address.segment, address.holder, step.old_ip, step.new_ip, mark_of(row.pk))
 
 
 def give_back(instance: Instance) -> None:
@@ -107,6 +111,9 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
         words = _("%(total)s of %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
         words = _("%(total)s of %(total)s instances have the new limits; none was restarted.") % {"total": total}
+    if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.ADDRESS:
+        values = {"n": steps[0].instance.number, "new": steps[0].new_ip, "old": steps[0].old_ip}
+        words = _("#%(n)s has %(new)s now; %(old)s rests, then it is free.") % values
     if row.kind == Deployment.Kind.MOVE and state in {Deployment.State.SUCCEEDED, Deployment.State.FAILED}:
         words = _moved(steps, total, done)
     if count["undo_fail"]:

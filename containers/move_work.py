@@ -43,6 +43,10 @@ class Move(Work):
         """A stopped instance moves, too, and stays stopped."""
         return self.step.old_wanted_state != "stopped"
 
+    @property
+    def _is_back(self) -> str:
+        return _("It is back on %(host)s.") % {"host": self.old_host}
+
     # --- There ---------------------------------------------------------------------------------------------------
 
     def forward(self) -> None:
@@ -55,7 +59,7 @@ class Move(Work):
                     self.step.log = self._tail(self.step.new_engine_id)
             try:
                 self._home("")
-                words.append(_("It is back on %(host)s.") % {"host": self.old_host})
+                words.append(self._is_back)
             except (StepFailed, EngineError) as second:
                 words.append(str(getattr(second, "words", "") or second))
             self.save(state="failed", reason=" ".join(words), log=self.step.log)

@@ -154,6 +154,10 @@ def folders_of(host: Host | None = None, instance: Instance | None = None) -> li
             row.note = _("The instance moved to %(host)s; what it had written is still here.") % {
                 "host": row.instance.host
             }
+        elif row.instance is not None and row.instance.address and row.instance.address.ip != row.ip:
+            row.note = _("The instance has %(ip)s now; what it had written is still here.") % {
+                "ip": row.instance.address.ip
+            }
         elif row.instance is None and not row.holder:
             row.note = _("No instance that the platform knows had it.")
     return found

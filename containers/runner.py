@@ -19,6 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from containers import leases, rollout
+from containers.address_work import Readdress
 from containers.finish import finish
 from containers.models import Deployment, Step
 from containers.move_work import Move
@@ -33,6 +34,7 @@ TICK = 0.15  # seconds until a click is seen
 LONG_REST = 5.0  # rests longer than this are not waited for by a worker; the beat comes back
 THREADS = 64
 LEAVING = threading.Event()  # this process is being stopped: let go at once, another one goes on
+WORK: dict[str, type[Work]] = {Deployment.Kind.MOVE: Move, Deployment.Kind.ADDRESS: Readdress}
 ATTEMPTS = 3  # at a step that ends in an error nobody foresaw
 
 
@@ -65,7 +67,7 @@ class Runner:
             topics=topics_of(row),
             pulse=Pulse(pk),
         )
-        self._work = Move if row.kind == Deployment.Kind.MOVE else Work
+        self._work = WORK.get(row.kind, Work)
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}

@@ -151,6 +151,14 @@ class MoveIn(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class AddressIn(Schema):
+    address: str | None = Field(
+        None, max_length=45, description="One of its segment that is free; left out: the first free one."
+    )
+    with_data: bool = Field(False, description="Its folder at /persist stays with the old address, and you know it.")
+    reason: str = Field("", max_length=2000)
+
+
 class DrainIn(Schema):
     with_data: bool = Field(False, description="Instances with data on the host move, too; the data stays there.")
     fenced: bool = Field(False, description="You made sure that the host, which cannot be reached, is off.")

@@ -123,3 +123,11 @@ def remove_persisted(folder: int) -> None:
     from containers.services.persisted import carry_out
 
     carry_out(folder)
+
+
+@shared_task(name="containers.tasks.hear_applications", ignore_result=True)
+def hear_applications() -> None:
+    """Takes what nobody reads or hears of what applications tell."""
+    from containers.told.ears import EARS
+
+    EARS.start()

@@ -1,6 +1,20 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from containers.views import deploy, environments, instances, moves, persisted, releases, run, services, settings
+from containers.views import (
+    charts,
+    deploy,
+    environments,
+    instances,
+    monitoring,
+    moves,
+    persisted,
+    readdress,
+    releases,
+    run,
+    services,
+    settings,
+    slow,
+)
 
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
@@ -17,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}move/", moves.move, name="move"),
     path(f"{E}scale/", run.scale, name="scale"),
     path(f"{E}remove/", run.remove, name="place_remove"),
+    path(f"{E}charts/", charts.place, name="place_charts"),
     path(f"{E}logs/", instances.place_logs, name="logs"),
     path(f"{E}settings/", settings.edit, name="settings"),
     path(f"{E}settings/place/", settings.place_change, name="place_change"),
@@ -34,8 +49,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
     path("instances/<int:number>/", instances.show, name="instance"),
+    path("instances/<int:number>/charts/", charts.instance, name="instance_charts"),
+    path("instances/<int:number>/slow/", slow.show, name="slow"),
+    path("instances/<int:number>/address/", readdress.readdress, name="readdress"),
     path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
     path("instances/<int:number>/log/", instances.log_text, name="log_text"),
+    path("monitoring/", monitoring.show, name="monitoring"),
     path("settings/environments/", environments.index, name="environments"),
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),

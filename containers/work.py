@@ -32,6 +32,7 @@ from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
 from hosts import labels
 from hosts.engine import Engine, EngineError, connect
+from hosts.models import Address
 from hosts.networks import ensure_network
 from hosts.services import addresses
 from xqplatform import live
@@ -402,6 +403,11 @@ class Work:
     # --- Pieces --------------------------------------------------------------------------------------------------
 
     @property
+    def _address(self) -> Address | None:
+        """What the container that is made next has."""
+        return self.instance.address
+
+    @property
     def _fixed(self) -> bool:
         return self.instance.address_id is not None
 
@@ -522,7 +528,7 @@ class Work:
                 },
             )
             if version is not None:
-                persisted.note(row, parse(version.content))
+                persisted.note(row, parse(version.content), self._address)
             self.save(new_engine_id=engine_id)
         return engine_id
 
@@ -573,7 +579,7 @@ class Work:
         self, image: Image, version: ConfigVersion | None, mark: str, *, beside: bool = False
     ) -> spec.ContainerSpec:
         """What the engine is asked for, from the stored rows."""
-        address = self.instance.address
+        address = self._address
         place = spec.Place(
             service=self.instance.place.service.slug,
             environment=self.instance.place.environment.slug,

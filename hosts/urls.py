@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, commands, conformance, machines, network, operations, upkeep
+from hosts.views import certificates, charts, commands, conformance, machines, network, operations, upkeep
 
 
 class HostAction(StringConverter):
@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/conformance/", conformance.host, name="conformance_host"),
     path("hosts/<slug:name>/conformance/<conformance_action:action>/", conformance.act, name="conformance_act"),
     path("hosts/<slug:name>/", machines.host, name="host"),
+    path("hosts/<slug:name>/charts/", charts.host, name="host_charts"),
     path("hosts/<slug:name>/daemon/", upkeep.daemon_file, name="daemon"),
     path("hosts/<slug:name>/upkeep/<upkeep_kind:kind>/", upkeep.start, name="upkeep"),
     path("hosts/<slug:name>/setup/", upkeep.set_up_again, name="setup_again"),

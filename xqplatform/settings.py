@@ -80,6 +80,7 @@ TEMPLATES = [
                 "django.templatetags.tz",
                 "xqplatform.web.templatetags.xq",
                 "containers.templatetags.containers",
+                "xqplatform.metrics.templatetags.metrics",
                 "xqplatform.alerts.templatetags.alerts",
                 "django.contrib.humanize.templatetags.humanize",
             ],
@@ -164,6 +165,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-deliveries": {"task": "alerts.tasks.resume", "schedule": 5.0},
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
+    "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
 }
 
@@ -195,3 +197,6 @@ METRICS_LATE = 24 * 3600.0
 METRICS_AHEAD = 60.0
 # Below so much free space (bytes) samples are not kept, only roll-ups.
 METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20
+# Where applications may send StatsD datagrams; port 0: nowhere.
+STATSD_HOST = env.text("XQ_STATSD_HOST", "0.0.0.0")
+STATSD_PORT = env.number("XQ_STATSD_PORT", 0)

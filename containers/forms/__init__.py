@@ -3,7 +3,7 @@
 from containers.forms.base import RemoveForm, SaneForm
 from containers.forms.choices import as_fields, chosen_of
 from containers.forms.environments import COLOURS, EnvironmentForm
-from containers.forms.releases import DrainForm, InformationForm, MoveForm, ScaleForm, image_of
+from containers.forms.releases import AddressForm, DrainForm, InformationForm, MoveForm, ScaleForm, image_of
 from containers.forms.services import PROJECT_FIELDS, ServiceChangeForm, ServiceForm
 from containers.forms.settings import ConfigForm, VersionsForm
 from containers.forms.texts import initial_of, pairs_read, pairs_shown
@@ -11,6 +11,7 @@ from containers.forms.texts import initial_of, pairs_read, pairs_shown
 __all__ = [
     "COLOURS",
     "PROJECT_FIELDS",
+    "AddressForm",
     "ConfigForm",
     "DrainForm",
     "EnvironmentForm",

@@ -56,6 +56,26 @@ class AwayForm(SaneForm):
         return typed
 
 
+class AddressForm(SaneForm):
+    """Another address for an instance that stands."""
+
+    address = forms.CharField(
+        label=gettext_lazy("New address"),
+        max_length=45,
+        required=False,
+        widget=forms.TextInput(
+            attrs={"list": "offered", "autocomplete": "off", "spellcheck": "false", "inputmode": "decimal"}
+        ),
+        help_text=gettext_lazy("Left empty: the first free one of its segment."),
+    )
+    with_data = forms.BooleanField(
+        label=gettext_lazy("Its folder stays with the old address"),
+        required=False,
+        help_text=gettext_lazy("What it has written there is kept on the host, and it starts without it."),
+    )
+    reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
+
+
 class DrainForm(AwayForm):
     pass
 

@@ -164,6 +164,28 @@ class ConfigForm(SaneForm):
     restart_policy = forms.ChoiceField(
         label=gettext_lazy("When it exits by itself"), choices=[(p, p) for p in settings_of.RESTART_POLICIES]
     )
+    metrics_port = forms.IntegerField(
+        label=gettext_lazy("Port"),
+        required=False,
+        min_value=1,
+        max_value=65535,
+        help_text=gettext_lazy("Of a Prometheus endpoint, over plain HTTP. Empty: it has none."),
+    )
+    metrics_path = forms.CharField(
+        label=gettext_lazy("Path"),
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"placeholder": "/metrics", "class": "mono"}),
+    )
+    metrics_keep = forms.CharField(
+        label=gettext_lazy("Names that are kept"),
+        required=False,
+        max_length=10_000,
+        widget=_area(4, 'http_requests_total\nhttp_requests_total{code="500"}\nhttp_request_duration_seconds'),
+        help_text=gettext_lazy(
+            "One a line, at most 20. Of counters the rate is kept, of histograms and summaries rate, mean and quantiles."
+        ),
+    )
     log_driver = forms.ChoiceField(label=gettext_lazy("Log driver"), choices=[(d, d) for d in settings_of.LOG_DRIVERS])
     log_options = forms.CharField(
         label=gettext_lazy("Log options"), required=False, max_length=4000, widget=_area(2, "max-size=20m")
@@ -250,6 +272,9 @@ class ConfigForm(SaneForm):
     def clean_log_options(self) -> dict[str, str]:
         return pairs_read(self.cleaned_data["log_options"])
 
+    def clean_metrics_keep(self) -> list[str]:
+        return lines_of(self.cleaned_data["metrics_keep"])
+
     def clean_tmpfs(self) -> list[str]:
         return lines_of(self.cleaned_data["tmpfs"])
 
@@ -317,6 +342,11 @@ class ConfigForm(SaneForm):
         health = {n: d[f"health_{n}"] for n in ("kind", "port", "path", "command", "start_period", "interval")}
         health |= {n: d[f"health_{n}"] for n in ("timeout", "retries")}
         content["health"] = {n: v for n, v in health.items() if v not in ("", None)}
+        content["metrics"] = {
+            "port": d["metrics_port"] or 0,
+            "path": d["metrics_path"] or "/metrics",
+            "keep": d["metrics_keep"],
+        }
         content["secret_names"] = [*self.kept, *self.replaced]
         return content
 

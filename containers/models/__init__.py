@@ -4,12 +4,15 @@ from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
+from containers.models.told import Ear, Endpoint
 
 __all__ = [
     "ConfigVersion",
     "Container",
     "Deployment",
     "Drain",
+    "Ear",
+    "Endpoint",
     "Environment",
     "ImageFacts",
     "Instance",

@@ -24,6 +24,7 @@ class Deployment(models.Model):
         REPAIR = "repair", _("repair")
         LIMITS = "limits", _("change of limits")
         MOVE = "move", _("move")
+        ADDRESS = "address", _("change of address")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -97,6 +98,7 @@ class Step(models.Model):
         START = "start", _("start")
         LIMITS = "limits", _("change limits")
         MOVE = "move", _("move")
+        ADDRESS = "address", _("another address")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -111,7 +113,12 @@ class Step(models.Model):
         UNDO_FAILED = "undo_fail", _("not rolled back")
 
     IN_WORK = (State.STOPPING, State.CREATING, State.STARTING)
-    MAKES = (Action.REPLACE, Action.ADD, Action.MOVE)  # a container is made: image and network are needed there ahead
+    MAKES = (
+        Action.REPLACE,
+        Action.ADD,
+        Action.MOVE,
+        Action.ADDRESS,
+    )  # a container is made: image and network are needed there ahead
     ENDED = (State.DONE, State.FAILED, State.SKIPPED, State.UNDONE, State.UNDO_FAILED)
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="steps")
@@ -124,6 +131,9 @@ class Step(models.Model):
     host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="+")
     old_host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="+")
     fenced = models.BooleanField(default=False)
+    # A change of address: from which to which.
+    old_ip = models.CharField(max_length=45, blank=True)
+    new_ip = models.CharField(max_length=45, blank=True)
     # What this very instance gets, and what it goes back to: they differ over instances after a release that was left half-way.
     image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="+")
     config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")

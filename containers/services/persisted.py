@@ -17,7 +17,7 @@ from containers.models import Container, Instance, PersistedFolder
 from containers.persisted import parse_sizes, root_of
 from hosts import helper
 from hosts.engine import EngineError, connect
-from hosts.models import Host
+from hosts.models import Address, Host
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -51,18 +51,18 @@ def persists(config: Config) -> bool:
     return config.persist and config.persist_in == "folder"
 
 
-def note(container: Container, config: Config) -> PersistedFolder | None:
-    """Remembers the folder that a container has, if its settings give it one."""
+def note(container: Container, config: Config, address: Address | None) -> PersistedFolder | None:
+    """Remembers the folder that a container has with its address, if its settings give it one."""
     instance = container.instance
-    if not persists(config) or instance.address is None:
+    if not persists(config) or address is None:
         return None
-    root, ip = _root(container.host)[0], instance.address.ip
+    root, ip = _root(container.host)[0], address.ip
     row, _made = PersistedFolder.objects.update_or_create(
         host=container.host,
         root=root,
         ip=ip,
         removed=None,
-        defaults={"instance": instance, "holder": instance.address.holder},
+        defaults={"instance": instance, "holder": address.holder},
     )
     if row.measured is None:
         from containers import tasks

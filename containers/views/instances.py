@@ -15,8 +15,9 @@ from containers import logs
 from containers.contract import WORDS
 from containers.models import Container, Instance
 from containers.reading import folders_of, history
+from containers.told.shown import told_of
 from containers.views.access import actor_of, get_instance, get_place, may
-from containers.views.run import frame
+from containers.views.run import frame, put_sparks
 from containers.views.settings import config_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
@@ -29,14 +30,17 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     instance = get_instance(number)
     place = instance.place
     current = instance.current
+    put_sparks(place, [instance])
     steps = instance.steps.select_related("deployment", "host", "old_host").order_by("-id")[:10]
+    config = config_of(current.config if current else place.current_config)
     context = {
         "instance": instance,
         "place": place,
         "service": place.service,
         "environment": place.environment,
         "current": current,
-        "config": config_of(current.config if current else place.current_config),
+        "config": config,
+        "told": told_of(instance, config),
         "containers": instance.containers.select_related("image", "config", "host", "deployment").order_by(
             F("ended").desc(nulls_first=True), "-id"
         )[:30],

@@ -155,6 +155,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
                 touched,
             )
             text %= {"n": touched, "m": waiting}
+        elif touched and deployment.kind == Deployment.Kind.ADDRESS:
+            text = _("It gets %(ip)s back, which is reserved for it as long as this lasts.") % {"ip": steps[0].old_ip}
         elif touched:
             text = ngettext(
                 "Brings %(n)d touched instance back to what it had before (image and settings); %(m)d untouched.",

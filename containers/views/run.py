@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from containers import happenings, live_limits
+from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
@@ -25,6 +26,7 @@ from containers.views.access import actor_of, get_place, may, numbers_of, reason
 from hosts.services import choosing
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
+from xqplatform.metrics import board
 
 SORTS = {
     "number": lambda i: (i.number,),
@@ -32,6 +34,7 @@ SORTS = {
     "address": lambda i: (_ip_key(i), i.number),
     "state": lambda i: (not i.drift, i.state, i.number),
 }
+MOST_SPARKS = 200
 VERBS = {
     "restart": releases.restart,
     "stop": releases.stop,
@@ -76,6 +79,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         rows = [r for r in rows if r.state == state]
     sort = request.GET.get("sort", "number")
     rows.sort(key=SORTS.get(sort.lstrip("-"), SORTS["number"]), reverse=sort.startswith("-"))
+    put_sparks(place, rows)
     active = place.active
     context = frame(request, place, "run") | {
         "rows": rows,
@@ -92,6 +96,16 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],
     }
     return render(request, "containers/run.html", context)
+
+
+def put_sparks(place: ServiceEnvironment, rows: list[Instance]) -> None:
+    """The last hour of CPU and memory on each row (`sparks`: by colour), of as many as somebody looks at."""
+    config = parse(place.current_config.content) if place.current_config is not None else None
+    limits = {"cpu.cores": config.cpus, "memory.working_set": float(config.memory)} if config is not None else {}
+    wanted = [("cpu.cores", _("CPU"), "cpu"), ("memory.working_set", _("memory"), "memory")]
+    found = board.sparks([f"instance:{row.pk}" for row in rows[:MOST_SPARKS]], wanted, limits=limits)
+    for row in rows:
+        row.sparks = found.get(f"instance:{row.pk}", {})  # type: ignore[attr-defined]
 
 
 def _waiting(place: ServiceEnvironment) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from xqplatform.metrics.moments import COLLECTOR, own_moment
+
 EARLY = 0.25  # seconds by which the offset may be too large before it is set anew
 LATE = 1.5  # seconds by which every block of late may seem delayed before it is the clock that moved
 WINDOW = 6  # blocks
@@ -34,7 +36,7 @@ class Clock:
         return self.boot == boot
 
     def time(self, uptime: float) -> float:
-        return round(uptime + self.offset, 2)
+        return own_moment(uptime + self.offset, COLLECTOR)
 
     def hear(self, boot: str, uptime: float, arrival: float) -> bool:
         """Learns from a block's arrival. True: the offset changed (or is new) and must be kept before it is used."""

@@ -18,6 +18,7 @@ from hosts.collector.ingest import Arrived
 from hosts.collector.protocol import Block, Parser
 from hosts.engine_errors import EngineError
 from hosts.models import Collector, Host
+from xqplatform.metrics.moments import COLLECTOR, own_moment
 
 log = logging.getLogger(__name__)
 PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -138,7 +139,7 @@ class Follower:
         while True:
             began = time.time()
             block = await asyncio.to_thread(fallback.read, self._host)
-            when, clock = round(began, 2), round(began - block.uptime, 2)
+            when, clock = own_moment(began, COLLECTOR), round(began - block.uptime, 2)
             self._put(Arrived(self._host.pk, block, when, clock, generation=self._generation))
             self._heard = began
             await asyncio.sleep(max(1.0, fallback.EVERY - (time.time() - began)))

@@ -192,7 +192,8 @@ def take_over(
     if row is None or (row.state == Address.State.RESERVED and not siblings(row.holder, holder)):
         return None
     same = Address.objects.filter(pk=row.pk, state=row.state, holder=row.holder)
-    over = {"until": None, "mac": mac_of(ip), "note": note, "conflict": "", "conflict_since": None}
+    kept = row.note if row.state == Address.State.RESERVED and row.note else note
+    over = {"until": None, "mac": mac_of(ip), "note": kept, "conflict": "", "conflict_since": None}
     if not same.update(state=state, holder=holder, since=timezone.now(), **over):
         return None
     row.refresh_from_db()
@@ -224,11 +225,11 @@ def _first(segment: Segment, taken: set[str]) -> str:
     free = free_addresses(segment.cidr, segment.pool, taken, reserved=segment.reserved, gateway=segment.gateway)
     ip = next(free, None)
     if ip is None:
-        raise Refused(_exhausted(segment), "segment")
+        raise Refused(exhausted(segment), "segment")
     return ip
 
 
-def _exhausted(segment: Segment) -> str:
+def exhausted(segment: Segment) -> str:
     rows = list(segment.addresses.values_list("state", "until"))
     resting = sorted(until for state, until in rows if state == Address.State.QUARANTINE and until)
     text = _(

@@ -19,6 +19,7 @@ from hosts.services import conformance, machines
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
+from xqplatform.metrics import board
 from xqplatform.web.states import look
 from xqplatform.web.tables import Filter, Table, csv_response
 
@@ -113,12 +114,21 @@ def fleet(request: ActorRequest) -> HttpResponseBase:
             for h in table.queryset
         )
         return csv_response(request, "hosts.csv", head, lines)
+    put_sparks(list(table.rows))
     context = {
         "table": table,
         "may": can(request.actor, "host.manage"),
         "none_at_all": not table.count and not table.active and not Host.objects.exists(),
     }
     return render(request, "hosts/fleet.html", context)
+
+
+def put_sparks(rows: list[Host]) -> None:
+    """The last hour of CPU and memory on each row (`sparks`: by colour)."""
+    wanted = [("cpu.cores", _("CPU"), "cpu"), ("memory.used", _("memory"), "memory")]
+    found = board.sparks([f"host:{row.pk}" for row in rows], wanted)
+    for row in rows:
+        row.sparks = found.get(f"host:{row.pk}", {})  # type: ignore[attr-defined]
 
 
 @require_http_methods(["GET", "POST"])
@@ -178,6 +188,7 @@ def _test(request: ActorRequest, form: HostForm, host: Host | None) -> dict[str,
 def host(request: ActorRequest, name: str) -> HttpResponse:
     row = get_object_or_404(counted(), name=name)
     containers = list(row.seen_containers.all()[:2000])
+    put_sparks([row])
     context = {
         "host": row,
         "ours": [c for c in containers if c.ours],

@@ -33,6 +33,7 @@ NAMES: dict[str, Any] = {
     "services": HERE | {"operation": "restart"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
+    "instances": lambda w: {"number": w.more["instance"].pk},
     "persisted": lambda w: {"number": w.more["persisted"].pk},
     "alert-silences": lambda w: {"pk": w.more["silence"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},

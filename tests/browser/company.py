@@ -193,6 +193,7 @@ class Company:
         """What an SRE does on machines: SSH access for two of three, a command, a check put right, another one waived."""
         from datetime import date, timedelta
 
+        from containers.models import Instance
         from hosts.models import Host, HostCommand, HostGroup, HostOperation
         from hosts.services import commands, conformance, ssh_access, upkeep
 
@@ -216,3 +217,5 @@ class Company:
             operation = start()
             wait_for(lambda pk=operation.pk: HostOperation.objects.get(pk=pk).state not in HostOperation.ACTIVE)  # type: ignore[misc]
         self.fixed = operation
+        found = Instance.objects.filter(place__service__slug="stock-quote", place__environment__slug="production")
+        self.instance = found.order_by("number")[0]

@@ -35,6 +35,10 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("failed", f"/releases/{company.failed.pk}/", "light"),
         ("hosts", "/hosts/", "dark"),
         ("addresses", "/network/room-a/", "light"),
+        ("conformance", "/hosts/conformance/", "light"),
+        ("machine", "/hosts/room-a-01/conformance/", "light"),
+        ("operation", f"/hosts/room-a-01/operations/{company.fixed.pk}/", "dark"),
+        ("instance", f"/instances/{company.instance.pk}/", "light"),
         ("run-narrow", snow, "narrow"),
         ("home-zh", "/", "light zh"),
     ]

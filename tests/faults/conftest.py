@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from containers.services import settings as places
 from hosts.models import Address, Host, Segment
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
+from tests.faults.workers import Workers
 from xqplatform.accounts.actor import Actor
 
 PATIENCE = 90.0
@@ -207,6 +209,15 @@ def site(clean_fleet: Fleet, transactional_db: None) -> Iterator[Site]:
     Deployment.objects.filter(state__in=Deployment.ACTIVE).update(state="cancelled")
     for thread in made.threads:
         thread.join(30)
+
+
+@pytest.fixture
+def workers(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Workers]:
+    """Processes that work on the site's rows; what they persist on hosts lies below `tmp_path`."""
+    monkeypatch.setenv("XQ_PERSIST_ROOT", str(tmp_path))
+    made = Workers()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from containers import leases
@@ -19,13 +17,6 @@ MAKE = ["before create", "after create", "before start", "after start", "before 
 ALL = ["before pull", "after pull", *MAKE, "before stop", "after stop", "before remove", "after remove", "before rename",
        "end", "before finish"]  # fmt: skip
 BACK = [f"back {point}" for point in [*RETIRE, *MAKE]]
-
-
-@pytest.fixture
-def workers(site: Site) -> Iterator[Workers]:
-    made = Workers()
-    yield made
-    made.close()
 
 
 def nothing_doubled(site: Site) -> None:

@@ -72,14 +72,6 @@ class Ears:
             assert len(mine) <= 1, f"instance {pk} ran in two containers at once: {sorted(self.heard)}"
 
 
-@pytest.fixture
-def workers(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Workers]:
-    monkeypatch.setenv("XQ_PERSIST_ROOT", str(tmp_path))
-    made = Workers()
-    yield made
-    made.close()
-
-
 @contextlib.contextmanager
 def listened(site: Site) -> Iterator[Ears]:
     standing = {str(row.instance_id): row.engine_id for row in Container.objects.filter(ended=None)}

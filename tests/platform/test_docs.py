@@ -39,3 +39,11 @@ def test_links_between_docs_lead_somewhere() -> None:
     for page in (BASE / "README.md", BASE / "DEVELOPERS.md", BASE / "docs/architecture.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tests_that_docs_name_exist() -> None:
+    named = {
+        path for file in (BASE / "docs").glob("*.md") for path in re.findall(r"`(tests/[\w/.]+\.py)`", file.read_text())
+    }
+    assert named
+    assert [path for path in sorted(named) if not (BASE / path).is_file()] == []

@@ -121,5 +121,6 @@ ACTIONS: dict[str, Any] = {
     "persisted.remove": _("removed the persisted folder"),
     "instance.repair": _("put right"),
     "instance.oom": _("saw the kernel kill for lack of memory on"),
+    "instance.address": _("gives another address to"),
     "instance.forget": _("gave up the instance"),
 }

@@ -54,7 +54,10 @@ def names(subject: str, start: float, end: float) -> list[str]:
 
 
 def latest(subjects: Sequence[str] | None = None, *, within: float = 60) -> dict[str, tuple[float, dict[str, float]]]:
-    """The newest sample (time, values) of these or all subjects, unless it is older than `within` seconds."""
+    """The newest sample (time, values) of these or all subjects, unless it is older than `within` seconds.
+
+    With the newest of what the application itself tells (`app.NAME`), which comes in samples of its own.
+    """
     from xqplatform.metrics import reading
 
     return reading.latest(subjects, within)

@@ -105,6 +105,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("collector.cpu", "cores", _("CPU of the collector in cores"), "collector", HOST),
     Metric("collector.memory", "bytes", _("Memory of the collector"), "collector", HOST),
 )
+_ENDINGS: dict[str, Unit] = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": "ratio", "_percent": "percent"}
 _BY_NAME = {metric.name: metric for metric in METRICS}
 
 
@@ -120,7 +121,19 @@ def find(name: str) -> Metric:
     known = _BY_NAME.get(base)
     if known is not None:
         return known
-    return Metric(base, "count", base.removeprefix(APP), "app", INSTANCE)
+    return Metric(base, unit_of_app(base), base.removeprefix(APP), "app", INSTANCE)
+
+
+def unit_of_app(name: str) -> Unit:
+    """What the name of an application's metric says of its unit, as names of Prometheus do: `app.http_request_seconds.mean`."""
+    stem, _dot, part = name.rpartition(".")
+    if part == "rate":
+        return "bytes/s" if stem.endswith("_bytes") else "per s"
+    told = stem if part in {"mean", "max"} or (part[:1] == "p" and part[1:].isdigit()) else name
+    for ending, unit in _ENDINGS.items():
+        if told.endswith(ending):
+            return unit
+    return "count"
 
 
 def of(kind: str) -> Iterator[Metric]:

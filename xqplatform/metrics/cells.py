@@ -10,8 +10,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from operator import itemgetter, mul
+from typing import Any
 
 from xqplatform.metrics.points import Point
 
@@ -137,7 +138,7 @@ def _cell_sums(column: Column, bounds: Sequence[tuple[int, int, int]]) -> Iterat
 def sums(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, dict[int, Sum]]:
     """Count, sum, lowest and highest by name and bucket of `step` seconds (by its start), over parts of any fineness."""
     found: dict[str, dict[int, Sum]] = {name: {} for name in names}
-    for part in parts:
+    for part in _joined(parts, list(found)):
         raw = isinstance(part, Raw)
         bounds = _bounds(part.times, step * 100 if raw else step)
         for name, into in found.items():
@@ -145,10 +146,33 @@ def sums(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, di
             if column is None:
                 continue
             each = _cell_sums(column, bounds) if isinstance(column, Column) else _raw_sums(column, bounds)
+            if not into:
+                into.update([(bucket * step, held) for bucket, held in each])
+                continue
             for bucket, held in each:
                 start = bucket * step
                 into[start] = add(into.get(start), held)
     return found
+
+
+def _joined(parts: Iterable[Part], names: Sequence[str]) -> Iterator[Part]:
+    """The parts, neighbours with the same of these names as one: a day's hours are folded at once, not hour by hour."""
+    for (kind, have), run in groupby(parts, lambda part: (type(part), tuple(n for n in names if n in part.columns))):
+        several: list[Any] = list(run)
+        if len(several) == 1 or any(a.times[-1] >= b.times[0] for a, b in pairwise(p for p in several if p.times)):
+            yield from several
+            continue
+        times = _chained(part.times for part in several)
+        if kind is Raw:
+            yield Raw(times, {name: _chained(part.columns[name] for part in several) for name in have})
+            continue
+        fields = ("counts", "means", "lows", "highs")
+        columns = {n: Column(*(_chained(getattr(p.columns[n], f) for p in several) for f in fields)) for n in have}
+        yield Cells(times, columns)
+
+
+def _chained(parts: Iterable[Sequence[Any]]) -> list[Any]:
+    return list(chain.from_iterable(parts))
 
 
 def rolled(parts: Sequence[Part], step: int) -> Cells:

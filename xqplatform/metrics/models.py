@@ -48,7 +48,7 @@ class Block(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["level", "subject", "start"], name="metrics_block")]
+        constraints = [models.UniqueConstraint(fields=["level", "subject", "start"], name="metrics_block_key")]
         indexes = [models.Index(fields=["level", "start"], name="metrics_block_age")]
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Rank(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["span", "metric", "start", "shard"], name="metrics_rank")]
+        constraints = [models.UniqueConstraint(fields=["span", "metric", "start", "shard"], name="metrics_rank_key")]
         indexes = [models.Index(fields=["span", "start"], name="metrics_rank_age")]
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Life(models.Model):
     last = models.FloatField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["subject", "life"], name="metrics_life")]
+        constraints = [models.UniqueConstraint(fields=["subject", "life"], name="metrics_life_key")]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.life}"
@@ -94,7 +94,7 @@ class Due(models.Model):
     shard = models.IntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["day", "shard"], name="metrics_due")]
+        constraints = [models.UniqueConstraint(fields=["day", "shard"], name="metrics_due_key")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.shard}"

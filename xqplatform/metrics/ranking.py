@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import struct
 import time
@@ -43,14 +42,15 @@ def top(metric: str, start: float, end: float, *, kind: str, n: int, by: str) ->
 
 def _named(found: dict[int, float], kind: str, n: int) -> list[tuple[str, float]]:
     """The highest n of a kind: asks for the names of the highest only, and for more while they are of other kinds."""
-    size = n
-    while True:
-        highest = heapq.nlargest(size, found.items(), key=lambda pair: (pair[1], -pair[0]))
-        known = numbers.subjects(number for number, _value in highest)
-        of_kind = [(known[m], v) for m, v in highest if known.get(m, "").startswith(f"{kind}:")]
-        if len(of_kind) >= n or size >= len(found):
-            return of_kind[:n]
-        size *= 4
+    highest = sorted(found, key=found.__getitem__, reverse=True)
+    named: list[tuple[str, float]] = []
+    size, at = 2 * n, 0
+    while len(named) < n and at < len(highest):
+        known = numbers.subjects(highest[at : at + size])
+        of_kind = [m for m in highest[at : at + size] if known.get(m, "").startswith(f"{kind}:")]
+        named += [(known[m], found[m]) for m in of_kind]
+        size, at = size * 4, at + size
+    return named[:n]
 
 
 def _ranked_until() -> int:

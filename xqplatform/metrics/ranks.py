@@ -65,5 +65,7 @@ def values(rows: Sequence[bytes], by: str) -> dict[int, float]:
         highs = [c[1] for c in columns]
         return dict(zip(places, map(max, *highs) if len(highs) > 1 else highs[0], strict=True))
     totals = map(sum, zip(*[c[0] for c in columns], strict=True))
-    counts = map(sum, zip(*[c[2] for c in columns], strict=True))
+    # Counts are added as one long number: no sum of 32 bits flows over into its neighbour.
+    counted = sum(int.from_bytes(c[2].tobytes(), "little") for c in columns)
+    counts = array("I", counted.to_bytes(4 * len(places), "little"))
     return dict(zip(places, map(truediv, totals, counts), strict=True))

@@ -143,16 +143,24 @@ def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[flo
         rows = hot.of_many(numbers.ids(subjects).values(), first, last)
     else:
         rows = hot.of_all(first, last)
-    newest = {keys.subject_of(row[0]): row for row in rows}  # in the order of their times
-    found = numbers.subjects(newest)
+    layouts = numbers.columns({row[1] for row in rows})
+    # What an application tells comes in samples of its own: they stand beside the newest of the system, not in its place.
+    own = {layout for layout, names in layouts.items() if all(name.startswith(catalogue.APP) for name in names)}
+    newest = {
+        (keys.subject_of(row[0]), row[1] if row[1] in own else 0): row for row in rows
+    }  # in the order of their times
+    found = numbers.subjects(number for number, _layout in newest)
     wanted = None if subjects is None else set(subjects)
-    layouts = numbers.columns({row[1] for row in newest.values()})
-    answer = {}
-    for number, (key, layout, data) in newest.items():
+    answer: dict[str, tuple[float, dict[str, float]]] = {}
+    for (number, of_own), (key, layout, data) in sorted(newest.items(), key=lambda item: (item[0][1] != 0, item[1][0])):
         name, at = found.get(number, ""), keys.time_of(key)
         if name and at >= now - within and (wanted is None or name in wanted):
-            values = zip(layouts[layout], memoryview(data).cast("f"), strict=True)
-            answer[name] = (at, {metric: value for metric, value in values if value - value == 0})
+            pairs = zip(layouts[layout], memoryview(data).cast("f"), strict=True)
+            values = {metric: value for metric, value in pairs if value - value == 0}
+            if of_own and name in answer:
+                answer[name][1].update(values)
+            else:
+                answer[name] = (at, values)
     return answer
 
 

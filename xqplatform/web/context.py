@@ -46,6 +46,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("/builds/", "hammer", _("Builds")),
                 ("/images/", "stack-2", _("Images")),
                 ("/hosts/", "server-2", _("Hosts")),
+                ("/monitoring/", "chart-line", _("Monitoring")),
                 ("/network/", "network", _("Network")),
                 ("/audit/", "clipboard-list", _("Audit log")),
                 ("/settings/", "settings", _("Settings")),

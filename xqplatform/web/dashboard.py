@@ -148,7 +148,7 @@ def build(actor: Actor) -> dict[str, Any]:
         "drains": Drain.objects.filter(state=Drain.State.ACTIVE).exclude(blocked=[]).select_related("host")[:8]
         if fleet
         else [],
-        "certificates": certificates.warnings()[:8] if fleet else [],
+        "certificates": list(certificates.warnings()[:500]) if fleet else [],
         "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
         "kills": InstanceEvent.objects.filter(kind="oom", last__gte=today, instance__in=instances)

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['level', 'start'], name='metrics_block_age')],
-                'constraints': [models.UniqueConstraint(fields=('level', 'subject', 'start'), name='metrics_block')],
+                'constraints': [models.UniqueConstraint(fields=('level', 'subject', 'start'), name='metrics_block_key')],
             },
         ),
         migrations.CreateModel(
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('shard', models.IntegerField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('day', 'shard'), name='metrics_due')],
+                'constraints': [models.UniqueConstraint(fields=('day', 'shard'), name='metrics_due_key')],
             },
         ),
         migrations.CreateModel(
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('last', models.FloatField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('subject', 'life'), name='metrics_life')],
+                'constraints': [models.UniqueConstraint(fields=('subject', 'life'), name='metrics_life_key')],
             },
         ),
         migrations.CreateModel(
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['span', 'start'], name='metrics_rank_age')],
-                'constraints': [models.UniqueConstraint(fields=('span', 'metric', 'start', 'shard'), name='metrics_rank')],
+                'constraints': [models.UniqueConstraint(fields=('span', 'metric', 'start', 'shard'), name='metrics_rank_key')],
             },
         ),
     ]

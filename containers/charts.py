@@ -1,0 +1,403 @@
+"""Which charts an instance has: it is the instance that is measured, across its releases; and those of all of a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.config import Config, parse
+from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
+from xqplatform import metrics
+from xqplatform.metrics import board, catalogue, charts
+from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
+from xqplatform.metrics.pages import Sheet
+from xqplatform.metrics.ranges import Range
+
+MOST_DEVICES = 6
+MOST_MARKS = 80
+MOST_EACH = 40  # instances that are drawn one by one on the page of a place
+MOST_VALUES = 4000  # of one chart there
+CPU, MEMORY, NETWORK = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_lazy("Network")
+DISKS, PROCESSES, APP = gettext_lazy("Disks"), gettext_lazy("Processes and connections"), gettext_lazy("Application")
+IN, OUT, READ, WRITE = gettext_lazy("in"), gettext_lazy("out"), gettext_lazy("read"), gettext_lazy("written")
+
+
+def _pair(first: str, second: str, in_word: Any = IN, out_word: Any = OUT) -> tuple[Wanted, Wanted]:
+    return Wanted(first, in_word, "in"), Wanted(second, out_word, "out")
+
+
+INSTANCE: tuple[Spec, ...] = (
+    Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
+    Spec(
+        "throttled",
+        gettext_lazy("Held back by the CPU limit"),
+        "ratio",
+        (Wanted("cpu.throttled_time", gettext_lazy("of the time"), "warn", fill=True, band=True),),
+        CPU,
+        note=gettext_lazy("Seconds a second in which threads that could run had to wait for the next period."),
+    ),
+    Spec(
+        "throttled-periods",
+        gettext_lazy("Periods at the CPU limit"),
+        "per s",
+        (Wanted("cpu.throttled_periods", gettext_lazy("periods"), "warn"),),
+        CPU,
+        optional=True,
+        note=gettext_lazy("Of the 10 periods of 100 ms that a second has."),
+    ),
+    Spec(
+        "memory",
+        MEMORY,
+        "bytes",
+        (
+            Wanted("memory.working_set", gettext_lazy("working set"), "memory", fill=True),
+            Wanted("memory.usage", gettext_lazy("with file cache"), "usage"),
+            Wanted("memory.cache", gettext_lazy("file cache"), "cache"),
+        ),
+        MEMORY,
+        limit="memory.limit",
+        note=gettext_lazy("The working set is what cannot be given back when memory is short; it is what counts."),
+    ),
+    Spec(
+        "memory-failcnt",
+        gettext_lazy("Allocations that met the limit"),
+        "per s",
+        (Wanted("memory.failcnt", gettext_lazy("met the limit"), "warn"),),
+        MEMORY,
+        optional=True,
+    ),
+    Spec("net-bytes", gettext_lazy("Network: bytes"), "bytes/s", _pair("net.rx_bytes", "net.tx_bytes"), NETWORK),
+    Spec(
+        "net-packets",
+        gettext_lazy("Network: packets"),
+        "packets/s",
+        _pair("net.rx_packets", "net.tx_packets"),
+        NETWORK,
+    ),
+    Spec(
+        "net-lost",
+        gettext_lazy("Network: dropped packets and errors"),
+        "packets/s",
+        (
+            *_pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
+            Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
+            Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
+        ),
+        NETWORK,
+    ),
+    Spec(
+        "blkio-bytes",
+        gettext_lazy("All disks: bytes"),
+        "bytes/s",
+        _pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
+        DISKS,
+    ),
+    Spec(
+        "blkio-ops",
+        gettext_lazy("All disks: operations"),
+        "ops/s",
+        _pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
+        DISKS,
+    ),
+)
+DEVICE: tuple[Spec, ...] = (
+    Spec(
+        "blkio-bytes",
+        gettext_lazy("%s: bytes"),
+        "bytes/s",
+        _pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
+        DISKS,
+    ),
+    Spec(
+        "blkio-ops",
+        gettext_lazy("%s: operations"),
+        "ops/s",
+        _pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
+        DISKS,
+    ),
+)
+REST: tuple[Spec, ...] = (
+    Spec(
+        "tcp",
+        gettext_lazy("TCP connections"),
+        "count",
+        (
+            Wanted("tcp.established", gettext_lazy("established"), "in"),
+            Wanted("tcp.listen", gettext_lazy("listening"), "cyan"),
+            Wanted("tcp.time_wait", "TIME_WAIT", "cache"),
+            Wanted("tcp.close_wait", "CLOSE_WAIT", "out"),
+            Wanted("tcp.other", gettext_lazy("other"), "plum"),
+        ),
+        PROCESSES,
+    ),
+    Spec(
+        "processes",
+        gettext_lazy("Processes"),
+        "count",
+        (Wanted("processes", gettext_lazy("processes"), "count"),),
+        PROCESSES,
+    ),
+    Spec(
+        "restarts",
+        gettext_lazy("Restarts"),
+        "count",
+        (Wanted("restarts", gettext_lazy("restarts"), "bad"),),
+        PROCESSES,
+        optional=True,
+    ),
+)
+
+
+def specs(names: Sequence[str]) -> Iterator[Spec]:
+    """The charts of an instance that has these metrics, in the order of the page."""
+    yield from INSTANCE
+    for device in charts.devices(names, "blkio.read_bytes")[:MOST_DEVICES]:
+        for spec in DEVICE:
+            yield spec.of_device(device, str(spec.title).replace("%s", device))
+    yield from REST
+    yield from own(names)
+
+
+def own(names: Iterable[str]) -> Iterator[Spec]:
+    """What the application itself pushed; a chart each."""
+    for name in sorted(n for n in names if n.startswith(catalogue.APP))[:24]:
+        title = name.removeprefix(catalogue.APP)
+        yield Spec(name.replace(".", "-"), title, catalogue.find(name).unit, (Wanted(name, title, "cpu"),), APP)
+
+
+def settings_of(instance: Instance) -> Config | None:
+    """What its container runs with, else what its place has; None before the first release."""
+    current = instance.current
+    config = current.config if current is not None and current.config is not None else instance.place.current_config
+    return parse(config.content) if config is not None else None
+
+
+def instance_sheet(instance: Instance, span: Range, points: int) -> Sheet:
+    """All charts of an instance that have something to show, with what happened to it."""
+    subject = f"instance:{instance.pk}"
+    known = metrics.names(subject, span.start, span.end)
+    wanted = [spec for spec in specs(known) if any(w.metric in known for w in spec.wanted)]
+    found = board.load([subject], charts.metrics_of([*wanted, KILLS]), span, points)
+    limits = limits_of(settings_of(instance))
+    marks = marks_of(instance, span, found.of(subject).get("memory.oom_kills", ()))
+    lives = lives_of(instance, span)
+    drawn = [
+        (
+            spec.group,
+            charts.draw(
+                spec,
+                found.of(subject),
+                found.grid,
+                span,
+                now=found.now(subject),
+                limits=limits.get(spec.key, ()),
+                limit_label=_("limit"),
+                marks=marks,
+                lives=lives if spec.key in {"cpu", "memory"} else (),
+            ),
+        )
+        for spec in wanted
+    ]
+    return Sheet(charts.grouped(drawn), found.newest, {"marks": marks})
+
+
+KILLS = Spec("kills", "", "count", (Wanted("memory.oom_kills", "", "bad"),))
+
+
+def limits_of(config: Config | None) -> dict[str, list[Limit]]:
+    """Limits of the settings by the chart that they belong to; that of memory is measured."""
+    if config is None:
+        return {}
+    found = {"cpu": [Limit(_("limit"), config.cpus)]} if config.cpus else {}
+    if config.pids:
+        found["processes"] = [Limit(_("limit"), float(config.pids))]
+    return found
+
+
+def when(moment: datetime) -> float:
+    return moment.timestamp()
+
+
+def marks_of(instance: Instance, span: Range, kills: Iterable[Any] = ()) -> list[Mark]:
+    """Releases that touched it, kills for lack of memory and changed limits, oldest first."""
+    first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
+    steps = (
+        instance.steps.filter(deployment__created__lte=last)
+        .filter(Q(deployment__finished__gte=first) | Q(deployment__finished=None))
+        .exclude(state__in=[Step.State.WAITING, Step.State.SKIPPED])
+        .select_related("deployment__image", "deployment__place")
+        .order_by("-id")[:MOST_MARKS]
+    )
+    found = [Mark(_step_time(s), "release", _release_words(s.deployment), _url(s.deployment)) for s in steps]
+    happened = instance.happened.filter(last__gte=first, time__lte=last)[:MOST_MARKS]
+    for event in happened:
+        kind = "oom" if event.kind == InstanceEvent.Kind.OOM else "limits"
+        words = f"{event.get_kind_display()}: {event.text}"
+        moments = {when(event.time), when(event.last)} if event.count > 1 else {when(event.time)}
+        found += [Mark(moment, kind, words, f"{_page(instance)}#happened") for moment in moments]
+    known = [m.time for m in found if m.kind == "oom"]
+    for point in kills:
+        # What the collector counted and nobody told of: the kill of a process that was not the first.
+        if point.max >= 1 and all(abs(point.time - moment) > 120 for moment in known):
+            words = _("out of memory: the kernel killed a process")
+            found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
+    return sorted((m for m in found if span.start <= m.time <= span.end), key=lambda m: m.time)[-MOST_MARKS:]
+
+
+def _page(instance: Instance) -> str:
+    return reverse("containers:instance", args=[instance.pk])
+
+
+def _url(deployment: Deployment) -> str:
+    return reverse("containers:release", args=[deployment.pk])
+
+
+def _step_time(step: Step) -> float:
+    """When the release touched the instance."""
+    for name in ("start", "create", "limits", "stop"):
+        times = step.times.get(name)
+        if times and times[0]:
+            return float(times[0])
+    return when(step.deployment.started or step.deployment.created)
+
+
+def _release_words(deployment: Deployment) -> str:
+    """«#12 release · snow:1445589786_fd63ea39_prod_java8V16, dan: Quote cache keeps the last price»."""
+    parts = [f"#{deployment.pk} {deployment.get_kind_display()}"]
+    if deployment.image is not None and deployment.kind == Deployment.Kind.DEPLOY:
+        parts.append(deployment.image.tag)
+    words = " · ".join(parts)
+    if deployment.created_name:
+        words = f"{words}, {deployment.created_name}"
+    return f"{words}: {deployment.reason[:120]}" if deployment.reason else words
+
+
+def lives_of(instance: Instance, span: Range) -> list[Life]:
+    """The containers that ran in it in the range, oldest first."""
+    first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
+    rows = (
+        Container.objects.filter(instance=instance, started__lte=last)
+        .filter(Q(ended=None) | Q(ended__gte=first))
+        .select_related("image", "host")
+        .order_by("started")[:MOST_MARKS]
+    )
+    return [
+        Life(
+            when(row.started),
+            when(row.ended) if row.ended else None,
+            " · ".join(
+                part for part in (row.engine_id[:12], row.image.tag if row.image else "", row.host.name) if part
+            ),
+            f"{_page(instance)}#c-{row.pk}",
+        )
+        for row in rows
+        if row.started
+    ]
+
+
+# All instances of a place together ----------------------------------------------------------------------------------
+
+PLACE: tuple[Spec, ...] = (
+    Spec("cpu", CPU, "cores", (Wanted("cpu.cores", "", "cpu"),), CPU),
+    Spec(
+        "throttled",
+        gettext_lazy("Held back by the CPU limit"),
+        "ratio",
+        (Wanted("cpu.throttled_time", "", "warn"),),
+        CPU,
+    ),
+    Spec("memory", gettext_lazy("Working set"), "bytes", (Wanted("memory.working_set", "", "memory"),), MEMORY),
+    Spec("packets-in", gettext_lazy("Packets in"), "packets/s", (Wanted("net.rx_packets", "", "in"),), NETWORK),
+    Spec("packets-out", gettext_lazy("Packets out"), "packets/s", (Wanted("net.tx_packets", "", "out"),), NETWORK),
+    Spec("bytes-in", gettext_lazy("Bytes in"), "bytes/s", (Wanted("net.rx_bytes", "", "in"),), NETWORK),
+    Spec("bytes-out", gettext_lazy("Bytes out"), "bytes/s", (Wanted("net.tx_bytes", "", "out"),), NETWORK),
+    Spec("disk-read", gettext_lazy("Read from disks"), "bytes/s", (Wanted("blkio.read_bytes", "", "read"),), DISKS),
+    Spec("disk-written", gettext_lazy("Written to disks"), "bytes/s", (Wanted("blkio.write_bytes", "", "write"),), DISKS),
+    Spec("tcp", gettext_lazy("Established TCP connections"), "count", (Wanted("tcp.established", "", "in"),), PROCESSES),
+    Spec("processes", gettext_lazy("Processes"), "count", (Wanted("processes", "", "count"),), PROCESSES),
+)  # fmt: skip
+
+
+def instances_in(place: ServiceEnvironment, span: Range) -> list[Instance]:
+    """Those that stood in the range, by number."""
+    first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
+    rows = place.instances.filter(Q(removed=None) | Q(removed__gte=first), created__lte=last)
+    return list(rows.order_by("number", "id"))
+
+
+def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
+    """Lowest, mean and highest of all instances as a band, and each by itself while they are not too many."""
+    rows = instances_in(place, span)
+    each = rows[:MOST_EACH]
+    subjects = [f"instance:{row.pk}" for row in each]
+    known = metrics.names(subjects[0], span.start, span.end) if subjects else []
+    wanted = [*PLACE, *own(known)]
+    fewer = max(60, min(points, MOST_VALUES // max(1, len(each) + 3)))
+    found = board.load(subjects, charts.metrics_of(wanted), span, fewer)
+    config = parse(place.current_config.content) if place.current_config is not None else None
+    limits = limits_of(config)
+    if config is not None:
+        limits["memory"] = [Limit(_("limit"), float(config.memory))]
+    marks = place_marks(place, span)
+    drawn = [
+        (spec.group, _of_place(spec, each, found, limits.get(spec.key, []), marks, over=rows if len(rows) > MOST_EACH else ()))
+        for spec in wanted
+    ]  # fmt: skip
+    return Sheet(charts.grouped(drawn), found.newest, {"count": len(rows), "each": len(each)})
+
+
+def _of_place(
+    spec: Spec,
+    each: Sequence[Instance],
+    found: board.Board,
+    limits: list[Limit],
+    marks: Sequence[Mark],
+    *,
+    over: Sequence[Instance] = (),
+) -> Chart | None:
+    metric = spec.wanted[0].metric
+    lines = []
+    for row in each:
+        points = found.of(f"instance:{row.pk}").get(metric)
+        if points:
+            colour = f"i{(row.number - 1) % 10 + 1}"
+            line = Line(
+                f"{metric}/{row.number}", f"#{row.number}", colour, charts.column(points, found.grid), thin=True
+            )
+            line.now, line.url = found.now(f"instance:{row.pk}").get(metric), f"{_page(row)}charts/"
+            lines.append(line)
+    if not lines:
+        return None
+    mean = Line(metric, _("mean"), "ink")
+    mean.low, mean.values, mean.high = charts.together([line.values for line in lines])
+    if over:
+        band = metrics.over(
+            [f"instance:{row.pk}" for row in over], metric, found.span.start, found.span.end, points=found.grid.count
+        )
+        mean.low, mean.values, mean.high = (
+            charts.column([_One(p.time, getattr(p, of)) for p in band.points], found.grid) for of in ("min", "mean", "max")
+        )  # fmt: skip
+    return Chart(spec.key, str(spec.title), spec.unit, found.grid, found.span, [mean, *lines], limits, marks)
+
+
+class _One:
+    """A point with one value."""
+
+    def __init__(self, time: float, value: float) -> None:
+        self.time = time
+        self.avg = self.min = self.max = value
+
+
+def place_marks(place: ServiceEnvironment, span: Range) -> list[Mark]:
+    """When changes of the place began."""
+    first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
+    rows = place.deployments.filter(started__gte=first, started__lte=last).select_related("image").order_by("-id")
+    return [
+        Mark(when(d.started), "release", _release_words(d), _url(d)) for d in reversed(rows[:MOST_MARKS]) if d.started
+    ]

@@ -1,0 +1,41 @@
+"""The charts of an instance, and of all instances of a place together."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
+
+from containers import charts
+from containers.views.access import actor_of, get_instance, get_place
+from containers.views.run import frame
+from xqplatform.accounts.rights import READ, require
+from xqplatform.metrics import pages
+
+
+@require_GET
+def instance(request: HttpRequest, number: int) -> HttpResponseBase:
+    row = get_instance(number)
+    place = row.place
+    require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
+    context = {"instance": row, "place": place, "service": place.service, "environment": place.environment}
+    return pages.respond(
+        request,
+        lambda span, points: charts.instance_sheet(row, span, points),
+        "containers/instance_charts.html",
+        context,
+        name=row.name,
+    )
+
+
+@require_GET
+def place(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
+    row = get_place(slug, environment)
+    require(actor_of(request), READ, team_id=row.service.team_id, environment=environment, obj=row)
+    return pages.respond(
+        request,
+        lambda span, points: charts.place_sheet(row, span, points),
+        "containers/place_charts.html",
+        frame(request, row, "charts"),
+        name=f"{slug}-{environment}",
+    )

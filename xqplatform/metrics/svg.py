@@ -1,0 +1,174 @@
+"""Charts and sparklines as SVG, drawn on the server: the first paint, and all there is without scripts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from xqplatform.metrics import ranges, units
+from xqplatform.metrics.charts import Chart, Limit, Values
+
+WIDTH, HEIGHT = 1000, 1000  # stretched to the place it gets; strokes keep their width
+
+
+def runs(values: Sequence[float | None]) -> list[tuple[int, int]]:
+    """Stretches without a gap, as (first, last)."""
+    found: list[tuple[int, int]] = []
+    start = -1
+    for place, value in enumerate(values):
+        if value is None:
+            if start >= 0:
+                found.append((start, place - 1))
+            start = -1
+        elif start < 0:
+            start = place
+    if start >= 0:
+        found.append((start, len(values) - 1))
+    return found
+
+
+def path(values: Values, xs: Sequence[float], top: float, height: float = HEIGHT) -> str:
+    """A line through the values; each gap begins it anew, and a single value between gaps is a short dash."""
+    scale = height / top if top > 0 else 0.0
+    pieces: list[str] = []
+    for first, last in runs(values):
+        at = [f"{xs[n]:.0f} {height - (values[n] or 0.0) * scale:.0f}" for n in range(first, last + 1)]
+        if len(at) == 1:
+            at.append(f"{xs[first] + 1:.0f} {at[0].split()[1]}")
+        pieces.append("M" + "L".join(at))
+    return "".join(pieces)
+
+
+def area(low: Values | None, high: Values, xs: Sequence[float], top: float, height: float = HEIGHT) -> str:
+    """What lies between two lines, or between one and zero."""
+    scale = height / top if top > 0 else 0.0
+    pieces = []
+    for first, last in runs(high):
+        over = [f"{xs[n]:.0f} {height - (high[n] or 0.0) * scale:.0f}" for n in range(first, last + 1)]
+        if low is None:
+            under = [f"{xs[last]:.0f} {height:.0f}", f"{xs[first]:.0f} {height:.0f}"]
+        else:
+            under = [f"{xs[n]:.0f} {height - (low[n] or 0.0) * scale:.0f}" for n in range(last, first - 1, -1)]
+        pieces.append("M" + "L".join(over + under) + "Z")
+    return "".join(pieces)
+
+
+def chart(one: Chart) -> SafeString:
+    """The picture with the words of its axes beside it; the template's CSS puts both where uPlot will put them."""
+    steps = one.steps
+    top = steps[-1]
+    xs = [(one.grid.time(n) - one.range.start) / one.range.seconds * WIDTH for n in range(one.grid.count)]
+    parts: list[str] = []
+    for step in steps:
+        y = round(HEIGHT - step / top * HEIGHT)
+        parts.append(f'<path class="xqc-line" d="M0 {y}H{WIDTH}"/>')
+    for line in one.lines:
+        if line.high is not None and line.low is not None:
+            parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(line.low, line.high, xs, top)}"/>')
+        elif line.fill:
+            parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(None, line.values, xs, top)}"/>')
+    for line in sorted(one.lines, key=lambda one: not one.thin):  # the mean lies on top of the many
+        thin = " thin" if line.thin else ""
+        parts.append(f'<path class="xqc-curve{thin} c-{line.colour}" d="{path(line.values, xs, top)}"/>')
+    for limit in one.limits:
+        if limit.value <= top:
+            y = round(HEIGHT - limit.value / top * HEIGHT)
+            parts.append(f'<path class="xqc-limit" d="M0 {y}H{WIDTH}"/>')
+    return format_html(
+        '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+        '<div class="xqc-y" aria-hidden="true">{}</div><div class="xqc-x" aria-hidden="true">{}</div>',
+        WIDTH,
+        HEIGHT,
+        summary(one),
+        mark_safe("".join(parts)),  # noqa: S308  numbers and colour names of ours
+        y_words(one, steps),
+        x_words(one),
+    )
+
+
+def y_words(one: Chart, steps: Sequence[float]) -> SafeString:
+    scale, top = units.scale(one.unit, steps[-1]), steps[-1]
+    rows = [
+        (
+            round(100 - 100 * step / top, 2),
+            units.number(step / scale.divisor),
+            f" {units.on_axis(scale)}" if step == top else "",
+        )
+        for step in steps
+    ]
+    return format_html_join("", '<span style="top:{}%">{}{}</span>', rows)
+
+
+def x_words(one: Chart) -> SafeString:
+    rows = [
+        (round(one.at(time), 2), ranges.words(time, one.range.seconds))
+        for time in ranges.ticks(one.range.start, one.range.end)
+    ]
+    return format_html_join("", '<span style="left:{}%">{}</span>', [r for r in rows if 2 <= r[0] <= 98])
+
+
+def summary(one: Chart) -> str:
+    """The chart in a sentence, for those who do not see it."""
+    if one.empty:
+        return _("%(title)s: no samples in this range") % {"title": one.title}
+    parts = [
+        _("%(line)s last %(last)s, highest %(top)s")
+        % {"line": line.label, "last": units.shown(line.last, one.unit), "top": units.shown(line.top, one.unit)}
+        for line in one.lines[:8]
+    ]
+    return f"{one.title}: {'; '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A small line in a table's cell, with its last value beside it."""
+
+    label: str
+    unit: str
+    values: Values
+    last: float | None = None
+    colour: str = "cpu"
+    limit: float | None = None
+
+    @property
+    def top(self) -> float:
+        return max((v for v in self.values if v is not None), default=0.0)
+
+
+SPARK_WIDTH, SPARK_HEIGHT = 120, 24
+
+
+def sparkline(one: Spark | None) -> SafeString:
+    """The line from zero to its highest value (or its limit, when near); a dash where there is no sample at all."""
+    if not one or all(v is None for v in one.values):
+        return format_html('<span class="xqc-spark none" title="{}">–</span>', _("no samples in the last hour"))
+    limit = one.limit if one.limit and one.top >= 0.4 * one.limit else None
+    top = max(one.top, limit or 0.0) * 1.08 or 1.0
+    step = SPARK_WIDTH / max(1, len(one.values) - 1)
+    xs = [n * step for n in range(len(one.values))]
+    last = next((v for v in reversed(one.values) if v is not None), None) if one.last is None else one.last
+    shown = units.shown(last, one.unit)
+    words = _("%(label)s: %(last)s now, %(top)s at most in the last hour") % {
+        "label": one.label,
+        "last": shown,
+        "top": units.shown(one.top, one.unit),
+    }
+    line = ""
+    if limit:
+        y = round(SPARK_HEIGHT - limit / top * SPARK_HEIGHT, 1)
+        line = f'<path class="xqc-limit" d="M0 {y}H{SPARK_WIDTH}"/>'
+    return mark_safe(  # noqa: S308  numbers of ours; words are escaped
+        f'<span class="xqc-spark" title="{escape(words)}"><svg viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" '
+        f'preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
+        f'<path class="xqc-band c-{one.colour}" d="{area(None, one.values, xs, top, SPARK_HEIGHT)}"/>{line}'
+        f'<path class="xqc-curve c-{one.colour}" d="{path(one.values, xs, top, SPARK_HEIGHT)}"/></svg>'
+        f"<b>{escape(shown)}</b></span>"
+    )
+
+
+def limit_words(limit: Limit, unit: str) -> str:
+    return f"{limit.label} {units.shown(limit.value, unit)}"
