@@ -119,8 +119,9 @@ def _absent(rule: Rule, now: Now, active: Collection[Key]) -> Iterator[Observati
             if (subject, "") in active:
                 yield Observation(subject, "", Seen(now.time, 0.0))
             continue
-        # A platform that was away itself knows nothing of that time.
-        yield Observation(subject, "", Seen(now.time, 1.0, max(time, now.steady_since) if has else None))
+        # It is silent for so long already; a platform that was away itself knows nothing of that time.
+        known = None if (subject, "") in active else max(now.time - ABSENT_AFTER, now.steady_since)
+        yield Observation(subject, "", Seen(now.time, 1.0, known))
 
 
 def _there(metric: str, values: Mapping[str, float]) -> bool:
