@@ -184,10 +184,24 @@ class Move(Work):
         except StepFailed as error:
             if "start" in self.times:
                 words = _("Whether it runs on %(host)s is not known, so it is not started on %(old)s. %(why)s")
-                raise StepFailed(words % {"host": self.new_host, "old": self.old_host, "why": error}) from error
+                text = words % {"host": self.new_host, "old": self.old_host, "why": error}
+                raise StepFailed(f"{text} {self._on_the_wire()}".strip()) from error
             return []
         self._stop_there(self.new_host, new, timed=False)
         return new
+
+    def _on_the_wire(self) -> str:
+        """Whether the address answers the old host, for who has to decide: silence is no proof, a cable may be out."""
+        address = self.instance.address
+        if address is None or not address.segment.probe:
+            return ""
+        try:
+            mac = probe.probe(connect(self.old_host), address.segment, address.ip)
+        except (NoHelper, EngineError):
+            return ""
+        if mac is None:
+            return _("Nobody answered for %(ip)s on the wire.") % {"ip": address.ip}
+        return _("%(ip)s still answers on the wire (MAC %(mac)s).") % {"ip": address.ip, "mac": mac}
 
     def _leave(self, host: Host) -> None:
         for one in self._found(host):

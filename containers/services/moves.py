@@ -13,7 +13,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.moving import Mover, Wish, plan_moves
 from containers.plan import HostView, Plan, Policy
-from containers.services import releases
+from containers.services import capacity, releases
 from containers.services.planning import config_of, host_views, images_of, instance_view
 from containers.services.settings import topic
 from hosts.models import Host, Segment
@@ -78,6 +78,7 @@ def move(
     try:
         with transaction.atomic():
             locked = releases.free(place)
+            capacity.lock()
             plan = plan_for(locked, numbers, wish, policy)
             if refusal := plan.refusal():
                 raise Refused(refusal)
@@ -174,24 +175,15 @@ def data_of(config: Config) -> str:
 
 
 def _hosts(place: ServiceEnvironment, standing: list[Instance], config: Config, promised: Promised) -> list[HostView]:
-    """The planner's hosts, with what moves under way and earlier places of the plan will bring them."""
-    more: dict[int, list[float]] = {pk: [float(x) for x in values] for pk, values in promised.items()}
-    coming = Step.objects.filter(
-        deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE, state__in=[Step.State.WAITING, *Step.IN_WORK]
-    ).exclude(deployment__place=place)
-    for step in coming.select_related("instance", "config"):
-        if step.host_id is not None and step.instance.host_id != step.host_id:
-            content = config_of(step.config)
-            one = more.setdefault(step.host_id, [0.0, 0.0, 0.0])
-            one[0], one[1], one[2] = one[0] + content.cpus, one[1] + content.memory, one[2] + 1
+    """The planner's hosts, with what earlier places of the plan will bring them."""
     return [
         replace(
             view,
-            used_cpus=view.used_cpus + more[view.pk][0],
-            used_memory=view.used_memory + int(more[view.pk][1]),
-            instances=view.instances + int(more[view.pk][2]),
+            used_cpus=view.used_cpus + promised[view.pk][0],
+            used_memory=view.used_memory + promised[view.pk][1],
+            instances=view.instances + promised[view.pk][2],
         )
-        if view.pk in more
+        if view.pk in promised
         else view
         for view in host_views(place, standing, config, None)
     ]

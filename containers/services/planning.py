@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from django.conf import settings
@@ -13,7 +12,7 @@ from containers import live_limits, spec
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
-from containers.services import init_images, persisted
+from containers.services import capacity, init_images, persisted
 from hosts.addresses import Choice
 from hosts.models import Host, Segment
 from hosts.services import choosing, networks
@@ -126,15 +125,7 @@ def host_views(
     """All hosts that matter: those that may get new instances, and those where instances stand."""
     groups = set(place.environment.groups.values_list("pk", flat=True))
     own = {one.host_id for one in instances}
-    memory: dict[int, int] = defaultdict(int)
-    cpus: dict[int, float] = defaultdict(float)
-    count: dict[int, int] = defaultdict(int)
-    rows = Instance.objects.filter(removed=None).values_list("host_id", "place_id", "place__current_config__content")
-    for host_id, place_id, content in rows:
-        count[host_id] += 1
-        if place_id != place.pk and content:
-            memory[host_id] += int(content.get("memory") or 0)
-            cpus[host_id] += float(content.get("cpus") or 0)
+    promised = capacity.promises(place)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
     unplugged = networks.unusable(segment) if segment is not None else {}
     views = []
@@ -153,15 +144,15 @@ def host_views(
                 reachable=host.state in {Host.State.READY, Host.State.DEGRADED},
                 cpus=host.cpus,
                 memory=host.memory,
-                used_cpus=cpus[host.pk],
-                used_memory=memory[host.pk],
+                used_cpus=promised[host.pk].cpus,
+                used_memory=promised[host.pk].memory,
                 missing=(
                     *(spec.missing(config, host.api_version) if host.api_version else ()),
                     *persisted.missing(config, host),
                     *([unplugged[host.pk]] if host.pk in unplugged else []),
                 ),
                 has_segment=segment is None or host.pk in on_segment,
-                instances=count[host.pk],
+                instances=promised[host.pk].all,
                 architecture=host.architecture,
             )
         )

@@ -14,6 +14,7 @@ from containers import live_limits
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
+from containers.services import capacity
 from containers.services.planning import check_image, config_of, plan_for, segment_of, standing
 from containers.services.settings import ensure_config, topic
 from hosts.models import Host
@@ -363,6 +364,8 @@ def _start(
             target = there if target is None else target
             if kind == "scale" and target > there and image is None:
                 raise Refused(_("Nothing has been released here yet: release an image first."))
+            if target > there:
+                capacity.lock()
             plan = plan_for(
                 locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
             )

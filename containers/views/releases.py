@@ -19,6 +19,8 @@ from containers.reading import history
 from containers.services import releases
 from containers.views.access import actor_of, get_deployment, may, reason_of
 from containers.views.settings import changes
+from hosts.models import Host
+from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
@@ -77,6 +79,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "environment": place.environment,
         "steps": steps,
         "failed": [s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing"})],
+        "stranded": stranded(steps, may_fence=can(actor_of(request), "host.manage")),
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
         "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
@@ -92,6 +95,23 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "may": may(actor_of(request), place.service, place.environment.slug),
     }
     return render(request, "containers/release.html", context)
+
+
+def stranded(steps: list[Step], *, may_fence: bool) -> list[dict[str, Any]]:
+    """Instances that a move left on a host which went away: nobody starts them elsewhere before somebody made sure that it
+    is off. Each with where that is done.
+    """
+    found = []
+    for step in steps:
+        one = step.instance
+        gone = step.action == Step.Action.MOVE and step.state == Step.State.UNDO_FAILED and one.removed is None
+        if not gone or one.host_id != step.host_id or one.host.state in {Host.State.READY, Host.State.DEGRADED}:
+            continue
+        place = one.place
+        address = reverse("containers:move", args=[place.service.slug, place.environment.slug])
+        asked = urlencode({"instances": one.number, "host": step.old_host.name if step.old_host else ""})
+        found.append({"step": step, "url": f"{address}?{asked}" if may_fence else ""})
+    return found
 
 
 def policy_words(deployment: Deployment) -> list[tuple[str, str]]:

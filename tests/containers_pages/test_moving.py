@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from containers.models import Container, Deployment, Drain
-from containers.services import drains
+from containers.services import drains, moves
 from hosts.models import Host
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
@@ -126,3 +126,23 @@ def test_who_reads_sees_why_but_no_buttons(as_: Any, place: Any, host: Host) -> 
     page = text(manager.get(f"/hosts/{host.name}/"))
     assert "Drain: 0 of" in page
     assert "Cancel the drain" not in page
+
+
+def test_a_stranded_instance_is_said_in_one_sentence_with_the_button(as_: Any, place: Any, host: Host) -> None:
+    sre, one = as_("sara"), place.instances.select_related("host").get(number=1)
+    new = Host.objects.exclude(pk=one.host_id).filter(name__startswith="run")[0]
+    row = moves.move(Actor.person(User.objects.get(username="sara")), place, [1], with_data=True)
+    row.steps.update(state="undo_fail", host=new, reason="Whether it runs there is not known.")
+    Deployment.objects.filter(pk=row.pk).update(state="failed")
+    place.instances.filter(number=1).update(host=new)
+    page = f"/releases/{row.pk}/"
+    assert "may still run on" not in text(sre.get(page)), "it can be reached: its own page says what it does"
+    Host.objects.filter(pk=new.pk).update(state="unreachable")
+    shown = text(sre.get(page))
+    assert f"make sure that {new.name} is off, then start it on {one.host.name} again" in shown
+    link = f"/services/snow/production/move/?instances=1&amp;host={one.host.name}"
+    assert link in shown
+    assert f"{new.name} cannot be reached" in text(sre.get(link.replace("&amp;", "&")))
+    other = text(as_("dan").get(page))
+    assert "may still run on" in other
+    assert link not in other

@@ -198,6 +198,50 @@ def test_instances_of_a_dead_host_move_and_what_returns_with_it_is_removed(site:
 
 
 @pytest.mark.timeout(600)
+def test_a_new_host_that_dies_right_after_the_start_is_left_when_somebody_made_sure(site: Site) -> None:
+    site.place.wanted = 2
+    site.place.save()
+    site.release("v1")
+    one = Instance.objects.select_related("host", "address").order_by("number")[0]
+    old, before = one.host, places(site)
+    taken = set(Instance.objects.values_list("host", flat=True))
+    new = next(host for host in site.hosts if host.pk not in taken)
+    machine = machine_of(site, new)
+
+    def dies(point: str, step: int) -> None:
+        if point == "after start":
+            work.PROBE.clear()
+            machine.cut()
+
+    work.PROBE.append(dies)
+    try:
+        row = site.advance(moves.move(site.actor, site.place, [one.number], new, policy={"deadline": 5}))
+        step = row.steps.get()
+        assert (row.state, step.state) == ("failed", "undo_fail"), row.outcome
+        assert "is not known" in step.reason
+        assert "Nobody answered" in step.reason
+        one.refresh_from_db()
+        assert one.host_id == new.pk
+        # It runs there still, cut off: started here, the address would answer twice as soon as the cable is in again.
+        assert one.name in places(site)[new.name]
+        assert one.name not in places(site)[old.name]
+        wait_for(
+            "it is seen as unreachable",
+            lambda: observe.refresh_host(new.pk) and Host.objects.get(pk=new.pk).state == "unreachable",
+        )
+        row = site.advance(moves.move(site.actor, site.place, [one.number], old, fenced=True))
+        assert row.state == "succeeded", (row.outcome, row.pulls)
+        assert places(site)[old.name] == before[old.name]
+    finally:
+        machine.heal()
+    wait_for(
+        "what it brought back is gone",
+        lambda: observe.refresh_host(new.pk) and one.name not in places(site)[new.name],
+    )
+    site.check(2, "v1")
+
+
+@pytest.mark.timeout(600)
 def test_without_a_segment_it_starts_there_first_and_a_stopped_one_stays_stopped(bridgeless: Site) -> None:
     site = bridgeless
     site.place.wanted = 2

@@ -28,5 +28,5 @@ def _disk(now: float) -> Iterator[sources.Found]:
 def register() -> None:
     subjects.register("platform", gettext_lazy("Platform"), _platform)
     sources.register(
-        "platform.disk", gettext_lazy("Disk with the platform's data (% full)"), "platform", _disk, unit="percent"
+        "platform.disk", gettext_lazy("Disk with the platform's data, percent full"), "platform", _disk, unit="percent"
     )
