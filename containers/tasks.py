@@ -128,6 +128,7 @@ def remove_persisted(folder: int) -> None:
 @shared_task(name="containers.tasks.hear_applications", ignore_result=True)
 def hear_applications() -> None:
     """Takes what nobody reads or hears of what applications tell."""
-    from containers.told.ears import EARS
+    from containers.told import ears
 
-    EARS.start()
+    ears.note_beat()
+    ears.EARS.start()

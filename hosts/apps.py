@@ -21,4 +21,5 @@ class HostsConfig(AppConfig):
         for module in OPERATIONS:
             import_module(module)
         import_module("hosts.alerting").register()
+        import_module("hosts.exported").register()
         post_migrate.connect(_defaults, sender=self, dispatch_uid="hosts.defaults")

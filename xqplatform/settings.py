@@ -100,6 +100,9 @@ def database() -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
         }
+    else:
+        # Its planner overrates questions for ranges of hot samples and would compile them for longer than they run.
+        config.setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
     config["CONN_MAX_AGE"] = 0 if config["ENGINE"].endswith("sqlite3") else 60
     return config
 

@@ -34,6 +34,8 @@ LOOK = 10.0  # seconds between two looks who there is
 A_TIME = 2  # shares that a process takes at once, so that others get some, too
 WAITING = 100_000  # samples that wait for the database at most
 STATSD = "statsd"
+BEAT = "beat"  # a row that says when the schedule was last carried out
+BEAT_EVERY = timedelta(seconds=9)
 
 
 def tick() -> float:
@@ -42,6 +44,13 @@ def tick() -> float:
 
 def wanted_shares() -> list[str]:
     return [f"read-{n}" for n in range(SHARES)] + ([STATSD] if settings.STATSD_PORT else [])
+
+
+def note_beat() -> None:
+    """The schedule was carried out now."""
+    now = timezone.now()
+    if not Ear.objects.filter(name=BEAT, at__gt=now - BEAT_EVERY).exists():
+        Ear.objects.update_or_create(name=BEAT, defaults={"at": now})
 
 
 class Ears:

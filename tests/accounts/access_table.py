@@ -45,6 +45,7 @@ class Line:
 PUBLIC = {
     "web:healthz": 200,
     "accounts:login": 200,
+    "exporting:metrics": 401,
     "live:stream": 401,
     "live:versions": 401,
     "web:set_language": 302,

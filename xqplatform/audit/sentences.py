@@ -59,6 +59,7 @@ RIGHTS = {
     "alerts.manage": gettext_lazy("manage alerts"),
     "alerts.silence": gettext_lazy("silence alerts"),
     "audit.read": gettext_lazy("read the audit log"),
+    "metrics.read": gettext_lazy("read all measurements at /metrics"),
 }
 
 # What an event is about, in people's words rather than the model's.

@@ -1,0 +1,70 @@
+"""GET /metrics, with a token of the API whose person may read it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from xqplatform.accounts import services
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Denied
+from xqplatform.metrics.exporting import sources
+from xqplatform.metrics.exporting.text import CONTENT_TYPE
+
+RIGHT = "metrics.read"
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    user = services.user_of_token(token.strip()) if scheme.lower() == "bearer" else None
+    if user is None:
+        response = HttpResponse(
+            "A valid token is needed: Authorization: Bearer …\n", status=401, content_type="text/plain"
+        )
+        response["WWW-Authenticate"] = "Bearer"
+        return response
+    request.user = user
+    try:
+        require(Actor.of_request(request, via="api"), RIGHT)
+    except Denied as denied:
+        return HttpResponse(f"{denied.message}\n", status=403, content_type="text/plain; charset=utf-8")
+    return None
+
+
+async def metrics(request: HttpRequest) -> HttpResponseBase:
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+    refusal = await sync_to_async(_refusal)(request)
+    if refusal is not None:
+        return refusal
+    zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    data = _zipped(sources.pieces()) if zipped else (piece.encode() for piece in sources.pieces())
+    body = _streamed(data) if request.method == "GET" else _streamed(iter(()))
+    response = StreamingHttpResponse(body, content_type=CONTENT_TYPE)
+    if zipped:
+        response["Content-Encoding"] = "gzip"
+    response["Vary"] = "Accept-Encoding"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+metrics.login_required = False  # type: ignore[attr-defined]  # it asks for a token itself
+
+
+def _zipped(pieces: Iterator[str]) -> Iterator[bytes]:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    for piece in pieces:
+        yield packer.compress(piece.encode())
+    yield packer.flush()
+
+
+async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Each piece is made in a thread, so that other requests go on in between."""
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
+        if piece:
+            yield piece
