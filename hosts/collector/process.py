@@ -36,7 +36,7 @@ BUSYBOX= AWK_TOOL=
 if [ "$(echo x | busybox awk '{print $1 1}' 2>/dev/null)" = x1 ] && busybox sleep 0.01 2>/dev/null; then
   BUSYBOX=busybox AWK_TOOL="busybox awk"
 elif command -v gawk >/dev/null; then AWK_TOOL=gawk
-elif command -v mawk >/dev/null; then AWK_TOOL="mawk -W interactive"
+elif command -v mawk >/dev/null; then AWK_TOOL="mawk -W interactive" BY_LINES=1; export BY_LINES
 else AWK_TOOL=awk
 fi
 """

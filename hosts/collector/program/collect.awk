@@ -1,8 +1,13 @@
 # One block of lines a tick: what the kernel's files say of the host and of every container beside this one, as they say it.
 # The platform computes. A value that cannot be read is «-». hosts/collector/protocol.py has the meaning of each place.
 
-function slurp(path,  text) {
+function slurp(path,  text, line) {
   text = ""
+  if (BY_LINES) {
+    while ((getline line < path) > 0) text = text line "\n"
+    close(path)
+    return text
+  }
   RS = "\001"
   if ((getline text < path) <= 0) text = ""
   close(path)
@@ -369,6 +374,7 @@ function forget(  id) {
 BEGIN {
   CGROUP = ENVIRON["CGROUP"]; PROC = ENVIRON["PROC"]; SYS = ENVIRON["SYS"]; LAYOUT = ENVIRON["LAYOUT"]
   OWN = ENVIRON["OWN"]; PARENT = ENVIRON["PARENT"]; SHIM = ENVIRON["SHIM"]; FILESYSTEMS = ENVIRON["FILESYSTEMS"]
+  BY_LINES = ENVIRON["BY_LINES"] != ""  # mawk reads either all input as it comes, line by line, or none
   ROOT = ENVIRON["ROOT"]; BUSYBOX = ENVIRON["BUSYBOX"]
   boot = substr(first(PROC "/sys/kernel/random/boot_id"), 1, 8)
   cpus = 0

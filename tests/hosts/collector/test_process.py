@@ -14,7 +14,7 @@ from tests.hosts.collector.trees import HOST_DEV, ONE, SNMP, Tree
 
 TOOLS = {
     "busybox": 'BUSYBOX=busybox AWK_TOOL="busybox awk"',
-    "mawk": 'BUSYBOX= AWK_TOOL="mawk -W interactive"',
+    "mawk": 'BUSYBOX= AWK_TOOL="mawk -W interactive" BY_LINES=1; export BY_LINES',
     "gawk": "BUSYBOX= AWK_TOOL=gawk",
     "chosen": process._TOOLS,
 }
@@ -71,7 +71,9 @@ def test_without_a_container_the_machine_is_read_and_soon_it_is_asked_again(tmp_
 
 def test_file_systems_are_those_of_the_machine(tmp_path: Path) -> None:
     tree = Tree(tmp_path, 2)
-    tree.write(tree.proc / "self/mounts", "/dev/sda1 / ext4 rw 0 0\n/dev/sdb /tmp ext4 rw 0 0\nproc /proc proc rw 0 0\n")
+    tree.write(
+        tree.proc / "self/mounts", "/dev/sda1 / ext4 rw 0 0\n/dev/sdb /tmp ext4 rw 0 0\nproc /proc proc rw 0 0\n"
+    )
     blocks, _parser = run(tree, process.NOBODY, TOOLS["chosen"], ticks=1)
     assert set(blocks[0].host.filesystems) <= {"/", "/tmp"}
     assert "/" in blocks[0].host.filesystems
