@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -31,7 +32,8 @@ def _in_work() -> dict[int, str]:
         deployment__state__in=Deployment.ACTIVE, state__in=[*Step.IN_WORK, Step.State.UNDOING]
     ).values_list("instance_id", "deployment_id", "deployment__kind")
     kinds = dict(Deployment.Kind.choices)
-    return {pk: _("%(kind)s #%(n)d is at it.") % {"kind": kinds[kind], "n": number} for pk, number, kind in rows}
+    words = _("%(kind)s #%(n)d has it in hand.")
+    return {pk: capfirst(words % {"kind": kinds[kind], "n": number}) for pk, number, kind in rows}
 
 
 def _instances() -> Iterator[About]:
@@ -101,7 +103,7 @@ def _releases(now: float) -> Iterator[Found]:
             "n": row.pk,
             "outcome": row.outcome or row.get_state_display(),
         }
-        yield Found(f"place:{row.place_id}", row.finished.timestamp() if row.finished else None, words)
+        yield Found(f"place:{row.place_id}", row.finished.timestamp() if row.finished else None, capfirst(words))
 
 
 def _addresses(now: float) -> Iterator[Found]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -14,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
 from xqplatform import metrics
-from xqplatform.metrics import board, catalogue, charts
+from xqplatform.metrics import Series, board, catalogue, charts
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
-from xqplatform.metrics.pages import Sheet
+from xqplatform.metrics.pages import Part, Sheet
 from xqplatform.metrics.ranges import Range
 
 MOST_DEVICES = 6
@@ -178,36 +180,49 @@ def settings_of(instance: Instance) -> Config | None:
     return parse(config.content) if config is not None else None
 
 
+@dataclass
+class Scene:
+    """What all charts of an instance share."""
+
+    instance: Instance
+    span: Range
+    points: int
+    latest: board.Latest
+    limits: dict[str, list[Limit]]
+    marks: list[Mark]
+    lives: list[Life]
+
+
 def instance_sheet(instance: Instance, span: Range, points: int) -> Sheet:
     """All charts of an instance that have something to show, with what happened to it."""
     subject = f"instance:{instance.pk}"
     known = metrics.names(subject, span.start, span.end)
-    wanted = [spec for spec in specs(known) if any(w.metric in known for w in spec.wanted)]
-    found = board.load([subject], charts.metrics_of([*wanted, KILLS]), span, points)
-    limits = limits_of(settings_of(instance))
-    marks = marks_of(instance, span, found.of(subject).get("memory.oom_kills", ()))
-    lives = lives_of(instance, span)
+    kills = metrics.series([subject], ["memory.oom_kills"], span.start, span.end, points=points)
+    marks = marks_of(instance, span, kills)
+    latest = board.newest([subject])
+    scene = Scene(instance, span, points, latest, limits_of(settings_of(instance)), marks, lives_of(instance, span))
+    wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
+    return Sheet([(title, partial(_drawn, scene, rows)) for title, rows in wanted.items()], board.last_of(latest))
+
+
+def _drawn(scene: Scene, wanted: Sequence[Spec]) -> list[Chart]:
+    subject = f"instance:{scene.instance.pk}"
+    found = board.load([subject], charts.metrics_of(wanted), scene.span, scene.points, scene.latest)
     drawn = [
-        (
-            spec.group,
-            charts.draw(
-                spec,
-                found.of(subject),
-                found.grid,
-                span,
-                now=found.now(subject),
-                limits=limits.get(spec.key, ()),
-                limit_label=_("limit"),
-                marks=marks,
-                lives=lives if spec.key in {"cpu", "memory"} else (),
-            ),
+        charts.draw(
+            spec,
+            found.of(subject),
+            found.grid,
+            scene.span,
+            now=found.now(subject),
+            limits=scene.limits.get(spec.key, ()),
+            limit_label=_("limit"),
+            marks=scene.marks,
+            lives=scene.lives if spec.key in {"cpu", "memory"} else (),
         )
         for spec in wanted
     ]
-    return Sheet(charts.grouped(drawn), found.newest, {"marks": marks})
-
-
-KILLS = Spec("kills", "", "count", (Wanted("memory.oom_kills", "", "bad"),))
+    return [chart for chart in drawn if chart is not None]
 
 
 def limits_of(config: Config | None) -> dict[str, list[Limit]]:
@@ -224,7 +239,7 @@ def when(moment: datetime) -> float:
     return moment.timestamp()
 
 
-def marks_of(instance: Instance, span: Range, kills: Iterable[Any] = ()) -> list[Mark]:
+def marks_of(instance: Instance, span: Range, kills: Iterable[Series] = ()) -> list[Mark]:
     """Releases that touched it, kills for lack of memory and changed limits, oldest first."""
     first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
     steps = (
@@ -242,11 +257,12 @@ def marks_of(instance: Instance, span: Range, kills: Iterable[Any] = ()) -> list
         moments = {when(event.time), when(event.last)} if event.count > 1 else {when(event.time)}
         found += [Mark(moment, kind, words, f"{_page(instance)}#happened") for moment in moments]
     known = [m.time for m in found if m.kind == "oom"]
-    for point in kills:
+    for series in kills:
         # What the collector counted and nobody told of: the kill of a process that was not the first.
-        if point.max >= 1 and all(abs(point.time - moment) > 120 for moment in known):
-            words = _("out of memory: the kernel killed a process")
-            found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
+        for point in series.points:
+            if point.max >= 1 and all(abs(point.time - moment) > max(120.0, 1.5 * series.level) for moment in known):
+                words = _("out of memory: the kernel killed a process")
+                found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
     return sorted((m for m in found if span.start <= m.time <= span.end), key=lambda m: m.time)[-MOST_MARKS:]
 
 
@@ -339,17 +355,21 @@ def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
     known = metrics.names(subjects[0], span.start, span.end) if subjects else []
     wanted = [*PLACE, *own(known)]
     fewer = max(60, min(points, MOST_VALUES // max(1, len(each) + 3)))
-    found = board.load(subjects, charts.metrics_of(wanted), span, fewer)
+    latest = board.newest(subjects)
     config = parse(place.current_config.content) if place.current_config is not None else None
     limits = limits_of(config)
     if config is not None:
         limits["memory"] = [Limit(_("limit"), float(config.memory))]
     marks = place_marks(place, span)
-    drawn = [
-        (spec.group, _of_place(spec, each, found, limits.get(spec.key, []), marks, over=rows if len(rows) > MOST_EACH else ()))
-        for spec in wanted
-    ]  # fmt: skip
-    return Sheet(charts.grouped(drawn), found.newest, {"count": len(rows), "each": len(each)})
+
+    def made(specs: Sequence[Spec]) -> list[Chart]:
+        found = board.load(subjects, charts.metrics_of(specs), span, fewer, latest)
+        over = rows if len(rows) > MOST_EACH else ()
+        drawn = [_of_place(spec, each, found, limits.get(spec.key, []), marks, over=over) for spec in specs]
+        return [chart for chart in drawn if chart is not None]
+
+    parts: list[Part] = [(title, partial(made, specs)) for title, specs in charts.by_heading(wanted).items()]
+    return Sheet(parts if subjects else [], board.last_of(latest), {"count": len(rows), "each": len(each)})
 
 
 def _of_place(

@@ -19,7 +19,7 @@ from xqplatform.metrics.charts import split_devices
 from xqplatform.metrics.ranges import Range
 
 OWN = ("cpu.percent", "cpu.cores", "cpu.throttled_time", "memory.percent", "memory.working_set", "memory.failcnt",
-       "memory.oom_kills", "processes", "restarts", "net.rx_dropped", "net.tx_dropped", "net.rx_packets", "net.tx_packets",
+       "memory.oom_kills", "memory.limit", "processes", "restarts", "net.rx_dropped", "net.tx_dropped", "net.rx_packets", "net.tx_packets",
        "tcp.close_wait", "blkio.read_bytes", "blkio.write_bytes", "blkio.read_ops", "blkio.write_ops")  # fmt: skip
 HOST = ("cpu.percent", "pressure.cpu", "pressure.memory", "pressure.io", "memory.used", "memory.total",
         "tcp.retransmit_ratio", "conntrack.percent")  # fmt: skip
@@ -55,7 +55,9 @@ def _limits(found: Evidence, instance: Instance) -> None:
     config = charts.settings_of(instance)
     if config is None:
         return
-    found.cpu_limit, found.memory_limit, found.pids_limit = config.cpus, float(config.memory), float(config.pids)
+    found.cpu_limit, found.pids_limit = config.cpus, float(config.pids)
+    # What was measured counts, not what newer settings say.
+    found.memory_limit = found.own["memory.limit"].max if "memory.limit" in found.own else float(config.memory)
     rates = {"blkio.read_bytes": config.io_read_bps, "blkio.write_bytes": config.io_write_bps}
     rates |= {"blkio.read_ops": config.io_read_iops, "blkio.write_ops": config.io_write_iops}
     found.disk_limits = {name: float(value) for name, value in rates.items() if value}

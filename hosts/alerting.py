@@ -11,9 +11,11 @@ from django.utils.translation import gettext_lazy
 
 from hosts.conformance import matrix
 from hosts.conformance.checks import BY_SLUG
-from hosts.models import CheckResult, Host, HostGroup, HostOperation, SeenCertificate
+from hosts.models import CheckResult, Collector, Host, HostGroup, HostOperation, SeenCertificate
 from xqplatform.alerts import sources, subjects
 from xqplatform.alerts.sources import Found
+
+SILENT_AFTER = 120.0  # seconds; where the engine is asked instead of a collector, samples come once a minute
 
 
 def busy() -> set[int]:
@@ -83,10 +85,20 @@ def _clocks(now: float) -> Iterator[Found]:
         yield Found(f"host:{pk}", None, words, value=abs(skew))
 
 
+def _samples(now: float) -> Iterator[Found]:
+    """Hosts that answer, are to be measured, and of which no sample came lately. Its time counts from when we see that."""
+    rows = Collector.objects.filter(enabled=True, host__state__in=["ready", "degraded"])
+    for pk, last, reason, trouble in rows.values_list("host_id", "last_sample", "reason", "trouble"):
+        if last is None or now - last > SILENT_AFTER:
+            words = trouble or reason or _("No sample comes from its collector.")
+            yield Found(f"host:{pk}", None, words)
+
+
 def register() -> None:
     subjects.register("host", gettext_lazy("Host"), _hosts)
     subjects.GROUPS.append(lambda: HostGroup.objects.values_list("slug", flat=True))
     sources.register("host.unreachable", gettext_lazy("Host unreachable"), "host", _unreachable, inhibits=True)
+    sources.register("host.samples", gettext_lazy("Host without samples"), "host", _samples)
     sources.register(
         "host.certificate", gettext_lazy("Days until a certificate ends"), "host", _certificates, unit="days"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from hosts.models import Host
 from xqplatform import metrics
 from xqplatform.metrics import board, charts
-from xqplatform.metrics.charts import Limit, Spec, Wanted
-from xqplatform.metrics.pages import Sheet
+from xqplatform.metrics.charts import Chart, Limit, Spec, Wanted
+from xqplatform.metrics.pages import Part, Sheet
 from xqplatform.metrics.ranges import Range
 
 MOST_DEVICES = 8  # of a kind; a host with more has them in the list of the API
@@ -200,22 +201,26 @@ def sheet(host: Host, span: Range, points: int) -> Sheet:
     """All charts of a host that have something to show."""
     subject = f"host:{host.pk}"
     known = metrics.names(subject, span.start, span.end)
-    wanted = [spec for spec in specs(known) if any(w.metric in known for w in spec.wanted)]
-    found = board.load([subject], charts.metrics_of(wanted), span, points)
+    latest = board.newest([subject])
+    wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
+    parts: list[Part] = [(title, partial(_drawn, host, rows, span, points, latest)) for title, rows in wanted.items()]
+    return Sheet(parts, board.last_of(latest))
+
+
+def _drawn(host: Host, wanted: Sequence[Spec], span: Range, points: int, latest: board.Latest) -> list[Chart]:
+    subject = f"host:{host.pk}"
+    found = board.load([subject], charts.metrics_of(wanted), span, points, latest)
     cores = [Limit(_("cores"), float(host.cpus))] if host.cpus else []
     drawn = [
-        (
-            spec.group,
-            charts.draw(
-                spec,
-                found.of(subject),
-                found.grid,
-                span,
-                now=found.now(subject),
-                limits=cores if spec.key in {"cpu", "load"} else (),
-                limit_label=_("size") if spec.key.startswith("fs") else _("all"),
-            ),
+        charts.draw(
+            spec,
+            found.of(subject),
+            found.grid,
+            span,
+            now=found.now(subject),
+            limits=cores if spec.key in {"cpu", "load"} else (),
+            limit_label=_("size") if spec.key.startswith("fs") else _("all"),
         )
         for spec in wanted
     ]
-    return Sheet(charts.grouped(drawn), found.newest)
+    return [chart for chart in drawn if chart is not None]

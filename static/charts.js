@@ -325,5 +325,5 @@
   new MutationObserver(() => alive.forEach((one) => one.u.redraw(false, true))).observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });
   const here = $("[data-charts]");
   if (here) start(here);
-  window.xqCharts = { alive, look };
+  window.xqCharts = { alive, look, shown, steps };
 })();

@@ -53,9 +53,9 @@ def world(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[World]:
 
 
 @pytest.fixture
-def place(db: None) -> Any:
+def place(team: Any) -> Any:
     """«snow» in production: four instances on three hosts."""
-    return factories.make_running_place("snow", "production", 4)
+    return factories.make_running_place("snow", "production", 4, team)
 
 
 @pytest.fixture

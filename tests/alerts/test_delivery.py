@@ -286,11 +286,12 @@ def test_the_service_of_an_address_is_known(actor_sre: Any) -> None:
     assert row.service == "WeCom Bot"
 
 
-def test_an_empty_address_leaves_the_old_one_and_a_webhook_gets_a_secret(actor_sre: Any) -> None:
-    row = channels.save_channel(actor_sre, None, {"name": "x", "kind": "webhook", "url": "https://a.example/b"})
-    assert len(row.secret) > 30
+def test_an_empty_address_and_an_empty_secret_leave_the_old_ones(actor_sre: Any) -> None:
+    row = channels.save_channel(
+        actor_sre, None, {"name": "x", "kind": "webhook", "url": "https://a.example/b", "secret": "s"}
+    )
     changed = channels.save_channel(actor_sre, row, {"name": "y", "kind": "webhook", "url": ""})
-    assert (changed.url, changed.name) == ("https://a.example/b", "y")
+    assert (changed.url, changed.secret, changed.name) == ("https://a.example/b", "s", "y")
     with pytest.raises(Refused):
         channels.save_channel(actor_sre, row, {"name": "y", "kind": "apprise", "url": ""})
 

@@ -99,7 +99,7 @@ def test_silence_never_ends_an_alert(seconds: float) -> None:
 
 
 def test_silence_ends_it_where_the_rule_says_so() -> None:
-    rule = replace(MEMORY, silence_resolves=True)
+    rule = replace(MEMORY, silence_resolves=True, gap=60)
     firing = run(rule, [95.0] * 31)[-1]
     assert step(rule, firing, None, 1300 + 119) == firing
     assert step(rule, firing, None, 1300 + 121) is None

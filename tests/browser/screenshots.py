@@ -39,6 +39,9 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("machine", "/hosts/room-a-01/conformance/", "light"),
         ("operation", f"/hosts/room-a-01/operations/{company.fixed.pk}/", "dark"),
         ("instance", f"/instances/{company.instance.pk}/", "light"),
+        ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
+        ("monitoring", "/monitoring/?range=15m", "light"),
+        ("alerts", "/alerts/", "light"),
         ("run-narrow", snow, "narrow"),
         ("home-zh", "/", "light zh"),
     ]

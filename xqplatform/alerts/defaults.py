@@ -8,12 +8,7 @@ from django.utils.translation import gettext_noop as noop
 
 from xqplatform.alerts.models import Rule
 
-ABOVE, BELOW, ABSENT, STATE = (
-    Rule.Condition.ABOVE,
-    Rule.Condition.BELOW,
-    Rule.Condition.ABSENT,
-    Rule.Condition.STATE,
-)
+ABOVE, BELOW, STATE = Rule.Condition.ABOVE, Rule.Condition.BELOW, Rule.Condition.STATE
 
 
 def _metric(kind: str, metric: str, threshold: float, clear: float, hold: int, **more: Any) -> dict[str, Any]:
@@ -41,8 +36,7 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "unreachable": (noop("Host unreachable"), _state("host", "host.unreachable", 60, clear_hold=30, **CRITICAL)),
     "no-samples": (
         noop("Host without samples"),
-        {"kind": "host", "metric": "cpu.cores", "condition": ABSENT, "hold": 180, "clear_hold": 20,
-         "text": noop("Nothing is measured there, so no other rule can see it. The host's page says what its collector lacks.")},
+        _state("host", "host.samples", 120, clear_hold=20, text=noop("Nothing is measured there, so no other rule can see it. The host's page says what its collector lacks.")),
     ),
     "disk": (noop("Disk more than 85 % full"), _metric("host", "fs.percent", 85, 83, 300)),
     "disk-full": (noop("Disk more than 95 % full"), _metric("host", "fs.percent", 95, 93, 60, **CRITICAL)),

@@ -109,6 +109,8 @@ class RuleForm(forms.Form):
             "group", "text", "enabled",
         )  # fmt: skip
         found: dict[str, Any] = {name: getattr(rule, name) for name in plain}
+        for name in ("threshold", "clear"):  # 90, not 90.0
+            found[name] = "" if found[name] is None else f"{found[name]:.10g}"
         found["what"] = f"{rule.kind} source {rule.source}" if rule.source else f"{rule.kind} metric {rule.metric}"
         listed = rule.source or any(one.name == rule.metric for one in catalogue.of(rule.kind))
         if not listed:
@@ -193,7 +195,7 @@ class ChannelForm(forms.Form):
     secret = forms.CharField(
         label=gettext_lazy("Signing secret"), max_length=200, required=False, strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("Of a signed webhook. Empty: stays as it is, or one is made."),
+        help_text=gettext_lazy("Of a signed webhook: its receiver checks messages by it. Empty: stays as it is; without one nothing is signed."),
     )  # fmt: skip
     least = forms.ChoiceField(
         label=gettext_lazy("From this severity on"), choices=[(Severity.WARNING, gettext_lazy("warning")), (Severity.CRITICAL, gettext_lazy("critical only"))]

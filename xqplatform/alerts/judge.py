@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 PENDING, FIRING = "pending", "firing"
-GAP = 60.0
+GAP = 150.0  # where the engine is asked instead of a collector, samples come once a minute
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from xqplatform.alerts.subjects import About
 from xqplatform.metrics import catalogue
 
 log = logging.getLogger(__name__)
-WITHIN = 60.0  # a sample that is older says nothing of now
-ABSENT_AFTER = 30.0  # three ticks without a sample
+WITHIN = 90.0  # a sample that is older says nothing of now (without a collector they come once a minute)
+ABSENT_AFTER = 90.0
 Latest = Mapping[str, tuple[float, Mapping[str, float]]]
 Key = tuple[str, str]  # subject, device
 
@@ -119,8 +119,9 @@ def _absent(rule: Rule, now: Now, active: Collection[Key]) -> Iterator[Observati
             if (subject, "") in active:
                 yield Observation(subject, "", Seen(now.time, 0.0))
             continue
-        # A platform that was away itself knows nothing of that time.
-        yield Observation(subject, "", Seen(now.time, 1.0, max(time, now.steady_since) if has else None))
+        # It is silent for so long already; a platform that was away itself knows nothing of that time.
+        known = None if (subject, "") in active else max(now.time - ABSENT_AFTER, now.steady_since)
+        yield Observation(subject, "", Seen(now.time, 1.0, known))
 
 
 def _there(metric: str, values: Mapping[str, float]) -> bool:

@@ -14,8 +14,8 @@ from django.utils import timezone
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role
 from xqplatform.accounts.rights import visible_teams
-from xqplatform.alerts import notify
-from xqplatform.alerts.models import Alert, Delivery, Evaluator, Severity
+from xqplatform.alerts import describe, notify
+from xqplatform.alerts.models import Alert, Delivery, Evaluator, Rule, Severity
 
 MOST = 3000  # alerts that one page groups
 LATE = timedelta(seconds=60)  # an evaluator that did not run for so long is late
@@ -63,8 +63,14 @@ class Group:
 
     @property
     def scope(self) -> str:
-        first = self.first
-        return "/".join(part for part in (first.service or first.group, first.environment) if part)
+        return self.first.service or self.first.group
+
+    @property
+    def worst(self) -> str:
+        """The worst value of all; empty where values say nothing."""
+        below = self.first.rule is not None and self.first.rule.condition == Rule.Condition.BELOW
+        peak = (min if below else max)(alert.peak for alert in self.alerts)
+        return describe.value(self.first, peak)
 
     @property
     def reasons(self) -> list[str]:

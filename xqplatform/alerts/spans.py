@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_TYPED = re.compile(r"\s*(\d{1,7}(?:\.\d{1,2})?)\s*([a-z秒分钟小时天]*)\s*")
+_TYPED = re.compile(r"\s*([0-9]{1,7}(?:\.[0-9]{1,2})?)\s*([a-z秒分钟小时天]*)\s*")
 UNITS = {
     "": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "秒": 1,
     "m": 60, "min": 60, "minute": 60, "minutes": 60, "分": 60, "分钟": 60,

@@ -38,13 +38,21 @@ class Board:
         at, values = self.latest.get(subject, (0.0, {}))
         return values if self.span.live and self.span.end - at <= STALE_AFTER else {}
 
-    @property
-    def newest(self) -> float | None:
-        """When the last sample of any of them was taken."""
-        return max((at for at, _values in self.latest.values()), default=None)
+
+Latest = Mapping[str, tuple[float, dict[str, float]]]
 
 
-def load(subjects: Sequence[str], names: Sequence[str], span: Range, points: int = POINTS) -> Board:
+def newest(subjects: Sequence[str]) -> Latest:
+    """What each had last, within an hour."""
+    return metrics.latest(list(subjects), within=HOUR) if subjects else {}
+
+
+def last_of(latest: Latest) -> float | None:
+    """When the last sample of any of them was taken."""
+    return max((at for at, _values in latest.values()), default=None)
+
+
+def load(subjects: Sequence[str], names: Sequence[str], span: Range, points: int, latest: Latest) -> Board:
     """All that is kept of the named metrics."""
     found = metrics.series(list(subjects), list(names), span.start, span.end, points=points) if subjects else []
     step = max((one.level for one in found if one.points), default=max(TICK, span.seconds / points))
@@ -52,7 +60,6 @@ def load(subjects: Sequence[str], names: Sequence[str], span: Range, points: int
     by: dict[str, dict[str, list[Any]]] = defaultdict(dict)
     for one in found:
         by[one.subject][one.metric] = one.points
-    latest = metrics.latest(list(subjects), within=HOUR) if subjects else {}
     return Board(span, grid, dict(by), latest)
 
 

@@ -341,10 +341,9 @@ class Group:
         return slugify(self.title, allow_unicode=True) or "charts"
 
 
-def grouped(charts: Iterable[tuple[Any, Chart | None]]) -> list[Group]:
-    """Charts under their headings, in the order in which they came."""
-    found: dict[str, list[Chart]] = {}
-    for title, chart in charts:
-        if chart is not None:
-            found.setdefault(str(title), []).append(chart)
-    return [Group(title, rows) for title, rows in found.items()]
+def by_heading(specs: Iterable[Spec]) -> dict[str, list[Spec]]:
+    """Specs under their headings, in the order in which they came."""
+    found: dict[str, list[Spec]] = {}
+    for spec in specs:
+        found.setdefault(str(spec.group), []).append(spec)
+    return found

@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from xqplatform.errors import Refused
 from xqplatform.metrics import ranges, units
 from xqplatform.metrics.board import POINTS, TICK, stale_words
 from xqplatform.metrics.charts import MOST_PLACES, Chart, Group
+from xqplatform.metrics.figure import context_of
 from xqplatform.metrics.ranges import Range
 from xqplatform.web.tables import csv_response
 
+log = logging.getLogger(__name__)
 FEWEST = 10
+
+
+Part = tuple[str, Callable[[], list[Chart]]]
+MARKER = "<!--charts-->"
 
 
 @dataclass
 class Sheet:
-    """The charts of a page, when their newest sample was taken, and what the page says besides."""
+    """The charts of a page in parts (heading, what makes its charts), when their newest sample was taken, and what the page
+    says besides. A part is made when its turn comes, so that the first is seen before the last is read."""
 
-    groups: list[Group]
+    parts: list[Part]
     newest: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def groups(self) -> list[Group]:
+        return [Group(title, charts) for title, make in self.parts if (charts := make())]
+
+    @property
     def charts(self) -> list[Chart]:
         return [chart for group in self.groups for chart in group.charts]
+
+    @property
+    def headings(self) -> list[Group]:
+        return [Group(title, []) for title, _make in self.parts]
 
 
 Make = Callable[[Range, int], Sheet]
@@ -61,17 +83,68 @@ def respond(
     found = {
         "control": control,
         "sheet": sheet,
-        "follow": follow(sheet, control.range),
+        "charts_here": mark_safe(MARKER),  # noqa: S308  ours
+        "follow": follow(control.range),
         "stale": stale_words(sheet.newest, control.range),
         "kept": [(k, v) for k, v in request.GET.items() if k not in {*ranges.NAMES, "format"}],
     }
-    return render(request, template, {**context, **sheet.more, **found}, status=400 if control.error else 200)
+    html = render_to_string(template, {**context, **sheet.more, **found}, request)
+    pieces = _in_parts(html, sheet)
+    content = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
+    status = 400 if control.error else 200
+    response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
 
 
-def follow(sheet: Sheet, span: Range) -> float:
+def _in_parts(html: str, sheet: Sheet) -> Iterator[str]:
+    """The page up to its charts, each part of them, and the rest; in the viewer's zone and language, which end with the view."""
+    zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
+    head, _marker, tail = html.partition(MARKER)
+    pieces = _pieces(sheet)
+    yield head
+    empty = True
+    while True:
+        with timezone.override(zone), translation.override(language):
+            piece = next(pieces, None)
+        if piece is None:
+            break
+        empty = False
+        yield piece
+    with timezone.override(zone), translation.override(language):
+        yield (render_to_string("metrics/_none.html") if empty else "") + tail
+
+
+def _pieces(sheet: Sheet) -> Iterator[str]:
+    """A chart at a time, each part with its heading. What fails is said in its place: the page has begun already."""
+    for title, make in sheet.parts:
+        try:
+            charts = make()
+        except DatabaseError as error:
+            log.warning("Charts of «%s»: %s", title, error)
+            words = _("These charts cannot be read just now; the database says: %(words)s") % {"words": error}
+            yield format_html('<div class="alert alert-danger" role="alert">{}: {}</div>', title, words)
+            continue
+        if charts:
+            group = Group(title, charts)
+            yield format_html(
+                '<section class="xqc-group" id="g-{}"><h2>{}</h2><div class="xqc-grid">', group.anchor, title
+            ) + render_to_string("metrics/_chart.html", context_of(charts[0]))
+            for chart in charts[1:]:
+                yield render_to_string("metrics/_chart.html", context_of(chart))
+            yield "</div></section>"
+
+
+async def _async_pieces(pieces: Iterator[str]) -> AsyncIterator[str]:
+    # An async server would gather a plain iterator whole before it sends the first byte.
+    while (piece := await sync_to_async(lambda: next(pieces, None))()) is not None:
+        yield piece
+
+
+def follow(span: Range) -> float:
     """Seconds between two looks for newer samples; 0 where the range does not move."""
-    step = min((chart.grid.step for chart in sheet.charts), default=TICK)
-    return max(TICK, min(60.0, step)) if span.live else 0.0
+    return max(TICK, min(60.0, span.seconds / POINTS)) if span.live else 0.0
 
 
 def _data(request: HttpRequest, make: Make, shape: str, name: str, span: Range) -> HttpResponseBase:

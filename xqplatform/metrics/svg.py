@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,29 +32,38 @@ def runs(values: Sequence[float | None]) -> list[tuple[int, int]]:
     return found
 
 
-def path(values: Values, xs: Sequence[float], top: float, height: float = HEIGHT) -> str:
-    """A line through the values; each gap begins it anew, and a single value between gaps is a short dash."""
+@functools.lru_cache(maxsize=64)
+def across(first: float, step: float, count: int) -> tuple[str, ...]:
+    """The x of each place, as it stands in a path: all charts of a page share them."""
+    return tuple(f"{first + n * step:.0f}" for n in range(count))
+
+
+def _points(values: Values, xs: Sequence[str], scale: float, height: float, run: tuple[int, int]) -> list[str]:
+    first, last = run
+    return [f"{xs[n]} {height - (values[n] or 0.0) * scale:.0f}" for n in range(first, last + 1)]
+
+
+def path(values: Values, xs: Sequence[str], top: float, height: float = HEIGHT) -> str:
+    """A line through the values; each gap begins it anew, and a single value between gaps is a dot."""
     scale = height / top if top > 0 else 0.0
     pieces: list[str] = []
     for first, last in runs(values):
-        at = [f"{xs[n]:.0f} {height - (values[n] or 0.0) * scale:.0f}" for n in range(first, last + 1)]
-        if len(at) == 1:
-            at.append(f"{xs[first] + 1:.0f} {at[0].split()[1]}")
-        pieces.append("M" + "L".join(at))
+        at = _points(values, xs, scale, height, (first, last))
+        pieces.append("M" + "L".join(at) + ("h1" if first == last else ""))
     return "".join(pieces)
 
 
-def area(low: Values | None, high: Values, xs: Sequence[float], top: float, height: float = HEIGHT) -> str:
+def area(low: Values | None, high: Values, xs: Sequence[str], top: float, height: float = HEIGHT) -> str:
     """What lies between two lines, or between one and zero."""
     scale = height / top if top > 0 else 0.0
     pieces = []
     for first, last in runs(high):
-        over = [f"{xs[n]:.0f} {height - (high[n] or 0.0) * scale:.0f}" for n in range(first, last + 1)]
+        over = "L".join(_points(high, xs, scale, height, (first, last)))
         if low is None:
-            under = [f"{xs[last]:.0f} {height:.0f}", f"{xs[first]:.0f} {height:.0f}"]
+            pieces.append(f"M{over}V{height:.0f}H{xs[first]}Z")
         else:
-            under = [f"{xs[n]:.0f} {height - (low[n] or 0.0) * scale:.0f}" for n in range(last, first - 1, -1)]
-        pieces.append("M" + "L".join(over + under) + "Z")
+            under = _points(low, xs, scale, height, (first, last))
+            pieces.append(f"M{over}L{'L'.join(reversed(under))}Z")
     return "".join(pieces)
 
 
@@ -61,7 +71,8 @@ def chart(one: Chart) -> SafeString:
     """The picture with the words of its axes beside it; the template's CSS puts both where uPlot will put them."""
     steps = one.steps
     top = steps[-1]
-    xs = [(one.grid.time(n) - one.range.start) / one.range.seconds * WIDTH for n in range(one.grid.count)]
+    wide = WIDTH / one.range.seconds
+    xs = across((one.grid.time(0) - one.range.start) * wide, one.grid.step * wide, one.grid.count)
     parts: list[str] = []
     for step in steps:
         y = round(HEIGHT - step / top * HEIGHT)
@@ -149,7 +160,7 @@ def sparkline(one: Spark | None) -> SafeString:
     limit = one.limit if one.limit and one.top >= 0.4 * one.limit else None
     top = max(one.top, limit or 0.0) * 1.08 or 1.0
     step = SPARK_WIDTH / max(1, len(one.values) - 1)
-    xs = [n * step for n in range(len(one.values))]
+    xs = across(0.0, step, len(one.values))
     last = next((v for v in reversed(one.values) if v is not None), None) if one.last is None else one.last
     shown = units.shown(last, one.unit)
     words = _("%(label)s: %(last)s now, %(top)s at most in the last hour") % {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,8 +48,8 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     if url:
         row.service = _checked(row.kind, url)
         row.url, row.ok, row.problem, row.ok_since = url, None, "", None
-    if row.kind == Channel.Kind.WEBHOOK and (secret or not row.secret):
-        row.secret = secret or secrets.token_urlsafe(32)
+    if secret:
+        row.secret = secret
     try:
         with transaction.atomic():
             row.save()

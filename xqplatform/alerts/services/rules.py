@@ -14,7 +14,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.alerts import sources, subjects
 from xqplatform.alerts.episodes import Changes, end
-from xqplatform.alerts.evaluate import WRITTEN
+from xqplatform.alerts.evaluate import WRITTEN, rewrite
 from xqplatform.alerts.models import Alert, Channel, Rule, Severity
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue
@@ -136,7 +136,7 @@ def remove_rule(actor: Actor, rule: Rule) -> None:
         for alert in Alert.objects.filter(rule=rule, state__in=Alert.ACTIVE):
             end(alert, timezone.now().timestamp(), _("The rule was removed."), out)
         Alert.objects.filter(pk__in=[alert.pk for alert in out.gone]).delete()
-        Alert.objects.bulk_update(out.changed, WRITTEN)
+        rewrite(out.changed, WRITTEN)
         for transition in out.transitions:
             transition.save()
         audit.record(actor, "alert.rule.remove", rule, before=facts(rule))

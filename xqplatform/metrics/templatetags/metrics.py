@@ -6,55 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from xqplatform.metrics import ranges, svg, units
+from xqplatform.metrics import svg, units
 from xqplatform.metrics.charts import Chart
+from xqplatform.metrics.figure import context_of
 from xqplatform.web.templatetags.xq import ago
 
 register = template.Library()
 
 
 @register.inclusion_tag("metrics/_chart.html")
-def chart(one: Chart, query: str = "", lives: bool = True) -> dict[str, Any]:
+def chart(one: Chart) -> dict[str, Any]:
     """A figure: title, last value, picture, legend, table, and the data for static/charts.js."""
-    line = one.first_line
-    return {
-        "chart": one,
-        "query": query or one.range.query,
-        "last": units.shown(line.last, one.unit) if line else "–",
-        "unit": units.name(one.unit),
-        "svg": "" if one.empty else svg.chart(one),
-        "table": "" if one.empty else _table(one),
-        "limits": [svg.limit_words(limit, one.unit) for limit in one.limits],
-        "keys": [(line, units.shown(line.last, one.unit)) for line in one.lines],
-        "data": one.as_json(),
-        "lives": one.shown_lives if lives else [],
-    }
-
-
-def _table(one: Chart) -> SafeString:
-    """Times down, lines across, a dozen rows: what somebody who does not see the picture gets of it."""
-    scale = units.scale(one.unit, one.top)
-    lines = one.lines[:8]
-    head = format_html_join("", '<th class="num">{} [{}]</th>', ((line.label, scale.unit or "–") for line in lines))
-    rows = format_html_join(
-        "",
-        "<tr><th>{}</th>{}</tr>",
-        (
-            (
-                ranges.exact(time),
-                format_html_join(
-                    "",
-                    '<td class="num">{}</td>',
-                    (("–" if v is None else units.number(v / scale.divisor),) for v in values[: len(lines)]),
-                ),
-            )
-            for time, values in one.rows()
-        ),
-    )
-    return format_html("<thead><tr><th></th>{}</tr></thead><tbody>{}</tbody>", head, rows)
+    return context_of(one)
 
 
 @register.simple_tag
