@@ -7,7 +7,7 @@ import time
 import pytest
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, store
+from xqplatform.metrics import Sample, numbers, store
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +68,13 @@ def test_lives_follow_each_other():
     metrics.write([sample("instance:1", now - 100, "aaa", up_=1), sample("instance:1", now - 50, "bbb", up_=1)])
     assert [life.life for life in metrics.lives("instance:1", now - 200, now)] == ["aaa", "bbb"]
     assert metrics.lives("instance:2", now - 200, now) == []
+
+
+def test_a_device_may_be_called_anything() -> None:
+    now = float(int(time.time()))
+    odd = "fs.used[/mnt/two\nlines <b>]"
+    assert metrics.write([Sample("host:1", now - 10, {odd: 1.0, "cpu.cores": 2.0})]) == 1
+    numbers.forget()
+    values = metrics.latest(["host:1"])["host:1"][1]
+    assert values["cpu.cores"] == 2.0
+    assert values["fs.used[/mnt/two lines <b>]"] == 1.0
