@@ -103,7 +103,6 @@ class Judging:
         elif step(self.limits, standing_of(alert), None, self.now.time) is None:
             end(alert, self.now.time, _("No data any more: the rule lets it end then."), self.out)
 
-
     def _is_taken_away(self, alert: Alert) -> bool:
         """Only after a while: one reading may lack a device."""
         silent = self.now.time - alert.seen.timestamp() > self.limits.gap

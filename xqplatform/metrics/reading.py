@@ -144,10 +144,14 @@ def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[flo
     layouts = numbers.columns({row[1] for row in rows})
     # What an application tells comes in samples of its own: they stand beside the newest of the system, not in its place.
     own = {layout for layout, names in layouts.items() if all(name.startswith(catalogue.APP) for name in names)}
+    # In the order of their times. What is not in an application's last sample it may have told in the one before.
+    told = {keys.subject_of(row[0]): (row[0] >> keys.TICK_SHIFT) - LATELY for row in rows if row[1] in own}
     newest = {
-        (keys.subject_of(row[0]), row[1] if row[1] in own else 0): row for row in rows
-    }  # in the order of their times
-    found = numbers.subjects(number for number, _layout in newest)
+        (keys.subject_of(row[0]), row[0] if row[1] in own else 0): row
+        for row in rows
+        if row[1] not in own or row[0] >> keys.TICK_SHIFT >= told[keys.subject_of(row[0])]
+    }
+    found = numbers.subjects(number for number, _own in newest)
     wanted = None if subjects is None else set(subjects)
     answer: dict[str, tuple[float, dict[str, float]]] = {}
     for (number, of_own), (key, layout, data) in sorted(newest.items(), key=lambda item: (item[0][1] != 0, item[1][0])):
