@@ -39,7 +39,7 @@ class Limits:
     swap: bool = False  # off: an OOM fails fast
     pids: int = 0
     io_weight: int = 0  # 10 to 1000, against the other containers of the host
-    io_device: str = ""  # the disk that the four rates below are of: «/dev/sda»
+    io_device: str = ""  # the disk that the four rates below are of: «/dev/sda»; several stand apart by spaces
     io_read_bps: int = 0  # bytes a second
     io_write_bps: int = 0
     io_read_iops: int = 0  # operations a second
@@ -63,7 +63,7 @@ class Limits:
             body["BlkioWeight"] = self.io_weight
         for key, rate in self._rates():
             if rate and self.io_device:
-                body[key] = [{"Path": self.io_device, "Rate": rate}]
+                body[key] = [{"Path": path, "Rate": rate} for path in self.io_device.split()]
         return body
 
     def _rates(self) -> tuple[tuple[str, int], ...]:

@@ -23,7 +23,7 @@ from xqplatform.metrics.moments import SCRAPER, own_moment
 from xqplatform.metrics.points import Sample
 
 log = logging.getLogger(__name__)
-QUICK, SLOW = 200, 100  # questions at the same time
+QUICK, SLOW = 400, 100  # questions at the same time
 SLOW_FROM = 1.0  # seconds
 STEP = 0.2
 LONGEST_PAUSE = 60.0

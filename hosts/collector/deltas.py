@@ -41,9 +41,9 @@ def lost_ticks(before: Block | None, block: Block) -> int:
     """How many ticks are missing between two blocks of one start of the machine."""
     if before is None or before.boot != block.boot or block.uptime <= before.uptime:
         return 0
-    if before.begun == block.begun:
-        return max(0, block.seq - before.seq - 1)
-    return max(0, round((block.uptime - before.uptime) / block.interval) - 1)
+    by_time = round((block.uptime - before.uptime) / block.interval) - 1
+    by_number = block.seq - before.seq - 1 if before.begun == block.begun else 0
+    return max(0, by_time, by_number)
 
 
 def tick(before: Block | None, block: Block) -> Ticked:

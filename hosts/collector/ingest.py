@@ -24,6 +24,7 @@ from xqplatform.metrics import Sample
 
 log = logging.getLogger(__name__)
 WAITING = 200_000  # samples that wait for the database at most
+MANY = 1000  # containers of a host
 SHOWN = 5.0  # seconds between two notes to pages that there is something new
 
 
@@ -44,6 +45,17 @@ class Arrived:
 class _HostState:
     before: Block | None = None
     ended: dict[str, tuple[str, float]] = field(default_factory=dict)  # engine id → subject, and when it was last seen
+    started: dict[str, str] = field(
+        default_factory=dict
+    )  # engine id → its first process, also while it is away for a tick
+
+    def restarted(self, block: Block, engine_id: str) -> bool:
+        """Whether it is another process than the last time that it was seen."""
+        now = block.containers[engine_id].started
+        before, self.started[engine_id] = self.started.get(engine_id, now), now
+        if len(self.started) > 2 * MANY:
+            self.started = {one: started for one, started in self.started.items() if one in block.containers}
+        return before != now
 
 
 @dataclass(slots=True)
@@ -117,7 +129,7 @@ class Ingest:
         ticked = deltas.tick(before, one.block)
         if one.time is None:
             return
-        samples = [Sample(f"host:{one.host}", one.time, ticked.host), *self._instances(one, ticked)]
+        samples = [Sample(f"host:{one.host}", one.time, ticked.host), *self._instances(one, ticked, state)]
         for engine_id in killed:
             self._count_kill(samples, state.ended[engine_id][0], engine_id, one.time)
         own = self._subjects.of_host(one.host)
@@ -134,12 +146,14 @@ class Ingest:
             one.bad + (known.bad if known else 0),
         )
 
-    def _instances(self, one: Arrived, ticked: deltas.Ticked) -> Iterable[Sample]:
+    def _instances(self, one: Arrived, ticked: deltas.Ticked, state: _HostState) -> Iterable[Sample]:
         assert one.time is not None
         own, health = self._subjects.of_host(one.host), self._subjects.health
         for engine_id, values in ticked.containers.items():
             subject = own.get(engine_id)
             if subject:
+                if state.restarted(one.block, engine_id):
+                    values["restarts"] = 1.0
                 well = health.get((one.host, engine_id))
                 if well is not None:
                     values["health"] = well

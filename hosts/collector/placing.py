@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hosts import engine as edge
-from hosts import labels
+from hosts import helper, labels
 from hosts.collector import image
 from hosts.engine import ContainerSpec, Engine, EngineError, Limits
 from hosts.helper import NoHelper
@@ -26,6 +28,7 @@ VERSION = "xq.collector"
 MEMORY = 16 << 20
 PIDS = 16
 CPUS = 0.2
+ENDLESS = 1 << 40  # bytes a second
 LOG_SIZE, LOG_FILES = "8m", "2"  # holds an hour of a host with a hundred containers
 AGAIN = timedelta(minutes=5)  # looked after so often although nothing is known to be wrong
 SOON = timedelta(seconds=30)  # after something went wrong
@@ -83,8 +86,17 @@ def version_for(program: str) -> str:
     return f"{program}-{settings.METRICS_INTERVAL:g}"
 
 
-def spec(image_name: str, version: str, data_root: str, *, whole_tree: bool) -> ContainerSpec:
-    """`whole_tree`: the host's root is shared, so all of its file systems can be seen without holding on to any. Pure."""
+def disks_in(listing: str) -> str:
+    """The disks of what `ls /sys/block` says, as paths: not what lies upon others, and no memory. Pure."""
+    names = [word for word in listing.split() if re.fullmatch(r"(s|h|v|xv)d[a-z]+|nvme\d+n\d+|mmcblk\d+", word)]
+    return " ".join(f"/dev/{name}" for name in sorted(names))
+
+
+def spec(image_name: str, version: str, data_root: str, *, whole_tree: bool, disks: str = "") -> ContainerSpec:
+    """`whole_tree`: the host's root is shared, so all of its file systems can be seen without holding on to any.
+    `disks`: those that it shall have a limit for, which nobody can reach: with cgroups of version 1, kernels from 6.9 on count
+    a disk's bytes only when some group has a limit for it. Pure.
+    """
     binds = ["/sys/fs/cgroup:/host/cgroup:ro"]
     env = {"INTERVAL": f"{settings.METRICS_INTERVAL:g}", "VERSION": version}
     if whole_tree:
@@ -106,7 +118,9 @@ def spec(image_name: str, version: str, data_root: str, *, whole_tree: bool) -> 
         host_cgroups=True,
         cap_drop=("ALL",),
         security_opt=("no-new-privileges", "label=disable"),
-        limits=Limits.of(CPUS, MEMORY, PIDS),
+        limits=dataclasses.replace(
+            Limits.of(CPUS, MEMORY, PIDS), io_device=disks, io_write_bps=ENDLESS if disks else 0
+        ),
         restart_policy="unless-stopped",
         log_driver="json-file",  # the engine's own default may be one that cannot be read
         log_opts={"max-size": LOG_SIZE, "max-file": LOG_FILES},
@@ -157,7 +171,7 @@ def _outcome(row: Collector) -> tuple[str, str, dict[str, Any]]:
             remove(engine)
             return states.OFF, "", {"container": "", "version": "", "trouble": ""}
         wanted = version_for(image.wanted_version())
-        container = place(engine, wanted, row.host.data_root)
+        container = place(engine, wanted, row.host)
     except NoHelper as error:
         return states.FALLBACK, str(error), {"container": "", "version": "", "trouble": ""}
     except EngineError as error:
@@ -172,7 +186,7 @@ def remove(engine: Engine) -> None:
         engine.remove(one.engine_id, force=True)
 
 
-def place(engine: Engine, wanted: str, data_root: str) -> str:
+def place(engine: Engine, wanted: str, host: Host) -> str:
     """The engine id of the collector that runs now. Raises NoHelper, EngineError."""
     decision = decide(wanted, found_in(engine.list_containers(labels={labels.HELPER: KIND})))
     image_name = image.ensure(engine) if decision.create else ""
@@ -180,17 +194,25 @@ def place(engine: Engine, wanted: str, data_root: str) -> str:
         engine.remove(old, force=True)
     if decision.start:
         engine.start(decision.start)
-    if not decision.create:
-        return decision.keep
-    try:
-        return _start(engine, spec(image_name, wanted, data_root, whole_tree=True))
-    except EngineError as error:
-        if error.out_of_reach or not (
-            "shared" in error.message or "slave" in error.message or "invalid" in error.message
-        ):
-            raise
-        log.info("%s shares no mounts, its collector sees two file systems: %s", engine.where, error.message)
-    return _start(engine, spec(image_name, wanted, data_root, whole_tree=False))
+    return _make(engine, image_name, wanted, host) if decision.create else decision.keep
+
+
+def _make(engine: Engine, image_name: str, wanted: str, host: Host) -> str:
+    """With all that would be good, and less of it where the engine refuses that."""
+    disks = ""
+    if host.cgroup_version in {"", "1"}:
+        listed = helper.run(engine, ("ls", "/sys/block"))
+        disks = disks_in(listed.output) if listed.exit == 0 else ""
+    for whole_tree, limited in ((True, disks), (False, disks), (False, "")):
+        try:
+            return _start(engine, spec(image_name, wanted, host.data_root, whole_tree=whole_tree, disks=limited))
+        except EngineError as error:
+            if error.out_of_reach or error.kind in {"conflict", "no_space"} or (not whole_tree and not limited):
+                raise
+            log.info(
+                "%s refuses a collector that sees more, one that sees less is tried: %s", engine.where, error.message
+            )
+    raise AssertionError("unreachable")
 
 
 def _start(engine: Engine, wanted: ContainerSpec) -> str:

@@ -34,8 +34,10 @@ async def follow(
     """
     spec = edge.spec_of(host)
     path = f"/containers/{container}/logs?stdout=1&stderr=0&follow=1&tail={'all' if tail is None else tail}"
-    pieces = _over_ssh(host, path, gate) if spec.kind == "ssh" else _over_socket(spec, path, gate)
+    pieces = _over_ssh(host, path) if spec.kind == "ssh" else _over_socket(spec, path)
     answer = LogAnswer()
+    await gate.acquire()
+    opening = True
     try:
         async with contextlib.aclosing(pieces):
             while not answer.ended:
@@ -47,6 +49,9 @@ async def follow(
                     raise EngineError(
                         "timeout", "silence", words % {"where": spec.where, "seconds": silence}
                     ) from error
+                if opening:
+                    opening = False
+                    gate.release()
                 if not data:
                     break
                 lines = answer.feed(data)
@@ -57,14 +62,17 @@ async def follow(
         raise EngineError("not_docker", str(error), words) from error
     except (OSError, EOFError, ValueError) as error:
         raise from_exception(error, spec.where) from error
+    finally:
+        if opening:
+            gate.release()
     if answer.status != 200:
         if not answer.status:
             raise from_exception(EOFError("closed without an answer"), spec.where)
         raise from_response(answer.status, answer.message, spec.where)
 
 
-async def _over_socket(spec: ConnectionSpec, path: str, gate: asyncio.Semaphore) -> AsyncGenerator[bytes, None]:
-    async with gate, asyncio.timeout(CONNECT_SECONDS):
+async def _over_socket(spec: ConnectionSpec, path: str) -> AsyncGenerator[bytes, None]:
+    async with asyncio.timeout(CONNECT_SECONDS * 2):
         reader, writer = await _open(spec)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: xqplatform\r\n\r\n".encode())
@@ -89,13 +97,12 @@ async def _open(spec: ConnectionSpec) -> tuple[asyncio.StreamReader, asyncio.Str
     return reader, writer
 
 
-async def _over_ssh(host: Host, path: str, gate: asyncio.Semaphore) -> AsyncGenerator[bytes, None]:
+async def _over_ssh(host: Host, path: str) -> AsyncGenerator[bytes, None]:
     """By the connection that the host's other calls use; the engine's answer is put together again as it came."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | EngineError | None](64)
     ended = threading.Event()
     engine = edge.connect(host)
-    async with gate:
-        opened = await asyncio.to_thread(engine.follow_raw, path)
+    opened = await asyncio.to_thread(engine.follow_raw, path)
 
     def put(item: bytes | EngineError | None) -> None:
         if not ended.is_set() and not loop.is_closed():

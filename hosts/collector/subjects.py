@@ -40,7 +40,7 @@ class Subjects:
             names = self._labels(list(unknown))
             for host, engine_ids in unknown.items():
                 self._ask(host, {one: names.get((host, one), {}) for one in engine_ids}, now)
-        words = seen.exclude(health="").values_list("host_id", "engine_id", "health")
+        words = seen.filter(health__in=["healthy", "unhealthy"]).values_list("host_id", "engine_id", "health")
         self.health = {(host, engine_id): float(word == "healthy") for host, engine_id, word in words.iterator(2000)}
 
     def _labels(self, hosts: list[int]) -> dict[tuple[int, str], Mapping[str, str]]:

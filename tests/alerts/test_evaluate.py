@@ -197,6 +197,21 @@ def test_who_lost_the_lease_while_reading_writes_and_tells_nothing(
     assert Evaluator.objects.get().lease == "another/1/1/abc"
 
 
+def test_nobody_takes_over_from_an_evaluation_that_is_slow(
+    world: World, instance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = subjects.world
+
+    def slow(kinds: Any) -> Any:
+        left = Evaluator.objects.get().lease_until - timezone.now()
+        assert left > timedelta(seconds=90)
+        return whole(kinds)
+
+    monkeypatch.setattr(subjects, "world", slow)
+    assert evaluate.run(world.now) is not None
+    assert Evaluator.objects.get().lease == ""
+
+
 def test_what_is_stopped_on_purpose_has_neither_old_alerts_nor_missing_samples(world: World, instance: Any) -> None:
     memory_rule(hold=0, service="snow")
     memory_rule(name="silent", condition="absent", hold=60, clear=None, clear_hold=0)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from containers.models import Instance
-from hosts import observe
+from hosts import hooks, observe
 from hosts.collector import placing
 from hosts.collector.readers import Readers
 from hosts.models import Collector, Host
+from tests.engines.images import tiny_image
 from tests.faults.conftest import Site, wait_for
 from xqplatform import metrics
 
@@ -24,6 +25,7 @@ class Collecting:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.readers = Readers()
+        self.subjects: dict[str, str] = {}  # of containers that a test started itself
 
     def begin(self, *hosts: Host) -> None:
         for host in hosts or self.site.hosts:
@@ -62,6 +64,42 @@ class Collecting:
     def end(self) -> None:
         self.readers.stop()
 
+    # --- Containers that belong to no release ------------------------------------------------------------------------
+
+    def run(
+        self, number: int, name: str, *command: str, host: int = 0, network: str = "none", ip: str = "", **limits: Any
+    ) -> str:
+        """A container that the platform takes for instance `number`; its engine id."""
+        with client_of(self.site, self.site.hosts[host]) as client:
+            tiny_image(client, "truth:1", healthcheck=False)
+            config = client.create_host_config(network_mode=network, **{"mem_limit": "64m", **limits})
+            joined = None
+            if ip:
+                joined = client.create_networking_config({network: client.create_endpoint_config(ipv4_address=ip)})
+            made = client.create_container(
+                "truth:1", list(command), name=name, host_config=config, networking_config=joined
+            )["Id"]
+            self.subjects[str(made)] = f"instance:{number}"
+            client.start(made)
+        return str(made)
+
+    def say(self, engine_id: str, *command: str, host: int = 0) -> str:
+        with client_of(self.site, self.site.hosts[host]) as client:
+            made = client.exec_create(engine_id, list(command))["Id"]
+            return bytes(client.exec_start(made)).decode()
+
+    def pid(self, engine_id: str, host: int = 0) -> int:
+        with client_of(self.site, self.site.hosts[host]) as client:
+            return int(client.inspect_container(engine_id)["State"]["Pid"])
+
+    def total(self, number: int, metric: str, start: float, end: float | None = None) -> float:
+        """What a rate adds up to between two ticks."""
+        ticks = [point.time for point in self.points(f"instance:{number}", "up", start)]
+        rates = {point.time: point.avg for point in self.points(f"instance:{number}", metric, start)}
+        return sum(
+            rates.get(now, 0.0) * (now - before) for before, now in itertools.pairwise(ticks) if now <= (end or now)
+        )
+
 
 @pytest.fixture
 def collecting(site: Site, settings: Any) -> Iterator[Collecting]:
@@ -71,9 +109,15 @@ def collecting(site: Site, settings: Any) -> Iterator[Collecting]:
     made.end()
 
 
-def docker_id(site: Site, instance: Instance) -> str:
-    row = instance.containers.filter(ended=None).get()
-    return str(row.engine_id)
+@pytest.fixture
+def truth(collecting: Collecting, monkeypatch: pytest.MonkeyPatch) -> Collecting:
+    """For containers that tests start themselves with `run`."""
+
+    def subjects(_host: int, asked: Mapping[str, Any]) -> dict[str, str]:
+        return {one: collecting.subjects[one] for one in asked if one in collecting.subjects}
+
+    monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [subjects])
+    return collecting
 
 
 @contextlib.contextmanager

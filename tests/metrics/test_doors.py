@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, hot, reading, store
+from xqplatform.metrics import Sample, hot, numbers, reading, store
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +92,13 @@ def test_the_newest_of_many_is_found_without_reading_all_that_they_said(monkeypa
     found = metrics.latest(many, within=3600)
     assert {s: values["up"] for s, (_at, values) in found.items()} == {**dict.fromkeys(many, 5.0), many[0]: 1500.0}
     assert sum(read) < 2 * len(many)
+
+
+def test_a_device_may_be_called_anything() -> None:
+    now = float(int(time.time()))
+    odd = "fs.used[/mnt/two\nlines <b>]"
+    assert metrics.write([Sample("host:1", now - 10, {odd: 1.0, "cpu.cores": 2.0})]) == 1
+    numbers.forget()
+    values = metrics.latest(["host:1"])["host:1"][1]
+    assert values["cpu.cores"] == 2.0
+    assert values["fs.used[/mnt/two lines <b>]"] == 1.0

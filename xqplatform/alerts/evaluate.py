@@ -27,6 +27,8 @@ WRITTEN = [
 ]  # fmt: skip
 BATCH = 500
 MOST_TOPICS = 100
+# A slow evaluation is waited for, else a large fleet would never be judged to the end. One that died is known at once, or after this.
+PATIENCE = timedelta(minutes=2)
 
 
 def run(now: float | None = None) -> Evaluator | None:
@@ -36,6 +38,7 @@ def run(now: float | None = None) -> Evaluator | None:
     lease = take(rows, rows)
     if lease is None:
         return None
+    rows.filter(lease=lease.text).update(lease_until=timezone.now() + PATIENCE)
     try:
         return _run(row, lease, time.time() if now is None else now)
     finally:

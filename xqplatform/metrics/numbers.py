@@ -62,7 +62,7 @@ def layout(names: Sequence[str]) -> int:
     known = _layouts.get(wanted)
     if known is not None:
         return known
-    text = "\n".join(wanted)
+    text = "\n".join(name.replace("\n", " ") for name in wanted)  # a device or a mount may be called anything
     digest = hashlib.sha256(text.encode()).hexdigest()[:40]
     row, _made = Layout.objects.get_or_create(digest=digest, defaults={"names": text})
 

@@ -236,6 +236,9 @@ function walk(  id, best, before) {
   }
 }
 
+# Kernels from 6.9 on count for version 1 only on disks for which some group has a limit: of others nothing is known, not nothing done.
+function counts_blkio() { return slurp(CGROUP "/blkio/blkio.throttle.io_service_bytes") ~ /[0-9]:[0-9]/ }
+
 # «8:0 Read 4096» lines by device: first bytes, then operations.
 function blkio_1(folder,  text, done, rows, n, i, f, k, found, key, order, count) {
   count = 0
@@ -255,7 +258,7 @@ function blkio_1(folder,  text, done, rows, n, i, f, k, found, key, order, count
     done = done " " (key in device ? device[key] : key) "," found[key, 1, "Read"] + 0 "," found[key, 1, "Write"] + 0 "," \
       found[key, 2, "Read"] + 0 "," found[key, 2, "Write"] + 0
   }
-  return count ? substr(done, 2) : "0"
+  return count ? substr(done, 2) : blkio_counted ? "0" : "-"
 }
 
 function blkio_2(folder,  text, rows, n, i, f, done) {
@@ -273,6 +276,12 @@ function blkio_2(folder,  text, rows, n, i, f, done) {
 
 function limits_due(id) { return !(id in quota) || tick % 6 == turn[id] }
 
+# Without swap the limit of both together is met first.
+function failures(at,  one, both) {
+  one = first(at "/memory.failcnt"); both = first(at "/memory.memsw.failcnt")
+  return both == "-" ? one : one == "-" ? both : one + both
+}
+
 function version_1(id, name,  at, text, cpu, stat, place) {
   place = PARENT "/" name
   at = CGROUP "/memory" place
@@ -286,7 +295,7 @@ function version_1(id, name,  at, text, cpu, stat, place) {
   text = "\n" slurp(at "/memory.stat")
   say("C " id " " now() " " born[id] " " cpu " " after(stat, "nr_throttled ") " " after(stat, "throttled_time ") " " quota[id] " " \
     first(at "/memory.usage_in_bytes") " " after(text, "\ntotal_cache ") " " after(text, "\ntotal_inactive_file ") " " \
-    limit[id] " " first(at "/memory.failcnt") " " after("\n" slurp(at "/memory.oom_control"), "\noom_kill ") " " \
+    limit[id] " " failures(at) " " after("\n" slurp(at "/memory.oom_control"), "\noom_kill ") " " \
     first(CGROUP "/pids" place "/pids.current") " " network(id) " " sockets(id) " " blkio_1(CGROUP "/blkio" place))
 }
 
@@ -358,6 +367,7 @@ BEGIN {
   block = ""; lines = 0
   say("B 1 " tick " " $1 " " boot " " begun " " ENVIRON["INTERVAL"] " " ENVIRON["VERSION"] " " LAYOUT " " cpus)
   host_itself(); host_disks(); host_network(); host_tcp(); host_filesystems()
+  if (LAYOUT == 1) blkio_counted = counts_blkio()
   total = NF
   for (i = 3; i <= total; i++) paths[i] = $i
   for (i = 3; i <= total; i++) container(paths[i])

@@ -80,6 +80,18 @@ def test_it_may_do_nothing_but_read() -> None:
         assert labels.is_ours(made.labels)
 
 
+def test_disks_are_limited_beyond_reach_so_that_the_kernel_counts() -> None:
+    assert (
+        placing.disks_in("loop0 vda sdab dm-0 nvme0n1 zram0 md1 sr0\nxvda")
+        == "/dev/nvme0n1 /dev/sdab /dev/vda /dev/xvda"
+    )
+    made = placing.spec("image", "v1", "", whole_tree=True, disks="/dev/sda /dev/sdb")
+    rates = made.limits.body()["BlkioDeviceWriteBps"]
+    assert [one["Path"] for one in rates] == ["/dev/sda", "/dev/sdb"]
+    assert rates[0]["Rate"] == 1 << 40
+    assert "BlkioDeviceWriteBps" not in placing.spec("image", "v1", "", whole_tree=True).limits.body()
+
+
 def test_the_image_is_named_by_what_is_in_it() -> None:
     assert image.version(b"one") != image.version(b"another")
     with tarfile.open(fileobj=BytesIO(image.context(b"program"))) as tar:
@@ -120,7 +132,7 @@ class FakeEngine:
 
 @pytest.fixture
 def host(db: None) -> Host:
-    host = make_host("h1")
+    host = make_host("h1", cgroup_version="2")
     placing.ensure_rows()
     return host
 

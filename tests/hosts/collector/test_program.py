@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from hosts.collector.protocol import Disk, Traffic
+from hosts.collector import deltas
+from hosts.collector.protocol import Disk, Parser, Traffic
+from tests.bench import simulated
 from tests.hosts.collector.trees import ONE, TWO, Tree
+from xqplatform.metrics import catalogue
 
+KNOWN = {metric.name for metric in catalogue.METRICS}
 LAYOUTS = [(1, "/docker", False), (1, "/h1", False), (1, "/system.slice", True), (2, "/docker", False),
            (2, "/system.slice", True), (2, "/a/b", False), (2, "", False)]  # fmt: skip
 
@@ -89,7 +93,16 @@ def test_before_the_first_direct_io_there_are_no_devices(tmp_path: Path) -> None
     at = tree.cgroup / "blkio/docker" / ONE
     for name in ("io_service_bytes", "io_serviced"):
         (at / f"blkio.throttle.{name}").write_text("Total 0\n")
+    assert tree.run()[0][0].containers[ONE].disks is None, "this kernel does not count at all"
+    tree.write(tree.cgroup / "blkio/blkio.throttle.io_service_bytes", "8:0 Read 0\nTotal 0\n")
     assert tree.run()[0][0].containers[ONE].disks == {}
+
+
+def test_without_swap_failures_count_at_the_limit_of_both(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, 1)
+    tree.container(ONE, 900)
+    tree.write(tree.cgroup / "memory/docker" / ONE / "memory.memsw.failcnt", "30\n")
+    assert tree.run()[0][0].containers[ONE].failcnt == 42
 
 
 def test_a_container_on_the_hosts_network_has_none_of_its_own(tmp_path: Path) -> None:
@@ -108,3 +121,29 @@ def test_other_groups_are_left_alone(tmp_path: Path, name: str) -> None:
     assert list(blocks[0].containers) == [ONE]
     assert parser.bad == 0
     assert not Path("hurt").exists()
+
+
+def test_the_simulated_collectors_of_the_bench_speak_as_the_real_one_does(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, 2)
+    tree.container(ONE, 900)
+    real_lines = tree.lines(ticks=2)
+    false_lines = [line for seq in (1, 2) for line in simulated.block(7, 10, seq, 1000.0 + seq, 10)]
+
+    def shape(lines: list[str]) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for line in lines:
+            words = line.split(" ")
+            found.setdefault(words[0], set()).add(28 if words[0] == "C" else len(words) - 1)  # (disks vary)
+        return found
+
+    # A simulated machine has file systems, too: the tree has no mounts.
+    assert shape([line for line in false_lines if not line.startswith("F ")]) == shape(real_lines)
+    for lines in (real_lines, false_lines):
+        parser = Parser()
+        blocks = list(parser.blocks(lines))
+        assert (len(blocks), parser.bad) == (2, 0)
+        ticked = deltas.tick(blocks[0], blocks[1])
+        assert ticked.containers
+        assert {name.partition("[")[0] for values in ticked.containers.values() for name in values} <= KNOWN
+        assert {name.partition("[")[0] for name in ticked.host} <= KNOWN
+    assert None not in next(iter(blocks[0].containers.values()))

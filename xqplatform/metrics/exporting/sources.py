@@ -14,7 +14,7 @@ from xqplatform.metrics.exporting.names import KINDS, Family, catalogue_families
 from xqplatform.metrics.exporting.text import Labels
 
 log = logging.getLogger(__name__)
-WITHIN = 60.0  # seconds; what is older is not there
+WITHIN = 75.0  # seconds; what is older is not there. Hosts without a collector are read once a minute
 Rows = Iterable[tuple[Labels, float]]
 
 
