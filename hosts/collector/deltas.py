@@ -46,6 +46,13 @@ def lost_ticks(before: Block | None, block: Block) -> int:
     return max(0, by_time, by_number)
 
 
+def lost_since(position: float | None, block: Block) -> int:
+    """The same where only the uptime of the one before is known: its own lines are in no log any more."""
+    if position is None or block.uptime <= position:
+        return 0
+    return max(0, round((block.uptime - position) / block.interval) - 1)
+
+
 def tick(before: Block | None, block: Block) -> Ticked:
     """The values of a block, given the one before it."""
     old = before if follows(before, block) else None

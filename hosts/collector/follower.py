@@ -135,8 +135,11 @@ class Follower:
         when = self._clock.time(block.uptime)
         old = block.boot == self._position[0] and block.uptime <= self._position[1]
         fresh = arrival - when < 2 * block.interval
+        before = self._position[1] if block.boot == self._position[0] else None
         self._put(
-            Arrived(self._host.pk, block, None if old else when, self._clock.offset, bad, fresh, self._generation)
+            Arrived(
+                self._host.pk, block, None if old else when, self._clock.offset, bad, fresh, before, self._generation
+            )
         )
         if not old:
             self._position = (block.boot, block.uptime)

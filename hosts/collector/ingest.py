@@ -38,6 +38,9 @@ class Arrived:
     clock: float  # the offset that `time` was made with
     bad: int = 0  # lines before it that made no sense
     live: bool = True
+    position: float | None = (
+        None  # uptime of the newest tick before it that was stored, of the same start of the machine
+    )
     generation: int = 0  # of its reader: what one sends that was told to begin anew does not count
 
 
@@ -137,12 +140,13 @@ class Ingest:
         state.ended = {engine_id: (own[engine_id], seen) for engine_id in ticked.ended if own.get(engine_id)}
         self._samples += samples
         known = self._positions.get(one.host)
+        lost = ticked.lost if before is not None else deltas.lost_since(one.position, one.block)
         self._positions[one.host] = _Position(
             one,
             len(samples) - 1,
             ticked.host.get("collector.cpu"),
             ticked.host.get("collector.memory"),
-            ticked.lost + (known.lost if known else 0),
+            lost + (known.lost if known else 0),
             one.bad + (known.bad if known else 0),
         )
 

@@ -92,6 +92,12 @@ class Collecting:
         with client_of(self.site, self.site.hosts[host]) as client:
             return int(client.inspect_container(engine_id)["State"]["Pid"])
 
+    def holes(self, number: int, metric: str, start: float) -> list[float]:
+        """Ticks after a moment that have no rate: of what was done before them nothing is known (and `total` lacks it)."""
+        rates = {point.time for point in self.points(f"instance:{number}", metric, start)}
+        ticks = [point.time for point in self.points(f"instance:{number}", "up", start)]
+        return [tick for tick in ticks[1:] if tick not in rates]
+
     def total(self, number: int, metric: str, start: float, end: float | None = None) -> float:
         """What a rate adds up to between two ticks."""
         ticks = [point.time for point in self.points(f"instance:{number}", "up", start)]
