@@ -9,20 +9,23 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from hosts import hooks
-from hosts.collector import stream
+from hosts.collector import follower, ingest, stream
 from hosts.collector.follower import Follower
 from hosts.collector.ingest import Ingest
+from hosts.collector.protocol import Parser
 from hosts.collector.readers import Readers
 from hosts.models import Collector, Host
 from tests.factories import make_host
 from tests.hosts.collector.blocks import ID, block_lines, container_line
-from xqplatform import metrics
+from xqplatform import live, metrics
+from xqplatform.metrics import writing
 
 BOOT = "68f02770"
 TICK = 10.0
@@ -48,7 +51,9 @@ class Followed:
         Collector.objects.create(host=self.host, state="placed", container="c", lease="mine")
         monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [lambda _host, asked: {ID: "instance:7"} if ID in asked else {}])
         monkeypatch.setattr(hooks, "METRIC_OOMS", [])
-        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # (one test stores between two pieces of a stream)
+        monkeypatch.setattr(
+            live, "bump", lambda *_: None
+        )  # (a client that waits by a clock which stands waits for ever)
         self.patch = monkeypatch
         self.ingest = Ingest(lambda: "mine")
 
@@ -59,20 +64,19 @@ class Followed:
             boot=BOOT, clock=self.offset, position=at, seq=number, every=TICK, lines=3, last_sample=at + self.offset
         )
 
-    def read(self, *pieces: list[str], before: Callable[[int], Any] = lambda _number: None) -> int:
+    def read(self, *pieces: list[str]) -> int:
         """A reader begins as the row says and follows until the stream ends; how many samples were new."""
         asked: list[int | None] = []
 
         async def follow(_host: Any, _id: str, tail: int | None, *_: Any) -> AsyncGenerator[list[str], None]:
             asked.append(tail)
-            for number, piece in enumerate(pieces):
-                before(number)
+            for piece in pieces:
                 yield piece
 
         self.patch.setattr(stream, "follow", follow)
         row = Collector.objects.select_related("host").get()
-        follower = Follower(row, self.ingest.put, lambda *_: None, asyncio.Semaphore(1))
-        words, gone = asyncio.run(follower._once())
+        reader = Follower(row, self.ingest.put, lambda *_: None, asyncio.Semaphore(1))
+        words, gone = asyncio.run(reader._once())
         assert (words, gone) == ("The collector does not run.", True)
         self.tail = asked[0]
         return self.ingest.work()
@@ -135,23 +139,24 @@ def test_a_host_that_is_away_for_an_hour_and_ticks_on_loses_no_tick_unseen(follo
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])
 def test_the_platforms_clock_jumps_an_hour_and_back(followed: Followed, jump: float) -> None:
     """Fifty ticks: from the 20th to the 39th the clock is wrong."""
-    real, moved = time.time, {"at": 0.0}
-    base = real()
+    moved, base = {"at": 0.0}, time.time()
     followed.known(0)
     Collector.objects.update(clock=base - 1000.0)
     followed.offset = base - 1000.0
 
-    def arrive(number: int) -> None:
+    clock = SimpleNamespace(time=lambda: base + moved["at"], monotonic=time.monotonic)
+    for module in (follower, ingest, writing):
+        followed.patch.setattr(module, "time", clock)
+    parser = Parser()
+    reader = Follower(Collector.objects.get(), followed.ingest.put, lambda *_: None, asyncio.Semaphore(1))
+    for number in range(50):
         moved["at"] = number * TICK + (jump if 20 <= number < 40 else 0.0)
+        for block in parser.blocks(ticks(range(number, number + 1))):
+            reader._arrived(block, clock.time(), parser)
         followed.ingest.work()
-
-    followed.patch.setattr(time, "time", lambda: base + moved["at"])
-    pieces = [ticks(range(number, number + 1)) for number in range(50)]
-    followed.read(*pieces, before=arrive)
     row = followed.row
     assert row.position == 1000 + 49 * TICK
     assert row.last_sample == pytest.approx(base + 49 * TICK, abs=2), "the right time again"
-    followed.patch.setattr(time, "time", lambda: real() + 4200)
     points = followed.points("up")
     assert len({point.time for point in points}) == len(points)
     refused = 49 - len(points)
