@@ -40,12 +40,14 @@ def _instances() -> Iterator[About]:
     work, operated = _in_work(), busy()
     rows = _standing().values_list(
         "pk", "number", "place__service__slug", "place__environment__slug", "place__service__team_id",
-        "host_id", "host__name", "host__group__slug", "host__draining",
+        "host_id", "host__name", "host__group__slug", "host__draining", "wanted_state",
     )  # fmt: skip
-    for pk, number, service, environment, team, host_pk, host, group, draining in rows.iterator(chunk_size=5000):
+    for pk, number, service, environment, team, host_pk, host, group, draining, wanted in rows.iterator(
+        chunk_size=5000
+    ):
         yield About(
             f"instance:{pk}", f"{service}-{environment}-{number}", f"/instances/{pk}/", service, environment, host,
-            group or "", team, work.get(pk) or held(host_pk, draining, operated),
+            group or "", team, work.get(pk) or held(host_pk, draining, operated), wanted == "running",
         )  # fmt: skip
 
 

@@ -70,8 +70,7 @@ def _kills(found: Evidence, instance: Instance, span: Range, own: dict[str, Any]
     counted = sum(p.avg * p.count for p in own.get("memory.oom_kills", ()))
     found.oom_kills = max(sum(event.count for event in events), round(counted))
     found.last_oom = max((event.last.timestamp() for event in events), default=0.0)
-    points = own.get("restarts", ())
-    found.restarts = max(0, round(points[-1].max - points[0].min)) if len(points) > 1 else 0
+    found.restarts = round(sum(p.avg * p.count for p in own.get("restarts", ())))  # each sample says those of its tick
 
 
 def _neighbours(found: Evidence, instance: Instance, span: Range) -> None:

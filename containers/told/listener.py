@@ -102,7 +102,9 @@ class Listener(asyncio.DatagramProtocol):
         at = own_moment(time.time(), STATSD)
         told = self.tally.flush(seconds)
         samples = [
-            Sample(f"instance:{self._senders[ip]}", at, values) for ip, values in told.items() if ip in self._senders
+            Sample(f"instance:{self._senders[ip]}", at, self.tally.senders[ip].shape.row(values))
+            for ip, values in told.items()
+            if ip in self._senders
         ]
         if samples:
             self._put(samples)

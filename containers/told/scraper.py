@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from containers.told import http, rates
 from containers.told.exposition import Raw, read
 from containers.told.names import Wanted
+from containers.told.shape import Shape
 from containers.told.targets import Target
 from xqplatform.metrics.moments import SCRAPER, own_moment
 from xqplatform.metrics.points import Sample
@@ -49,6 +50,7 @@ class _State:
     task: asyncio.Task[None] | None = None
     before: Mapping[Wanted, Raw] = field(default_factory=dict)
     before_at: float = 0.0
+    shape: Shape = field(default_factory=Shape)
 
 
 class Scraper:
@@ -128,7 +130,7 @@ class Scraper:
         trouble = ""
         if missing and not reading.found:
             trouble = _("It answered, but with none of the names that are kept.")
-        sample = Sample(target.subject, own_moment(now, SCRAPER), found) if found else None
+        sample = Sample(target.subject, own_moment(now, SCRAPER), state.shape.row(found)) if found else None
         return Outcome(target.instance, now, trouble, missing, reading.cut, sample)
 
 

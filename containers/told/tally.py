@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from containers.told.shape import Shape
 from containers.told.statsd import Told
 from xqplatform.metrics.catalogue import APP
 
 NAMES = 50  # of one sender
 VALUES = 500  # of a timer and tick that are kept for its p95; more are a fair sample of all
-IDLE = 360  # ticks after which a sender that says nothing is forgotten
+IDLE = 360  # ticks after which a sender, or a name of it, that is not heard is forgotten
 
 
 @dataclass(slots=True)
@@ -39,24 +40,24 @@ class Timer:
 
 @dataclass(slots=True)
 class Sender:
-    names: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)  # with the ticks since it was told
     counters: dict[str, float] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)  # stay for changes by + and -
     set_now: set[str] = field(default_factory=set)
     dropped: int = 0
     idle: int = 0
+    shape: Shape = field(default_factory=Shape)
 
     def take(self, told: Iterable[Told]) -> int:
         """Takes lines in; how many were dropped."""
         dropped = 0
         for one in told:
             name = f"{one.name}_seconds" if one.kind == "timer" else one.name
-            if name not in self.names:
-                if len(self.names) >= NAMES:
-                    dropped += 1
-                    continue
-                self.names.add(name)
+            if name not in self.names and len(self.names) >= NAMES:
+                dropped += 1
+                continue
+            self.names[name] = 0
             if one.kind == "counter":
                 self.counters[name] = self.counters.get(name, 0.0) + one.value / one.rate
             elif one.kind == "gauge":
@@ -77,9 +78,10 @@ class Sender:
             found[f"{APP}{name}.mean"] = timer.sum / timer.told
             found[f"{APP}{name}.p95"] = p95(timer.kept)
             found[f"{APP}{name}.max"] = timer.max
-        # A name that is told no more gives its place away; a gauge keeps it, as its value.
+        # A name that is told no more gives its place away, late: names with numbers in them would be new ones each tick.
+        # A gauge keeps it, as its value.
         self.idle = 0 if found else self.idle + 1
-        self.names = set(self.gauges)
+        self.names = {name: age + 1 for name, age in self.names.items() if age < IDLE or name in self.gauges}
         self.counters, self.timers, self.set_now = {}, {}, set()
         return found
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from containers.models import Instance
 from hosts.models import Host, HostOperation
 from tests import factories
 from tests.alerts.conftest import World, memory_rule, state_rule, states
-from xqplatform.alerts import evaluate, sources
+from xqplatform.alerts import evaluate, sources, subjects
 from xqplatform.alerts.defaults import DEFAULTS, ensure_defaults
 from xqplatform.alerts.models import Alert, Evaluator, Rule, Silence, Transition
 
@@ -176,6 +177,71 @@ def test_one_evaluator_at_a_time(world: World, instance: Any) -> None:
     assert evaluate.run(world.now) is None
     lease.release()
     assert evaluate.run(world.now) is not None
+
+
+def test_who_lost_the_lease_while_reading_writes_and_tells_nothing(
+    world: World, instance: Any, channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory_rule(hold=0)
+    whole = subjects.world
+
+    def slow(kinds: Any) -> Any:
+        until = timezone.now() + timedelta(minutes=1)
+        Evaluator.objects.filter(pk=1).update(lease="another/1/1/abc", lease_until=until)
+        return whole(kinds)
+
+    world.say(me(instance), memory__percent=95)
+    monkeypatch.setattr(subjects, "world", slow)
+    assert evaluate.run(world.now) is None
+    assert not Alert.objects.exists()
+    assert Evaluator.objects.get().lease == "another/1/1/abc"
+
+
+def test_nobody_takes_over_from_an_evaluation_that_is_slow(
+    world: World, instance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = subjects.world
+
+    def slow(kinds: Any) -> Any:
+        left = Evaluator.objects.get().lease_until - timezone.now()
+        assert left > timedelta(seconds=90)
+        return whole(kinds)
+
+    monkeypatch.setattr(subjects, "world", slow)
+    assert evaluate.run(world.now) is not None
+    assert Evaluator.objects.get().lease == ""
+
+
+def test_what_is_stopped_on_purpose_has_neither_old_alerts_nor_missing_samples(world: World, instance: Any) -> None:
+    memory_rule(hold=0, service="snow")
+    memory_rule(name="silent", condition="absent", hold=60, clear=None, clear_hold=0)
+    others = [me(one) for one in instance.place.instances.exclude(pk=instance.pk)]
+
+    def pass_time(seconds: int) -> None:
+        for _ in range(seconds // 10):
+            for other in others:
+                world.say(other, memory__percent=10)
+            world.tick()
+
+    world.say(me(instance), memory__percent=95)
+    pass_time(10)
+    assert states() == ["firing"]
+    Instance.objects.filter(pk=instance.pk).update(wanted_state="stopped", state="stopped")
+    pass_time(300)
+    assert states() == ["resolved"]
+
+
+def test_an_alert_of_a_file_system_that_is_unmounted_ends(world: World, instance: Any) -> None:
+    memory_rule(kind="host", metric="fs.percent", hold=0)
+    host = f"host:{instance.host_id}"
+    world.samples[host] = (world.now, {"fs.percent[/]": 20.0, "fs.percent[/mnt]": 99.0})
+    world.tick(0)
+    assert states(device="/mnt") == ["firing"]
+    for _ in range(20):
+        world.now += 10
+        world.samples[host] = (world.now, {"fs.percent[/]": 20.0})
+        world.tick(0)
+    assert states() == ["resolved"]
 
 
 def test_a_broken_source_hurts_no_other_rule(world: World, instance: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def instance_values(number: int, at: float, *, released: float, killed: float, r
         "blkio.read_bytes[nvme0n1]": 15e3 * load, "blkio.write_bytes[nvme0n1]": 300e3 * load,
         "blkio.read_ops[nvme0n1]": load, "blkio.write_ops[nvme0n1]": 20 * load,
         "processes": 34 + round(6 * load), "tcp.established": 60 + round(220 * load), "tcp.listen": 3.0,
-        "tcp.time_wait": round(40 * load), "tcp.close_wait": 2.0, "tcp.other": 1.0, "restarts": float(at >= killed and number == 1),
+        "tcp.time_wait": round(40 * load), "tcp.close_wait": 2.0, "tcp.other": 1.0, "restarts": float(number == 1 and 0 <= at - killed < TICK),
         "health": 1.0, "up": 1.0, "app.qps": 310 * load, "app.latency_p99_ms": 12 + 30 * load**2,
     }  # fmt: skip
 

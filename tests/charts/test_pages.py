@@ -226,3 +226,8 @@ def test_an_instance_that_is_gone_keeps_its_charts(sara: Client, measured: Measu
 
     Instance.objects.filter(pk=measured.instance.pk).update(removed=timezone.now())
     assert "cpu" in charts_of(text_of(sara.get(f"/instances/{measured.instance.pk}/charts/")))
+
+
+def test_a_download_is_named_without_what_a_header_cannot_have(sara: Client, db: None) -> None:
+    answer = sara.get("/monitoring/", {"format": "csv", "metric": 'app.a"\nb'})
+    assert answer["Content-Disposition"] == 'attachment; filename="top-app.a__b.csv"'

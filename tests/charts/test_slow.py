@@ -10,12 +10,13 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers import slow
+from containers import slow, slow_evidence
 from containers.slow import BAD, FINE, NOTE, UNKNOWN, WARN, Change, Evidence, Growth, Neighbour, Stat
 from tests.charts.conftest import Measured
-from xqplatform import audit
+from xqplatform import audit, metrics
 from xqplatform.accounts.actor import Actor
-from xqplatform.metrics import Point
+from xqplatform.metrics import Point, Sample
+from xqplatform.metrics.ranges import Range
 
 
 def of(evidence: Evidence, code: str) -> slow.Judgement:
@@ -176,3 +177,10 @@ def test_a_quiet_instance_has_nothing_that_stands_out(sara: Client, measured: Me
     html = sara.get(f"/instances/{other.pk}/slow/?from={now - 600:.0f}&to={now:.0f}").content.decode()
     assert "likely reason" not in html
     assert "Also looked at" in html
+
+
+def test_restarts_within_the_range_are_counted_each(instance: Any) -> None:
+    now = timezone.now().timestamp()
+    told = [0, 1, 0, 0, 1, 0]  # a sample says how often in its tick
+    metrics.write([Sample(f"instance:{instance.pk}", now - 100 + 10 * n, {"restarts": v}) for n, v in enumerate(told)])
+    assert slow_evidence.gather(instance, Range(now - 3600, now)).restarts == 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, numbers, store
+from xqplatform.metrics import Sample, hot, numbers, reading, store
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +70,28 @@ def test_lives_follow_each_other():
     metrics.write([sample("instance:1", now - 100, "aaa", up_=1), sample("instance:1", now - 50, "bbb", up_=1)])
     assert [life.life for life in metrics.lives("instance:1", now - 200, now)] == ["aaa", "bbb"]
     assert metrics.lives("instance:2", now - 200, now) == []
+
+
+def test_the_newest_of_many_is_found_without_reading_all_that_they_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    many = [f"host:{n}" for n in range(reading.MANY + 5)]
+    metrics.write([sample(s, now - ago, up_=ago) for s in many[1:] for ago in (5, 200, 300, 1500)])
+    metrics.write([sample(many[0], now - ago, up_=ago) for ago in (1500, 2000)])  # silent for long
+    read: list[int] = []
+
+    def counted(of: Callable[..., list[hot.Row]]) -> Callable[..., list[hot.Row]]:
+        def call(*given: Any) -> list[hot.Row]:
+            rows = of(*given)
+            read.append(len(rows))
+            return rows
+
+        return call
+
+    monkeypatch.setattr(hot, "of_all", counted(hot.of_all))
+    monkeypatch.setattr(hot, "of_many", counted(hot.of_many))
+    found = metrics.latest(many, within=3600)
+    assert {s: values["up"] for s, (_at, values) in found.items()} == {**dict.fromkeys(many, 5.0), many[0]: 1500.0}
+    assert sum(read) < 2 * len(many)
 
 
 def test_a_device_may_be_called_anything() -> None:

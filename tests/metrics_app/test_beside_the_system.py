@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from containers.told.shape import LATELY, Shape
 from xqplatform import metrics
 from xqplatform.metrics import Sample
+from xqplatform.metrics.models import Layout
 from xqplatform.metrics.moments import COLLECTOR, SCRAPER, STATSD, own_moment
 
 
@@ -51,3 +53,22 @@ def test_each_has_its_own_series() -> None:
     metrics.write([Sample("instance:1", own_moment(now - 10 * n, SCRAPER), {"app.a": 1.0}) for n in range(6)])
     found = metrics.series(["instance:1"], ["cpu.cores", "app.a"], now - 70, now + 1)
     assert {one.metric: len(one.points) for one in found} == {"cpu.cores": 6, "app.a": 6}
+
+
+@pytest.mark.django_db
+def test_names_that_are_told_now_and_then_share_one_layout() -> None:
+    now = time.time()
+    shape = Shape()
+    for n, told in enumerate([{"app.a": 1.0, "app.b": 2.0}, {"app.b": 3.0}, {"app.a": 4.0}, {"app.b": 5.0}]):
+        metrics.write([Sample("instance:1", now - 40 + 10 * n, shape.row(told))])
+    assert Layout.objects.count() == 1
+    assert metrics.latest(["instance:1"])["instance:1"][1] == {"app.a": 4.0, "app.b": 5.0}
+    found = metrics.series(["instance:1"], ["app.a", "app.b"], now - 60, now)
+    assert {one.metric: [p.avg for p in one.points] for one in found} == {"app.a": [1, 4], "app.b": [2, 3, 5]}
+
+
+def test_a_name_that_is_told_no_more_leaves_the_shape() -> None:
+    shape = Shape()
+    assert shape.row({"app.a": 1.0}).keys() == {"app.a"}
+    rows = [shape.row({"app.b": 1.0}) for _n in range(LATELY + 1)]
+    assert (rows[0].keys(), rows[-1]) == ({"app.a", "app.b"}, {"app.b": 1.0})

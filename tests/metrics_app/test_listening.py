@@ -63,3 +63,13 @@ def test_an_address_that_another_instance_has_now_begins_anew() -> None:
     listener.datagram_received(b"g:5|g", ("127.0.0.2", 1))
     listener.assign({"127.0.0.2": 3})
     assert not listener.tally.senders
+
+
+def test_ticks_with_other_names_have_rows_of_one_shape() -> None:
+    samples: list[Sample] = []
+    listener = Listener(samples.extend)
+    listener.assign({"127.0.0.2": 2})
+    for line in (b"a:1|c\nb:1|c", b"a:1|c", b"b:1|c"):
+        listener.datagram_received(line, ("127.0.0.2", 1))
+        listener.flush(10)
+    assert [tuple(one.values) for one in samples] == [("app.a.rate", "app.b.rate")] * 3

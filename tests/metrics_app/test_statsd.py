@@ -108,6 +108,18 @@ def test_a_flood_of_names_is_dropped_and_counted() -> None:
     assert all_of_it.flush(10) == {}
 
 
+def test_names_that_are_new_in_each_tick_do_not_go_on_for_ever() -> None:
+    sender, kept = Sender(), set()
+    for tick in range(50):
+        sender.take(read("\n".join(f"user.{tick}.{n}:1|c" for n in range(40)).encode())[0])
+        kept |= sender.flush(10).keys()
+    assert len(kept) == tally.NAMES
+    for _tick in range(tally.IDLE + 1):
+        sender.flush(10)
+    sender.take(read(b"other:1|c")[0])
+    assert sender.flush(10) == {"app.other.rate": 0.1}
+
+
 def test_a_flood_of_values_takes_no_more_memory() -> None:
     sender = Sender()
     for start in range(0, 100_000, 1000):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from xqplatform.alerts.judge import FIRING, Limits, Standing, step
 from xqplatform.alerts.models import Alert, Rule, Transition
-from xqplatform.alerts.observe import Key, Now, Observation, in_scope
+from xqplatform.alerts.observe import Key, Now, Observation, in_scope, is_taken_away
 from xqplatform.alerts.subjects import About
 
 # An active alert's row is written when it changed, or when so much time has passed: a restart then finds no false gap.
@@ -96,8 +96,18 @@ class Judging:
             end(alert, self.now.time, _("It is not there any more."), self.out)
         elif not in_scope(self.rule, about):
             end(alert, self.now.time, _("The rule does not cover it any more."), self.out)
+        elif self.rule.metric and not about.measured:
+            end(alert, self.now.time, _("It is meant to be stopped: nothing is measured there."), self.out)
+        elif self._is_taken_away(alert):
+            end(alert, self.now.time, _("It is not there any more."), self.out)
         elif step(self.limits, standing_of(alert), None, self.now.time) is None:
             end(alert, self.now.time, _("No data any more: the rule lets it end then."), self.out)
+
+    def _is_taken_away(self, alert: Alert) -> bool:
+        """Only after a while: one reading may lack a device."""
+        silent = self.now.time - alert.seen.timestamp() > self.limits.gap
+        sample = self.now.latest.get(alert.subject)
+        return silent and is_taken_away(self.rule.metric, alert.device, sample, self.now.time)
 
 
 def _transition(alert: Alert, old: str, after: Standing) -> Transition:

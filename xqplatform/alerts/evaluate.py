@@ -19,7 +19,7 @@ from xqplatform.alerts.episodes import Changes, Judging, end, moment
 from xqplatform.alerts.judge import GAP
 from xqplatform.alerts.models import Alert, Evaluator, Rule, Silence, Transition
 from xqplatform.alerts.observe import WITHIN, Key, Now, observe
-from xqplatform.leases import take
+from xqplatform.leases import Lease, take
 
 log = logging.getLogger(__name__)
 WRITTEN = [
@@ -27,6 +27,8 @@ WRITTEN = [
 ]  # fmt: skip
 BATCH = 500
 MOST_TOPICS = 100
+# A slow evaluation is waited for, else a large fleet would never be judged to the end. One that died is known at once, or after this.
+PATIENCE = timedelta(minutes=2)
 
 
 def run(now: float | None = None) -> Evaluator | None:
@@ -36,13 +38,14 @@ def run(now: float | None = None) -> Evaluator | None:
     lease = take(rows, rows)
     if lease is None:
         return None
+    rows.filter(lease=lease.text).update(lease_until=timezone.now() + PATIENCE)
     try:
-        return _run(row, time.time() if now is None else now)
+        return _run(row, lease, time.time() if now is None else now)
     finally:
         lease.release()
 
 
-def _run(row: Evaluator, now: float) -> Evaluator:
+def _run(row: Evaluator, lease: Lease, now: float) -> Evaluator | None:
     began = time.monotonic()
     last = row.ran.timestamp() if row.ran else 0.0
     steady = row.steady_since.timestamp() if row.steady_since else now
@@ -51,8 +54,12 @@ def _run(row: Evaluator, now: float) -> Evaluator:
     rules = list(Rule.objects.filter(enabled=True))
     seen = _read(rules, now, steady)
     changes, problems = _judge(rules, seen)
-    _write(changes, problems, seen, rules)
-    notify.collect(moment(now))
+    for write in (lambda: _write(changes, problems, seen, rules), lambda: notify.collect(moment(now))):
+        with transaction.atomic():
+            # What was read is old when another evaluates by now. The renewed row stays locked until all is written.
+            if not lease.renew(force=True):
+                return None
+            write()
     row.ran, row.steady_since = moment(now), moment(steady)
     row.took, row.subjects, row.rules = time.monotonic() - began, len(seen.world), len(rules)
     row.save(update_fields=["ran", "steady_since", "took", "subjects", "rules"])

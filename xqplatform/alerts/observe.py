@@ -110,8 +110,8 @@ def _names(metric: str, values: Mapping[str, float], several: bool) -> list[str]
 def _absent(rule: Rule, now: Now, active: Collection[Key]) -> Iterator[Observation]:
     """Subjects of the rule's kind without a sample of the metric, whether they ever had one or not."""
     start = f"{rule.kind}:"
-    for subject in now.world:
-        if not subject.startswith(start):
+    for subject, about in now.world.items():
+        if not subject.startswith(start) or not about.measured:
             continue
         time, values = now.latest.get(subject, (0.0, {}))
         has = _there(rule.metric, values)
@@ -122,6 +122,13 @@ def _absent(rule: Rule, now: Now, active: Collection[Key]) -> Iterator[Observati
         # It is silent for so long already; a platform that was away itself knows nothing of that time.
         known = None if (subject, "") in active else max(now.time - ABSENT_AFTER, now.steady_since)
         yield Observation(subject, "", Seen(now.time, 1.0, known))
+
+
+def is_taken_away(metric: str, device: str, sample: tuple[float, Mapping[str, float]] | None, now: float) -> bool:
+    """Whether other devices are measured right now, but not this one: a file system that is mounted no more."""
+    if not device or sample is None or now - sample[0] > WITHIN:
+        return False
+    return _there(metric, sample[1]) and f"{metric}[{device}]" not in sample[1]
 
 
 def _there(metric: str, values: Mapping[str, float]) -> bool:

@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """One subject, with what rules and silences match. `held`: why nobody shall be told of it now, in words."""
+    """One subject, with what rules and silences match. `held`: why nobody shall be told of it now, in words.
+
+    `measured`: whether samples of it are to be expected; none come of what is meant to be stopped.
+    """
 
     subject: str
     name: str
@@ -20,6 +23,7 @@ class About:
     group: str = ""
     team: int | None = None
     held: str = ""
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)

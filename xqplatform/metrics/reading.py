@@ -19,6 +19,7 @@ from xqplatform.metrics.models import Life as LifeRow
 from xqplatform.metrics.points import Band, BandPoint, Life, Point, Series
 
 MANY = 60  # subjects from which on the latest of all are read and sorted out
+LATELY = 15  # ticks, with those ahead of the clock, in which whoever is measured has a sample
 
 
 def series(subjects: Sequence[str], metrics: Sequence[str], start: float, end: float, points: int) -> list[Series]:
@@ -139,17 +140,18 @@ def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[flo
     """See `xqplatform.metrics.latest`."""
     now = time.time()
     first, last = math.floor((now - within) / keys.TICK), math.floor((now + settings.METRICS_AHEAD) / keys.TICK)
-    if subjects is not None and len(subjects) <= MANY:
-        rows = hot.of_many(numbers.ids(subjects).values(), first, last)
-    else:
-        rows = hot.of_all(first, last)
+    rows = _newest_rows(subjects, first, last)
     layouts = numbers.columns({row[1] for row in rows})
     # What an application tells comes in samples of its own: they stand beside the newest of the system, not in its place.
     own = {layout for layout, names in layouts.items() if all(name.startswith(catalogue.APP) for name in names)}
+    # In the order of their times. What is not in an application's last sample it may have told in the one before.
+    told = {keys.subject_of(row[0]): (row[0] >> keys.TICK_SHIFT) - LATELY for row in rows if row[1] in own}
     newest = {
-        (keys.subject_of(row[0]), row[1] if row[1] in own else 0): row for row in rows
-    }  # in the order of their times
-    found = numbers.subjects(number for number, _layout in newest)
+        (keys.subject_of(row[0]), row[0] if row[1] in own else 0): row
+        for row in rows
+        if row[1] not in own or row[0] >> keys.TICK_SHIFT >= told[keys.subject_of(row[0])]
+    }
+    found = numbers.subjects(number for number, _own in newest)
     wanted = None if subjects is None else set(subjects)
     answer: dict[str, tuple[float, dict[str, float]]] = {}
     for (number, of_own), (key, layout, data) in sorted(newest.items(), key=lambda item: (item[0][1] != 0, item[1][0])):
@@ -162,6 +164,19 @@ def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[flo
             else:
                 answer[name] = (at, values)
     return answer
+
+
+def _newest_rows(subjects: Sequence[str] | None, first: int, last: int) -> list[hot.Row]:
+    """Rows that hold the newest of each. Of many an hour's rows would be millions: only who said nothing lately is looked for further back."""
+    if subjects is None:
+        return hot.of_all(first, last)
+    ids = set(numbers.ids(subjects).values())
+    if len(ids) <= MANY:
+        return hot.of_many(ids, first, last)
+    lately = max(first, last - LATELY)
+    rows = [row for row in hot.of_all(lately, last) if keys.subject_of(row[0]) in ids]
+    silent = ids - {keys.subject_of(row[0]) for row in rows}
+    return hot.of_many(silent, first, lately - 1) + rows
 
 
 def over(subjects: Sequence[str], metric: str, start: float, end: float, points: int) -> Band:

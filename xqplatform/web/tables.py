@@ -137,5 +137,6 @@ def csv_response(
 
     content = in_pieces() if isinstance(request, ASGIRequest) else lines()
     response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    plain = re.sub(r"[^\w.-]", "_", name)
+    response["Content-Disposition"] = f'attachment; filename="{plain}"'
     return response
