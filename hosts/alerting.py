@@ -86,7 +86,7 @@ def _clocks(now: float) -> Iterator[Found]:
 
 def _samples(now: float) -> Iterator[Found]:
     """Hosts that answer, are to be measured, and of which no sample came lately. Its time counts from when we see that."""
-    rows = Collector.objects.filter(enabled=True, host__state__in=["ready", "degraded"])
+    rows = Collector.objects.exclude(way=Collector.Way.OFF).filter(host__state__in=["ready", "degraded"])
     for pk, last, reason, trouble in rows.values_list("host_id", "last_sample", "reason", "trouble"):
         if last is None or now - last > SILENT_AFTER:
             words = trouble or reason or _("No sample comes from its collector.")
