@@ -53,8 +53,7 @@ def _certificates(now: float) -> Iterator[Found]:
     for row in SeenCertificate.objects.exclude(host__state=Host.State.RETIRED).order_by("-not_after"):
         nearest[row.host_id, row.kind] = row
     for (pk, _kind), row in nearest.items():
-        words = _("%(kind)s certificate «%(subject)s» ends on %(day)s.") % {
-            "kind": row.get_kind_display(),
+        words = _("The certificate «%(subject)s» ends on %(day)s.") % {
             "subject": row.subject,
             "day": f"{row.not_after:%Y-%m-%d}",
         }
@@ -87,7 +86,7 @@ def _clocks(now: float) -> Iterator[Found]:
 
 def _samples(now: float) -> Iterator[Found]:
     """Hosts that answer, are to be measured, and of which no sample came lately. Its time counts from when we see that."""
-    rows = Collector.objects.filter(enabled=True, host__state__in=["ready", "degraded"])
+    rows = Collector.objects.exclude(way=Collector.Way.OFF).filter(host__state__in=["ready", "degraded"])
     for pk, last, reason, trouble in rows.values_list("host_id", "last_sample", "reason", "trouble"):
         if last is None or now - last > SILENT_AFTER:
             words = trouble or reason or _("No sample comes from its collector.")

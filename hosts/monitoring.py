@@ -40,7 +40,8 @@ class Health:
         """What the collector says of itself, where it is not simply placed and read."""
         if self.collector is None:
             return ""
-        state = str(self.collector.get_state_display()) if self.collector.state != Collector.State.PLACED else ""
+        plain = self.collector.state in {Collector.State.PLACED, Collector.State.PROCESS}
+        state = "" if plain else str(self.collector.get_state_display())
         return ": ".join(part for part in (state, self.collector.reason, self.collector.trouble) if part)
 
 

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import StringConverter
 
-from hosts.views import certificates, charts, commands, conformance, machines, network, operations, upkeep
+from hosts.views import certificates, charts, commands, conformance, machines, measuring, network, operations, upkeep
 
 
 class HostAction(StringConverter):
@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/<slug:name>/charts/", charts.host, name="host_charts"),
     path("hosts/<slug:name>/daemon/", upkeep.daemon_file, name="daemon"),
     path("hosts/<slug:name>/upkeep/<upkeep_kind:kind>/", upkeep.start, name="upkeep"),
+    path("hosts/<slug:name>/measuring/", measuring.choose, name="measuring"),
     path("hosts/<slug:name>/setup/", upkeep.set_up_again, name="setup_again"),
     path("hosts/<slug:name>/edit/", machines.edit, name="edit"),
     path("hosts/<slug:name>/<host_action:action>/", machines.act, name="act"),

@@ -18,6 +18,7 @@ from containers.api import router as containers
 from hosts.api import router as hosts
 from hosts.api_certificates import router as certificates
 from hosts.api_conformance import router as conformance
+from hosts.api_measuring import router as measuring
 from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
 from xqplatform.accounts import services
@@ -62,6 +63,7 @@ api = NinjaAPI(
     auth=[Bearer(), Session()],
     parser=StrictParser(),
 )
+api.add_router("/v1/", measuring)
 api.add_router("/v1/", upkeep)  # before hosts: /hosts/setup is no host
 api.add_router("/v1/", hosts)
 api.add_router("/v1/", certificates)

@@ -18,6 +18,7 @@ from hosts.collector.ingest import Arrived
 from hosts.collector.protocol import Block, Parser
 from hosts.engine_errors import EngineError
 from hosts.models import Collector, Host
+from hosts.ssh import SshError
 from xqplatform.metrics.moments import COLLECTOR, own_moment
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,11 @@ class Assignment:
     connection_version: int
     state: str
     container: str
+    version: str
 
 
 def assignment(row: Collector) -> Assignment:
-    return Assignment(row.host_id, row.host.connection_version, row.state, row.container)
+    return Assignment(row.host_id, row.host.connection_version, row.state, row.container, row.version)
 
 
 def lines_back(row_lines: int, every: float, absent: float | None) -> int | None:
@@ -60,7 +62,7 @@ class Follower:
     ) -> None:
         self.assignment = assignment(row)
         self._host: Host = row.host
-        self._container, self._fallback = row.container, row.state == Collector.State.FALLBACK
+        self._container, self._state = row.container, row.state
         self._put, self._trouble, self._gate = put, trouble, gate
         self._generation = generation
         self._clock = Clock(row.boot, row.clock)
@@ -84,17 +86,20 @@ class Follower:
     async def _once(self) -> tuple[str, bool]:
         """Follows until it breaks off: why, and whether the collector is gone."""
         try:
-            if self._fallback:
+            if self._state == Collector.State.FALLBACK:
                 await self._ask_engine()
-            else:
-                await self._follow()
+            await self._follow()
         except EngineError as error:
             return error.words, error.kind in {"not_found", "conflict"}
+        except SshError as error:
+            return error.words, error.kind == "no_key"
         except (OSError, TimeoutError) as error:
             return _("The stream broke off: %(why)s") % {"why": error or type(error).__name__}, False
         except Exception as error:  # of one host; the others go on
             log.exception("The collector of %s could not be read", self._host)
             return f"{type(error).__name__}: {error}", False
+        if self._state == Collector.State.PROCESS:
+            return "", False  # it asked to be begun anew: it had not found the engine's containers
         return _("The collector does not run."), True
 
     async def _follow(self) -> None:
@@ -103,7 +108,10 @@ class Follower:
         absent = time.time() - self._heard if self._heard is not None else None
         tail = lines_back(self._lines, self._every, absent)
         silence = SILENT_TICKS * (self._every or 10.0) + 10
-        pieces = stream.follow(self._host, self._container, tail, silence, self._gate)
+        if self._state == Collector.State.PROCESS:
+            pieces = stream.run(self._host, silence, self._gate)
+        else:
+            pieces = stream.follow(self._host, self._container, tail, silence, self._gate)
         async with contextlib.aclosing(pieces):
             async for lines in pieces:
                 arrival = time.time()

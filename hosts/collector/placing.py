@@ -13,10 +13,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from hosts import engine as edge
-from hosts import helper, labels
-from hosts.collector import image
+from hosts import helper, labels, shell
+from hosts.collector import image, process
 from hosts.engine import ContainerSpec, Engine, EngineError, Limits
 from hosts.helper import NoHelper
 from hosts.models import Collector, Host
@@ -137,8 +138,11 @@ def due() -> QuerySet[Collector]:
         wanted = version_for(image.wanted_version())
     except NoHelper:
         wanted = ""
-    wrong = Q(state=Collector.State.WAITING) | (Q(state=Collector.State.PLACED) & ~Q(version=wanted)) | ~Q(trouble="")
-    wrong |= Q(enabled=False) & ~Q(state=Collector.State.OFF) | Q(enabled=True, state=Collector.State.OFF)
+    states, ways = Collector.State, Collector.Way
+    wrong = Q(state=states.WAITING) | (Q(state=states.PLACED) & ~Q(version=wanted)) | ~Q(trouble="")
+    wrong |= Q(state=states.PROCESS) & ~Q(version=process.version())
+    wrong |= Q(way=ways.OFF) & ~Q(state=states.OFF) | ~Q(way=ways.OFF) & Q(state=states.OFF)
+    wrong |= Q(way=ways.SSH, state=states.PLACED) | Q(way=ways.CONTAINER, state=states.PROCESS)
     late = Q(tried=None) | Q(tried__lt=now - AGAIN) | (wrong & Q(tried__lt=now - SOON))
     return Collector.objects.filter(late, host__state__in=READY)
 
@@ -164,21 +168,32 @@ def look_after(host_pk: int) -> bool:
 
 
 def _outcome(row: Collector) -> tuple[str, str, dict[str, Any]]:
-    states = Collector.State
+    states, nothing = Collector.State, {"container": "", "version": "", "trouble": ""}
     try:
         engine = edge.connect(row.host)
-        if not row.enabled or row.host.state == Host.State.RETIRED:
+        if row.way == Collector.Way.OFF or row.host.state == Host.State.RETIRED:
             remove(engine)
-            return states.OFF, "", {"container": "", "version": "", "trouble": ""}
+            return states.OFF, "", nothing
+        if row.way == Collector.Way.SSH:
+            return _without_container(row, engine)
         wanted = version_for(image.wanted_version())
         container = place(engine, wanted, row.host)
     except NoHelper as error:
-        return states.FALLBACK, str(error), {"container": "", "version": "", "trouble": ""}
+        return states.FALLBACK, str(error), nothing
     except EngineError as error:
         if error.out_of_reach:
             return row.state, row.reason, {"trouble": error.words}
-        return states.FALLBACK, error.words, {"container": "", "version": "", "trouble": ""}
+        return states.FALLBACK, error.words, nothing
     return states.PLACED, "", {"container": container, "version": wanted, "trouble": ""}
+
+
+def _without_container(row: Collector, engine: Engine) -> tuple[str, str, dict[str, Any]]:
+    """A process is begun by whoever reads it. One that cannot begin keeps its trouble, until a sample comes."""
+    remove(engine)
+    if not shell.has_access(row.host):
+        words = _("It shall be measured over SSH and has no SSH access.")
+        return Collector.State.FALLBACK, words, {"container": "", "version": "", "trouble": ""}
+    return Collector.State.PROCESS, "", {"container": "", "version": process.version()}
 
 
 def remove(engine: Engine) -> None:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 FLUSH = 0.5  # seconds between two writes
 RENEW = 4.0
 OPENING = 40  # connections that are opened at the same time
-READ = (Collector.State.PLACED, Collector.State.FALLBACK)
+READ = Collector.READ
 
 
 class Readers:
@@ -151,7 +151,7 @@ class Readers:
             self._again.clear()
             self._assigned.clear()
         there = mine.filter(state__in=READ).exclude(host__state=Host.State.RETIRED)
-        fields = there.values_list("host_id", "host__connection_version", "state", "container")
+        fields = there.values_list("host_id", "host__connection_version", "state", "container", "version")
         wanted = {row[0]: Assignment(*row) for row in fields.iterator(2000)}
         gone = set(self._assigned) - set(wanted)
         changed = [host for host, one in wanted.items() if self._assigned.get(host) != one]

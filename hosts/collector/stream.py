@@ -1,6 +1,7 @@
 """Following a collector's log in an event loop: the edge to the engine, for a thousand hosts in one thread.
 
-Unix sockets and TLS are the loop's own; a channel of SSH is read by a thread that hands over what comes.
+Unix sockets and TLS are the loop's own; a channel of SSH is read by a thread that hands over what comes: of an engine that is
+reached over SSH, or of a collector that is a process there (`process.py`).
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import asyncio
 import contextlib
 import ssl
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
 from hosts import engine as edge
-from hosts.collector.wire import BadAnswer, LogAnswer
+from hosts.collector.process import Process
+from hosts.collector.wire import MOST_LINE, BadAnswer, LogAnswer
 from hosts.engine_errors import EngineError, from_exception, from_response
 from hosts.engine_transport import ConnectionSpec, tls_context
 from hosts.models import Host
-from hosts.ssh import CONNECT_SECONDS, KEEPALIVE
+from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, SshError
 
 PIECE = 256 << 10
 ANSWER_SECONDS = 30.0
@@ -99,30 +102,65 @@ async def _open(spec: ConnectionSpec) -> tuple[asyncio.StreamReader, asyncio.Str
 
 async def _over_ssh(host: Host, path: str) -> AsyncGenerator[bytes, None]:
     """By the connection that the host's other calls use; the engine's answer is put together again as it came."""
-    loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | EngineError | None](64)
-    ended = threading.Event()
     engine = edge.connect(host)
     opened = await asyncio.to_thread(engine.follow_raw, path)
+    yield b"HTTP/1.1 200 OK\r\n\r\n"
+    pieces = _threaded(opened, f"collector of {host.name}")
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            yield piece
 
-    def put(item: bytes | EngineError | None) -> None:
+
+async def run(host: Host, silence: float, gate: asyncio.Semaphore) -> AsyncGenerator[list[str], None]:
+    """Lines of a collector that is a process of the host, from its first tick on. Raises ShellError, and EngineError as `follow` does."""
+    async with gate:
+        process = await asyncio.to_thread(Process, host)
+    pieces, rest = _threaded(process, f"collector of {host.name}"), b""
+    async with contextlib.aclosing(pieces):
+        while True:
+            try:
+                async with asyncio.timeout(silence):
+                    data = await anext(pieces, b"")
+            except TimeoutError as error:
+                words = _("The collector of %(where)s has said nothing for %(seconds)d s.")
+                raise EngineError("timeout", "silence", words % {"where": host, "seconds": silence}) from error
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[-MOST_LINE:]
+            if lines:
+                yield [line.decode("ascii", "replace") for line in lines]
+
+
+class _Opened(Protocol):
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def stop(self) -> None: ...
+
+
+async def _threaded(opened: _Opened, name: str) -> AsyncGenerator[bytes, None]:
+    """What comes from something that blocks, read by a thread of its own."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | Exception | None](64)
+    ended = threading.Event()
+
+    def put(item: bytes | Exception | None) -> None:
         if not ended.is_set() and not loop.is_closed():
             asyncio.run_coroutine_threadsafe(queue.put(item), loop).result(60)
 
     def read() -> None:
         try:
-            put(b"HTTP/1.1 200 OK\r\n\r\n")
             for piece in opened:
                 put(piece)
             put(None)
-        except EngineError as error:
+        except (EngineError, SshError) as error:
             put(error)
         except Exception:  # the loop is gone, and so is who listened
             ended.set()
 
-    threading.Thread(target=read, name=f"collector of {host.name}", daemon=True).start()
+    threading.Thread(target=read, name=name, daemon=True).start()
     try:
         while (item := await queue.get()) is not None:
-            if isinstance(item, EngineError):
+            if isinstance(item, Exception):
                 raise item
             yield item
     finally:

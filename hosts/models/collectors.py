@@ -14,12 +14,19 @@ class Collector(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")  # the host was not reached yet
         PLACED = "placed", _("placed")
+        PROCESS = "process", _("a process over SSH")
         FALLBACK = "fallback", _("the engine is asked instead")
         REFUSED = "refused", _("refused")  # neither is possible
         OFF = "off", _("off")
 
+    class Way(models.TextChoices):
+        CONTAINER = "container", _("a container beside the others")
+        SSH = "ssh", _("a process over SSH, without a container")
+        OFF = "off", _("not at all")
+
+    READ = (State.PLACED, State.PROCESS, State.FALLBACK)
     host = models.OneToOneField(Host, models.CASCADE, related_name="collector")
-    enabled = models.BooleanField(default=True)
+    way = models.CharField(max_length=10, choices=Way, default=Way.CONTAINER)  # how the host shall be measured
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     reason = models.TextField(blank=True)  # of a state that is not «placed», and what is missing of one that is
     version = models.CharField(max_length=40, blank=True)  # what runs
@@ -51,4 +58,4 @@ class Collector(models.Model):
     @property
     def read(self) -> bool:
         """Whether somebody shall read it."""
-        return self.state in {self.State.PLACED, self.State.FALLBACK}
+        return self.state in self.READ

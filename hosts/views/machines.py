@@ -16,6 +16,7 @@ from hosts import conflicts, connection, hooks
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup, SshAccess
 from hosts.services import conformance, machines
+from hosts.views import measuring
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
@@ -210,6 +211,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "certificate_subject": connection.subject(row.certificate),
         "conformance": conformance.counts(row),
         "conformance_read": row.check_results.exists(),
+        **measuring.context(row),
         "disk_used": (row.disk_total or 0) - (row.disk_free or 0),
     }
     return render(request, "hosts/host.html", context)

@@ -157,6 +157,7 @@ HOSTS = [
     change("hosts:setup", data=WRONG, sre=400),
     change("hosts:setup_again", named(name="spare"), sre=409),
     change("hosts:upkeep", named(name="spare", kind="engine.restart"), sre=409),
+    change("hosts:measuring", named(name="spare"), named(way="off")),
     everybody("hosts:certificates"),
     everybody("hosts:operations", named(name="spare")),
     everybody("hosts:operation", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),

@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "post /host-groups": {"slug": "attic"},
     "put /hosts/{name}/ssh": {"user": "root", "address": "10.0.0.1"},
     "post /hosts/{name}/ssh/trust": {"fingerprint": "SHA256:x"},
+    "put /hosts/{name}/measuring": {"way": "off"},
     "post /host-commands": {"name": "sync", "title": "Sync", "argv": ["sync"]},
     "post /host-commands/{name}/review": {"version": 1},
     "post /host-commands/{name}/run": {"hosts": ["spare"]},

@@ -164,7 +164,7 @@ def test_it_is_upgraded_and_switched_off(site: Site, collecting: Collecting, set
     assert row.version != before.version
     collecting.sample_after(f"host:{host.pk}", time.time() + 2, has="cpu.cores")
     assert collecting.row(host).every == 2
-    Collector.objects.filter(host=host).update(enabled=False)
+    Collector.objects.filter(host=host).update(way="off")
     assert collecting.place(host).state == "off"
     with client_of(site, host) as client:
         assert [one for one in client.containers(all=True) if one["Labels"].get("xq.helper") == "collector"] == []

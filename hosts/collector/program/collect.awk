@@ -1,8 +1,13 @@
 # One block of lines a tick: what the kernel's files say of the host and of every container beside this one, as they say it.
 # The platform computes. A value that cannot be read is «-». hosts/collector/protocol.py has the meaning of each place.
 
-function slurp(path,  text) {
+function slurp(path,  text, line) {
   text = ""
+  if (BY_LINES) {
+    while ((getline line < path) > 0) text = text line "\n"
+    close(path)
+    return text
+  }
   RS = "\001"
   if ((getline text < path) <= 0) text = ""
   close(path)
@@ -109,7 +114,7 @@ function host_itself(  text, f, cpus, idle) {
 }
 
 # File systems change slowly and cost a process: once in six ticks. Names that a shell could mistake are left out.
-function host_filesystems(  rows, n, i, f, seen, paths, at, command, line, where) {
+function host_filesystems(  rows, n, i, f, seen, paths, at, command, line, where, below) {
   if (tick % 6 == 1) {
     fs_lines = ""; paths = ""
     if (FILESYSTEMS != "") {
@@ -123,15 +128,17 @@ function host_filesystems(  rows, n, i, f, seen, paths, at, command, line, where
       n = split(slurp(PROC "/self/mounts"), rows, "\n")
       for (i = 1; i <= n; i++) {
         split(rows[i], f, " ")
-        if (f[2] !~ /^\/host\/root(\/[A-Za-z0-9_.@+=,-]+)*\/?$/ || f[1] ~ /^\/dev\/loop/ || f[1] in seen) continue
+        if (substr(f[2], 1, length(ROOT)) != ROOT || f[1] ~ /^\/dev\/loop/ || f[1] in seen) continue
+        below = substr(f[2], length(ROOT) + 1)
+        if (below !~ /^(\/[A-Za-z0-9_.@+=,-]+)*\/?$/) continue
         if (f[1] !~ /^\/dev\// && f[3] !~ /^(zfs|btrfs|xfs|ext4)$/) continue
         seen[f[1]] = 1
-        where[f[2]] = f[2] == "/host/root" ? "/" : substr(f[2], 11)
+        where[f[2]] = below == "" ? "/" : below
         paths = paths " " f[2]
       }
     }
     if (paths == "") return
-    command = "busybox timeout 5 busybox stat -f -c '%i %S %b %f %a %c %d %n'" paths " 2>/dev/null"
+    command = BUSYBOX " timeout 5 " BUSYBOX " stat -f -c '%i %S %b %f %a %c %d %n'" paths " 2>/dev/null"
     while ((command | getline line) > 0) {
       split(line, f, " ")
       if (f[1] in known_fs && known_fs[f[1]] != f[8]) continue
@@ -328,6 +335,20 @@ function itself(name,  stat) {
       first(CGROUP "/memory" PARENT "/" name "/memory.usage_in_bytes"))
 }
 
+# A process of the host has no group for itself: the time of both programs and their children, and what they hold of memory.
+function itself_by_processes() {
+  own_ticks = 0; own_memory = 0
+  add_process("self"); add_process(clock)
+  say("P " own_ticks "0000000 " own_memory * 1024)
+}
+
+function add_process(number,  text) {
+  text = slurp(PROC "/" number "/stat")
+  if (!match(text, /.*\) /) || split(substr(text, RLENGTH + 1), words, " ") < 20) return
+  own_ticks += words[12] + words[13] + words[14] + words[15]
+  own_memory += after(slurp(PROC "/" number "/status"), "VmRSS:") + 0
+}
+
 function container(path,  name, id, folder) {
   n_parts = split(path, parts, "/")
   name = parts[n_parts - 1]
@@ -353,6 +374,8 @@ function forget(  id) {
 BEGIN {
   CGROUP = ENVIRON["CGROUP"]; PROC = ENVIRON["PROC"]; SYS = ENVIRON["SYS"]; LAYOUT = ENVIRON["LAYOUT"]
   OWN = ENVIRON["OWN"]; PARENT = ENVIRON["PARENT"]; SHIM = ENVIRON["SHIM"]; FILESYSTEMS = ENVIRON["FILESYSTEMS"]
+  BY_LINES = ENVIRON["BY_LINES"] != ""  # mawk reads either all input as it comes, line by line, or none
+  ROOT = ENVIRON["ROOT"]; BUSYBOX = ENVIRON["BUSYBOX"]
   boot = substr(first(PROC "/sys/kernel/random/boot_id"), 1, 8)
   cpus = 0
   n = split(slurp(PROC "/stat"), rows, "\n")
@@ -364,13 +387,15 @@ BEGIN {
   tick++
   if (tick == 1) begun = $1
   if ($2 != "-") processes = $2
+  clock = $3
   block = ""; lines = 0
   say("B 1 " tick " " $1 " " boot " " begun " " ENVIRON["INTERVAL"] " " ENVIRON["VERSION"] " " LAYOUT " " cpus)
   host_itself(); host_disks(); host_network(); host_tcp(); host_filesystems()
   if (LAYOUT == 1) blkio_counted = counts_blkio()
+  if (OWN == "-") itself_by_processes()
   total = NF
-  for (i = 3; i <= total; i++) paths[i] = $i
-  for (i = 3; i <= total; i++) container(paths[i])
+  for (i = 4; i <= total; i++) paths[i] = $i
+  for (i = 4; i <= total; i++) container(paths[i])
   printf "%sE %d %d\n", block, tick, lines
   fflush()
   forget()

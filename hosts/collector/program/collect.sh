@@ -1,8 +1,10 @@
 # The collector's clock: once a tick it names the containers' cgroups to collect.awk, which reads everything. It needs only
-# busybox. CGROUP, PROC, SYS: where the host's trees are seen; INTERVAL: seconds; VERSION: of this program.
-CGROUP=${CGROUP:-/host/cgroup} PROC=${PROC:-/proc} SYS=${SYS:-/sys} INTERVAL=${INTERVAL:-10}
-export CGROUP PROC SYS INTERVAL VERSION FILESYSTEMS
-export CLOCK=$$
+# busybox. CGROUP, PROC, SYS, ROOT: where the host's trees are seen; INTERVAL: seconds; VERSION: of this program.
+# As a process of the host (over SSH; hosts/collector/process.py writes what is before this): BROTHER is the process of one of the
+# engine's containers, PROGRAM is collect.awk's text, AWK_TOOL and BUSYBOX (empty: none) what the machine has.
+CGROUP=${CGROUP:-/host/cgroup} PROC=${PROC:-/proc} SYS=${SYS:-/sys} INTERVAL=${INTERVAL:-10} ROOT=${ROOT-/host/root}
+BUSYBOX=${BUSYBOX-busybox}
+export CGROUP PROC SYS INTERVAL VERSION FILESYSTEMS ROOT BUSYBOX
 
 # Whose brother am I? Containers of an engine have one parent in the tree, and so has this one.
 LAYOUT=1
@@ -13,7 +15,7 @@ while IFS=: read -r number controllers path; do
     2,0,*) own=$path ;;
     1,*,memory,*) own=$path ;;
   esac
-done <"$PROC/self/cgroup"
+done 2>/dev/null <"$PROC/${BROTHER:-self}/cgroup"
 OWN=${own##*/} PARENT=${own%/*}
 # The engine's shim is the parent process: it lives in the engine's network, whatever network this container has.
 SHIM=1
@@ -21,6 +23,11 @@ while read -r key value; do
   case $key in PPid:) SHIM=$value ;; esac
 done <"$PROC/self/status"
 [ -r "$PROC/$SHIM/net/dev" ] || SHIM=1
+if [ -n "$BROTHER" ]; then
+  # None of them: the engine has none that runs, or it has just ended. Whoever reads asks again soon.
+  [ -n "$own" ] || { PARENT=/unknown TICKS=${TICKS:-6}; }
+  OWN=- SHIM=self
+fi
 tree=$CGROUP/memory$PARENT
 [ $LAYOUT = 2 ] && tree=$CGROUP$PARENT
 export LAYOUT OWN PARENT SHIM
@@ -39,17 +46,22 @@ uptime() {
 
 count=0
 while :; do
+  [ $count = 0 ] && read -r clock _ <"$PROC/self/stat"
   uptime
   processes=-
   if [ $((count % 6)) = 0 ]; then
     set -- "$PROC"/[1-9]*/
     processes=$#
   fi
-  echo "$up" "$processes" "$tree"/*/
+  echo "$up" "$processes" "$clock" "$tree"/*/
   count=$((count + 1))
   [ "$TICKS" = "$count" ] && break
   uptime
   length=$((INTERVAL * 100))
   rest=$((length - hundredths % length))
-  [ $((rest % 100)) -lt 10 ] && busybox sleep "$((rest / 100)).0$((rest % 100))" || busybox sleep "$((rest / 100)).$((rest % 100))"
-done | busybox awk -f "${AWK:-/bin/collect.awk}"
+  [ $((rest % 100)) -lt 10 ] && $BUSYBOX sleep "$((rest / 100)).0$((rest % 100))" || $BUSYBOX sleep "$((rest / 100)).$((rest % 100))"
+done | if [ -n "$PROGRAM" ]; then
+  exec ${AWK_TOOL:-awk} "$PROGRAM"
+else
+  exec busybox awk -f "${AWK:-/bin/collect.awk}"
+fi

@@ -168,7 +168,7 @@ def test_an_engine_out_of_reach_changes_nothing(host: Host, monkeypatch: pytest.
 
 
 def test_it_is_switched_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    Collector.objects.update(enabled=False, state="placed", container="a")
+    Collector.objects.update(way="off", state="placed", container="a")
     engine = FakeEngine([entry(**{labels.HELPER: "collector", placing.VERSION: "v1"})])
     row = looked_after(host, engine, monkeypatch)
     assert engine.calls == ["remove a"]
@@ -189,10 +189,10 @@ def test_due_is_what_is_new_or_old_or_in_trouble(host: Host) -> None:
     past = timezone.now() - placing.SOON * 2
     Collector.objects.update(tried=past)
     assert not placing.due().exists()
-    for change in ({"version": "older"}, {"trouble": "gone"}, {"enabled": False}):
+    for change in ({"version": "older"}, {"trouble": "gone"}, {"way": "off"}, {"way": "ssh"}):
         Collector.objects.update(tried=past, **change)
         assert placing.due().exists(), change
-        Collector.objects.update(version=version, trouble="", enabled=True)
+        Collector.objects.update(version=version, trouble="", way="container")
     Host.objects.update(state="unreachable")
     Collector.objects.update(trouble="gone")
     assert not placing.due().exists()

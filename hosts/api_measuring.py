@@ -1,0 +1,54 @@
+"""How a host is measured over the API: the choice, and what came of it."""
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Router, Schema
+
+from hosts.models import Collector, Host
+from hosts.services import collectors
+from xqplatform.accounts.actor import Actor
+
+router = Router(tags=["measuring"])
+
+
+class MeasuringOut(Schema):
+    """`way`: what was chosen; `state`, `reason` and `trouble`: what came of it. Times are Unix times, `cpu` is in cores."""
+
+    way: str
+    state: str
+    reason: str
+    trouble: str
+    last_sample: float | None
+    lag: float | None
+    every: float
+    containers: int
+    stored: int
+    lost_ticks: int
+    lines_bad: int
+    cpu: float | None
+    memory: int | None
+
+
+class MeasuringIn(Schema):
+    model_config = {"extra": "forbid"}
+    way: Literal["container", "ssh", "off"]
+    reason: str = ""
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return request.actor  # type: ignore[attr-defined,no-any-return]
+
+
+@router.get("/hosts/{name}/measuring", response=MeasuringOut)
+def show_measuring(request: HttpRequest, name: str) -> Any:
+    """How the host is measured, and how well."""
+    host = get_object_or_404(Host, name=name)
+    return Collector.objects.filter(host=host).first() or Collector(host=host)
+
+
+@router.put("/hosts/{name}/measuring", response=MeasuringOut)
+def choose_measuring(request: HttpRequest, name: str, data: MeasuringIn) -> Any:
+    """Chooses how: by a container, by a process over SSH (which needs an SSH access), or not at all."""
+    return collectors.switch(_actor(request), get_object_or_404(Host, name=name), data.way, data.reason)
