@@ -53,8 +53,7 @@ def _certificates(now: float) -> Iterator[Found]:
     for row in SeenCertificate.objects.exclude(host__state=Host.State.RETIRED).order_by("-not_after"):
         nearest[row.host_id, row.kind] = row
     for (pk, _kind), row in nearest.items():
-        words = _("%(kind)s certificate «%(subject)s» ends on %(day)s.") % {
-            "kind": row.get_kind_display(),
+        words = _("The certificate «%(subject)s» ends on %(day)s.") % {
             "subject": row.subject,
             "day": f"{row.not_after:%Y-%m-%d}",
         }

@@ -175,6 +175,7 @@ class Ears:
         self._ready.wait(10)
         while True:
             try:
+                self._gather()
                 now = time.monotonic()
                 if now - renewed >= RENEW:
                     close_old_connections()
@@ -191,6 +192,7 @@ class Ears:
             if self._ended.wait(FLUSH):
                 break
         try:
+            self._gather()
             self._write()
         except DatabaseError as error:
             log.warning("What applications told last is lost: %s", error)
@@ -223,7 +225,8 @@ class Ears:
         if hear and self._listener is not None:
             loop.call_soon_threadsafe(self._listener.assign, senders())
 
-    def _write(self) -> None:
+    def _gather(self) -> None:
+        """Takes what came out of the queues, which have no bounds, also while the database is away."""
         while not self._outcomes.empty():
             outcome = self._outcomes.get()
             self._notes.take(outcome)
@@ -234,6 +237,8 @@ class Ears:
         if len(self._samples) > WAITING:
             self.lost += len(self._samples) - WAITING
             self._samples = self._samples[-WAITING:]
+
+    def _write(self) -> None:
         if self._samples:
             metrics.write(self._samples)
             self._samples = []

@@ -231,6 +231,19 @@ def test_what_is_stopped_on_purpose_has_neither_old_alerts_nor_missing_samples(w
     assert states() == ["resolved"]
 
 
+def test_devices_with_very_long_names_do_not_stop_the_evaluation(world: World, instance: Any) -> None:
+    memory_rule(kind="host", metric="fs.percent", hold=0)
+    memory_rule(name="other", hold=0)
+    long = "/" + "a" * 125
+    for _ in range(3):
+        world.now += 10
+        world.samples[f"host:{instance.host_id}"] = (world.now, {f"fs.percent[{long}{n}]": 99.0 for n in (1, 2)})
+        world.say(me(instance), memory__percent=95)
+        world.tick(0)
+    assert states(subject=f"host:{instance.host_id}") == ["firing"]
+    assert states(subject=me(instance)) == ["firing"]
+
+
 def test_an_alert_of_a_file_system_that_is_unmounted_ends(world: World, instance: Any) -> None:
     memory_rule(kind="host", metric="fs.percent", hold=0)
     host = f"host:{instance.host_id}"

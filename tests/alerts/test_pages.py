@@ -252,3 +252,15 @@ def test_the_api(world: World, place: Any, sre: Any) -> None:
     assert ended.status_code == 200
     again = client.post(f"/api/v1/alert-silences/{made.json()['id']}/end", content_type="application/json")
     assert again.status_code == 409
+
+
+def test_what_other_removed_rules_found_is_not_the_same_before(world: World, place: Any, sara: Client) -> None:
+    fire(world, place)
+    fire(world, place, name="Other")
+    rules = list(Rule.objects.all())
+    for rule in rules:
+        rule.delete()
+    row = Alert.objects.filter(rule_name="Memory").first()
+    assert row is not None
+    page = text(sara, "alert", row.pk)
+    assert "Other" not in page

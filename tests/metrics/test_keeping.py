@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, disk, hot, keeping, keys, sealing, store, tasks
+from xqplatform.metrics import Sample, disk, hot, keeping, keys, numbers, ranks, sealing, store, tasks
 from xqplatform.metrics.models import Block, Due, Hot, Life, Rank, Upkeep
 
 pytestmark = pytest.mark.django_db
@@ -231,6 +232,22 @@ def test_on_a_full_disk_minutes_are_kept_without_samples(day, monkeypatch, setti
     assert {10, 60} <= set(Block.objects.values_list("level", flat=True))
 
 
+def test_a_day_that_is_rolled_up_in_part_counts_whole_for_all(day: int):
+    ids = numbers.ids([f"instance:{n}" for n in range(ranks.SHARD + 2)], make=True)
+    names = [min(ids, key=ids.__getitem__), far := max(ids, key=ids.__getitem__)]
+    number = ids[far]
+    assert ids[names[0]] // ranks.SHARD != number // ranks.SHARD
+    for n, start in enumerate((day - 2 * 86400, day - 86400, day)):
+        metrics.write([Sample(s, start + t, {"cpu.cores": 10.0 * n}) for s in names for t in range(0, 86400, 1800)])
+    kept()
+    before = dict(metrics.top("cpu.cores", day - 2 * 86400, day + 86400))
+    assert before == pytest.approx(dict.fromkeys(names, 10.0))
+    shard = number // ranks.SHARD
+    assert Rank.objects.filter(span=86400, start=day, shard=shard).delete()[0]
+    Due.objects.create(day=day, shard=shard)
+    assert dict(metrics.top("cpu.cores", day - 2 * 86400, day + 86400)) == pytest.approx(before)
+
+
 def test_the_running_hour_is_ranked_every_five_minutes():
     now = time.time()
     rows = [
@@ -276,6 +293,20 @@ def test_the_hour_under_way_is_not_sealed():
     kept()
     assert Hot.objects.count() == 1
     assert store.state().kept_at >= now
+
+
+def test_the_index_is_asked_although_statistics_say_that_there_are_no_rows(day: int):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite keeps to the order of the statement")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE metrics_hot")
+        metrics.write(made(day, day + 86400))
+        with CaptureQueriesContext(connection) as asked:
+            assert len(hot.of_subjects(1, 1 << 20, day // 10, day // 10 + 8640)) == 3 * 1440
+        cursor.execute("EXPLAIN " + asked[0]["sql"])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
 
 
 def test_a_shard_is_read_by_ranges_of_numbers(django_assert_num_queries):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -262,3 +264,26 @@ def test_the_settings_page_takes_the_endpoint(instances: list[Instance], sre: An
     place.refresh_from_db()
     assert place.config.content["metrics"] == {"port": 9300, "path": "/x", "keep": ["q_total", "latency_seconds"]}
     assert "metrics_keep" in client.post(url, changed | {"metrics_keep": "1 2"}).context["form"].errors
+
+
+def test_while_the_database_is_away_no_more_is_kept_than_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_given: Any) -> Any:
+        raise OperationalError("database is locked")
+
+    ear = Ears()
+    ear._ready.set()
+    monkeypatch.setattr(ears, "FLUSH", 0.01)
+    monkeypatch.setattr(ears, "WAITING", 10)
+    monkeypatch.setattr(ears, "close_old_connections", away)
+    monkeypatch.setattr(metrics, "write", away)
+    for n in range(100):
+        ear._pushed.put([Sample("instance:1", float(n), {"app.a": 1.0})])
+    thread = threading.Thread(target=ear._write_for_ever)
+    thread.start()
+    end = time.monotonic() + 10
+    while ear.lost < 90 and time.monotonic() < end:
+        time.sleep(0.01)
+    kept = (ear.lost, len(ear._samples), ear._pushed.empty())
+    ear._ended.set()
+    thread.join(20)
+    assert kept == (90, 10, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from xqplatform.alerts.judge import GAP, Limits
 from xqplatform.alerts.models import Rule
@@ -33,6 +34,9 @@ def limits_of(rule: Rule, *, unit: str = "", gap: float = GAP) -> Limits:
     )
 
 
+UNITS = {"days": gettext_lazy("days"), "seconds": gettext_lazy("seconds"), "cores": gettext_lazy("cores")}
+
+
 def number(value: float, unit: str) -> str:
     """The value with its unit, as short as it reads."""
     if unit in {"bytes", "bytes/s"}:
@@ -42,7 +46,7 @@ def number(value: float, unit: str) -> str:
             value /= 1024
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return {"percent": f"{text} %", "count": text, "": text, "per s": f"{text}/s", "ratio": f"{100 * value:.3g} %"}.get(
-        unit, f"{text} {unit}"
+        unit, f"{text} {UNITS.get(unit, unit)}"
     )
 
 

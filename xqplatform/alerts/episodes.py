@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from xqplatform.alerts.judge import FIRING, Limits, Standing, step
 from xqplatform.alerts.models import Alert, Rule, Transition
-from xqplatform.alerts.observe import Key, Now, Observation, in_scope, is_taken_away
+from xqplatform.alerts.observe import DEVICE, Key, Now, Observation, in_scope, is_taken_away
 from xqplatform.alerts.subjects import About
 
 # An active alert's row is written when it changed, or when so much time has passed: a restart then finds no false gap.
@@ -64,7 +64,9 @@ class Judging:
             about = self.now.world.get(one.subject)
             if about is None or not in_scope(self.rule, about):
                 continue
-            key = (one.subject, one.device)
+            key = (one.subject, one.device[:DEVICE])
+            if key in met:
+                continue  # one alert at a time: a second row of it would undo the whole evaluation
             met.add(key)
             self._observed(about, one, self.active.get(key))
         for key, alert in self.active.items():
@@ -126,7 +128,7 @@ def _take(alert: Alert, after: Standing, words: str) -> None:
 
 def _new(rule: Rule, about: About, one: Observation, after: Standing, out: Changes) -> Alert:
     alert = Alert(
-        rule=rule, rule_name=rule.name, severity=rule.severity, subject=about.subject, device=one.device[:120],
+        rule=rule, rule_name=rule.name, severity=rule.severity, subject=about.subject, device=one.device[:DEVICE],
         name=about.name[:200], url=about.url, service=about.service, environment=about.environment, host=about.host,
         group=about.group, team_id=about.team, state=after.state,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from xqplatform.secrets import EncryptedTextField
 
@@ -30,7 +31,7 @@ class Channel(models.Model):
     service = models.CharField(max_length=80, blank=True)  # what the address is of: «DingTalk», «Email»
     default = models.BooleanField(_("for every rule that names no channel"), default=True)
     least = models.CharField(_("from this severity on"), max_length=8, choices=Severity, default=Severity.WARNING)
-    enabled = models.BooleanField(_("on"), default=True)
+    enabled = models.BooleanField(pgettext_lazy("switched", "on"), default=True)
     # How its last delivery went, for the list.
     ok = models.BooleanField(null=True)
     ok_since = models.DateTimeField(null=True)
@@ -77,7 +78,7 @@ class Rule(models.Model):
     service = models.CharField(_("service"), max_length=60, blank=True)  # names; empty: all
     environment = models.CharField(_("environment"), max_length=60, blank=True)
     group = models.CharField(_("host group"), max_length=60, blank=True)
-    enabled = models.BooleanField(_("on"), default=True)
+    enabled = models.BooleanField(pgettext_lazy("switched", "on"), default=True)
     channels = models.ManyToManyField(Channel, blank=True, related_name="rules", verbose_name=_("channels"))
     text = models.TextField(_("what to do"), blank=True)
     problem = models.TextField(blank=True)  # why it could not be evaluated last

@@ -17,6 +17,7 @@ from xqplatform.metrics import catalogue
 log = logging.getLogger(__name__)
 WITHIN = 90.0  # a sample that is older says nothing of now (without a collector they come once a minute)
 ABSENT_AFTER = 90.0
+DEVICE = 120  # characters of a device's name that an alert keeps
 Latest = Mapping[str, tuple[float, Mapping[str, float]]]
 Key = tuple[str, str]  # subject, device
 
@@ -97,6 +98,7 @@ def _of_metric(rule: Rule, limits: Limits, now: Now, active: Collection[Key]) ->
                 if whole <= 0:
                     continue
                 value = 100 * value / whole
+            device = device[:DEVICE]
             if limits.bad(value) or (subject, device) in active:
                 yield Observation(subject, device, Seen(time, value))
 
@@ -145,7 +147,7 @@ def _rising(rule: Rule, limits: Limits, now: Now, active: Collection[Key]) -> It
             continue
         last = row.points[-1]
         value = last.avg - min(point.min for point in row.points)
-        device = device_of(row.metric)[1]
+        device = device_of(row.metric)[1][:DEVICE]
         if limits.bad(value) or (row.subject, device) in active:
             yield Observation(row.subject, device, Seen(last.time, value))
 

@@ -13,11 +13,16 @@ Row = tuple[int, int, bytes]  # number (or time), layout, data
 LONGEST = 128
 
 # One short range of numbers in each tick. The ticks come first, then the index is asked for each.
-_RANGES = f"""
-WITH RECURSIVE ticks(tick) AS (SELECT CAST(%s AS BIGINT) UNION ALL SELECT tick + 1 FROM ticks WHERE tick < %s)
-SELECT hot.id, hot.layout, hot.data FROM ticks CROSS JOIN metrics_hot hot
-WHERE hot.id >= (ticks.tick << {keys.TICK_SHIFT}) + %s AND hot.id < (ticks.tick << {keys.TICK_SHIFT}) + %s
-"""  # noqa: S608
+_TICKS = (
+    "WITH RECURSIVE ticks(tick) AS (SELECT CAST(%s AS BIGINT) UNION ALL SELECT tick + 1 FROM ticks WHERE tick < %s)"
+)
+_RANGE = f"id >= (ticks.tick << {keys.TICK_SHIFT}) + %s AND id < (ticks.tick << {keys.TICK_SHIFT}) + %s"
+_RANGES = f"{_TICKS} SELECT id, layout, data FROM ticks CROSS JOIN metrics_hot WHERE {_RANGE}"  # noqa: S608
+# PostgreSQL would do it the other way round, all rows by all ticks, while its statistics say that the table is empty.
+_RANGES_LATERAL = (
+    f"{_TICKS} SELECT hot.id, hot.layout, hot.data FROM ticks CROSS JOIN LATERAL "  # noqa: S608
+    f"(SELECT id, layout, data FROM metrics_hot WHERE {_RANGE} OFFSET 0) hot"
+)
 
 
 def oldest() -> int | None:
@@ -31,7 +36,8 @@ def of_subjects(first: int, last: int, tick: int, last_tick: int) -> list[Row]:
         return []
     low, high = keys.first(0, first), keys.first(0, last + 1)
     with connection.cursor() as cursor:
-        cursor.execute(_RANGES, [tick, last_tick, low, high])
+        statement = _RANGES if connection.vendor == "sqlite" else _RANGES_LATERAL
+        cursor.execute(statement, [tick, last_tick, low, high])
         rows = [(number, layout, bytes(data)) for number, layout, data in cursor.fetchall()]
     rows.sort()
     return rows

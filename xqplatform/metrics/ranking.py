@@ -16,7 +16,7 @@ from django.db.models import Max
 from xqplatform.metrics import cells, hot, keys, numbers, ranks
 from xqplatform.metrics.cells import Sum
 from xqplatform.metrics.levels import DAY, HOUR, MINUTE
-from xqplatform.metrics.models import Rank, Subject, Upkeep
+from xqplatform.metrics.models import Due, Rank, Subject, Upkeep
 
 SHORT, SHORT_GRACE = 300, 40.0
 SHORT_KEPT = 6 * HOUR  # how long ranks of 5 minutes are kept
@@ -65,15 +65,22 @@ def _rows(metric: str, start: float, end: float) -> Iterator[tuple[int, Any]]:
         yield from rows.filter(span=SHORT, start__gte=first, start__lt=end).values_list("shard", "data")
         return
     first, last = round(start / HOUR) * HOUR, math.ceil((end - HOUR / 2) / HOUR) * HOUR
-    days: set[int] = set()
+    ranked: set[tuple[int, int]] = set()  # days and shards
+    unsettled: set[int] = set()
     if end - start >= DAYS_RANGE:
+        # Of a day that is being rolled up some shards have no ranks yet, or not with all that came late.
+        due = set(Due.objects.filter(day__gte=first, day__lt=last).values_list("day", "shard"))
+        unsettled = {day for day, _shard in due}
         whole = rows.filter(span=DAY, start__gte=first, start__lte=last - DAY)
         for day, shard, data in whole.values_list("start", "shard", "data"):
-            days.add(day)
-            yield shard, data
+            if (day, shard) not in due:
+                ranked.add((day, shard))
+                yield shard, data
+    days = {day for day, _shard in ranked} - unsettled
     kept = math.floor(now - settings.METRICS_KEEP[MINUTE]) // HOUR * HOUR
     hours = [hour for hour in range(max(first, kept), max(last, first + HOUR), HOUR) if hour // DAY * DAY not in days]
-    yield from rows.filter(span=HOUR, start__in=hours).values_list("shard", "data")
+    of_hours = rows.filter(span=HOUR, start__in=hours).values_list("start", "shard", "data")
+    yield from ((shard, data) for hour, shard, data in of_hours if (hour // DAY * DAY, shard) not in ranked)
 
 
 def _tail(metric: str, start: float, end: float) -> dict[int, ranks.Entries]:

@@ -40,14 +40,18 @@ def write(samples: Sequence[Sample]) -> int:
         if len(taken) < len(samples):
             _count_refused(samples, lowest, highest)
         ids = numbers.ids({s.subject for s in taken}, make=True)
-        rows = sorted(_row(ids[s.subject], s) for s in taken)
+        # Known to all only when this has committed, but to all samples of this call at once.
+        packers = dict(_packers)
+        rows = sorted(_row(ids[s.subject], s, packers) for s in taken)
         _see_lives(taken, ids)
         return sum(_insert(rows[i : i + ROWS]) for i in range(0, len(rows), ROWS))
 
 
-def _row(subject: int, sample: Sample) -> tuple[int, int, bytes]:
+def _row(subject: int, sample: Sample, packers: dict[tuple[str, ...], Packer]) -> tuple[int, int, bytes]:
     order = tuple(sample.values)
-    packer = _packers.get(order) or _packer(order)
+    packer = packers.get(order)
+    if packer is None:
+        packer = packers[order] = _packer(order)
     return keys.key(subject, sample.time), packer[0], array("f", packer[1](sample.values)).tobytes()
 
 

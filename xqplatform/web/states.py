@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Look(NamedTuple):
@@ -123,7 +124,7 @@ STATES: dict[str, Look] = {
     "held_back": Look(_("held back"), "off", "bars"),
     "silenced": Look(_("silenced"), "off", "bars"),
     "off": Look(_("off"), "off", "dash"),
-    "on": Look(_("on"), "ok", "dot"),
+    "on": Look(pgettext_lazy("switched", "on"), "ok", "dot"),
     "sending": Look(_("sending"), "busy", "spin"),
     "sent": Look(_("sent"), "ok", "check"),
     # people, tokens, audit

@@ -7,13 +7,22 @@ from typing import Any
 from django import template
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from xqplatform.alerts import conditions, describe, reading
+from xqplatform.alerts.defaults import DEFAULTS
 from xqplatform.alerts.models import Alert, Rule
 from xqplatform.web.templatetags.xq import duration
 
 register = template.Library()
 EARLIER = 10
+SHIPPED = {name for name, _fields in DEFAULTS.values()}
+
+
+@register.filter
+def shipped(name: str) -> str:
+    """A rule's name; of one that came with the platform and still has its name, in the reader's language."""
+    return gettext(name) if name in SHIPPED else name
 
 
 @register.inclusion_tag("alerts/_panel.html")

@@ -113,7 +113,8 @@ def _line(row: Alert) -> list[Any]:
 @require_GET
 def alert(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Alert.objects.select_related("rule"), pk=min(pk, 2**62))
-    same = Alert.objects.filter(Q(rule=row.rule) | Q(rule_name=row.rule_name), subject=row.subject, device=row.device)
+    rule = Q(rule_name=row.rule_name) | (Q(rule=row.rule_id) if row.rule_id else Q())
+    same = Alert.objects.filter(rule, subject=row.subject, device=row.device)
     context = {
         "alert": row,
         "transitions": row.transitions.all(),

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
@@ -36,7 +37,7 @@ def rules(request: ActorRequest) -> HttpResponse:
         filters={
             "severity": Filter(_("Severity"), Severity.choices, "severity"),
             "kind": Filter(_("Of"), [(k, k) for k in ("instance", "host", "place", "platform")], "kind"),
-            "on": Filter(_("State"), [("1", _("on")), ("0", _("off"))], "enabled"),
+            "on": Filter(_("State"), [("1", pgettext("switched", "on")), ("0", _("off"))], "enabled"),
         },
     )
     return render(request, "alerts/rules.html", {"table": table, "may": can(request.actor, verbs.RIGHT)})
