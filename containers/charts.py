@@ -413,6 +413,7 @@ class _One:
     def __init__(self, time: float, value: float) -> None:
         self.time = time
         self.avg = self.min = self.max = value
+        self.count = 1
 
 
 def place_marks(place: ServiceEnvironment, span: Range) -> list[Mark]:
