@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from containers import happenings
 from containers.models import Deployment, Environment, Instance, InstanceEvent, Service, ServiceEnvironment, Step
 from hosts.alerting import busy, held
 from xqplatform.alerts import sources, subjects
@@ -19,6 +20,7 @@ from xqplatform.alerts.subjects import About
 # A kill is told of for so long after the last one; a failed release until the next one, at the longest.
 KILL_HOLDS = timedelta(minutes=10)
 FAILURE_HOLDS = timedelta(days=1)
+AGAIN_AND_AGAIN = 3  # restarts, none later than ten minutes after the one before it
 GONE = ("missing", "exited", "dead", "stopped", "created")
 
 
@@ -92,6 +94,16 @@ def _kills(now: float) -> Iterator[Found]:
     yield from newest.values()
 
 
+def _restarting(now: float) -> Iterator[Found]:
+    """Instances that start again and again."""
+    since = datetime.fromtimestamp(now, UTC) - happenings.AGAIN
+    rows = InstanceEvent.objects.filter(
+        kind=InstanceEvent.Kind.RESTART, last__gte=since, count__gte=AGAIN_AND_AGAIN, instance__removed=None
+    )
+    for pk, time, count in rows.values_list("instance_id", "time", "count"):
+        yield Found(f"instance:{pk}", time.timestamp(), _("It started again %(n)d times.") % {"n": count})
+
+
 def _releases(now: float) -> Iterator[Found]:
     """Places whose last release, of those that ended, failed."""
     since = datetime.fromtimestamp(now, UTC) - FAILURE_HOLDS
@@ -129,5 +141,6 @@ def register() -> None:
     add("instance.missing", gettext_lazy("Instance missing"), "instance", _missing)
     add("instance.drift", gettext_lazy("Instance in drift"), "instance", _drift)
     add("instance.oom", gettext_lazy("Killed for lack of memory"), "instance", _kills)
+    add("instance.restarting", gettext_lazy("Starts again and again"), "instance", _restarting)
     add("instance.address", gettext_lazy("Address used twice"), "instance", _addresses)
     add("place.release", gettext_lazy("Release failed"), "place", _releases)

@@ -32,7 +32,7 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
-        from containers import alerting, converge, exported, measured
+        from containers import alerting, converge, exported, happenings, measured
         from containers.views import moves
         from hosts import hooks
 
@@ -45,6 +45,7 @@ class ContainersConfig(AppConfig):
         hooks.HOST_OPERATIONS.append(moves.operation)
         hooks.METRIC_SUBJECTS.append(measured.subjects)
         hooks.METRIC_OOMS.append(measured.killed)
+        hooks.METRIC_RESTARTS.append(happenings.restarted)
         exported.register()
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -149,7 +149,7 @@ REST: tuple[Spec, ...] = (
         "restarts",
         gettext_lazy("Restarts"),
         "count",
-        (Wanted("restarts", gettext_lazy("restarts"), "bad"),),
+        (Wanted("restarts", gettext_lazy("restarts"), "bad", total=True),),
         PROCESSES,
         optional=True,
     ),
@@ -250,7 +250,8 @@ def marks_of(instance: Instance, span: Range, kills: Iterable[Series] = ()) -> l
         .order_by("-id")[:MOST_MARKS]
     )
     found = [Mark(_step_time(s), "release", _release_words(s.deployment), _url(s.deployment)) for s in steps]
-    happened = instance.happened.filter(last__gte=first, time__lte=last)[:MOST_MARKS]
+    happened = instance.happened.exclude(kind=InstanceEvent.Kind.RESTART)  # restarts have a chart of their own
+    happened = happened.filter(last__gte=first, time__lte=last)[:MOST_MARKS]
     for event in happened:
         kind = "oom" if event.kind == InstanceEvent.Kind.OOM else "limits"
         words = f"{event.get_kind_display()}: {event.text}"
@@ -412,6 +413,7 @@ class _One:
     def __init__(self, time: float, value: float) -> None:
         self.time = time
         self.avg = self.min = self.max = value
+        self.count = 1
 
 
 def place_marks(place: ServiceEnvironment, span: Range) -> list[Mark]:

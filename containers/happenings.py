@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -52,13 +52,30 @@ def noticed_oom(engine_id: str, state: Mapping[str, Any]) -> None:
         oom(row, code=str(state.get("ExitCode", "")))
 
 
+def restarted(seen: Sequence[tuple[str, str, float]]) -> None:
+    """Containers that were measured before and have started anew since: by themselves, or because somebody asked for it."""
+    words = _("Its container started again: its process had ended, or somebody restarted it.")
+    for subject, life, moment in seen:
+        pk, when = int(subject.partition(":")[2]), datetime.fromtimestamp(moment, UTC)
+        row = Container.objects.filter(instance=pk, engine_id__startswith=life).order_by("-id").first()
+        if row is None:
+            continue
+        known = InstanceEvent.objects.filter(instance=pk, kind=InstanceEvent.Kind.RESTART, last__gt=when - AGAIN)
+        before = known.order_by("-id").first()
+        if before is None:
+            _tell(row, InstanceEvent.Kind.RESTART, words, when)
+        elif before.last < when:
+            InstanceEvent.objects.filter(pk=before.pk).update(count=F("count") + 1, last=when)
+        live.bump(f"instance:{pk}")
+
+
 def limits_changed(row: Container, words: str) -> None:
     """Inside the caller's transaction."""
     _tell(row, InstanceEvent.Kind.LIMITS, words)
 
 
-def _tell(row: Container, kind: InstanceEvent.Kind, text: str) -> None:
-    now = timezone.now()
+def _tell(row: Container, kind: InstanceEvent.Kind, text: str, when: datetime | None = None) -> None:
+    now = when or timezone.now()
     InstanceEvent.objects.create(instance_id=row.instance_id, container=row, kind=kind, text=text, time=now, last=now)
 
 

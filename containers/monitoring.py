@@ -88,10 +88,10 @@ def asked(query: Mapping[str, Any]) -> Asked:
 
 
 def choices(kind: str) -> list[tuple[Any, list[tuple[str, Any]]]]:
-    """Metrics that can be ranked, by group."""
+    """Metrics that can be ranked, by group. Of a host's cards and disks each has its own series and none their sum."""
     found: dict[str, list[tuple[str, Any]]] = {}
     for one in catalogue.of(kind):
-        if not one.device or kind == "instance" or one.group == "net":
+        if not one.device or kind == "instance":
             found.setdefault(one.group, []).append((one.name, one.title))
     return [(catalogue.GROUPS[group], rows) for group, rows in found.items()]
 

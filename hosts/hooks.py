@@ -42,6 +42,8 @@ METRIC_SUBJECTS: list[Callable[[int, Mapping[str, Mapping[str, str]]], Mapping[s
 # fn({engine_id: Unix time}) -> those in which the kernel killed for lack of memory since then: asked of containers that ended, whose
 # own counter went with them.
 METRIC_OOMS: list[Callable[[Mapping[str, float]], Collection[str]]] = []
+# fn([(«instance:PK», engine id's first twelve signs, Unix time)]): containers that were seen to have started anew, each once.
+METRIC_RESTARTS: list[Callable[[Sequence[tuple[str, str, float]]], None]] = []
 
 
 def call(hooks: list[Any], *args: Any) -> None:

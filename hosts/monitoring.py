@@ -14,6 +14,9 @@ from xqplatform.metrics.charts import STALE_AFTER
 from xqplatform.metrics.ranges import HOUR
 
 CPU, MEMORY = "collector.cpu", "collector.memory"
+COUNTED = (
+    50  # hosts of which an hour's samples are counted for one page; of more, what their collectors lost in all is shown
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Health:
     cpu: float | None
     memory: float | None
     collector: Collector | None = None
+
+    @property
+    def lost_ever(self) -> int | None:
+        return self.collector.lost_ticks if self.collector is not None else None
 
     @property
     def state(self) -> str:
@@ -60,7 +67,8 @@ def health(now: float | None = None) -> list[Health]:
     hosts = list(Host.objects.exclude(state=Host.State.RETIRED).select_related("group"))
     subjects = [f"host:{host.pk}" for host in hosts]
     latest = metrics.latest(subjects, within=HOUR) if subjects else {}
-    series = metrics.series(subjects, ["cpu.cores"], end - HOUR, end, points=400) if subjects else []
+    counted = subjects if len(subjects) <= COUNTED else []
+    series = metrics.series(counted, ["cpu.cores"], end - HOUR, end, points=400) if counted else []
     counts = {one.subject: [(p.time, p.count) for p in one.points] for one in series}
     rows = {row.host_id: row for row in Collector.objects.filter(host__in=hosts)}
     found = [_of(host, latest.get(f"host:{host.pk}"), counts.get(f"host:{host.pk}", []), end, rows) for host in hosts]

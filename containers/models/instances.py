@@ -55,6 +55,7 @@ class InstanceEvent(models.Model):
     class Kind(models.TextChoices):
         OOM = "oom", _("out of memory")
         LIMITS = "limits", _("limits changed")
+        RESTART = "restart", _("started again")
 
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="happened")
     container = models.ForeignKey("Container", models.SET_NULL, null=True, related_name="happened")

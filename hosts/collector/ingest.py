@@ -186,6 +186,9 @@ class Ingest:
         with transaction.atomic():
             new = metrics.write(self._samples)
             self._keep_positions()
+        restarted = [(one.subject, one.life, one.time) for one in self._samples if one.values.get("restarts")]
+        if restarted:
+            hooks.call(hooks.METRIC_RESTARTS, restarted)
         now = time.time()
         if self.delays is not None:
             self.delays += [now - p.arrived.time for p in self._positions.values() if p.arrived.live and p.arrived.time]

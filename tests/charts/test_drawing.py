@@ -37,6 +37,13 @@ def test_a_tick_that_was_lost_is_a_hole() -> None:
     assert charts.column([point(1000.1, 1), point(1020.1, 3)], grid) == [1, None, 3, None, None]
 
 
+def test_what_each_tick_counts_is_summed_up() -> None:
+    """A minute of six ticks with one restart in all has one, not a sixth of one."""
+    grid = charts.grid_of(0, 180, 60)
+    points = [Point(30, 1 / 6, 0, 1, 6), Point(90, 0, 0, 0, 6), Point(125, 1, 1, 1, 1), Point(130, 1, 1, 1, 1)]
+    assert charts.column(points, grid, "total") == [1, 0, 2, None]
+
+
 @given(st.lists(st.floats(0, 1e6), max_size=60), st.floats(1, 100_000), st.floats(1, 7200))
 def test_no_value_is_made_up(times: list[float], length: float, step: float) -> None:
     grid = charts.grid_of(0, length, step)

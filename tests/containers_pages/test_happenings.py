@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from containers import happenings
-from containers.models import Container, Instance
+from containers import alerting, happenings
+from containers.models import Container, Instance, InstanceEvent
 from hosts.models import Address
 from tests import factories
 from xqplatform.accounts.models import User
@@ -39,6 +41,21 @@ def test_a_kill_is_seen_wherever_one_looks(browser: Client, one: Instance) -> No
         assert "out of memory ×2" in page, where
     found = browser.get(f"/api/v1/instances/{one.pk}/events").json()
     assert [(each["kind"], each["count"], each["container"]) for each in found] == [("oom", 2, row.engine_id)]
+
+
+def test_who_starts_again_and_again_is_told_of(browser: Client, one: Instance) -> None:
+    row = Container.objects.get(instance=one, ended=None)
+    now = time.time()
+    seen = [(f"instance:{one.pk}", row.engine_id[:12], now - 300 + 60 * n) for n in range(3)]
+    happenings.restarted(seen[:2])
+    assert list(alerting._restarting(now)) == []
+    happenings.restarted(seen)  # the first two are known
+    found = InstanceEvent.objects.get(instance=one, kind="restart")
+    assert found.count == 3
+    (told,) = alerting._restarting(now)
+    assert (told.subject, told.words) == (f"instance:{one.pk}", "It started again 3 times.")
+    assert list(alerting._restarting(now + 3600)) == []
+    assert "started again" in browser.get(f"/instances/{one.pk}/").content.decode()
 
 
 def test_a_doubled_address_is_seen_on_its_instance(browser: Client, one: Instance) -> None:

@@ -31,6 +31,10 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     # The scheduler's periods are 100 ms: 2.5 of 10 a second.
     "throttled": (gettext_noop("CPU throttled more than a quarter of the time"), _metric("instance", "cpu.throttled_periods", 2.5, 1.5, 600)),
     "oom": (gettext_noop("Killed for lack of memory"), _state("instance", "instance.oom", **CRITICAL)),
+    "restarting": (
+        gettext_noop("Starts again and again"),
+        _state("instance", "instance.restarting", text=gettext_noop("Its process ends and is started again: look at its log."), **CRITICAL),
+    ),
     "unhealthy": (gettext_noop("Instance unhealthy"), _state("instance", "instance.unhealthy", 60, clear_hold=30, **CRITICAL)),
     "missing": (gettext_noop("Instance missing"), _state("instance", "instance.missing", 60, **CRITICAL)),
     "unreachable": (gettext_noop("Host unreachable"), _state("host", "host.unreachable", 60, clear_hold=30, **CRITICAL)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
@@ -53,7 +54,9 @@ def _run(row: Evaluator, lease: Lease, now: float) -> Evaluator | None:
         steady = now
     rules = list(Rule.objects.filter(enabled=True))
     seen = _read(rules, now, steady)
-    changes, problems = _judge(rules, seen)
+    # A rise reads its whole span of every subject: once a minute is as good, and a rule over all starves no other.
+    left_out = {rule.pk for rule in rules if rule.condition == Rule.Condition.RISE and now // 60 == last // 60}
+    changes, problems = _judge(rules, seen, left_out)
     for write in (lambda: _write(changes, problems, seen, rules), lambda: notify.collect(moment(now))):
         with transaction.atomic():
             # What was read is old when another evaluates by now. The renewed row stays locked until all is written.
@@ -76,14 +79,18 @@ def _active() -> QuerySet[Alert]:
     return Alert.objects.filter(state__in=Alert.ACTIVE)
 
 
-def _judge(rules: list[Rule], now: Now) -> tuple[Changes, dict[int, str]]:
-    """A rule that cannot be evaluated says so and changes nothing; the others go on."""
+def _judge(rules: list[Rule], now: Now, left_out: Collection[int] = ()) -> tuple[Changes, dict[int, str]]:
+    """A rule that cannot be evaluated says so and changes nothing; the others go on. Of those left out nothing changes."""
     by_rule: dict[int | None, dict[Key, Alert]] = defaultdict(dict)
     for alert in _active():
         by_rule[alert.rule_id][alert.subject, alert.device] = alert
     out, problems = Changes(), {}
     for rule in rules:
         active = by_rule.pop(rule.pk, {})
+        if rule.pk in left_out:
+            if rule.problem:
+                problems[rule.pk] = rule.problem
+            continue
         source = sources.SOURCES.get(rule.source)
         if rule.source and source is None:
             problems[rule.pk] = _("Nobody knows the state «%(name)s».") % {"name": rule.source}

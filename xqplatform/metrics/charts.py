@@ -33,6 +33,8 @@ class PointLike(Protocol):
     def min(self) -> float: ...
     @property
     def max(self) -> float: ...
+    @property
+    def count(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,12 @@ def grid_of(start: float, end: float, step: float) -> Grid:
 
 
 def column(points: Iterable[PointLike], grid: Grid, of: str = "avg") -> Values:
-    """One value a place. Ticks that jitter over a border leave no hole between two samples that follow each other."""
+    """One value a place. Ticks that jitter over a border leave no hole between two samples that follow each other.
+
+    `of`: avg, min, max, or «total»: what all samples of the place say together, for counts of what happened in a tick.
+    """
+    if of == "total":
+        return _totals(points, grid)
     values: Values = [None] * grid.count
     before: tuple[int, float, float] | None = None
     for point in points:
@@ -72,6 +79,15 @@ def column(points: Iterable[PointLike], grid: Grid, of: str = "avg") -> Values:
             values[place - 1] = (before[2] + value) / 2
         values[place] = value
         before = (place, point.time, value)
+    return values
+
+
+def _totals(points: Iterable[PointLike], grid: Grid) -> Values:
+    values: Values = [None] * grid.count
+    for point in points:
+        place = grid.place(point.time)
+        if 0 <= place < grid.count and math.isfinite(point.avg):
+            values[place] = (values[place] or 0.0) + point.avg * point.count
     return values
 
 
@@ -260,6 +276,7 @@ class Wanted:
     colour: str
     fill: bool = False
     band: bool = False  # the lowest and highest of each bucket behind the mean
+    total: bool = False  # each sample counts what happened in its tick: places show sums, not means
 
 
 @dataclass(frozen=True)
@@ -317,7 +334,13 @@ def draw(
     lines = []
     for wanted in spec.wanted:
         of = points.get(wanted.metric, ())
-        line = Line(wanted.metric, str(wanted.label), wanted.colour, column(of, grid), fill=wanted.fill)
+        line = Line(
+            wanted.metric,
+            str(wanted.label),
+            wanted.colour,
+            column(of, grid, "total" if wanted.total else "avg"),
+            fill=wanted.fill,
+        )
         if wanted.band and grid.step >= 60:
             line.low, line.high = column(of, grid, "min"), column(of, grid, "max")
         line.now = (now or {}).get(wanted.metric)

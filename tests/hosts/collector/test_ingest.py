@@ -130,7 +130,9 @@ def test_a_kill_that_took_the_whole_container_is_counted_once(measured: Measured
     assert measured.values()["memory.oom_kills"] == 0
 
 
-def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured) -> None:
+def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str, float]] = []
+    monkeypatch.setattr(hooks, "METRIC_RESTARTS", [told.extend])
     measured.tick(1, line(1))
     measured.tick(2)
     measured.tick(3, line(3, started=99))
@@ -138,6 +140,7 @@ def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured) -> 
     assert "cpu.cores" not in measured.values()
     measured.tick(4, line(4, started=99))
     assert measured.values()["restarts"] == 0
+    assert [life for _subject, life, _moment in told] == [ID[:12]], "and told of once"
 
 
 def test_a_kill_within_a_container_is_counted_by_its_own_counter(measured: Measured) -> None:
