@@ -9,20 +9,24 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from hosts import hooks
-from hosts.collector import stream
+from hosts.collector import follower, ingest, stream
 from hosts.collector.follower import Follower
 from hosts.collector.ingest import Ingest
+from hosts.collector.protocol import Parser
 from hosts.collector.readers import Readers
 from hosts.models import Collector, Host
 from tests.factories import make_host
 from tests.hosts.collector.blocks import ID, block_lines, container_line
-from xqplatform import metrics
+from xqplatform import live, metrics
+from xqplatform.metrics import writing
+from xqplatform.metrics.models import Upkeep
 
 BOOT = "68f02770"
 TICK = 10.0
@@ -48,6 +52,9 @@ class Followed:
         Collector.objects.create(host=self.host, state="placed", container="c", lease="mine")
         monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [lambda _host, asked: {ID: "instance:7"} if ID in asked else {}])
         monkeypatch.setattr(hooks, "METRIC_OOMS", [])
+        monkeypatch.setattr(
+            live, "bump", lambda *_: None
+        )  # (a client that waits by a clock which stands waits for ever)
         self.patch = monkeypatch
         self.ingest = Ingest(lambda: "mine")
 
@@ -128,6 +135,39 @@ def test_a_host_that_is_away_for_an_hour_and_ticks_on_loses_no_tick_unseen(follo
     assert followed.row.lost_ticks == 352
     points = followed.points("up")
     assert max(after.time - before.time for before, after in itertools.pairwise(points)) == pytest.approx(353 * TICK)
+
+
+@pytest.mark.parametrize(
+    ("jump", "early", "refused", "late"),
+    [(3600.0, range(20, 25), 40, range(0)), (-3600.0, range(0), 20, range(40, 45))],
+)
+def test_the_platforms_clock_jumps_an_hour_and_back(
+    followed: Followed, jump: float, early: range, refused: int, late: range
+) -> None:
+    """Fifty ticks, from the 20th to the 39th the clock is wrong. Back is sure with the second tick, and the first is refused as one of
+    the future; forward is sure after a minute, and until then ticks have the time from before."""
+    moved, base = {"at": 0.0}, round(time.time()) - 7200.0  # (who reads knows nothing later than now)
+    followed.offset = base - 1000.0
+    followed.known(0)
+    clock = SimpleNamespace(time=lambda: base + moved["at"], monotonic=time.monotonic)
+    for module in (follower, ingest, writing):
+        followed.patch.setattr(module, "time", clock)
+    parser = Parser()
+    reader = Follower(Collector.objects.get(), followed.ingest.put, lambda *_: None, asyncio.Semaphore(1))
+    for number in range(50):
+        moved["at"] = number * TICK + (jump if 20 <= number < 40 else 0.0)
+        for block in parser.blocks(ticks(range(number, number + 1))):
+            reader._arrived(block, clock.time(), parser)
+        followed.ingest.work()
+    wrong = (set(range(20, 40)) - set(early)) | set(late)
+    expected = sorted(n * TICK + (jump if n in wrong else 0.0) for n in range(1, 50) if n != refused)
+    assert [point.time - base for point in followed.points("up")] == pytest.approx(expected, abs=0.05)
+    upkeep = Upkeep.objects.get()
+    assert (upkeep.from_future, upkeep.from_past) == (2, 0), "the host's and the instance's of one tick"
+    assert all(point.avg == pytest.approx(0.1) for point in followed.points("cpu.cores")), "rates need no clock"
+    row = followed.row
+    assert (row.position, row.lost_ticks) == (1000 + 49 * TICK, 0)
+    assert row.last_sample == pytest.approx(base + 49 * TICK, abs=0.05), "the right time again"
 
 
 def test_five_hundred_containers_that_come_and_go_within_a_minute(followed: Followed) -> None:
