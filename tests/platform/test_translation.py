@@ -24,9 +24,12 @@ FOLDER = BASE / "locale/zh_Hans/LC_MESSAGES"
 REMEDY = "run `make messages`, translate what is new in locale/zh_Hans, then `make compilemessages`"
 ONE = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 MANY = {"ngettext", "ngettext_lazy"}
+WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
+CONTEXT = "\x04"
 PLACEHOLDER = re.compile(r"%%|%\(\w+\)[#0\- +]*[\d.]*[a-z]|%[\d.]*[a-z]|\{\w*\}")
 LITERAL = r"""u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
 IN_TEMPLATE = re.compile(rf"\b(?:_|n?gettext)\(\s*{LITERAL}")
+IN_TEMPLATE_WITH_CONTEXT = re.compile(rf"\bpgettext\(\s*{LITERAL},\s*{LITERAL}")
 
 
 @dataclass
@@ -39,7 +42,9 @@ class Entry:
 
     @property
     def source(self) -> str:
-        return self.texts["msgid"]
+        """Its text; with a context before it as compiled files have it."""
+        context = self.texts.get("msgctxt")
+        return self.texts["msgid"] if context is None else f"{context}{CONTEXT}{self.texts['msgid']}"
 
     @property
     def words(self) -> str:
@@ -85,11 +90,16 @@ def of_python(path: Path) -> Iterator[str]:
         first = node.args[0]
         if name in ONE | MANY and isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value
+        if name in WITH_CONTEXT and all(isinstance(a, ast.Constant) for a in node.args[:2]):
+            yield CONTEXT.join(ast.literal_eval(a) for a in node.args[:2])
 
 
 def of_template(path: Path) -> Iterator[str]:
-    for match in IN_TEMPLATE.finditer(templatize(path.read_text(encoding="utf-8"), origin=str(path))):
+    found = templatize(path.read_text(encoding="utf-8"), origin=str(path))
+    for match in IN_TEMPLATE.finditer(found):
         yield ast.literal_eval(match[1])
+    for match in IN_TEMPLATE_WITH_CONTEXT.finditer(found):
+        yield f"{ast.literal_eval(match[1])}{CONTEXT}{ast.literal_eval(match[2])}"
 
 
 def python_files() -> list[Path]:
