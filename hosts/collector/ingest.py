@@ -48,6 +48,7 @@ class Arrived:
 class _HostState:
     before: Block | None = None
     ended: dict[str, tuple[str, float]] = field(default_factory=dict)  # engine id → subject, and when it was last seen
+    killing: frozenset[str] = frozenset()  # engine ids in which the block before counted a kill
     started: dict[str, str] = field(
         default_factory=dict
     )  # engine id → its first process, also while it is away for a tick
@@ -130,6 +131,7 @@ class Ingest:
         killed = self._killed(one, state)  # (asks the database: nothing is changed before)
         before, state.before = state.before, one.block
         ticked = deltas.tick(before, one.block)
+        counted, state.killing = state.killing, ticked.killing
         if one.time is None:
             return
         samples = [Sample(f"host:{one.host}", one.time, ticked.host), *self._instances(one, ticked, state)]
@@ -137,7 +139,9 @@ class Ingest:
             self._count_kill(samples, state.ended[engine_id][0], engine_id, one.time)
         own = self._subjects.of_host(one.host)
         seen = before.uptime + one.clock if before is not None else one.time
-        state.ended = {engine_id: (own[engine_id], seen) for engine_id in ticked.ended if own.get(engine_id)}
+        # A dying group may have been seen with its counter risen: then the engine's word is of a kill that is counted.
+        ended = ticked.ended - counted
+        state.ended = {engine_id: (own[engine_id], seen) for engine_id in ended if own.get(engine_id)}
         self._samples += samples
         known = self._positions.get(one.host)
         lost = ticked.lost if before is not None else deltas.lost_since(one.position, one.block)

@@ -130,6 +130,34 @@ def test_a_kill_that_took_the_whole_container_is_counted_once(measured: Measured
     assert measured.values()["memory.oom_kills"] == 0
 
 
+@pytest.mark.parametrize("away", [True, False])
+def test_a_kill_that_the_dying_containers_own_counter_showed_is_not_counted_again(
+    measured: Measured, away: bool
+) -> None:
+    """A tick may fall between the kill and the end of its group: then both the counter and the engine tell of it."""
+    measured.tick(1, line(1))
+    measured.tick(2, line(2, oom_kills=1))
+    assert measured.values()["memory.oom_kills"] == 1
+    measured.kills.add(ID)
+    measured.tick(3, *([] if away else [line(3, started=99)]))
+    measured.tick(4, line(4, started=99))
+    assert measured.values().get("memory.oom_kills", 0) == 0
+    measured.tick(5, line(5, started=99))
+    measured.tick(6)
+    measured.tick(7, line(7, started=111))
+    assert measured.values()["memory.oom_kills"] == 1, "the next one that no counter showed"
+
+
+def test_a_kill_inside_long_before_the_container_was_killed_as_a_whole_hides_nothing(measured: Measured) -> None:
+    measured.tick(1, line(1))
+    measured.tick(2, line(2, oom_kills=1))
+    measured.tick(3, line(3, oom_kills=1))
+    measured.tick(4)
+    measured.kills.add(ID)
+    measured.tick(5, line(5, started=99))
+    assert measured.values()["memory.oom_kills"] == 1
+
+
 def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str, float]] = []
     monkeypatch.setattr(hooks, "METRIC_RESTARTS", [told.extend])
