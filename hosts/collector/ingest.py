@@ -25,6 +25,9 @@ from xqplatform.metrics import Sample
 log = logging.getLogger(__name__)
 WAITING = 200_000  # samples that wait for the database at most
 MANY = 1000  # containers of a host
+INEXACT = (
+    2.0  # seconds by which a tick's time may be later than it was: then the engine's word seems to be from before it
+)
 SHOWN = 5.0  # seconds between two notes to pages that there is something new
 
 
@@ -48,10 +51,19 @@ class Arrived:
 class _HostState:
     before: Block | None = None
     ended: dict[str, tuple[str, float]] = field(default_factory=dict)  # engine id → subject, and when it was last seen
-    killing: frozenset[str] = frozenset()  # engine ids in which the block before counted a kill
+    killing: dict[str, float] = field(
+        default_factory=dict
+    )  # engine id → uptime when its own counter last rose, of late
     started: dict[str, str] = field(
         default_factory=dict
     )  # engine id → its first process, also while it is away for a tick
+
+    def count_kills(self, block: Block, ticked: deltas.Ticked) -> set[str]:
+        """Those in which kills were counted shortly before; those of the block are it for the next one."""
+        counted = set(self.killing)
+        self.killing.update(dict.fromkeys(ticked.killing, block.uptime))
+        self.killing = {one: when for one, when in self.killing.items() if 0 <= block.uptime - when <= INEXACT}
+        return counted
 
     def restarted(self, block: Block, engine_id: str) -> bool:
         """Whether it is another process than the last time that it was seen."""
@@ -131,7 +143,7 @@ class Ingest:
         killed = self._killed(one, state)  # (asks the database: nothing is changed before)
         before, state.before = state.before, one.block
         ticked = deltas.tick(before, one.block)
-        counted, state.killing = state.killing, ticked.killing
+        counted = state.count_kills(one.block, ticked)
         if one.time is None:
             return
         samples = [Sample(f"host:{one.host}", one.time, ticked.host), *self._instances(one, ticked, state)]
@@ -171,7 +183,7 @@ class Ingest:
         """A container that the kernel killed as a whole took its counter with it: the engine's word counts, one tick later."""
         if not state.ended or one.time is None:
             return set()
-        since = {engine_id: when for engine_id, (_subject, when) in state.ended.items()}
+        since = {engine_id: when - INEXACT for engine_id, (_subject, when) in state.ended.items()}
         return {engine_id for hook in hooks.METRIC_OOMS for engine_id in hook(since)}
 
     @staticmethod

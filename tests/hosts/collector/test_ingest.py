@@ -158,6 +158,20 @@ def test_a_kill_inside_long_before_the_container_was_killed_as_a_whole_hides_not
     assert measured.values()["memory.oom_kills"] == 1
 
 
+def test_a_kill_counts_though_the_ticks_time_is_a_little_later_than_it_was(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for before, counted in ((1.0, 1), (5.0, 0)):
+        measured.ingest.forget(measured.host.pk)
+        measured.now += 40
+        told = measured.now + 10 - before
+        monkeypatch.setattr(hooks, "METRIC_OOMS", [lambda since, told=told: {o for o in since if told > since[o]}])
+        measured.tick(1, line(1, started=before))
+        measured.tick(2)
+        measured.tick(3, line(3, started=99))
+        assert measured.values().get("memory.oom_kills", 0) == counted
+
+
 def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str, float]] = []
     monkeypatch.setattr(hooks, "METRIC_RESTARTS", [told.extend])
