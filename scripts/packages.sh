@@ -20,6 +20,7 @@ need gettext /usr/bin/msgfmt
 need git /usr/bin/git
 need openssh-client /usr/bin/ssh
 need openssh-server /usr/sbin/sshd
+need gawk /usr/bin/gawk
 need logrotate /usr/sbin/logrotate
 need systemd /lib/systemd/systemd
 need postgresql /usr/lib/postgresql/*/bin/initdb
