@@ -56,7 +56,7 @@ def test_what_another_person_does_shows_in_an_open_page(
     other.goto("/hosts/")
     is_followed(other)
     page.goto("/hosts/run-a1/")
-    page.get_by_label("Why?").first.fill("new disks")
+    page.locator("form[action$='/cordon/']").get_by_label("Why?").fill("new disks")
     page.get_by_role("button", name="Cordon", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("cordoned")
     expect(other.get_by_role("row").filter(has_text="run-a1")).to_contain_text("cordoned")
