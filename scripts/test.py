@@ -24,7 +24,7 @@ NO_TESTS = 5
 QUICK = "not engine and not browser"
 REAL = "engine or browser"
 # Seconds until a part stops after its current test; a hanging part still lets CI end within its 90 minutes.
-LIMITS = {"quick": 1500, "postgres": 1500, "real": 2100}
+LIMITS = {"quick": 900, "postgres": 900, "real": 3300}
 
 
 def main() -> int:
