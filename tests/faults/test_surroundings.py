@@ -131,7 +131,7 @@ def test_a_broker_that_is_restarted_mid_release_loses_nothing(site: Site, tmp_pa
     try:
         first = serve()
         worker = (
-            "worker --pool threads --concurrency 4 --without-gossip --without-mingle --without-heartbeat -l WARNING"
+            "worker --pool threads --concurrency 16 --without-gossip --without-mingle --without-heartbeat -l WARNING"
         )
         spawn(sys.executable, "-m", "celery", "-A", "xqplatform", *worker.split())
         spawn(sys.executable, "-m", "xqplatform.run.beat")
