@@ -21,6 +21,7 @@ need git /usr/bin/git
 need openssh-client /usr/bin/ssh
 need openssh-server /usr/sbin/sshd
 need gawk /usr/bin/gawk
+need mawk /usr/bin/mawk
 need logrotate /usr/sbin/logrotate
 need systemd /lib/systemd/systemd
 need postgresql /usr/lib/postgresql/*/bin/initdb

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html.parser import HTMLParser
 
+from django.template.loader import render_to_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xqplatform.metrics import Point, charts, svg
+from xqplatform.metrics import Point, charts, figure, svg
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
 from xqplatform.metrics.ranges import Range
 
@@ -87,11 +90,44 @@ def test_marks_and_lives_outside_the_range_are_left_out() -> None:
     ]
 
 
-def test_names_are_escaped_in_pictures() -> None:
-    line = Line("m", "<script>", "cpu", [1.0] * 11)
-    assert "<script>" not in str(svg.chart(chart(line)))
-    spark = svg.Spark("<b>", "cores", [1.0, 2.0])
-    assert "<b>:" not in str(svg.sparkline(spark))
+class Markup(HTMLParser):
+    """What a browser makes of it: elements with the names of their attributes, and all words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.shape: list[tuple[str, list[str]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.shape.append((tag, [name for name, _value in attrs]))
+        self.words += [value or "" for _name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def figure_of(name: str) -> Markup:
+    """A figure, and a small line, in which everything that has a name has this one."""
+    values = [1.0] * 11
+    one = Chart(
+        name, name, name, charts.grid_of(1000, 1100, 10), SPAN,
+        [Line(name, name, name, values, values, values), Line(name, name, name, values, fill=True)],
+        [Limit(name, 1.0)], [Mark(1050, name, name, name), Mark(1060, name, name)], [Life(0, None, name, name)], name,
+    )  # fmt: skip
+    spark = svg.sparkline(svg.Spark(name, name, values, colour=name, limit=1.0))
+    return Markup(render_to_string("metrics/_chart.html", figure.context_of(one)) + spark)
+
+
+@given(st.text("<>&\"'/=x", min_size=1, max_size=12))
+def test_no_name_becomes_markup(name: str) -> None:
+    found = figure_of(name)
+    assert found.shape == figure_of("x").shape
+    for words in (name, f"{name} [{name}]", f"xqc-curve c-{name}", f"xqc-band c-{name}", f"xqc-mark {name}"):
+        assert words in found.words
+    [data] = [json.loads(words) for words in found.words if words.startswith("{")]
+    assert (data["title"], data["lines"][0]["label"], data["marks"][0]["url"]) == (name, name, name)
 
 
 def test_the_table_is_short_and_keeps_gaps() -> None:

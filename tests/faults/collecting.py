@@ -61,6 +61,17 @@ class Collecting:
         found = metrics.series([subject], [metric], start, time.time() + 5, points=4000)
         return found[0].points if found else []
 
+    def ticked(self, host: Host) -> int:
+        """The number of the last tick in its collector's own log, whoever reads it."""
+        with client_of(self.site, host) as client:
+            lines = client.logs(self.row(host).container, stderr=False, tail=200).decode().splitlines()
+        return max(int(line.split(" ")[1]) for line in lines if line.startswith("E "))
+
+    def ticks(self, host: Host, count: int) -> None:
+        """Waits until it has ticked so many times more."""
+        goal = self.ticked(host) + count
+        wait_for(f"{count} ticks", lambda: self.ticked(host) >= goal)
+
     def end(self) -> None:
         self.readers.stop()
 

@@ -66,7 +66,7 @@ def test_a_collector_that_is_killed_comes_back_and_what_it_missed_is_a_gap(site:
     container = truth.row(site.hosts[0]).container
     with client_of(site, site.hosts[0]) as client:
         client.pause(container)
-        time.sleep(5)  # the gap
+        time.sleep(5)  # the gap: time itself is the matter, for what is paused ticks no more
         client.unpause(container)
         client.kill(container)
         # (The engine starts again what died by itself, not what it was told to kill: as the platform's next look does.)
@@ -99,7 +99,7 @@ def test_what_was_ticked_while_nobody_listened_is_read_in_once(site: Site, truth
     truth.begin(site.hosts[0])
     first, _values = truth.sample_after("instance:1", time.time(), has="cpu.cores")
     truth.readers.stop()
-    time.sleep(8)  # nobody reads
+    truth.ticks(site.hosts[0], 8)  # nobody reads
     between = time.time()
     truth.readers = Readers()  # as another process
     truth.readers.start()
@@ -118,7 +118,7 @@ def test_an_engine_that_is_restarted_and_one_that_is_killed(site: Site, truth: C
     engine = site.fleet.hosts[0]
     engine.kill()
     wait_for("the trouble in the row", lambda: truth.row(site.hosts[0]).trouble)
-    time.sleep(3)
+    time.sleep(3)  # it stays away for some ticks, of which nothing is left to be counted
     engine.start()
     back = time.time()
     truth.sample_after("instance:1", back + 2, has="cpu.cores", seconds=90)
@@ -210,7 +210,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_another(site: Site
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(30)
-    time.sleep(3)
+    truth.ticks(host, 3)  # nobody reads
     assert truth.readers.start() == [host.pk]
     truth.sample_after("instance:1", time.time() + 1, has="cpu.cores")
     points = truth.points("instance:1", "cpu.cores", first)

@@ -70,7 +70,7 @@ def test_a_process_over_ssh_measures_without_a_container_and_without_a_right(
     machine.ssh.drop()  # the connection breaks off, and nobody answers for a while
     wait_for("the trouble in the row", lambda: truth.row(host).trouble)
     wait_for("the end of the process there", lambda: not processes())
-    time.sleep(3)
+    time.sleep(3)  # time itself is the matter: no process is left that could tick
     machine.ssh.start()
     back = time.time()
     truth.sample_after("instance:1", back, has="cpu.cores", seconds=90)

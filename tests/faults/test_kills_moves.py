@@ -49,14 +49,14 @@ class Ears:
             thread.start()
 
     def _listen(self, stream: Any) -> None:
-        with contextlib.suppress(Exception):  # it is closed at the end
+        with contextlib.suppress(ValueError, AttributeError):  # at the end it is closed while it is read
             for event in stream:
                 marks = event["Actor"]["Attributes"]
                 self.heard.append((event["timeNano"], event["Action"], marks["xq.instance"], event["Actor"]["ID"]))
 
     def close(self) -> None:
         for stream, client in zip(self.streams, self.clients, strict=True):
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(OSError, AttributeError):  # the engine has closed it
                 stream.close()
             client.close()
 
@@ -65,6 +65,7 @@ class Ears:
 
     def never_two(self, standing: dict[str, str]) -> None:
         """No instance, and so no address, ran twice at any moment. `standing`: instance → container when it began."""
+        assert all(thread.is_alive() for thread in self.threads), "all engines were listened to until now"
         runs: dict[str, set[str]] = {pk: {engine_id} for pk, engine_id in standing.items()}
         for _when, what, pk, engine_id in sorted(self.heard):
             mine = runs.setdefault(pk, set())

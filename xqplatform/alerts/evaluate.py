@@ -98,7 +98,7 @@ def _judge(rules: list[Rule], now: Now, left_out: Collection[int] = ()) -> tuple
         limits = limits_of(rule, unit=source.unit if source else "")
         try:
             found = list(observe(rule, limits, now, active))
-        except Exception as error:
+        except Exception as error:  # whatever it is: no other rule waits for it; the rule's page says it
             log.exception("The rule %s could not be evaluated", rule)
             problems[rule.pk] = f"{type(error).__name__}: {error}"[:500]
             continue

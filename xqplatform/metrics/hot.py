@@ -77,25 +77,6 @@ def of_all(tick: int, last_tick: int) -> list[Row]:
         return [(number, layout, bytes(data)) for number, layout, data in cursor.fetchall()]
 
 
-def heads(tick: int, last_tick: int) -> list[tuple[int, int]]:
-    """Numbers and layouts of all rows of these ticks, in the order of their numbers."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, layout FROM metrics_hot WHERE id >= %s AND id < %s ORDER BY id",
-            [keys.first(tick), keys.first(last_tick + 1)],
-        )
-        return list(cursor.fetchall())
-
-
-def of_numbers(numbers: Sequence[int]) -> list[Row]:
-    """The rows of these numbers."""
-    found: list[Row] = []
-    for part in (numbers[i : i + 500] for i in range(0, len(numbers), 500)):
-        rows = Hot.objects.filter(id__in=part).values_list("id", "layout", "data")
-        found += [(number, layout, bytes(data)) for number, layout, data in rows]
-    return found
-
-
 def by_subject(rows: Sequence[Row]) -> dict[int, list[Row]]:
     """The rows of each subject, with their times in 1/100 s instead of their numbers."""
     found: dict[int, list[Row]] = {}

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.html import escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from xqplatform.metrics import ranges, units
@@ -67,35 +67,34 @@ def area(low: Values | None, high: Values, xs: Sequence[str], top: float, height
     return "".join(pieces)
 
 
+def _level(value: float, top: float) -> str:
+    """A line from side to side."""
+    return f"M0 {round(HEIGHT - value / top * HEIGHT)}H{WIDTH}"
+
+
 def chart(one: Chart) -> SafeString:
     """The picture with the words of its axes beside it; the template's CSS puts both where uPlot will put them."""
     steps = one.steps
     top = steps[-1]
     wide = WIDTH / one.range.seconds
     xs = across((one.grid.time(0) - one.range.start) * wide, one.grid.step * wide, one.grid.count)
-    parts: list[str] = []
-    for step in steps:
-        y = round(HEIGHT - step / top * HEIGHT)
-        parts.append(f'<path class="xqc-line" d="M0 {y}H{WIDTH}"/>')
+    parts = [("xqc-line", _level(step, top)) for step in steps]
     for line in one.lines:
         if line.high is not None and line.low is not None:
-            parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(line.low, line.high, xs, top)}"/>')
+            parts.append((f"xqc-band c-{line.colour}", area(line.low, line.high, xs, top)))
         elif line.fill:
-            parts.append(f'<path class="xqc-band c-{line.colour}" d="{area(None, line.values, xs, top)}"/>')
+            parts.append((f"xqc-band c-{line.colour}", area(None, line.values, xs, top)))
     for line in sorted(one.lines, key=lambda one: not one.thin):  # the mean lies on top of the many
         thin = " thin" if line.thin else ""
-        parts.append(f'<path class="xqc-curve{thin} c-{line.colour}" d="{path(line.values, xs, top)}"/>')
-    for limit in one.limits:
-        if limit.value <= top:
-            y = round(HEIGHT - limit.value / top * HEIGHT)
-            parts.append(f'<path class="xqc-limit" d="M0 {y}H{WIDTH}"/>')
+        parts.append((f"xqc-curve{thin} c-{line.colour}", path(line.values, xs, top)))
+    parts += [("xqc-limit", _level(limit.value, top)) for limit in one.limits if limit.value <= top]
     return format_html(
         '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
         '<div class="xqc-y" aria-hidden="true">{}</div><div class="xqc-x" aria-hidden="true">{}</div>',
         WIDTH,
         HEIGHT,
         summary(one),
-        mark_safe("".join(parts)),  # noqa: S308  numbers and colour names of ours
+        format_html_join("", '<path class="{}" d="{}"/>', parts),
         y_words(one, steps),
         x_words(one),
     )
@@ -168,16 +167,18 @@ def sparkline(one: Spark | None) -> SafeString:
         "last": shown,
         "top": units.shown(one.top, one.unit),
     }
-    line = ""
+    parts = [(f"xqc-band c-{one.colour}", area(None, one.values, xs, top, SPARK_HEIGHT))]
     if limit:
-        y = round(SPARK_HEIGHT - limit / top * SPARK_HEIGHT, 1)
-        line = f'<path class="xqc-limit" d="M0 {y}H{SPARK_WIDTH}"/>'
-    return mark_safe(  # noqa: S308  numbers of ours; words are escaped
-        f'<span class="xqc-spark" title="{escape(words)}"><svg viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" '
-        f'preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
-        f'<path class="xqc-band c-{one.colour}" d="{area(None, one.values, xs, top, SPARK_HEIGHT)}"/>{line}'
-        f'<path class="xqc-curve c-{one.colour}" d="{path(one.values, xs, top, SPARK_HEIGHT)}"/></svg>'
-        f"<b>{escape(shown)}</b></span>"
+        parts.append(("xqc-limit", f"M0 {round(SPARK_HEIGHT - limit / top * SPARK_HEIGHT, 1)}H{SPARK_WIDTH}"))
+    parts.append((f"xqc-curve c-{one.colour}", path(one.values, xs, top, SPARK_HEIGHT)))
+    return format_html(
+        '<span class="xqc-spark" title="{0}"><svg viewBox="0 0 {1} {2}" preserveAspectRatio="none" role="img" '
+        'aria-label="{0}">{3}</svg><b>{4}</b></span>',
+        words,
+        SPARK_WIDTH,
+        SPARK_HEIGHT,
+        format_html_join("", '<path class="{}" d="{}"/>', parts),
+        shown,
     )
 
 

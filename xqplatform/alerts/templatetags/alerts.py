@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -37,13 +36,6 @@ def alerts_panel(kind: str, pk: int, host: str = "") -> dict[str, Any]:
         "host": host,
         "there": there.count() if there is not None else 0,
     }
-
-
-@register.simple_tag
-def firing_of(service: str, environment: str) -> int:
-    """How many alerts of a place fire and are told of."""
-    rows = Alert.objects.filter(Q(held=""), state=Alert.State.FIRING, service=service, environment=environment)
-    return rows.count()
 
 
 @register.filter
