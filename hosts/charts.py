@@ -29,6 +29,11 @@ def pair(first: str, second: str, in_word: object = IN, out_word: object = OUT) 
     return Wanted(first, in_word, "in"), Wanted(second, out_word, "out")
 
 
+LOST = (
+    *pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
+    Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
+    Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
+)
 WHOLE: tuple[Spec, ...] = (
     Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
     Spec(
@@ -75,11 +80,7 @@ NIC: tuple[Spec, ...] = (
         "net-lost",
         gettext_lazy("%s: dropped packets and errors"),
         "packets/s",
-        (
-            *pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
-            Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
-            Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
-        ),
+        LOST,
         NETWORK,
         optional=True,
     ),
