@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from django.utils.translation import gettext as _
@@ -183,9 +184,7 @@ def specs(names: Sequence[str]) -> Iterator[Spec]:
     yield from WHOLE
     yield from _each(NIC, nics(names))
     if "net.rx_bytes" in names:
-        yield from (
-            Spec(s.key, str(s.title).replace("%s", _("All")), s.unit, s.wanted, s.group, s.optional) for s in NIC
-        )
+        yield from (replace(spec, title=str(spec.title).replace("%s", _("All"))) for spec in NIC)
     yield from CONNECTIONS
     yield from _each(DISK, charts.devices(names, "disk.read_bytes"))
     yield from _each(MOUNT, charts.devices(names, "fs.used"))
