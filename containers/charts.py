@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
+from hosts.charts import LOST, READ, WRITE, pair
 from xqplatform import metrics
 from xqplatform.metrics import Series, board, catalogue, charts
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
@@ -27,13 +27,6 @@ MOST_EACH = 40  # instances that are drawn one by one on the page of a place
 MOST_VALUES = 4000  # of one chart there
 CPU, MEMORY, NETWORK = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_lazy("Network")
 DISKS, PROCESSES, APP = gettext_lazy("Disks"), gettext_lazy("Processes and connections"), gettext_lazy("Application")
-IN, OUT, READ, WRITE = gettext_lazy("in"), gettext_lazy("out"), gettext_lazy("read"), gettext_lazy("written")
-
-
-def _pair(first: str, second: str, in_word: Any = IN, out_word: Any = OUT) -> tuple[Wanted, Wanted]:
-    return Wanted(first, in_word, "in"), Wanted(second, out_word, "out")
-
-
 INSTANCE: tuple[Spec, ...] = (
     Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
     Spec(
@@ -74,37 +67,33 @@ INSTANCE: tuple[Spec, ...] = (
         MEMORY,
         optional=True,
     ),
-    Spec("net-bytes", gettext_lazy("Network: bytes"), "bytes/s", _pair("net.rx_bytes", "net.tx_bytes"), NETWORK),
+    Spec("net-bytes", gettext_lazy("Network: bytes"), "bytes/s", pair("net.rx_bytes", "net.tx_bytes"), NETWORK),
     Spec(
         "net-packets",
         gettext_lazy("Network: packets"),
         "packets/s",
-        _pair("net.rx_packets", "net.tx_packets"),
+        pair("net.rx_packets", "net.tx_packets"),
         NETWORK,
     ),
     Spec(
         "net-lost",
         gettext_lazy("Network: dropped packets and errors"),
         "packets/s",
-        (
-            *_pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
-            Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
-            Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
-        ),
+        LOST,
         NETWORK,
     ),
     Spec(
         "blkio-bytes",
         gettext_lazy("All disks: bytes"),
         "bytes/s",
-        _pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
+        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
         DISKS,
     ),
     Spec(
         "blkio-ops",
         gettext_lazy("All disks: operations"),
         "ops/s",
-        _pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
+        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
         DISKS,
     ),
 )
@@ -113,14 +102,14 @@ DEVICE: tuple[Spec, ...] = (
         "blkio-bytes",
         gettext_lazy("%s: bytes"),
         "bytes/s",
-        _pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
+        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
         DISKS,
     ),
     Spec(
         "blkio-ops",
         gettext_lazy("%s: operations"),
         "ops/s",
-        _pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
+        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
         DISKS,
     ),
 )

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
-from hosts.models import Collector, Host
+from hosts.models import Host
 from hosts.services import collectors
 from xqplatform.accounts.actor import Actor
 
@@ -44,8 +44,7 @@ def _actor(request: HttpRequest) -> Actor:
 @router.get("/hosts/{name}/measuring", response=MeasuringOut)
 def show_measuring(request: HttpRequest, name: str) -> Any:
     """How the host is measured, and how well."""
-    host = get_object_or_404(Host, name=name)
-    return Collector.objects.filter(host=host).first() or Collector(host=host)
+    return collectors.of(get_object_or_404(Host, name=name))
 
 
 @router.put("/hosts/{name}/measuring", response=MeasuringOut)

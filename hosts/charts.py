@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from django.utils.translation import gettext as _
@@ -29,6 +30,11 @@ def pair(first: str, second: str, in_word: object = IN, out_word: object = OUT) 
     return Wanted(first, in_word, "in"), Wanted(second, out_word, "out")
 
 
+LOST = (
+    *pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
+    Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
+    Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
+)
 WHOLE: tuple[Spec, ...] = (
     Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
     Spec(
@@ -75,11 +81,7 @@ NIC: tuple[Spec, ...] = (
         "net-lost",
         gettext_lazy("%s: dropped packets and errors"),
         "packets/s",
-        (
-            *pair("net.rx_dropped", "net.tx_dropped", gettext_lazy("dropped in"), gettext_lazy("dropped out")),
-            Wanted("net.rx_errors", gettext_lazy("errors in"), "warn"),
-            Wanted("net.tx_errors", gettext_lazy("errors out"), "bad"),
-        ),
+        LOST,
         NETWORK,
         optional=True,
     ),
@@ -182,9 +184,7 @@ def specs(names: Sequence[str]) -> Iterator[Spec]:
     yield from WHOLE
     yield from _each(NIC, nics(names))
     if "net.rx_bytes" in names:
-        yield from (
-            Spec(s.key, str(s.title).replace("%s", _("All")), s.unit, s.wanted, s.group, s.optional) for s in NIC
-        )
+        yield from (replace(spec, title=str(spec.title).replace("%s", _("All"))) for spec in NIC)
     yield from CONNECTIONS
     yield from _each(DISK, charts.devices(names, "disk.read_bytes"))
     yield from _each(MOUNT, charts.devices(names, "fs.used"))

@@ -13,7 +13,7 @@ import logging
 import secrets
 import tarfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -57,26 +57,39 @@ def ensure_image(engine: Engine) -> str:
         program = _program()
     except Refused as refusal:
         raise NoHelper(refusal.message) from refusal
-    name = image_name(program)
+    words = _("%(where)s is a machine of another kind (%(theirs)s) than the platform's (%(ours)s): no helper for it.")
+    return built(engine, image_name(program), program, _context, words)
+
+
+def built(engine: Engine, name: str, program: bytes, context: Callable[[bytes], bytes], elsewhere: str) -> str:
+    """The image's name; the engine builds it of the program's `context` unless it is there. Raises NoHelper, EngineError.
+
+    `elsewhere`: what is said of a machine on which the program cannot run.
+    """
     if engine.has_image(name):
         return name
     machine = str(engine.info().get("Architecture") or "")
     if not busybox.fits(program, machine):
-        words = _(
-            "%(where)s is a machine of another kind (%(theirs)s) than the platform's (%(ours)s): no helper for it."
-        )
         values = {"where": engine.where, "theirs": machine, "ours": busybox.architecture(program)}
-        raise NoHelper(words % values)
-    engine.build(
-        _context(program), tags=[name], labels={labels.PLATFORM: labels.installation(), labels.HELPER: "image"}
-    )
+        raise NoHelper(elsewhere % values)
+    mine = {labels.PLATFORM: labels.installation(), labels.HELPER: "image"}
+    engine.build(context(program), tags=[name], labels=mine)
     return name
 
 
 def _context(program: bytes) -> bytes:
+    return packed((("Dockerfile", DOCKERFILE.encode(), 0o644), ("busybox", program, 0o755)))
+
+
+def packed(files: Iterable[tuple[str, bytes, int]], links: Mapping[str, str] | None = None) -> bytes:
+    """A tar of files (name, content, mode) and symbolic links."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data, mode in (("Dockerfile", DOCKERFILE.encode(), 0o644), ("busybox", program, 0o755)):
+        for name, target in (links or {}).items():
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
+        for name, data, mode in files:
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(data), mode
             tar.addfile(info, io.BytesIO(data))

@@ -14,9 +14,8 @@ from xqplatform.metrics.charts import STALE_AFTER
 from xqplatform.metrics.ranges import HOUR
 
 CPU, MEMORY = "collector.cpu", "collector.memory"
-COUNTED = (
-    50  # hosts of which an hour's samples are counted for one page; of more, what their collectors lost in all is shown
-)
+# Hosts of which an hour's samples are counted for one page; of more, what their collectors lost in all is shown.
+COUNTED = 50
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,17 @@ def is_held(row: Any) -> bool:
     )
 
 
+def until() -> datetime:
+    """When a lease ends that is taken or renewed now."""
+    return timezone.now() + timedelta(seconds=SECONDS)
+
+
+def take_over(row: Any, text: str) -> bool:
+    """Takes one row's lease for the holder of `text`, unless somebody has it, or was quicker than this reading of the row."""
+    same = type(row)._default_manager.filter(pk=row.pk, lease=row.lease, lease_until=row.lease_until)
+    return not is_held(row) and bool(same.update(lease=text, lease_until=until()))
+
+
 class Lease:
     """A lease that this process took. `trusted` is asked before each act outside. `rows`: the one row."""
 
@@ -83,7 +94,7 @@ class Lease:
         began = time.monotonic()
         if not force and began - self._renewed < RENEW_EVERY:
             return not self._lost
-        changed = self._rows.filter(lease=self.text).update(lease_until=timezone.now() + timedelta(seconds=SECONDS))
+        changed = self._rows.filter(lease=self.text).update(lease_until=until())
         if changed:
             self._renewed = began
         else:
@@ -104,6 +115,5 @@ def take(free: QuerySet[Any], row: QuerySet[Any]) -> Lease | None:
     if found is None or is_held(found):
         return None
     text = own_text()
-    until = timezone.now() + timedelta(seconds=SECONDS)
-    changed = free.filter(lease=found.lease).update(lease=text, lease_until=until)
+    changed = free.filter(lease=found.lease).update(lease=text, lease_until=until())
     return Lease(row, text) if changed else None

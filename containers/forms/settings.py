@@ -247,7 +247,7 @@ class ConfigForm(SaneForm):
     def _carried(self, field: str) -> str | None:
         try:
             pk, name, value = json.loads(decrypt(str(self.data.get(self._hidden_of(field)) or "")))
-        except Exception:  # a forged or broken token counts as nothing typed
+        except (TypeError, ValueError):  # a forged or broken token counts as nothing typed
             return None
         return value if pk == self.place.pk and name == field and isinstance(value, str) else None
 

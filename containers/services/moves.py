@@ -13,7 +13,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.moving import Mover, Wish, plan_moves
 from containers.plan import HostView, Plan, Policy
-from containers.services import capacity, releases
+from containers.services import capacity, releases, unchanged
 from containers.services.planning import config_of, host_views, images_of, instance_view
 from containers.services.settings import topic
 from hosts.models import Host, Segment
@@ -198,26 +198,10 @@ def _saved(
     policy = {**plan.policy.to_json(), "size": plan.batch_size}
     if any(entry.instance in lost for entry in moving):
         policy["on_failure"] = "stop"  # there is nothing that one could go back to
-    config = place.current_config or place.config
-    row = Deployment.objects.create(
-        place=place,
-        kind=Deployment.Kind.MOVE,
-        reason=reason,
-        image=place.current_image,
-        config=config,
-        old_image=place.current_image,
-        old_config=config,
-        old_wanted=len(standing),
-        wanted=len(standing),
-        policy=policy,
-        drain=drain,
-        created_by=actor.user,
-        created_name=actor.name,
-    )
+    kind, there = Deployment.Kind.MOVE, len(standing)
+    row = unchanged.deployment(actor, place, kind, policy, there=there, reason=reason, drain=drain)
     for position, entry in enumerate(moving):
         one = standing[entry.instance or 0]
-        runs: Container | None = one.runs  # type: ignore[attr-defined]
-        image, version = (runs.image, runs.config) if runs is not None else (place.current_image, config)
         Step.objects.create(
             deployment=row,
             instance=one,
@@ -227,12 +211,7 @@ def _saved(
             host_id=entry.host,
             old_host_id=entry.old_host,
             fenced=wish.fenced and one.pk in lost,
-            image=image,
-            config=version,
-            old_image=image,
-            old_config=version,
-            old_engine_id=runs.engine_id if runs is not None else "",
-            old_wanted_state=one.wanted_state,
+            **unchanged.kept(one, one.runs, place),  # type: ignore[attr-defined]
         )
     ServiceEnvironment.objects.filter(pk=place.pk).update(active=row)
     return row

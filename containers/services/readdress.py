@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Plan
 from containers.readdressing import Candidate, mark_of, plan_address
-from containers.services import persisted, releases
+from containers.services import persisted, releases, unchanged
 from containers.services.moves import policy_of
 from containers.services.planning import config_of, host_views, instance_view
 from containers.services.settings import topic
@@ -114,24 +114,9 @@ def runs_of(one: Instance) -> Container | None:
 
 
 def _saved(actor: Actor, place: ServiceEnvironment, one: Instance, plan: Plan, reason: str) -> Deployment:
-    runs = runs_of(one)
-    config = place.current_config or place.config
-    image, version = (runs.image, runs.config) if runs is not None else (place.current_image, config)
     there = place.instances.filter(removed=None).count()
-    row = Deployment.objects.create(
-        place=place,
-        kind=Deployment.Kind.ADDRESS,
-        reason=reason,
-        image=place.current_image,
-        config=config,
-        old_image=place.current_image,
-        old_config=config,
-        old_wanted=there,
-        wanted=there,
-        policy={**plan.policy.to_json(), "size": 1},
-        created_by=actor.user,
-        created_name=actor.name,
-    )
+    policy = {**plan.policy.to_json(), "size": 1}
+    row = unchanged.deployment(actor, place, Deployment.Kind.ADDRESS, policy, there=there, reason=reason)
     assert one.address is not None
     kept = choosing.set_aside(one.address.segment, one.address.holder, plan.entries[0].address, mark_of(row.pk))
     Step.objects.create(
@@ -142,12 +127,7 @@ def _saved(actor: Actor, place: ServiceEnvironment, one: Instance, plan: Plan, r
         action=Step.Action.ADDRESS,
         old_ip=one.address.ip,
         new_ip=kept.ip,
-        image=image,
-        config=version,
-        old_image=image,
-        old_config=version,
-        old_engine_id=runs.engine_id if runs is not None else "",
-        old_wanted_state=one.wanted_state,
+        **unchanged.kept(one, runs_of(one), place),
     )
     ServiceEnvironment.objects.filter(pk=place.pk).update(active=row)
     return row

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import queue
 import threading
 import time
@@ -24,12 +23,12 @@ from containers.told import outcomes
 from containers.told.listener import Listener
 from containers.told.scraper import Outcome, Scraper
 from containers.told.targets import SHARES, Endpoints, senders, targets
-from xqplatform import leases, metrics
+from xqplatform import metrics
+from xqplatform.duty import RENEW, Duty
 from xqplatform.metrics import Sample
 
 log = logging.getLogger(__name__)
 FLUSH = 1.0  # seconds between two writes
-RENEW = 4.0
 LOOK = 10.0  # seconds between two looks who there is
 A_TIME = 2  # shares that a process takes at once, so that others get some, too
 WAITING = 100_000  # samples that wait for the database at most
@@ -53,19 +52,15 @@ def note_beat() -> None:
         Ear.objects.update_or_create(name=BEAT, defaults={"at": now})
 
 
-class Ears:
+class Ears(Duty):
     """One a process."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = 0
-        self._reset()
+    model = Ear
+    threads = ("applications", "what applications tell")
+    most = A_TIME
 
     def _reset(self) -> None:
-        self._lease = ""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._threads: list[threading.Thread] = []
-        self._ended = threading.Event()
+        super()._reset()
         self._ready = threading.Event()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._pushed: queue.SimpleQueue[list[Sample]] = queue.SimpleQueue()
@@ -78,59 +73,18 @@ class Ears:
         self._trouble = ""  # why nothing is heard
         self.lost = 0
 
-    # --- From outside ------------------------------------------------------------------------------------------------
+    def _wanted(self) -> list[Ear]:
+        names = wanted_shares()
+        there = set(Ear.objects.filter(name__in=names).values_list("name", flat=True))
+        Ear.objects.bulk_create([Ear(name=name) for name in names if name not in there], ignore_conflicts=True)
+        return sorted(Ear.objects.filter(name__in=names), key=lambda row: names.index(row.name))
 
-    def start(self) -> list[str]:
-        """Takes shares that nobody has; which."""
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()  # forked: the parent's threads did not come along
-                self._reset()
-            if not self._lease:
-                self._lease = leases.own_text()
-            taken = self._take()
-            if taken and not any(thread.is_alive() for thread in self._threads):
-                self._begin()
-        return taken
-
-    def stop(self) -> None:
-        """Ends it and lets the shares go (for tests and a clean exit)."""
-        with self._lock:
-            if self._pid != os.getpid() or not self._threads:
-                return
-            self._ended.set()
-            for thread in self._threads:
-                thread.join(30)
-            Ear.objects.filter(lease=self._lease).update(lease="", lease_until=None)
-            self._reset()
-
-    def _take(self) -> list[str]:
-        wanted = wanted_shares()
-        rows = {row.name: row for row in Ear.objects.filter(name__in=wanted)}
-        missing = [Ear(name=name) for name in wanted if name not in rows]
-        if missing:
-            Ear.objects.bulk_create(missing, ignore_conflicts=True)
-            rows = {row.name: row for row in Ear.objects.filter(name__in=wanted)}
-        taken: list[str] = []
-        until = timezone.now() + timedelta(seconds=leases.SECONDS)
-        for name in wanted:
-            row = rows.get(name)
-            if row is None or row.lease == self._lease or leases.is_held(row) or len(taken) >= A_TIME:
-                continue
-            same = Ear.objects.filter(pk=row.pk, lease=row.lease, lease_until=row.lease_until)
-            if same.update(lease=self._lease, lease_until=until):
-                taken.append(name)
-        return taken
+    def _name(self, row: Ear) -> str:
+        return row.name
 
     def _begin(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._ended.clear()
         self._ready.clear()
-        listening = threading.Thread(target=self._listen, args=(self._loop,), name="applications", daemon=True)
-        writing = threading.Thread(target=self._write_for_ever, name="what applications tell", daemon=True)
-        self._threads = [listening, writing]
-        for thread in self._threads:
-            thread.start()
+        super()._begin()
 
     # --- The loop ----------------------------------------------------------------------------------------------------
 
@@ -203,9 +157,8 @@ class Ears:
 
     def _renew(self) -> bool:
         """Renews the leases; whether there are other shares now."""
-        mine = Ear.objects.filter(lease=self._lease)
-        now = timezone.now()
-        mine.update(lease_until=now + timedelta(seconds=leases.SECONDS))
+        mine, now = self._mine(), timezone.now()
+        self._renew_leases()
         shares = set(mine.values_list("name", flat=True)) & set(wanted_shares())
         if STATSD in shares:
             counts = self._listener.counts if self._listener is not None else {}

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from containers import slow, slow_evidence
+from containers import slow, slow_checks, slow_evidence
 from containers.views.access import actor_of, get_instance
 from xqplatform.accounts.rights import READ, require
 from xqplatform.metrics import ranges
@@ -21,7 +21,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
     control = ranges.control(request.GET, time.time())
     evidence = slow_evidence.gather(row, control.range)
-    found = slow.judge(evidence)
+    found = slow_checks.judge(evidence)
     context = {
         "instance": row,
         "place": place,

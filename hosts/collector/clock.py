@@ -39,7 +39,7 @@ class Clock:
         return own_moment(uptime + self.offset, COLLECTOR)
 
     def hear(self, boot: str, uptime: float, arrival: float) -> bool:
-        """Learns from a block's arrival. True: the offset changed (or is new) and must be kept before it is used."""
+        """Learns from a block's arrival. True: the offset changed (or is new)."""
         before, self._last = self._last, (uptime, arrival)
         if before is None or uptime <= before[0] or arrival - before[1] < 0.5 * (uptime - before[0]):
             return False  # it may have waited in the log

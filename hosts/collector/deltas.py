@@ -201,10 +201,8 @@ def _filesystems(found: Values, now: HostReading) -> None:
     for mount, (size, blocks, free, usable, inodes, inodes_free) in now.filesystems.items():
         used = max(0.0, blocks - free)
         found[f"fs.size[{mount}]"], found[f"fs.used[{mount}]"] = blocks * size, used * size
-        if used + usable > 0:
-            found[f"fs.percent[{mount}]"] = (
-                100 * used / (used + usable)
-            )  # as df counts: what only root may use is no use
+        if used + usable > 0:  # as df counts: what only root may use is no use
+            found[f"fs.percent[{mount}]"] = 100 * used / (used + usable)
         if inodes > 0:
             found[f"fs.inodes_percent[{mount}]"] = 100 * max(0.0, inodes - inodes_free) / inodes
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from django.db import connections
 
 from hosts import engine as edge
 from hosts.collector.protocol import UNLIMITED, Block, Disk, Reading, Traffic
@@ -23,29 +25,25 @@ def read(host: Host) -> Block:
     engine.ping()
     began = time.monotonic()
     block = Block(0, began, "fallback", began, EVERY, "fallback", 0, host.cpus)
-    rows = SeenContainer.objects.filter(host=host, ours=True, state="running").order_by("created", "engine_id")
-    for row in _those(rows, began):
+    for engine_id in _running(host):
+        if time.monotonic() - began > PATIENCE:
+            break
         try:
-            seen = engine.stats(row.engine_id, timeout=CALL_SECONDS)
+            seen = engine.stats(engine_id, timeout=CALL_SECONDS)
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
             continue
-        block.containers[row.engine_id] = of_stats(seen, time.monotonic())
+        block.containers[engine_id] = of_stats(seen, time.monotonic())
     return block
 
 
-def _those(rows: Any, began: float) -> Iterable[SeenContainer]:
-    from django.db import connections
-
+def _running(host: Host) -> list[str]:
+    rows = SeenContainer.objects.filter(host=host, ours=True, state="running").order_by("created", "engine_id")
     try:
-        found = list(rows[:MOST])
+        return list(rows.values_list("engine_id", flat=True)[:MOST])
     finally:
-        connections.close_all()
-    for row in found:
-        if time.monotonic() - began > PATIENCE:
-            return
-        yield row
+        connections.close_all()  # (in a thread of its own)
 
 
 def _number(values: Mapping[str, Any], *keys: str) -> float | None:

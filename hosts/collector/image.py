@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from functools import lru_cache
 from pathlib import Path
 
 from django.utils.translation import gettext as _
 
-from hosts import busybox, labels
+from hosts import busybox, helper
 from hosts.engine import Engine
 from hosts.helper import NoHelper
 from xqplatform.errors import Refused
@@ -65,30 +63,12 @@ def wanted_version() -> str:
 def ensure(engine: Engine) -> str:
     """The image's name, made on the engine unless it is there. Raises NoHelper, EngineError."""
     name = name_of(wanted_version())
-    if engine.has_image(name):
-        return name
-    program = busybox_program()
-    machine = str(engine.info().get("Architecture") or "")
-    if not busybox.fits(program, machine):
-        words = _(
-            "%(where)s is a machine of another kind (%(theirs)s) than the platform's (%(ours)s): no collector for it."
-        )
-        values = {"where": engine.where, "theirs": machine, "ours": busybox.architecture(program)}
-        raise NoHelper(words % values)
-    mine = {labels.PLATFORM: labels.installation(), labels.HELPER: "image"}
-    engine.build(context(program), tags=[name], labels=mine)
-    return name
+    words = _(
+        "%(where)s is a machine of another kind (%(theirs)s) than the platform's (%(ours)s): no collector for it."
+    )
+    return helper.built(engine, name, busybox_program(), context, words)
 
 
 def context(program: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        link = tarfile.TarInfo("sh")
-        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-        tar.addfile(link)
-        files = (("Dockerfile", DOCKERFILE.encode(), 0o644), ("busybox", program, 0o755))
-        for name, data, mode in (*files, *((name, data, 0o644) for name, data in program_files())):
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), mode
-            tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
+    files = (("Dockerfile", DOCKERFILE.encode(), 0o644), ("busybox", program, 0o755))
+    return helper.packed((*files, *((name, data, 0o644) for name, data in program_files())), {"sh": "busybox"})

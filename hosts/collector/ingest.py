@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, Error, connection, transaction
 
 from hosts import hooks
 from hosts.collector import deltas
@@ -25,9 +25,8 @@ from xqplatform.metrics import Sample
 log = logging.getLogger(__name__)
 WAITING = 200_000  # samples that wait for the database at most
 MANY = 1000  # containers of a host
-INEXACT = (
-    2.0  # seconds by which a tick's time may be later than it was: then the engine's word seems to be from before it
-)
+# Seconds by which a tick's time may be later than it was: then the engine's word seems to be from before it.
+INEXACT = 2.0
 SHOWN = 5.0  # seconds between two notes to pages that there is something new
 
 
@@ -41,22 +40,18 @@ class Arrived:
     clock: float  # the offset that `time` was made with
     bad: int = 0  # lines before it that made no sense
     live: bool = True
-    position: float | None = (
-        None  # uptime of the newest tick before it that was stored, of the same start of the machine
-    )
+    position: float | None = None  # uptime of the newest stored tick before it, of the same start of the machine
     generation: int = 0  # of its reader: what one sends that was told to begin anew does not count
 
 
 @dataclass(slots=True)
 class _HostState:
     before: Block | None = None
-    ended: dict[str, tuple[str, float]] = field(default_factory=dict)  # engine id → subject, and when it was last seen
-    killing: dict[str, float] = field(
-        default_factory=dict
-    )  # engine id → uptime when its own counter last rose, of late
-    started: dict[str, str] = field(
-        default_factory=dict
-    )  # engine id → its first process, also while it is away for a tick
+    # By engine id: subject, and when it was last seen; uptime when its own counter last rose, of late; its first process, also
+    # while it is away for a tick.
+    ended: dict[str, tuple[str, float]] = field(default_factory=dict)
+    killing: dict[str, float] = field(default_factory=dict)
+    started: dict[str, str] = field(default_factory=dict)
 
     def count_kills(self, block: Block, ticked: deltas.Ticked) -> set[str]:
         """Those in which kills were counted shortly before; those of the block are it for the next one."""
@@ -120,7 +115,7 @@ class Ingest:
                 here = {(one.host, engine_id) for one in self._arrived for engine_id in one.block.containers}
                 self._subjects.learn(here, {one.host for one in self._arrived})
             while self._arrived:
-                self._take(self._arrived[0])
+                self._take_in(self._arrived[0])
                 self._arrived.popleft()
             return self._write()
         except DatabaseError as error:
@@ -137,6 +132,14 @@ class Ingest:
         self._hosts.clear()
         self.generation += 1
         self._overflow()
+
+    def _take_in(self, one: Arrived) -> None:
+        try:
+            self._take(one)
+        except Error:
+            raise
+        except Exception:  # of one host; the others go on
+            log.exception("A block of host %s could not be taken in and is left out", one.host)
 
     def _take(self, one: Arrived) -> None:
         state = self._hosts.setdefault(one.host, _HostState())
@@ -188,11 +191,11 @@ class Ingest:
 
     @staticmethod
     def _count_kill(samples: list[Sample], subject: str, engine_id: str, when: float) -> None:
-        for sample in samples:
+        for at, sample in enumerate(samples):
             if sample.subject == subject:
                 values = dict(sample.values)
                 values["memory.oom_kills"] = values.get("memory.oom_kills", 0.0) + 1
-                samples[samples.index(sample)] = Sample(subject, when, values, sample.life)
+                samples[at] = Sample(subject, when, values, sample.life)
                 return
         samples.append(Sample(subject, when, {"memory.oom_kills": 1.0}, engine_id[:12]))
 

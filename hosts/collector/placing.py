@@ -161,9 +161,9 @@ def look_after(host_pk: int) -> bool:
         return False
     row = Collector.objects.select_related("host").get(host=host_pk)
     state, reason, fields = _outcome(row)
+    Collector.objects.filter(pk=row.pk).update(state=state, reason=reason, **fields)
     if (row.state, row.reason, row.container) != (state, reason, fields.get("container", row.container)):
         live.bump(f"host:{host_pk}", "collectors")
-    Collector.objects.filter(pk=row.pk).update(state=state, reason=reason, **fields)
     return True
 
 
@@ -181,7 +181,7 @@ def _outcome(row: Collector) -> tuple[str, str, dict[str, Any]]:
     except NoHelper as error:
         return states.FALLBACK, str(error), nothing
     except EngineError as error:
-        if error.out_of_reach:
+        if error.out_of_reach or row.way == Collector.Way.OFF:  # one that shall not be measured is not asked instead
             return row.state, row.reason, {"trouble": error.words}
         return states.FALLBACK, error.words, nothing
     return states.PLACED, "", {"container": container, "version": wanted, "trouble": ""}

@@ -75,9 +75,8 @@ class HostReading:
     cpu_busy: Number = None  # hundredths of a second, all CPUs together
     load: tuple[Number, Number, Number] = (None, None, None)
     processes: Number = None
-    memory: tuple[Number, ...] = (
-        None,
-    ) * 8  # KiB: total, available, free, buffers, cached, reclaimable, swap, swap free
+    # KiB: total, available, free, buffers, cached, reclaimable, swap, swap free
+    memory: tuple[Number, ...] = (None,) * 8
     pressure: tuple[Number, Number, Number] = (None, None, None)  # CPU, memory, I/O
     retransmitted: Number = None
     segments: Number = None

@@ -8,92 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import queue
 import threading
 import time
-from datetime import timedelta
 
-from django.db import close_old_connections, connections
-from django.utils import timezone
+from django.db import DatabaseError, close_old_connections, connections
+from django.db.models import QuerySet
 
 from hosts.collector.follower import Assignment, Follower, assignment
 from hosts.collector.ingest import Ingest
 from hosts.models import Collector, Host
-from xqplatform import leases, work
+from xqplatform import work
+from xqplatform.duty import RENEW, Duty
 
 log = logging.getLogger(__name__)
 FLUSH = 0.5  # seconds between two writes
-RENEW = 4.0
 OPENING = 40  # connections that are opened at the same time
 READ = Collector.READ
 
 
-class Readers:
+class Readers(Duty):
     """One a process."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = 0
-        self._reset()
+    model = Collector
+    threads = ("collectors", "measurements")
 
     def _reset(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._threads: list[threading.Thread] = []
-        self._lease = ""
-        self._ended = threading.Event()
+        super()._reset()
         self._again = threading.Event()
         self._trouble: queue.SimpleQueue[tuple[int, str, bool]] = queue.SimpleQueue()
         self._followers: dict[int, asyncio.Task[None]] = {}  # the loop's thread only
         self._assigned: dict[int, Assignment] = {}  # the writing thread only
         self.ingest = Ingest(lambda: self._lease, self._again.set)
 
-    # --- From outside ------------------------------------------------------------------------------------------------
+    def _wanted(self) -> QuerySet[Collector]:
+        rows = Collector.objects.filter(state__in=READ).exclude(host__state=Host.State.RETIRED)
+        return rows.exclude(lease=self._lease).only("pk", "host_id", "lease", "lease_until")
 
-    def start(self) -> list[int]:
-        """Takes every collector that nobody reads; returns their hosts."""
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()  # forked: the parent's threads did not come along
-                self._reset()
-            if not self._lease:
-                self._lease = leases.own_text()
-            taken = self._take()
-            if taken and not any(thread.is_alive() for thread in self._threads):
-                self._begin()
-        return taken
-
-    def stop(self) -> None:
-        """Ends all of them and lets the leases go (for tests and a clean exit)."""
-        with self._lock:
-            if self._pid != os.getpid() or not self._threads:
-                return
-            self._ended.set()
-            for thread in self._threads:
-                thread.join(30)
-            Collector.objects.filter(lease=self._lease).update(lease="", lease_until=None)
-            self._reset()
-
-    def _take(self) -> list[int]:
-        now = timezone.now()
-        taken = []
-        rows = (
-            Collector.objects.filter(state__in=READ).exclude(host__state=Host.State.RETIRED).exclude(lease=self._lease)
-        )
-        for row in rows.only("pk", "host_id", "lease", "lease_until"):
-            if not leases.is_held(row):
-                mine = Collector.objects.filter(pk=row.pk, lease=row.lease, lease_until=row.lease_until)
-                if mine.update(lease=self._lease, lease_until=now + timedelta(seconds=leases.SECONDS)):
-                    taken.append(row.host_id)
-        return taken
-
-    def _begin(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        listening = threading.Thread(target=self._listen, args=(self._loop,), name="collectors", daemon=True)
-        writing = threading.Thread(target=self._write_for_ever, name="measurements", daemon=True)
-        self._threads = [listening, writing]
-        for thread in self._threads:
-            thread.start()
+    def _name(self, row: Collector) -> int:
+        return row.host_id
 
     # --- The loop ----------------------------------------------------------------------------------------------------
 
@@ -129,12 +82,13 @@ class Readers:
         renewed = 0.0
         while not self._ended.wait(FLUSH):
             try:
+                # First of all, and also while the database is away: what waits has bounds only there.
+                self.ingest.work()
                 if time.monotonic() - renewed >= RENEW:
                     close_old_connections()
                     self._renew()
                     renewed = time.monotonic()
                 self._tell_trouble()
-                self.ingest.work()
             except Exception as error:  # a thread that died of it would lose every stream
                 log.warning("Measurements could not be taken in, trying again: %s", error, exc_info=True)
         try:
@@ -145,8 +99,8 @@ class Readers:
             connections.close_all()
 
     def _renew(self) -> None:
-        mine = Collector.objects.filter(lease=self._lease)
-        mine.update(lease_until=timezone.now() + timedelta(seconds=leases.SECONDS))
+        mine = self._mine()
+        self._renew_leases()
         if self._again.is_set():
             self._again.clear()
             self._assigned.clear()
@@ -171,8 +125,12 @@ class Readers:
         from hosts import tasks
 
         while not self._trouble.empty():
-            host, words, gone = self._trouble.get()
-            Collector.objects.filter(host=host, lease=self._lease).update(trouble=words)
+            host, words, gone = told = self._trouble.get()
+            try:
+                self._mine().filter(host=host).update(trouble=words)
+            except DatabaseError:
+                self._trouble.put(told)
+                raise
             if gone:
                 work.enqueue(tasks.place_collector, host)
 

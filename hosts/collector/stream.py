@@ -22,7 +22,7 @@ from hosts.collector.wire import MOST_LINE, BadAnswer, LogAnswer
 from hosts.engine_errors import EngineError, from_exception, from_response
 from hosts.engine_transport import ConnectionSpec, tls_context
 from hosts.models import Host
-from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, SshError
+from hosts.ssh import CONNECT_SECONDS, KEEPALIVE
 
 PIECE = 256 << 10
 ANSWER_SECONDS = 30.0
@@ -44,14 +44,7 @@ async def follow(
     try:
         async with contextlib.aclosing(pieces):
             while not answer.ended:
-                try:
-                    async with asyncio.timeout(silence if answer.status else ANSWER_SECONDS):
-                        data = await anext(pieces, b"")
-                except TimeoutError as error:
-                    words = _("The collector of %(where)s has said nothing for %(seconds)d s.")
-                    raise EngineError(
-                        "timeout", "silence", words % {"where": spec.where, "seconds": silence}
-                    ) from error
+                data = await _next(pieces, silence if answer.status else ANSWER_SECONDS, spec.where)
                 if opening:
                     opening = False
                     gate.release()
@@ -72,6 +65,16 @@ async def follow(
         if not answer.status:
             raise from_exception(EOFError("closed without an answer"), spec.where)
         raise from_response(answer.status, answer.message, spec.where)
+
+
+async def _next(pieces: AsyncGenerator[bytes, None], seconds: float, where: str) -> bytes:
+    """The next piece; b"" at the end. Raises EngineError, kind `timeout`, after so many seconds without one."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await anext(pieces, b"")
+    except TimeoutError as error:
+        words = _("The collector of %(where)s has said nothing for %(seconds)d s.")
+        raise EngineError("timeout", "silence", words % {"where": where, "seconds": seconds}) from error
 
 
 async def _over_socket(spec: ConnectionSpec, path: str) -> AsyncGenerator[bytes, None]:
@@ -118,12 +121,7 @@ async def run(host: Host, silence: float, gate: asyncio.Semaphore) -> AsyncGener
     pieces, rest = _threaded(process, f"collector of {host.name}"), b""
     async with contextlib.aclosing(pieces):
         while True:
-            try:
-                async with asyncio.timeout(silence):
-                    data = await anext(pieces, b"")
-            except TimeoutError as error:
-                words = _("The collector of %(where)s has said nothing for %(seconds)d s.")
-                raise EngineError("timeout", "silence", words % {"where": host, "seconds": silence}) from error
+            data = await _next(pieces, silence, str(host))
             if not data:
                 return
             *lines, rest = (rest + data).split(b"\n")
@@ -152,10 +150,9 @@ async def _threaded(opened: _Opened, name: str) -> AsyncGenerator[bytes, None]:
             for piece in opened:
                 put(piece)
             put(None)
-        except (EngineError, SshError) as error:
-            put(error)
-        except Exception:  # the loop is gone, and so is who listened
-            ended.set()
+        except Exception as error:  # whoever listens raises it; when the loop is gone, so is who listened
+            with contextlib.suppress(Exception):
+                put(error)
 
     threading.Thread(target=read, name=name, daemon=True).start()
     try:

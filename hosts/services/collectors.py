@@ -14,6 +14,11 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
 
+def of(host: Host) -> Collector:
+    """The host's; one that nobody has looked after where it has none yet."""
+    return Collector.objects.filter(host=host).first() or Collector(host=host)
+
+
 def switch(actor: Actor, host: Host, way: str, reason: str = "") -> Collector:
     """Chooses how a host is measured: by a container, a process over SSH, or not at all. It is placed or removed at once."""
     require(actor, "host.manage", obj=host)

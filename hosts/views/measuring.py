@@ -17,8 +17,7 @@ from xqplatform.accounts.http import ActorRequest
 
 def context(host: Host) -> dict[str, Any]:
     """For `hosts/_measuring.html`."""
-    row = Collector.objects.filter(host=host).first() or Collector(host=host)
-    return {"collector": row, "ways": Collector.Way.choices}
+    return {"collector": collectors.of(host), "ways": Collector.Way.choices}
 
 
 @require_POST

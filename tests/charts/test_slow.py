@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers import slow, slow_evidence
+from containers import slow, slow_checks, slow_evidence
 from containers.slow import BAD, FINE, NOTE, UNKNOWN, WARN, Change, Evidence, Growth, Neighbour, Stat
 from tests.charts.conftest import Measured
 from xqplatform import audit, metrics
@@ -20,7 +20,7 @@ from xqplatform.metrics.ranges import Range
 
 
 def of(evidence: Evidence, code: str) -> slow.Judgement:
-    return next(j for j in slow.judge(evidence) if j.code == code)
+    return next(j for j in slow_checks.judge(evidence) if j.code == code)
 
 
 def flat(value: float) -> Stat:
@@ -79,7 +79,7 @@ def test_what_the_hosts_numbers_say(code: str, host: dict[str, float], verdict: 
 
 
 def test_without_samples_nobody_can_tell() -> None:
-    found = {j.code: j.verdict for j in slow.judge(Evidence())}
+    found = {j.code: j.verdict for j in slow_checks.judge(Evidence())}
     assert found["throttling"] == found["memory"] == found["host-cpu"] == found["retransmissions"] == UNKNOWN
     assert not [code for code, verdict in found.items() if verdict in {BAD, WARN, NOTE}]
 
@@ -96,7 +96,7 @@ def test_a_noisy_neighbour_is_named_only_on_a_full_host() -> None:
 
 def test_a_kill_for_lack_of_memory_comes_first() -> None:
     evidence = Evidence(own={"cpu.percent": flat(85)}, oom_kills=2, memory_limit=2 << 30)
-    found = slow.judge(evidence)
+    found = slow_checks.judge(evidence)
     assert (found[0].code, found[0].verdict, found[0].evidence) == ("oom", BAD, "2 kills")
     assert "2 GiB" in found[0].sentence
     assert found[1].code == "cpu"
@@ -137,14 +137,14 @@ values = st.dictionaries(
 
 @given(values, values, st.floats(0, 1e4), st.integers(0, 5))
 def test_whatever_is_measured_each_check_says_one_thing(own: Any, host: Any, limit: float, kills: int) -> None:
-    found = slow.judge(Evidence(own=own, host=host, pids_limit=limit, oom_kills=kills))
-    assert len({j.code for j in found}) == len(slow.CHECKS)
+    found = slow_checks.judge(Evidence(own=own, host=host, pids_limit=limit, oom_kills=kills))
+    assert len({j.code for j in found}) == len(slow_checks.CHECKS)
     assert [slow.ORDER.index(j.verdict) for j in found] == sorted(slow.ORDER.index(j.verdict) for j in found)
     assert all(j.sentence for j in found if j.tells)
 
 
 def test_every_threshold_says_where_it_is_from() -> None:
-    found = [value for value in vars(slow).values() if isinstance(value, slow.Threshold)]
+    found = [value for value in vars(slow_checks).values() if isinstance(value, slow.Threshold)]
     assert len(found) >= 14
     assert all(one.source and (one.bad is None or one.bad > one.value) for one in found)
 

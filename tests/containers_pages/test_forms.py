@@ -10,7 +10,7 @@ import pytest
 from containers.models import Environment, Service
 from tests import factories
 from xqplatform.audit.models import Event
-from xqplatform.secrets import decrypt
+from xqplatform.secrets import decrypt, encrypt
 
 NONSENSE = ["", "-1", "9" * 30, "\x00", "٣", "<b>'\"=/..", "a" * 6000, "NaN"]
 RUN = "/services/snow/production/"
@@ -136,6 +136,13 @@ def test_a_typed_secret_survives_a_mistake_elsewhere(place: Any, sara: Any) -> N
     assert answer.status_code == 302
     place.refresh_from_db()
     assert "open sesame" in decrypt(place.config.secrets)
+
+
+def test_a_forged_or_broken_token_counts_as_nothing_typed(place: Any, sara: Any) -> None:
+    for token in ["forged", encrypt("no JSON"), encrypt("7"), encrypt("[1]"), encrypt('{"a": 1}')]:
+        answer = sara.post(f"{RUN}settings/", SETTINGS | {"typed_new_0": token, "memory": "lots"})
+        assert answer.status_code == 400
+        assert not answer.context["form"]["typed_new_0"].value()
 
 
 def test_saving_the_form_as_it_is_changes_nothing(place: Any, sara: Any) -> None:

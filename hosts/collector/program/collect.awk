@@ -201,7 +201,6 @@ function sockets(id,  base, text, four, six, waiting, current) {
   waiting = after(text, " tw ")
   six = after(slurp(base "sockstat6"), "TCP6: inuse ") + 0
   current = column(slurp(base "snmp"), "Tcp", "CurrEstab")
-  sum_of[id] = four + six - current
   if (four + six == 0) { listen[id] = 0; closing[id] = 0; walked[id] = tick }
   else if (!(id in walked)) queue[id] = -1
   else queue[id] = walked[id]

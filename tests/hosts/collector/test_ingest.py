@@ -208,6 +208,19 @@ def test_a_locked_database_delays_and_loses_nothing(measured: Measured, monkeypa
     assert measured.values()["cpu.cores"] == pytest.approx(0.1)
 
 
+def test_a_block_that_cannot_be_taken_in_holds_up_no_other(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_since: Any) -> set[str]:
+        raise ValueError("no such thing")
+
+    measured.tick(1, line(1))
+    monkeypatch.setattr(hooks, "METRIC_OOMS", [broken])
+    assert measured.tick(2) == 1, "nothing has ended before it"
+    assert measured.tick(3) == 0
+    monkeypatch.setattr(hooks, "METRIC_OOMS", [])
+    assert measured.tick(4) == 1
+    assert measured.row.position == 1040
+
+
 def test_where_too_much_waits_it_is_read_again_from_where_the_row_says(
     measured: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

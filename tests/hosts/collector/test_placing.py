@@ -176,6 +176,15 @@ def test_it_is_switched_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None
     assert not placing.due().exists()
 
 
+def test_one_that_cannot_be_removed_does_not_become_measured_another_way(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Collector.objects.update(way="off", state="off")
+    engine = FakeEngine(error=EngineError("conflict", "removal in progress", "It is being removed."))
+    row = looked_after(host, engine, monkeypatch)
+    assert (row.state, row.trouble) == ("off", "It is being removed.")
+
+
 def test_two_workers_do_not_place_it_twice(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_after(host, FakeEngine(), monkeypatch)
     assert not placing.look_after(host.pk)
