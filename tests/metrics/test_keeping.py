@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, disk, hot, keeping, keys, numbers, ranks, sealing, store, tasks
+from xqplatform.metrics import Sample, disk, hot, keeping, keys, numbers, ranking, ranks, sealing, store, tasks
 from xqplatform.metrics.models import Block, Due, Hot, Life, Rank, Upkeep
 
 pytestmark = pytest.mark.django_db
@@ -261,9 +261,20 @@ def test_the_running_hour_is_ranked_every_five_minutes():
     assert Rank.objects.filter(span=300).exists()
     assert metrics.top("cpu.cores", now - 1200, now, n=5, by="max") == before
     assert before[0] == ("instance:3", 1003)
-    # (Long ranges are rounded to whole hours: until half past, one that ends now is without the running hour.)
-    found = metrics.top("cpu.cores", now - 86400, now + 1800, n=2)
+    found = metrics.top("cpu.cores", now - 86400, now, n=2)
     assert [name for name, _v in found] == ["instance:199", "instance:198"]
+
+
+@pytest.mark.parametrize("minutes", [7, 20, 29, 31, 59])
+def test_a_long_range_that_ends_now_has_the_running_hour(minutes: int, monkeypatch: pytest.MonkeyPatch):
+    """Also when it is young: on a new platform there is nothing else."""
+    hour = time.time() // 3600 * 3600 - 7200
+    now = hour + 60 * minutes
+    shard, place = divmod(numbers.ids(["instance:1"], make=True)["instance:1"], ranks.SHARD)
+    ranking.replace(3600, int(hour), shard, {"cpu.cores": {place: (6, 3.0, 1.0)}})
+    Upkeep.objects.update_or_create(id=1, defaults={"ranked_until": int(now) // 300 * 300})
+    monkeypatch.setattr(ranking.time, "time", lambda: now)
+    assert metrics.top("cpu.cores", now - 86400, now, n=2) == [("instance:1", 0.5)]
 
 
 def test_only_one_process_keeps(day):

@@ -64,7 +64,9 @@ def _rows(metric: str, start: float, end: float) -> Iterator[tuple[int, Any]]:
         first = math.floor(start / SHORT) * SHORT
         yield from rows.filter(span=SHORT, start__gte=first, start__lt=end).values_list("shard", "data")
         return
-    first, last = round(start / HOUR) * HOUR, math.ceil((end - HOUR / 2) / HOUR) * HOUR
+    # Of the running hour nothing is ranked that is after the range: it counts however young it is.
+    whole_end = end if end >= now - TAIL else end - HOUR / 2
+    first, last = round(start / HOUR) * HOUR, math.ceil(whole_end / HOUR) * HOUR
     ranked: set[tuple[int, int]] = set()  # days and shards
     unsettled: set[int] = set()
     if end - start >= DAYS_RANGE:
