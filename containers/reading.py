@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from containers.models import Container, Deployment, Instance, PersistedFolder, ServiceEnvironment
+from containers.models import Container, Deployment, Instance, PersistedFolder, ServiceEnvironment, Step
 from hosts.models import Host
 from xqplatform.audit.models import Event
 
@@ -161,3 +161,18 @@ def folders_of(host: Host | None = None, instance: Instance | None = None) -> li
         elif row.instance is None and not row.holder:
             row.note = _("No instance that the platform knows had it.")
     return found
+
+
+def stranded(steps: Iterable[Step]) -> list[Step]:
+    """Steps of a move that left their instance on a host which went away: nobody starts it elsewhere before somebody made
+    sure that this host is off.
+    """
+    return [
+        step
+        for step in steps
+        if step.action == Step.Action.MOVE
+        and step.state == Step.State.UNDO_FAILED
+        and step.instance.removed is None
+        and step.instance.host_id == step.host_id
+        and step.instance.host.state not in {Host.State.READY, Host.State.DEGRADED}
+    ]

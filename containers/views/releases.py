@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from containers import reading
 from containers.models import Container, Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
-from containers.reading import history
 from containers.services import releases
 from containers.views.access import actor_of, get_deployment, may, reason_of
 from containers.views.settings import changes
-from hosts.models import Host
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
@@ -91,25 +90,19 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "took": (deployment.finished - deployment.started).total_seconds()
         if deployment.finished and deployment.started
         else None,
-        "events": history([deployment], 30),
+        "events": reading.history([deployment], 30),
         "may": may(actor_of(request), place.service, place.environment.slug),
     }
     return render(request, "containers/release.html", context)
 
 
 def stranded(steps: list[Step], *, may_fence: bool) -> list[dict[str, Any]]:
-    """Instances that a move left on a host which went away: nobody starts them elsewhere before somebody made sure that it
-    is off. Each with where that is done.
-    """
+    """Those steps whose instance somebody has to start elsewhere, each with where that is done."""
     found = []
-    for step in steps:
-        one = step.instance
-        gone = step.action == Step.Action.MOVE and step.state == Step.State.UNDO_FAILED and one.removed is None
-        if not gone or one.host_id != step.host_id or one.host.state in {Host.State.READY, Host.State.DEGRADED}:
-            continue
-        place = one.place
+    for step in reading.stranded(steps):
+        place = step.instance.place
         address = reverse("containers:move", args=[place.service.slug, place.environment.slug])
-        asked = urlencode({"instances": one.number, "host": step.old_host.name if step.old_host else ""})
+        asked = urlencode({"instances": step.instance.number, "host": step.old_host.name if step.old_host else ""})
         found.append({"step": step, "url": f"{address}?{asked}" if may_fence else ""})
     return found
 

@@ -110,22 +110,22 @@ def _judge(rules: list[Rule], now: Now, left_out: Collection[int] = ()) -> tuple
 
 
 def _write(changes: Changes, problems: dict[int, str], now: Now, rules: list[Rule]) -> None:
-    with transaction.atomic():
-        if changes.gone:
-            Alert.objects.filter(pk__in=[alert.pk for alert in changes.gone]).delete()
-        if changes.made:
-            Alert.objects.bulk_create(changes.made, BATCH)
-        if changes.changed:
-            rewrite(changes.changed, WRITTEN)
-        gone = {id(alert) for alert in changes.gone}
-        Transition.objects.bulk_create([t for t in changes.transitions if id(t.alert) not in gone], BATCH)
-        held = _hold(now)
-        for rule in rules:
-            if rule.problem != problems.get(rule.pk, ""):
-                Rule.objects.filter(pk=rule.pk).update(problem=problems.get(rule.pk, ""))
-        if changes.transitions or changes.gone or held:
-            touched = changes.subjects | held
-            live.bump("alerts", *(sorted(touched) if len(touched) <= MOST_TOPICS else ()))
+    """In the caller's transaction."""
+    if changes.gone:
+        Alert.objects.filter(pk__in=[alert.pk for alert in changes.gone]).delete()
+    if changes.made:
+        Alert.objects.bulk_create(changes.made, BATCH)
+    if changes.changed:
+        rewrite(changes.changed, WRITTEN)
+    gone = {id(alert) for alert in changes.gone}
+    Transition.objects.bulk_create([t for t in changes.transitions if id(t.alert) not in gone], BATCH)
+    held = _hold(now)
+    for rule in rules:
+        if rule.problem != problems.get(rule.pk, ""):
+            Rule.objects.filter(pk=rule.pk).update(problem=problems.get(rule.pk, ""))
+    if changes.transitions or changes.gone or held:
+        touched = changes.subjects | held
+        live.bump("alerts", *(sorted(touched) if len(touched) <= MOST_TOPICS else ()))
 
 
 def rewrite(rows: list[Alert], fields: list[str]) -> None:
