@@ -2,11 +2,15 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
 
 __all__ = [
+    "BrokenGlass",
+    "Calendar",
+    "CalendarDay",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -14,6 +18,8 @@ __all__ = [
     "Ear",
     "Endpoint",
     "Environment",
+    "Freeze",
+    "Guardrails",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
