@@ -4,6 +4,7 @@ from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
+from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
 
@@ -23,6 +24,7 @@ __all__ = [
     "ImageFacts",
     "Instance",
     "InstanceEvent",
+    "KeptLog",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",
