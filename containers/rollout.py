@@ -29,6 +29,7 @@ class View:
     on_failure: str = "rollback"
     pulls: dict[int, str] = field(default_factory=dict)
     rest_until: float | None = None
+    held_until: float | None = None  # a freeze: the batch under way is finished, none is begun before then
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ def _forward(
         return _failed(view, ordered, waiting, going_on)
     if not waiting:
         return going_on or [Finish("succeeded")]
+    if _held(view, ordered, waiting[0].batch, now):
+        return [*going_on, Wait(view.held_until)]
     behind = [host for host, state in view.pulls.items() if state != "done"]
     if behind and not any(step.touched or step.state in SETTLED for step in ordered):
         return [Pull(host) for host in behind]  # ahead on all hosts, before anything is stopped
@@ -160,6 +163,12 @@ def _forward(
             return [*going_on, Wait(view.rest_until)]
     room = max(0, view.size - len(working))
     return [*going_on, *(Run(step.pk) for step in waiting if step.batch == batch)][: len(going_on) + room]
+
+
+def _held(view: View, steps: Sequence[StepView], batch: int, now: float) -> bool:
+    """Whether a freeze keeps this batch from being begun."""
+    begun = any(step.batch == batch and step.state != "waiting" for step in steps)
+    return not begun and view.held_until is not None and now < view.held_until
 
 
 def _failed(view: View, ordered: list[StepView], waiting: list[StepView], going_on: list[Action]) -> list[Action]:

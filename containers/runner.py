@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.utils import timezone
 from containers import leases, rollout
 from containers.address_work import Readdress
 from containers.finish import finish
+from containers.guardrails.holding import Holding
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
@@ -68,6 +70,7 @@ class Runner:
             pulse=Pulse(pk),
         )
         self._work = WORK.get(row.kind, Work)
+        self.holding = Holding()
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
@@ -113,7 +116,8 @@ class Runner:
     def _turn(self) -> tuple[bool, float]:
         """Decides once and begins what is due. Returns whether to go on, and when to decide again at the latest."""
         row = Deployment.objects.get(pk=self.pk)
-        view, steps = self._view(row), _step_views(self.pk)
+        steps = _step_views(self.pk)
+        view = replace(self._view(row), held_until=self._held(row, steps))
         now = time.time()
         look_at = now + 2.0
         actions = rollout.decide(view, steps, now)
@@ -144,6 +148,16 @@ class Runner:
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
+
+    def _held(self, row: Deployment, steps: Sequence[rollout.StepView]) -> float | None:
+        """Until when a freeze holds it; noted in its row, for the pages and for whoever advances it later."""
+        frozen = self.holding.of(row, begun=any(step.state != "waiting" for step in steps))
+        until = datetime.fromtimestamp(frozen.until, UTC) if frozen is not None and frozen.until is not None else None
+        if until != row.held_until:
+            why = frozen.why if frozen is not None else ""
+            Deployment.objects.filter(pk=self.pk, lease=self.lease.text).update(held_until=until, held_why=why)
+            live.bump(*self.context.topics)
+        return until.timestamp() if until is not None else None
 
     @property
     def _in_work(self) -> bool:

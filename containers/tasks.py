@@ -9,6 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from containers import leases
+from containers.guardrails.holding import still_held
 from containers.models import Deployment, Drain
 
 
@@ -25,14 +26,15 @@ def resume() -> int:
     """Enqueues every active deployment that nobody advances: its message was lost, or its worker died."""
     now = timezone.now()
     found = 0
-    rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
-    for row in rows.only("pk", "state", "asked", "lease", "lease_until", "batch_pause_until"):
+    for row in Deployment.objects.filter(state__in=Deployment.ACTIVE).defer("pulls", "policy"):
         if leases.is_held(row):
             continue
         if not row.asked and not row.lease:
             if row.state == Deployment.State.PAUSED:
                 continue  # it rests until somebody asks for something
             if row.batch_pause_until is not None and row.batch_pause_until > now:
+                continue
+            if row.held_until is not None and row.held_until > now and still_held(row):
                 continue
         advance.delay(row.pk)
         found += 1
@@ -140,3 +142,19 @@ def hear_applications() -> None:
 
     ears.note_beat()
     ears.EARS.start()
+
+
+@shared_task(name="containers.tasks.compute_calendar", ignore_result=True)
+def compute_calendar(calendar: int) -> None:
+    """Computes a calendar's sessions and imported events anew."""
+    from containers.guardrails.compute import compute
+
+    compute(calendar)
+
+
+@shared_task(name="containers.tasks.compute_calendars", ignore_result=True)
+def compute_calendars() -> None:
+    """The same for all that are old, or that somebody waits for."""
+    from containers.guardrails.compute import compute_due
+
+    compute_due()
