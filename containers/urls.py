@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.guardrails.urls import urlpatterns as guardrails
 from containers.views import (
     charts,
     deploy,
@@ -61,4 +62,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+    *guardrails,
 ]

@@ -187,7 +187,7 @@ def import_ics(actor: Actor, calendar: Calendar, content: bytes, means: str) -> 
         if not answer.get("ok"):
             raise Refused(_("The file cannot be read: %(why)s") % {"why": answer.get("words", "")}, "file", 400)
         spans = answer["spans"]
-    fields = {"ics": text.strip() and text, "ics_means": means, "ics_spans": spans}
+    fields: dict[str, Any] = {"ics": text if text.strip() else "", "ics_means": means, "ics_spans": spans}
     fields |= {} if calendar.market else {"computed": timezone.now(), "trouble": ""}
     with transaction.atomic():
         Calendar.objects.filter(pk=calendar.pk).update(**fields)
