@@ -340,9 +340,13 @@ def instances_in(place: ServiceEnvironment, span: Range) -> list[Instance]:
     return list(rows.order_by("number", "id"))
 
 
-def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
-    """Lowest, mean and highest of all instances as a band, and each by itself while they are not too many."""
-    rows = instances_in(place, span)
+def counted(rows: Sequence[Instance]) -> dict[str, int]:
+    """How many there are, and how many of them are drawn one by one."""
+    return {"count": len(rows), "each": len(rows[:MOST_EACH])}
+
+
+def place_sheet(place: ServiceEnvironment, rows: Sequence[Instance], span: Range, points: int) -> Sheet:
+    """Lowest, mean and highest of all these instances as a band, and each by itself while they are not too many."""
     each = rows[:MOST_EACH]
     subjects = [f"instance:{row.pk}" for row in each]
     known = metrics.names(subjects[0], span.start, span.end) if subjects else []
@@ -368,7 +372,7 @@ def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
         return [chart for chart in drawn if chart is not None]
 
     parts: list[Part] = [(title, partial(made, specs)) for title, specs in charts.by_heading(wanted).items()]
-    return Sheet(parts if subjects else [], board.last_of(latest), {"count": len(rows), "each": len(each)})
+    return Sheet(parts if subjects else [], board.last_of(latest))
 
 
 def _of_place(

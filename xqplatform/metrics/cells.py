@@ -9,10 +9,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, groupby, pairwise, repeat
-from operator import itemgetter, mul, sub
+from operator import gt, itemgetter, mul, sub, truediv
 from typing import Any, NamedTuple
 
 from xqplatform.metrics.points import Point
@@ -127,62 +127,114 @@ def _stretches(bounds: Iterable[tuple[int, int, int]], step: int) -> list[Stretc
     return found
 
 
-def _raw_sums(values: Sequence[float], stretches: Sequence[Stretch]) -> Iterator[tuple[int, Sum]]:
-    numbers = list(values)
+@dataclass(slots=True)
+class Folded:
+    """Buckets as columns: their starts (seconds, rising), and of each the count, sum, lowest and highest."""
+
+    starts: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    totals: list[float] = field(default_factory=list)
+    lows: list[float] = field(default_factory=list)
+    highs: list[float] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[tuple[int, Sum]]:
+        sums = zip(self.counts, self.totals, self.lows, self.highs, strict=True)
+        return zip(self.starts, sums, strict=True)
+
+    def put(self, starts: Sequence[int], *columns: Iterable[float]) -> None:
+        self.starts += starts
+        mine: tuple[list[Any], ...] = (self.counts, self.totals, self.lows, self.highs)
+        for column, more in zip(mine, columns, strict=True):
+            column.extend(more)
+
+    def plus(self, other: Folded) -> Folded:
+        """Both together. What follows is put behind; only buckets that both have are added."""
+        if self.starts and other.starts and other.starts[0] <= self.starts[-1]:
+            held: dict[int, Sum] = dict(self)
+            for start, one in other:
+                held[start] = add(held.get(start), one)
+            both = Folded()
+            both.put(sorted(held), *zip(*(held[start] for start in sorted(held)), strict=True))
+            return both
+        self.put(other.starts, other.counts, other.totals, other.lows, other.highs)
+        return self
+
+
+def _fold_raw(values: Sequence[float], stretches: Sequence[Stretch]) -> Folded:
+    numbers, found = list(values), Folded()
     total = sum(numbers)
     whole = total - total == 0  # neither an infinite nor an absent one
     for width, first, last, starts in stretches:
-        groups = list(zip(*[iter(numbers[first:last])] * width, strict=True))
+        groups = list(_groups(numbers[first:last], width))
         if whole:
-            yield from zip(starts, zip(repeat(width), map(sum, groups), map(min, groups), map(max, groups)))  # noqa: B905
+            found.put(starts, repeat(width, len(starts)), map(sum, groups), map(min, groups), map(max, groups))
             continue
         for start, group in zip(starts, groups, strict=True):
             part = [v for v in group if v - v == 0]
             if part:
-                yield start, (len(part), sum(part), min(part), max(part))
+                found.put([start], [len(part)], [sum(part)], [min(part)], [max(part)])
+    return found
 
 
-def _cell_sums(column: Column, stretches: Sequence[Stretch]) -> Iterator[tuple[int, Sum]]:
+def _fold_cells(column: Column, stretches: Sequence[Stretch]) -> Folded:
+    found = Folded()
+    still = _still(column)
     for width, first, last, starts in stretches:
-        counts, means = list(column.counts[first:last]), list(column.means[first:last])
-        lows, highs = column.lows[first:last], column.highs[first:last]
-        if 0 not in counts:
-            totals = _groups(map(mul, counts, means), width)
-            least, most = map(min, _groups(lows, width)), map(max, _groups(highs, width))
-            each = zip(map(sum, _groups(counts, width)), map(sum, totals), least, most, strict=True)
-            yield from zip(starts, each, strict=True)
+        counts = list(column.counts[first:last])
+        if 0 in counts:
+            _fold_holes(column, Stretch(width, first, last, starts), found)
             continue
-        for n, start in enumerate(starts):
-            held = [k for k in range(n * width, (n + 1) * width) if counts[k]]
-            if held:
-                total = sum(counts[k] * means[k] for k in held)
-                yield (
-                    start,
-                    (sum(counts[k] for k in held), total, min(lows[k] for k in held), max(highs[k] for k in held)),
-                )
+        many = list(map(sum, _groups(counts, width)))
+        if still is not None:
+            same = [still] * len(starts)
+            found.put(starts, many, map(mul, many, same), same, same)
+            continue
+        totals = map(sum, _groups(map(mul, counts, column.means[first:last]), width))
+        lows, highs = _groups(column.lows[first:last], width), _groups(column.highs[first:last], width)
+        found.put(starts, many, totals, map(min, lows), map(max, highs))
+    return found
 
 
-def _groups(values: Iterable[float], width: int) -> Iterator[tuple[float, ...]]:
+def _fold_holes(column: Column, stretch: Stretch, into: Folded) -> None:
+    """Where nothing was measured in some of the cells."""
+    for n, start in enumerate(stretch.starts):
+        first = stretch.first + n * stretch.width
+        held = [k for k in range(first, first + stretch.width) if column.counts[k]]
+        if held:
+            total = sum(column.counts[k] * column.means[k] for k in held)
+            counts, lows, highs = ([of[k] for k in held] for of in (column.counts, column.lows, column.highs))
+            into.put([start], [int(sum(counts))], [total], [min(lows)], [max(highs)])
+
+
+def _still(column: Column) -> float | None:
+    """The value of a column that stands still, as most do that count errors: nothing of it has to be compared."""
+    lows, highs = column.lows, column.highs
+    if not (isinstance(lows, array) and isinstance(highs, array) and lows):
+        return None
+    told = lows.tobytes()
+    return lows[0] if told == highs.tobytes() == told[: lows.itemsize] * len(lows) else None
+
+
+def _groups(values: Iterable[Any], width: int) -> Iterator[tuple[Any, ...]]:
     return zip(*[iter(values)] * width, strict=True)
 
 
-def sums(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, dict[int, Sum]]:
-    """Count, sum, lowest and highest by name and bucket of `step` seconds (by its start), over parts of any fineness."""
-    found: dict[str, dict[int, Sum]] = {name: {} for name in names}
+def folded(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, Folded]:
+    """What falls into each bucket of `step` seconds, by name, over parts of any fineness."""
+    found = {name: Folded() for name in names}
     for part in _joined(parts, list(found)):
-        raw = isinstance(part, Raw)
-        stretches = _stretches(_bounds(part.times, step * 100 if raw else step), step)
-        for name, into in found.items():
+        stretches = _stretches(_bounds(part.times, step * 100 if isinstance(part, Raw) else step), step)
+        for name, before in found.items():
             column = part.columns.get(name)
-            if column is None:
-                continue
-            each = _cell_sums(column, stretches) if isinstance(column, Column) else _raw_sums(column, stretches)
-            if not into:
-                into.update(each)
-                continue
-            for start, held in each:
-                into[start] = add(into.get(start), held)
+            if column is not None:
+                fold = _fold_cells(column, stretches) if isinstance(column, Column) else _fold_raw(column, stretches)
+                found[name] = before.plus(fold)
     return found
+
+
+def sums(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, dict[int, Sum]]:
+    """The same as count, sum, lowest and highest by name and bucket (by its start)."""
+    return {name: dict(held) for name, held in folded(parts, names, step).items()}
 
 
 def _joined(parts: Iterable[Part], names: Sequence[str]) -> Iterator[Part]:
@@ -234,24 +286,23 @@ def totals(part: Part) -> dict[str, Sum]:
     whole = _stretches([(0, 0, len(part.times))], 1)
     found: dict[str, Sum] = {}
     for name, column in part.columns.items():
-        each = _cell_sums(column, whole) if isinstance(column, Column) else _raw_sums(column, whole)
-        found.update((name, held) for _start, held in each)
+        fold = _fold_cells(column, whole) if isinstance(column, Column) else _fold_raw(column, whole)
+        found.update((name, held) for _start, held in fold)
     return found
 
 
 _point = partial(tuple.__new__, Point)  # a third of what calling the class costs, for thousands of them
 
 
-def bucket_points(held: Mapping[int, Sum], start: float, end: float) -> list[Point]:
+def bucket_points(held: Folded, start: float, end: float) -> list[Point]:
     """Points of the buckets that begin from `start` to before `end`."""
-    rows = [
-        (at, total / count, low, high, count) for at, (count, total, low, high) in held.items() if start <= at < end
-    ]
-    rows.sort()
-    return [
-        _point((float(at), mean if low <= mean <= high else min(max(mean, low), high), low, high, count))
-        for at, mean, low, high, count in rows
-    ]
+    first, last = bisect_left(held.starts, start), bisect_left(held.starts, end)
+    counts, lows, highs = held.counts[first:last], held.lows[first:last], held.highs[first:last]
+    means = list(map(truediv, held.totals[first:last], counts))
+    if any(map(gt, lows, means)) or any(map(gt, means, highs)):  # by rounding
+        means = list(map(min, map(max, means, lows), highs))
+    rows = zip(map(float, held.starts[first:last]), means, lows, highs, counts, strict=True)
+    return list(map(_point, rows))
 
 
 def single_points(parts: Iterable[Part], name: str, start: float, end: float) -> list[Point]:

@@ -58,7 +58,7 @@ def series(subjects: Sequence[str], metrics: Sequence[str], start: float, end: f
 def _of_subject(
     subject: str, metrics: Sequence[str], parts: Sequence[Part], view: View, asked: tuple[float, float]
 ) -> Iterator[Series]:
-    folded = {} if view.single else cells.sums(parts, metrics, view.step)
+    folded = {} if view.single else cells.folded(parts, metrics, view.step)
     for metric in metrics:
         if view.single:
             points = cells.single_points(parts, metric, *asked)
@@ -168,9 +168,9 @@ def bands(subjects: Sequence[str], names: Sequence[str], start: float, end: floa
     # A portion at a time: of a thousand instances the columns would not fit.
     for ids in _portions(list(numbers.ids(subjects).values()), 64):
         for parts in gather(ids, set(names), view).values():
-            for name, held in cells.sums(parts, names, step).items():
+            for name, held in cells.folded(parts, names, step).items():
                 into = buckets[name]
-                for at, one in held.items():
+                for at, one in held:
                     into[at].append(one)
     return {name: _band(name, step, held, view) for name, held in buckets.items()}
 
