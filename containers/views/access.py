@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
@@ -16,10 +15,6 @@ from xqplatform.errors import Refused
 
 RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs")
 NUMBER_LIMIT = 2**31
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined, no-any-return]
 
 
 def get_service(slug: str) -> Service:
