@@ -3,6 +3,7 @@
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
+from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
 
@@ -17,6 +18,7 @@ __all__ = [
     "ImageFacts",
     "Instance",
     "InstanceEvent",
+    "KeptLog",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",

@@ -90,7 +90,6 @@ class Container(models.Model):
     oom_killed = models.BooleanField(default=False)
     # Unix times at which the engine was heard to tell of a kill for lack of memory, the newest last.
     ooms = models.JSONField(default=list)
-    last_log = models.TextField(blank=True)
     # Its runtime contract as last verified inside: {"items": […], "wrote": {…}, "problem": «why nobody could look»}
     contract = models.JSONField(default=dict, blank=True)
     contract_ok = models.BooleanField(null=True)  # None: not verified yet, or nobody could look

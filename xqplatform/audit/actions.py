@@ -108,6 +108,7 @@ ACTIONS: dict[str, Any] = {
     "service.scale": _("scaled"),
     "service.restart": _("restarted instances of"),
     "service.stop": _("stopped instances of"),
+    "service.logs.read": _("read the logs of"),
     "service.move": _("moves instances of"),
     "service.start": _("started instances of"),
     "service.limits": _("changed limits of running instances of"),
