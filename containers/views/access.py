@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from containers.models import Deployment, Instance, Service, ServiceEnvironment
 from containers.reading import places
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.http import actor_of as actor_of  # noqa: F401, PLC0414  (views take it from here)
+from xqplatform.accounts.http import actor_of as actor_of  # noqa: PLC0414  (views take it from here)
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 

@@ -40,7 +40,7 @@ def test_a_rule_is_made_changed_and_removed(api: Api) -> None:
     Channel.objects.create(name="ops", kind="webhook", url="http://127.0.0.1:9/hook")
     made = api.ask("POST", "/alert-rules", RULE | {"channels": ["ops"]}, 201)
     assert (made["words"], made["channels"], made["builtin"]) == (
-        "CPU, % of its limit > 80 % for 1 min",
+        "CPU, percent of the limit > 80 % for 1 min",
         ["ops"],
         False,
     )
