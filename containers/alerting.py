@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from containers import alerting_past as past
 from containers import happenings
+from containers.guardrails import glass
 from containers.models import Deployment, Environment, Instance, InstanceEvent, Service, ServiceEnvironment, Step
 from hosts.alerting import busy, held
 from xqplatform.alerts import sources, subjects
@@ -165,3 +166,4 @@ def register() -> None:
         _releases,
         history=History(partial(past.releases, FAILURE_HOLDS)),
     )
+    add("place.break_glass", gettext_lazy("Break-glass used, not reviewed yet"), "place", glass.found)

@@ -24,6 +24,7 @@ from containers.as_json import (
     place_json,
     services_json,
 )
+from containers.guardrails.glass import Glass
 from containers.models import (
     ConfigVersion,
     Deployment,
@@ -294,6 +295,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         reason=_clean(body.reason),
         config=config,
         addresses=_addresses(body),
+        broken=_glass(body),
     )
     return accepted(response, row)
 
@@ -303,8 +305,20 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
     """The plan of a release: changes nothing."""
     place = _place(slug, environment)
     image = _image(place, body.image)
-    plan = releases.preview(actor_of(request), place, image, body.policy.dict(), addresses=_addresses(body))
+    plan = releases.preview(
+        actor_of(request),
+        place,
+        image,
+        body.policy.dict(),
+        addresses=_addresses(body),
+        reason=_clean(body.reason),
+    )
     return plan.to_json()
+
+
+def _glass(body: DeployIn) -> Glass | None:
+    given = body.break_glass
+    return Glass(_clean(given.reason), _clean(given.service)) if given is not None else None
 
 
 def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:

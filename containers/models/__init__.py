@@ -2,12 +2,16 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
 
 __all__ = [
+    "BrokenGlass",
+    "Calendar",
+    "CalendarDay",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -15,6 +19,8 @@ __all__ = [
     "Ear",
     "Endpoint",
     "Environment",
+    "Freeze",
+    "Guardrails",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
