@@ -2,9 +2,11 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
+from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "ConfigVersion",
@@ -14,11 +16,15 @@ __all__ = [
     "Ear",
     "Endpoint",
     "Environment",
+    "Front",
+    "HookRun",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",
+    "Serving",
     "Step",
+    "Upstream",
 ]
