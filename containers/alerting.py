@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers import happenings
+from containers.guardrails import glass
 from containers.models import Deployment, Environment, Instance, InstanceEvent, Service, ServiceEnvironment, Step
 from hosts.alerting import busy, held
 from xqplatform.alerts import sources, subjects
@@ -144,3 +145,4 @@ def register() -> None:
     add("instance.restarting", gettext_lazy("Starts again and again"), "instance", _restarting)
     add("instance.address", gettext_lazy("Address used twice"), "instance", _addresses)
     add("place.release", gettext_lazy("Release failed"), "place", _releases)
+    add("place.break_glass", gettext_lazy("Break-glass used, not reviewed yet"), "place", glass.found)

@@ -16,9 +16,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers import happenings, spec
+from containers import happenings, keeping_logs, spec
 from containers.config import Config, parse
-from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.models import Container, Deployment, Instance, KeptLog, ServiceEnvironment, Step
 from containers.services import contract, releases
 from containers.services.settings import topic
 from hosts import hooks, labels
@@ -290,8 +290,12 @@ def sweep(hosts: Iterable[int] | None = None) -> int:
 
 def _remove_seen(row: SeenContainer, why: str) -> bool:
     log.warning("Removing %s on %s: %s", row.name, row.host, why)
+    instance = str(row.labels.get(labels.INSTANCE, ""))
     try:
-        connect(row.host).remove(row.engine_id, force=True)
+        engine = connect(row.host)
+        if instance.isdigit():
+            keeping_logs.keep(engine, row.engine_id, int(instance), KeptLog.Why.STRAY, host=row.host.name)
+        engine.remove(row.engine_id, force=True)
     except EngineError as error:
         log.info("%s on %s could not be removed: %s", row.name, row.host, error)
         return False

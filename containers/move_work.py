@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
-from containers.models import Instance, Step
+from containers.models import Instance, KeptLog, Step
 from containers.work import Context, Json, StepFailed, Work, point
 from hosts import helper, probe
 from hosts.engine import Engine, EngineError, connect
@@ -57,7 +57,7 @@ class Move(Work):
             words = [str(getattr(error, "words", "") or error)]
             if self.step.new_engine_id and not (isinstance(error, EngineError) and error.out_of_reach):
                 with self._at(self.new_host):
-                    self.step.log = self._tail(self.step.new_engine_id)
+                    self.step.log = self._keep_log(self.step.new_engine_id, KeptLog.Why.FAILED)
             self.around.returning = True
             try:
                 self._home("")

@@ -20,14 +20,14 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, images, live_limits, spec
+from containers import happenings, health, images, keeping_logs, live_limits, spec
 from containers.config import Config, parse
 from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
 from containers.hooks.around import Around
 from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
-from containers.models import ConfigVersion, Container, Instance, Step
+from containers.models import ConfigVersion, Container, Instance, KeptLog, Step
 from containers.pulse import ASK_ANYWAY, Pulse
 from containers.services import persisted
 from containers.services.settings import secrets_of, topic
@@ -43,8 +43,6 @@ from xqplatform.errors import Refused
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 Json = dict[str, Any]
-LOG_LINES = 40
-LOG_BYTES = 16_000
 BACK_SECONDS = 60.0
 PER_HOST = 6  # creates, starts and removals side by side on one engine
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
@@ -187,7 +185,7 @@ class Work:
         mine = self.step.new_engine_id
         text = ""
         if mine and not (isinstance(error, EngineError) and error.out_of_reach):
-            text = self._tail(mine)
+            text = self._keep_log(mine, KeptLog.Why.FAILED)
         self.save(state=state, reason=words, **({"log": text} if text else {}))
 
     # --- Replace, add, remove ------------------------------------------------------------------------------------
@@ -293,7 +291,7 @@ class Work:
         new = [one for one in others if _label(one, spec.STEP) == str(self.step.pk)]
         old = [one for one in others if one not in new]
         if new and not self.step.log:
-            self.save(log=self._tail(new[0]["Id"]))
+            self.save(log=self._keep_log(new[0]["Id"], KeptLog.Why.REPLACED))
         if old and mine is None:
             self._retire_all(new, state="undoing")
             self._run_old(old)
@@ -477,7 +475,7 @@ class Work:
         """Keeps a stopped container's last words and exit code, and removes it."""
         self._point("before remove")
         seen = self._inspect(engine_id)
-        text = self._tail(engine_id)
+        self._keep_log(engine_id, KeptLog.Why.REMOVED if self.step.action == "remove" else KeptLog.Why.REPLACED)
         with self.context.gate(self.host.pk):
             self.patience.call(self.engine.remove, engine_id, force=True)
         self._point("after remove")
@@ -487,7 +485,6 @@ class Work:
         Container.objects.filter(engine_id=engine_id, ended=None).update(
             ended=timezone.now(),
             exit_code=state.get("ExitCode"),
-            last_log=text,
         )
 
     def _inspect(self, engine_id: str) -> Json | None:
@@ -498,13 +495,11 @@ class Work:
                 return None
             raise
 
-    def _tail(self, engine_id: str) -> str:
-        """Its last log lines; empty when they cannot be had (some log drivers, a container that is gone)."""
-        try:
-            with self.engine.logs(engine_id, tail=LOG_LINES) as stream:
-                return "\n".join(line.text for line in stream)[-LOG_BYTES:]
-        except EngineError:
-            return ""
+    def _keep_log(self, engine_id: str, why: str) -> str:
+        """Keeps its last lines; the very last of them as text, empty when there are none."""
+        return keeping_logs.keep(
+            self.engine, engine_id, self.instance.pk, why, host=self.host.name, deployment=self.context.deployment
+        )
 
     def _made(
         self,

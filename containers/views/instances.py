@@ -41,9 +41,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "current": current,
         "config": config,
         "told": told_of(instance, config),
-        "containers": instance.containers.select_related("image", "config", "host", "deployment").order_by(
-            F("ended").desc(nulls_first=True), "-id"
-        )[:30],
+        "containers": instance.containers.select_related("image", "config", "host", "deployment", "kept_log")
+        .defer("kept_log__data")
+        .order_by(F("ended").desc(nulls_first=True), "-id")[:30],
         "steps": steps,
         "happened": instance.happened.select_related("container")[:20],
         "events": history([instance], 20),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers import happenings, live_limits
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
+from containers.guardrails import shown
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
@@ -58,6 +59,7 @@ def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[st
         "here": here,
         "may": may(actor_of(request), place.service, place.environment.slug),
         "active": place.active,
+        "release_now": shown.now(place) if here in {"deploy", "run"} else None,
     }
 
 
