@@ -140,3 +140,11 @@ def hear_applications() -> None:
 
     ears.note_beat()
     ears.EARS.start()
+
+
+@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
+def sweep_traffic() -> int:
+    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
+    from containers.traffic.sweep import sweep
+
+    return sweep()
