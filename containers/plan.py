@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from containers.config import Config
+from containers.guardrails.verdict import Check
 from hosts.addresses import Choice
 from xqplatform.errors import Refused
 
@@ -150,6 +151,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     batch_size: int = 1
     policy: Policy = field(default_factory=Policy)
+    guards: tuple[Check, ...] = ()  # what guardrails say of it
 
     @property
     def fits(self) -> bool:
@@ -179,6 +181,7 @@ class Plan:
             "problems": list(self.problems),
             "warnings": list(self.warnings),
             "batch_size": self.batch_size,
+            "guardrails": [check.to_json() for check in self.guards],
         }
 
 
