@@ -71,9 +71,10 @@ from containers.schemas import (
 )
 from containers.services import catalog, drains, lost, moves, persisted, readdress, releases
 from containers.services import settings as settings_verbs
-from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
+from containers.views.access import get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
 from hosts.models import Host, HostGroup, Segment
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 

@@ -23,6 +23,7 @@ from containers import leases, rollout
 from containers.address_work import Readdress
 from containers.finish import finish
 from containers.guardrails.holding import Holding
+from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
@@ -76,6 +77,7 @@ class Runner:
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.pulling: dict[int, Future[None]] = {}
         self.streams: list[Any] = []  # pulls under way
+        self.closing: dict[str, Future[None]] = {}  # hooks after the last batch, by the state that it shall end in
         self.pulls: dict[str, Json] = dict(row.pulls)
         self.pulls_changed = False
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"release-{pk}")
@@ -143,7 +145,7 @@ class Runner:
                         return False, 0
                     look_at = min(look_at, until or look_at)
                 case rollout.Finish(state):
-                    if not self._in_work:
+                    if not self._in_work and self._closed(row, state):
                         point("before finish")
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
@@ -163,9 +165,18 @@ class Runner:
     def _in_work(self) -> bool:
         return any(not f.done() for f, _stop in [*self.forward.values(), *self.backward.values()])
 
+    def _closed(self, row: Deployment, state: str) -> bool:
+        """Whether hooks that come after everything have run; begins them (one that fails makes it fail, while it can)."""
+        if state not in self.closing:
+            if not closing.due(row, state):
+                return True
+            self.closing[state] = self._submit(lambda: closing.run(self.context, row, state))
+        return self.closing[state].done()
+
     def _raise_deaths(self) -> None:
         """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
-        for future in [*(f for f, _stop in [*self.forward.values(), *self.backward.values()]), *self.pulling.values()]:
+        steps = (f for f, _stop in [*self.forward.values(), *self.backward.values()])
+        for future in [*steps, *self.pulling.values(), *self.closing.values()]:
             error = future.exception() if future.done() and not future.cancelled() else None
             if error is not None:
                 raise error

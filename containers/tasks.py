@@ -158,3 +158,11 @@ def compute_calendars() -> None:
     from containers.guardrails.compute import compute_due
 
     compute_due()
+
+
+@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
+def sweep_traffic() -> int:
+    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
+    from containers.traffic.sweep import sweep
+
+    return sweep()

@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
+    "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
 
 LOGGING = {
@@ -187,6 +188,8 @@ LOGGING = {
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
+# Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».
+HOOK_NETWORKS = env.text("XQ_HOOK_NETWORKS").replace(",", " ").split()
 # Days that the last lines of containers that went are kept, and how much of them (bytes, compressed) at most.
 KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
 KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20

@@ -3,10 +3,12 @@
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
+from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
+from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "BrokenGlass",
@@ -20,7 +22,9 @@ __all__ = [
     "Endpoint",
     "Environment",
     "Freeze",
+    "Front",
     "Guardrails",
+    "HookRun",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
@@ -28,5 +32,7 @@ __all__ = [
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",
+    "Serving",
     "Step",
+    "Upstream",
 ]

@@ -19,8 +19,9 @@ from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.services import releases
-from containers.views.access import actor_of, get_deployment, may, reason_of
+from containers.views.access import get_deployment, may, reason_of
 from containers.views.settings import changes
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
