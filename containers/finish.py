@@ -31,8 +31,9 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         _settle_instances(row, steps)
         _settle_place(row, state)
         row.state, row.outcome, row.finished, row.asked = state, outcome, timezone.now(), ""
-        row.batch_pause_until = None
-        row.save(update_fields=["state", "outcome", "finished", "asked", "batch_pause_until"])
+        row.batch_pause_until = row.hold_until = None
+        row.hold = ""
+        row.save(update_fields=["state", "outcome", "finished", "asked", "batch_pause_until", "hold", "hold_until"])
         audit.record(
             Actor.system(),
             "deployment.finish",
