@@ -24,6 +24,7 @@ from containers.as_json import (
     place_json,
     services_json,
 )
+from containers.guardrails.glass import Glass
 from containers.models import (
     ConfigVersion,
     Deployment,
@@ -72,9 +73,11 @@ from containers.schemas import (
 )
 from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering
 from containers.services import settings as settings_verbs
-from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
+from containers.views.access import get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
 from hosts.models import Host, HostGroup, Segment
+from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
 router = Router(tags=["services"])
@@ -294,6 +297,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         reason=_clean(body.reason),
         config=config,
         addresses=_addresses(body),
+        broken=_glass(body),
     )
     return accepted(response, row)
 
@@ -303,8 +307,20 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
     """The plan of a release: changes nothing."""
     place = _place(slug, environment)
     image = _image(place, body.image)
-    plan = releases.preview(actor_of(request), place, image, body.policy.dict(), addresses=_addresses(body))
+    plan = releases.preview(
+        actor_of(request),
+        place,
+        image,
+        body.policy.dict(),
+        addresses=_addresses(body),
+        reason=_clean(body.reason),
+    )
     return plan.to_json()
+
+
+def _glass(body: DeployIn) -> Glass | None:
+    given = body.break_glass
+    return Glass(_clean(given.reason), _clean(given.service)) if given is not None else None
 
 
 def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:
@@ -336,7 +352,13 @@ def list_deployments(
 @router.get("/deployments/{number}", response=DeploymentFull, tags=["deployments"])
 def show_deployment(request: HttpRequest, number: int) -> Any:
     """State, progress, and each instance's step with its times (Unix seconds)."""
-    return full_json(get_deployment(max(0, number)))
+    row = get_deployment(max(0, number))
+    found = full_json(row)
+    service, environment = row.place.service, row.place.environment.slug
+    if not can(actor_of(request), "service.logs", team_id=service.team_id, environment=environment):
+        for step in found["steps"]:
+            step["log"] = ""  # what a container said is for those who may read logs
+    return found
 
 
 def _ask(request: HttpRequest, number: int, verb: Any, body: ReasonIn, response: HttpResponse) -> Any:

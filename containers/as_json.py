@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers.models import ConfigVersion, Container, Deployment, Drain, Environment, Instance, Service, Step
+from containers.models import (
+    BrokenGlass,
+    ConfigVersion,
+    Container,
+    Deployment,
+    Drain,
+    Environment,
+    Instance,
+    Service,
+    Step,
+)
 from containers.progress import progress
 from containers.reading import Standing, places, shown_ip, shown_mac, standings
 from containers.rollout import clicks
@@ -63,7 +73,10 @@ def services_json(rows: list[Service]) -> list[dict[str, Any]]:
 
 
 def deployment_json(row: Deployment) -> dict[str, Any]:
-    names = ("id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished")
+    names = (
+        "id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished",
+        "held_until", "held_why",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
         "hold": hold_json(row),
         "switch": row.switch,
@@ -126,7 +139,19 @@ def full_json(row: Deployment) -> dict[str, Any]:
         "words": p.words,
         "rest": p.rest,
         "pulls": row.pulls,
+        "guardrails": row.guard.get("checks", []),
+        "broken_glass": [glass_json(one) for one in row.glass.all()],
         "steps": [step_json(s) for s in steps],
+    }
+
+
+def glass_json(row: BrokenGlass) -> dict[str, Any]:
+    """Somebody went on in spite of guardrails."""
+    names = ("id", "reason", "overridden", "created", "reviewed", "comment")
+    return {name: getattr(row, name) for name in names} | {
+        "deployment": row.deployment_id,
+        "by": row.by_name,
+        "reviewed_by": row.reviewed_name,
     }
 
 

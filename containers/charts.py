@@ -27,6 +27,16 @@ MOST_EACH = 40  # instances that are drawn one by one on the page of a place
 MOST_VALUES = 4000  # of one chart there
 CPU, MEMORY, NETWORK = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_lazy("Network")
 DISKS, PROCESSES, APP = gettext_lazy("Disks"), gettext_lazy("Processes and connections"), gettext_lazy("Application")
+
+
+def disk(in_bytes: object, in_operations: object) -> tuple[Spec, ...]:
+    """What is read and written, of all disks together or of one; the titles of both charts."""
+    return (
+        Spec("blkio-bytes", in_bytes, "bytes/s", pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE), DISKS),
+        Spec("blkio-ops", in_operations, "ops/s", pair("blkio.read_ops", "blkio.write_ops", READ, WRITE), DISKS),
+    )
+
+
 INSTANCE: tuple[Spec, ...] = (
     Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
     Spec(
@@ -82,37 +92,9 @@ INSTANCE: tuple[Spec, ...] = (
         LOST,
         NETWORK,
     ),
-    Spec(
-        "blkio-bytes",
-        gettext_lazy("All disks: bytes"),
-        "bytes/s",
-        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
-        DISKS,
-    ),
-    Spec(
-        "blkio-ops",
-        gettext_lazy("All disks: operations"),
-        "ops/s",
-        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
-        DISKS,
-    ),
+    *disk(gettext_lazy("All disks: bytes"), gettext_lazy("All disks: operations")),
 )
-DEVICE: tuple[Spec, ...] = (
-    Spec(
-        "blkio-bytes",
-        gettext_lazy("%s: bytes"),
-        "bytes/s",
-        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
-        DISKS,
-    ),
-    Spec(
-        "blkio-ops",
-        gettext_lazy("%s: operations"),
-        "ops/s",
-        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
-        DISKS,
-    ),
-)
+DEVICE = disk(gettext_lazy("%s: bytes"), gettext_lazy("%s: operations"))
 REST: tuple[Spec, ...] = (
     Spec(
         "tcp",

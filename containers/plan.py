@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from containers import strategies
 from containers.config import Config
+from containers.guardrails.verdict import Check
 from containers.policy import Policy
 from hosts.addresses import Choice
 
@@ -83,6 +84,7 @@ class Plan:
     policy: Policy = field(default_factory=Policy)
     hold_after: int | None = None  # canary, blue/green: the batch after which it holds, or switches
     least: tuple[int, ...] = ()  # how many healthy instances are promised at least in each batch
+    guards: tuple[Check, ...] = ()  # what guardrails say of it
 
     @property
     def fits(self) -> bool:
@@ -115,6 +117,7 @@ class Plan:
             "strategy": self.policy.strategy,
             "hold_after": self.hold_after,
             "least": list(self.least),
+            "guardrails": [check.to_json() for check in self.guards],
         }
 
 

@@ -23,6 +23,7 @@ from containers import holds, leases, rollout, spec
 from containers.address_work import Readdress
 from containers.finish import finish
 from containers.halting import Halt
+from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
@@ -39,7 +40,15 @@ LONG_REST = 5.0  # rests longer than this are not waited for by a worker; the be
 THREADS = 64
 LEAVING = threading.Event()  # this process is being stopped: let go at once, another one goes on
 BEFORE = frozenset({"waiting", "stopped"})  # of a step that is begun, or gone on with after a halt
-NO_HOLD: dict[str, Any] = {"hold": "", "hold_batch": -1, "hold_since": None, "hold_until": None, "hold_why": ""}
+NO_HOLD: dict[str, Any] = {
+    "hold": "",
+    "hold_batch": -1,
+    "hold_since": None,
+    "hold_until": None,
+    "hold_why": "",
+    "held_until": None,
+    "held_why": "",
+}
 RESTS = frozenset({"failed", "switch_failed"})  # a paused release rests for these
 # Where the traffic is sent → what it is meanwhile, afterwards, and when that failed
 SWITCH = {"new": ("switching", "switched", "failed"), "old": ("switching_back", "back", "back_fail")}
@@ -87,6 +96,7 @@ class Runner:
         self.abandoned: list[int] = []  # steps of which a thread hangs in a call
         self.pulling: dict[int, Future[None]] = {}
         self.streams: list[Any] = []  # pulls under way
+        self.closing: dict[str, Future[None]] = {}  # hooks after the last batch, by the state that it shall end in
         self.pulls: dict[str, Json] = dict(row.pulls)
         self.pulls_changed = False
         self.why: dict[str, str] = {}  # what gate and freeze say, in words
@@ -164,7 +174,7 @@ class Runner:
                         return False, 0
                     look_at = min(look_at, until or look_at)
                 case rollout.Finish(state):
-                    if not self._in_work:
+                    if not self._in_work and self._closed(row, state):
                         point("before finish")
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
@@ -178,10 +188,19 @@ class Runner:
         switching = self.switching is not None and not self.switching.done()
         return switching or any(not future.done() for future, _stop in self._all())
 
+    def _closed(self, row: Deployment, state: str) -> bool:
+        """Whether hooks that come after everything have run; begins them (one that fails makes it fail, while it can)."""
+        if state not in self.closing:
+            if not closing.due(row, state):
+                return True
+            self.closing[state] = self._submit(lambda: closing.run(self.context, row, state))
+        return self.closing[state].done()
+
     def _raise_deaths(self) -> None:
         """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
         switching = [self.switching] if self.switching is not None else []
-        for future in [*(f for f, _stop in self._all()), *self.pulling.values(), *switching]:
+        steps = (future for future, _stop in self._all())
+        for future in [*steps, *self.pulling.values(), *self.closing.values(), *switching]:
             error = future.exception() if future.done() and not future.cancelled() else None
             if error is not None:
                 raise error
@@ -324,12 +343,15 @@ class Runner:
     def _hold(self, row: Deployment, action: rollout.Hold) -> None:
         """Notes what holds the release; a click that came meanwhile is taken up first."""
         until = datetime.fromtimestamp(action.until, UTC) if action.until is not None else None
+        why = self.why.get(action.kind, "")
+        frozen = {"held_until": until, "held_why": why} if action.kind == "freeze" else {}
         Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text).update(
             hold=action.kind,
             hold_batch=action.batch,
             hold_since=timezone.now(),
             hold_until=until,
-            hold_why=self.why.get(action.kind, ""),
+            hold_why=why,
+            **frozen,
         )
         live.bump(*self.context.topics)
         point(f"held by {action.kind}")

@@ -137,12 +137,18 @@ ADDRESSES = (
 )
 
 
+class BreakGlassIn(Schema):
+    reason: str = Field(max_length=2000)
+    service: str = Field(max_length=50, description="The service's name, typed again.")
+
+
 class DeployIn(Schema):
     image: int | str = Field(description="The image's number, tag or digest.")
     reason: str = Field("", max_length=2000)
     config: int | None = Field(None, description="A settings version; left out: the newest.")
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
+    break_glass: BreakGlassIn | None = Field(None, description="An SRE goes on in spite of guardrails.")
 
 
 class ScaleIn(Schema):
@@ -258,10 +264,14 @@ class DeploymentOut(Schema):
     created: datetime
     started: datetime | None
     finished: datetime | None
+    held_until: datetime | None = Field(description="While a freeze holds it between two batches.")
+    held_why: str
     link: str
 
 
 class DeploymentFull(DeploymentOut):
+    guardrails: list[dict[str, Any]] = Field(description="What they said when it was asked for.")
+    broken_glass: list[dict[str, Any]]
     percent: int
     words: list[str]
     rest: float | None
@@ -334,6 +344,9 @@ class PlanOut(Schema):
     strategy: str
     hold_after: int | None = Field(description="The batch, from 0, after which it holds or switches.")
     least: list[int] = Field(description="How many healthy instances are promised at least in each batch.")
+    guardrails: list[dict[str, Any]] = Field(
+        description="Each with `name`, `passes`, `words`, and `until` (Unix seconds) when only time stands in the way."
+    )
 
 
 class ConfigOut(Schema):

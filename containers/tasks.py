@@ -141,6 +141,14 @@ def remove_persisted(folder: int) -> None:
     carry_out(folder)
 
 
+@shared_task(name="containers.tasks.tidy_kept_logs", ignore_result=True)
+def tidy_kept_logs() -> None:
+    """Removes kept last lines that are too old, or too much."""
+    from containers.keeping_logs import tidy
+
+    tidy()
+
+
 @shared_task(name="containers.tasks.hear_applications", ignore_result=True)
 def hear_applications() -> None:
     """Takes what nobody reads or hears of what applications tell."""
@@ -148,3 +156,11 @@ def hear_applications() -> None:
 
     ears.note_beat()
     ears.EARS.start()
+
+
+@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
+def sweep_traffic() -> int:
+    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
+    from containers.traffic.sweep import sweep
+
+    return sweep()

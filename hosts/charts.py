@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,6 @@ CPU, MEMORY, PRESSURE = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_laz
 NETWORK, TCP, DISKS = gettext_lazy("Network"), gettext_lazy("TCP and connection tracking"), gettext_lazy("Disks")
 FILES, OTHER = gettext_lazy("File systems"), gettext_lazy("Processes and the collector")
 IN, OUT, READ, WRITE = gettext_lazy("in"), gettext_lazy("out"), gettext_lazy("read"), gettext_lazy("written")
-VETH = re.compile(r"veth[0-9a-f]+")
 
 
 def pair(first: str, second: str, in_word: object = IN, out_word: object = OUT) -> tuple[Wanted, Wanted]:
@@ -175,8 +173,8 @@ REST: tuple[Spec, ...] = (
 
 
 def nics(names: Sequence[str]) -> list[str]:
-    """Interfaces in an order that stays; the ends of containers come last, they are many."""
-    return sorted(charts.devices(names, "net.rx_bytes"), key=lambda n: (bool(VETH.match(n)), n == "lo", n))
+    """Interfaces in an order that stays. (Neither lo nor the ends of containers are among them: no collector tells of those.)"""
+    return sorted(charts.devices(names, "net.rx_bytes"))
 
 
 def specs(names: Sequence[str]) -> Iterator[Spec]:

@@ -92,6 +92,11 @@ class Deployment(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
+    # What its guardrails said when it was asked for: {"checks": [{"name", "passes", "words", "until"}], "way_back": true}
+    guard = models.JSONField(default=dict, blank=True)
+    # While a freeze holds it between two batches: until when (asked again all the time), and why.
+    held_until = models.DateTimeField(null=True)
+    held_why = models.TextField(blank=True)
     # Who advances it: «host/boot/pid namespace/pid/start/token»; only the holder acts on engines.
     lease = models.CharField(max_length=160, blank=True)
     lease_until = models.DateTimeField(null=True)

@@ -142,7 +142,7 @@ def host_views(
                 name=host.name,
                 unfit=_unfit(host),
                 in_groups=member,
-                reachable=host.state in {Host.State.READY, Host.State.DEGRADED},
+                reachable=host.state in Host.ANSWERING,
                 cpus=host.cpus,
                 memory=host.memory,
                 used_cpus=promised[host.pk].cpus,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import live_limits
+from containers.guardrails import asking, glass
+from containers.guardrails.glass import Glass
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
@@ -38,20 +41,23 @@ def preview(
     *,
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    reason: str = "",
 ) -> Plan:
-    """What `deploy` would do, and what does not fit. Changes nothing."""
+    """What `deploy` would do, what does not fit, and what guardrails say of it. Changes nothing."""
     _may(actor, "service.deploy", place)
     _may_choose(actor, place, addresses)
     check_image(place, image)
-    return plan_for(
+    config = config or place.config
+    plan = plan_for(
         place,
         "deploy",
         policy=Policy.parse(policy),
         image=image,
-        config=config or place.config,
+        config=config,
         wanted=place.wanted,
         chosen=addresses,
     )
+    return replace(plan, guards=asking.ask(place, plan, image, config, reason).checks)
 
 
 def deploy(
@@ -63,17 +69,32 @@ def deploy(
     reason: str = "",
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    broken: Glass | None = None,
 ) -> Deployment:
-    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit.
+    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit, or when a
+    guardrail of the environment stands in the way.
 
-    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free.
+    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free. `broken`:
+    an SRE goes on in spite of guardrails.
     """
     _may(actor, "service.deploy", place)
     _may_choose(actor, place, addresses)
     check_image(place, image)
     if config is not None and config.place_id != place.pk:
         raise Refused(_("These settings belong to another place."), "config", 400)
-    return _start(actor, place, "deploy", image=image, config=config, policy=policy, reason=reason, chosen=addresses)
+    if broken is not None:
+        glass.may(actor, place, broken)
+    return _start(
+        actor,
+        place,
+        "deploy",
+        image=image,
+        config=config,
+        policy=policy,
+        reason=reason,
+        chosen=addresses,
+        broken=broken,
+    )
 
 
 def preview_scale(
@@ -359,6 +380,7 @@ def _start(
     wanted: int | None = None,
     numbers: Collection[int] | None = None,
     chosen: Chosen = None,
+    broken: Glass | None = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
     from containers.tasks import advance
@@ -386,9 +408,13 @@ def _start(
                 locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
             )
             refuse_unfit(plan, reason)
+            guard = {}
+            if kind == "deploy":
+                guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
             row = Deployment.objects.create(
                 place=locked,
                 kind=kind,
+                guard=guard,
                 reason=reason,
                 image=image,
                 config=config,
@@ -417,6 +443,7 @@ def _start(
                 reason=reason,
                 parent=locked.service,
             )
+            glass.note(actor, row, broken)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:

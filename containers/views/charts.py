@@ -7,8 +7,9 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from containers import charts
-from containers.views.access import actor_of, get_instance, get_place
+from containers.views.access import get_instance, get_place
 from containers.views.run import frame
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.metrics import pages
 

@@ -40,6 +40,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
@@ -232,6 +233,7 @@ SERVICES = [
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:kept_log", "GET", 403, 200, 200, row("kept", "number")),
     Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
     # A developer may make services of an own team: what is wrong is said at the field.
     Line("containers:service_new", "POST", 400, 403, 400, data=WRONG),
