@@ -124,9 +124,7 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
         left = deployment.batch_pause_until.timestamp() - now
         if left > 0:
             words.append(_("next batch in %(n)d s") % {"n": round(left)})
-    if deployment.state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and (
-        held := holding.words(deployment, now)
-    ):
+    if held := holding.words(deployment):
         words.append(held)
     return words
 

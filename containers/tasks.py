@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
@@ -9,8 +10,10 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from containers import leases
-from containers.guardrails.holding import still_held
 from containers.models import Deployment, Drain
+from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
+
+__all__ = ["run_command", "sweep_terminals", "tidy_recordings"]
 
 
 @shared_task(name="containers.tasks.advance")
@@ -26,7 +29,8 @@ def resume() -> int:
     """Enqueues every active deployment that nobody advances: its message was lost, or its worker died."""
     now = timezone.now()
     found = 0
-    for row in Deployment.objects.filter(state__in=Deployment.ACTIVE).defer("pulls", "policy"):
+    rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
+    for row in rows.only(*RESTING):
         if leases.is_held(row):
             continue
         if not row.asked and not row.lease:
@@ -34,11 +38,24 @@ def resume() -> int:
                 continue  # it rests until somebody asks for something
             if row.batch_pause_until is not None and row.batch_pause_until > now:
                 continue
-            if row.held_until is not None and row.held_until > now and still_held(row):
+            if _held(row, now):
                 continue
         advance.delay(row.pk)
         found += 1
     return found
+
+
+RESTING = ("pk", "state", "asked", "lease", "lease_until", "batch_pause_until", "hold", "hold_until")
+
+
+def _held(row: Deployment, now: datetime) -> bool:
+    """Whether nothing but a click, or its time, lets it go on: gates and freezes are asked again and again."""
+    from containers import holds
+
+    looks = row.hold in {Deployment.Hold.MEASURING, Deployment.Hold.FREEZE, Deployment.Hold.GATE}
+    if not row.hold or looks or (holds.GATES and row.hold in {Deployment.Hold.CANARY, Deployment.Hold.KEEP}):
+        return False
+    return row.hold_until is None or row.hold_until > now
 
 
 @shared_task(name="containers.tasks.drain")
@@ -144,6 +161,14 @@ def hear_applications() -> None:
     ears.EARS.start()
 
 
+@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
+def sweep_traffic() -> int:
+    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
+    from containers.traffic.sweep import sweep
+
+    return sweep()
+
+
 @shared_task(name="containers.tasks.compute_calendar", ignore_result=True)
 def compute_calendar(calendar: int) -> None:
     """Computes a calendar's sessions and imported events anew."""
@@ -158,11 +183,3 @@ def compute_calendars() -> None:
     from containers.guardrails.compute import compute_due
 
     compute_due()
-
-
-@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
-def sweep_traffic() -> int:
-    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
-    from containers.traffic.sweep import sweep
-
-    return sweep()
