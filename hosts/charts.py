@@ -198,23 +198,27 @@ def _each(wanted: Sequence[Spec], devices: Sequence[str]) -> Iterator[Spec]:
 def sheet(host: Host, span: Range, points: int) -> Sheet:
     """All charts of a host that have something to show."""
     subject = f"host:{host.pk}"
-    known = metrics.names(subject, span.start, span.end)
+    look = metrics.look([subject], span.start, span.end, points=points)
     latest = board.newest([subject])
+    known = look.names(subject)
+
+    def made(rows: Sequence[Spec]) -> list[Chart]:
+        return _drawn(host, rows, board.of_look(look, charts.metrics_of(rows), span, points, latest))
+
     wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
-    parts: list[Part] = [(title, partial(_drawn, host, rows, span, points, latest)) for title, rows in wanted.items()]
+    parts: list[Part] = [(title, partial(made, rows)) for title, rows in wanted.items()]
     return Sheet(parts, board.last_of(latest))
 
 
-def _drawn(host: Host, wanted: Sequence[Spec], span: Range, points: int, latest: board.Latest) -> list[Chart]:
+def _drawn(host: Host, wanted: Sequence[Spec], found: board.Board) -> list[Chart]:
     subject = f"host:{host.pk}"
-    found = board.load([subject], charts.metrics_of(wanted), span, points, latest)
     cores = [Limit(_("cores"), float(host.cpus))] if host.cpus else []
     drawn = [
         charts.draw(
             spec,
             found.of(subject),
             found.grid,
-            span,
+            found.span,
             now=found.now(subject),
             limits=cores if spec.key in {"cpu", "load"} else (),
             limit_label=_("size") if spec.key.startswith("fs") else _("all"),
