@@ -4,9 +4,12 @@ from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
+from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 
 __all__ = [
+    "CommandPiece",
+    "CommandRun",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -21,4 +24,6 @@ __all__ = [
     "Service",
     "ServiceEnvironment",
     "Step",
+    "Terminal",
+    "TerminalPiece",
 ]

@@ -14,7 +14,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
-RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs")
+RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs", "terminal")
 NUMBER_LIMIT = 2**31
 
 

@@ -35,6 +35,8 @@ NAMES: dict[str, Any] = {
     "images": lambda w: {"pk": w.more["image"].pk},
     "instances": lambda w: {"number": w.more["instance"].pk},
     "persisted": lambda w: {"number": w.more["persisted"].pk},
+    "terminals": lambda w: {"number": w.more["terminal"].pk},
+    "commands": lambda w: {"number": w.more["command"].pk},
     "alert-silences": lambda w: {"pk": w.more["silence"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
@@ -67,6 +69,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /instances/{number}/commands": {"argv": ["true"], "reason": "x"},
     "post /alert-silences": {"service": "snow", "reason": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
