@@ -50,7 +50,7 @@ def test_a_freeze_holds_no_way_back_no_end_and_no_click(names: list[str], state:
     batch = {step.pk: step.batch for step in steps}
     new = [one for one in free if isinstance(one, Run) and batch[one.step] not in begun]
     if not new:
-        assert held == free
+        assert [one for one in held if not isinstance(one, Hold)] == [one for one in free if not isinstance(one, Hold)]
     assert not any(isinstance(one, Run) and batch[one.step] not in begun for one in held)
 
 
