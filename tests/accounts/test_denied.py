@@ -30,12 +30,14 @@ NAMES: dict[str, Any] = {
     "projects": {"name": "snow"},
     "blueprints": {"name": "java8"},
     "environments": {"slug": "production"},
-    "services": HERE | {"operation": "restart"},
+    "services": HERE | {"operation": "restart", "name": "tell"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk},
     "instances": lambda w: {"number": w.more["instance"].pk},
     "persisted": lambda w: {"number": w.more["persisted"].pk},
     "alert-silences": lambda w: {"pk": w.more["silence"].pk},
+    "hook-runs": lambda w: {"number": w.more["hook_run"].pk, "answer": "retry"},
+    "nginx-fronts": {"slug": "edge"},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
@@ -67,6 +69,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /nginx-fronts": {"slug": "second", "hosts": ["spare"]},
     "post /alert-silences": {"service": "snow", "reason": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
