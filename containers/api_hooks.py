@@ -12,7 +12,8 @@ from ninja import Field, Router, Schema, Status
 
 from containers.models import Front, HookRun, ServiceEnvironment, Serving, Upstream
 from containers.services import fronts, hooks
-from containers.views.access import actor_of, get_deployment, get_place
+from containers.views.access import get_deployment, get_place
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 

@@ -54,7 +54,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/", releases.index, name="releases"),
     path("releases/<int:number>/", releases.show, name="release"),
     re_path(
-        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|continue|cancel|rollback)/$",
+        releases.ask,
+        name="release_ask",
+    ),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/steps/(?P<step>[0-9]{1,12})/(?P<verb>skip|retry)/$",
+        releases.ask_step,
+        name="release_step",
     ),
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),

@@ -26,9 +26,10 @@ from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services import planning, releases
-from containers.views.access import actor_of, get_place
+from containers.views.access import get_place
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt

@@ -13,7 +13,7 @@ from containers.forms.hooks import FrontForm
 from containers.models import Front, Upstream
 from containers.reading import history
 from containers.services import fronts
-from containers.views.access import actor_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 

@@ -17,8 +17,9 @@ from containers.hooks.shape import Hook
 from containers.models import Front, HookRun, ServiceEnvironment, Serving, Upstream
 from containers.services import hooks as verbs
 from containers.traffic import render as rendering
-from containers.views.access import actor_of, get_place, may, reason_of
+from containers.views.access import get_place, may, reason_of
 from containers.views.run import frame
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 

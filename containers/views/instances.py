@@ -16,9 +16,10 @@ from containers.contract import WORDS
 from containers.models import Container, Instance
 from containers.reading import folders_of, history
 from containers.told.shown import told_of
-from containers.views.access import actor_of, get_instance, get_place, may
+from containers.views.access import get_instance, get_place, may
 from containers.views.run import frame, put_sparks
 from containers.views.settings import config_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
 

@@ -23,8 +23,9 @@ from containers.progress import progress
 from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
-from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
+from containers.views.access import get_place, may, numbers_of, reason_of
 from hosts.services import choosing
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import board

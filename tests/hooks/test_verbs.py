@@ -79,10 +79,10 @@ def test_a_front_has_to_be_there(world: World) -> None:  # noqa: F811
 
 
 def test_a_try_runs_once_and_says_what_came_of_it(transactional_db: None, enqueued: Queue) -> None:
-    world = World()
-    hooks.put_one(world.actor, world.place, TELL | {"signed": False, "url": "http://127.0.0.1:9/x"})
-    world.place.refresh_from_db()
-    row = hooks.try_out(world.actor, world.place, "tell")
+    here = World()
+    hooks.put_one(here.actor, here.place, TELL | {"signed": False, "url": "http://127.0.0.1:9/x"})
+    here.place.refresh_from_db()
+    row = hooks.try_out(here.actor, here.place, "tell")
     enqueued.drain()
     row.refresh_from_db()
     assert (row.state, row.attempts, row.way) == ("failed", 1, "test")
