@@ -9,11 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
-<<<<<<< HEAD
-from containers.models import Front, HookRun, PersistedFolder, Service
-=======
-from containers.models import CommandRun, PersistedFolder, Service, Terminal
->>>>>>> main
+from containers.models import CommandRun, Front, HookRun, PersistedFolder, Service, Terminal
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
