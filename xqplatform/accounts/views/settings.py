@@ -43,6 +43,7 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("What a release must have behind it, and when none begins."),
         ),
         ("/settings/calendars/", "calendar-time", _("Calendars"), _("When markets and offices are open.")),
+        ("/settings/fronts/", "arrows-exchange", _("nginx fronts"), _("Where instances are taken out of traffic.")),
         ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/hosts/groups/", "building", _("Host groups"), _("Rooms and clouds where hosts stand.")),
