@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from containers import holds, rollout
@@ -25,7 +25,10 @@ STEPS = [StepView(pk, 1, batch, pk, "waiting") for pk, batch in ((1, 0), (2, 1),
 
 
 def states(*names: str) -> list[StepView]:
-    return [replace(step, state=name, touched=name != "waiting") for step, name in zip(STEPS, names, strict=True)]
+    return [
+        replace(step, state=name, touched=name not in {"waiting", "skipped"})
+        for step, name in zip(STEPS, names, strict=True)
+    ]
 
 
 def test_the_batch_under_way_is_finished_and_none_is_begun() -> None:
@@ -43,6 +46,8 @@ def test_the_batch_under_way_is_finished_and_none_is_begun() -> None:
 def test_a_freeze_holds_no_way_back_no_end_and_no_click(names: list[str], state: str, asked: str) -> None:
     """Held and free differ in nothing but in steps of a batch that has not begun."""
     steps = states(*names)
+    first = min((step.batch for step in steps if step.state == "waiting"), default=9)
+    assume(all(step.state in {"waiting", "skipped"} for step in steps if step.batch > first))
     view = View(state, asked, size=2, pulls={1: "done"})
     free = rollout.decide(view, steps, 50)
     held = rollout.decide(replace(view, held_until=100.0, held_why="IPO"), steps, 50)
