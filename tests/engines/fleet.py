@@ -91,9 +91,9 @@ class Fleet:
             fleet.down()
             raise
         if leave:
+            (fleet.folder / "left").touch()  # before it is let go, or somebody could sweep it
             held.close()
             fleet._held = None
-            (fleet.folder / "left").touch()
         return fleet
 
     @classmethod
