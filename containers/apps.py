@@ -33,6 +33,7 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, measured
+        from containers.traffic import operation  # noqa: F401  registers its kind
         from containers.views import moves
         from hosts import hooks
 

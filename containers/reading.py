@@ -174,5 +174,5 @@ def stranded(steps: Iterable[Step]) -> list[Step]:
         and step.state == Step.State.UNDO_FAILED
         and step.instance.removed is None
         and step.instance.host_id == step.host_id
-        and step.instance.host.state not in {Host.State.READY, Host.State.DEGRADED}
+        and step.instance.host.state not in Host.ANSWERING
     ]

@@ -5,6 +5,7 @@ from containers.views import (
     deploy,
     environments,
     instances,
+    kept_logs,
     monitoring,
     moves,
     persisted,
@@ -44,7 +45,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/", releases.index, name="releases"),
     path("releases/<int:number>/", releases.show, name="release"),
     re_path(
-        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|continue|cancel|rollback)/$",
+        releases.ask,
+        name="release_ask",
+    ),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/steps/(?P<step>[0-9]{1,12})/(?P<verb>skip|retry)/$",
+        releases.ask_step,
+        name="release_step",
     ),
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
@@ -54,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("instances/<int:number>/address/", readdress.readdress, name="readdress"),
     path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
     path("instances/<int:number>/log/", instances.log_text, name="log_text"),
+    path("kept-logs/<int:number>/", kept_logs.show, name="kept_log"),
     path("monitoring/", monitoring.show, name="monitoring"),
     path("settings/environments/", environments.index, name="environments"),
     path("settings/environments/new/", environments.edit, name="environment_new"),

@@ -20,12 +20,14 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, images, live_limits, spec
+from containers import happenings, health, images, keeping_logs, live_limits, spec
 from containers.config import Config, parse
+from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
+from containers.hooks.around import Around
 from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
-from containers.models import ConfigVersion, Container, Instance, Step
+from containers.models import ConfigVersion, Container, Instance, KeptLog, Step
 from containers.pulse import ASK_ANYWAY, Pulse
 from containers.services import persisted
 from containers.services.settings import secrets_of, topic
@@ -41,19 +43,9 @@ from xqplatform.errors import Refused
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 Json = dict[str, Any]
-LOG_LINES = 40
-LOG_BYTES = 16_000
 BACK_SECONDS = 60.0
 PER_HOST = 6  # creates, starts and removals side by side on one engine
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
-
-
-class Broken(Exception):
-    """The step was broken off: another process has the lease, or a rollback wants the instance."""
-
-
-class StepFailed(Exception):
-    """The step did not succeed; the text is for people."""
 
 
 # Tests put a function here that is told each point between two engine calls (and may raise or kill, as a death would).
@@ -79,6 +71,7 @@ class Context:
     pulse: Pulse
     halt: threading.Event = field(default_factory=threading.Event)
     gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
+    wide: threading.Lock = field(default_factory=threading.Lock)  # who runs hooks that all steps wait for
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +145,7 @@ class Work:
         self.engine: Engine = connect(self.host)
         self.patience = Patience(context, stop, max(10.0, context.deadline), self._note)
         self.times: Json = dict(self.step.times)
+        self.around = Around(self)
 
     # --- The two stories -----------------------------------------------------------------------------------------
 
@@ -162,6 +156,7 @@ class Work:
             "stop": self._stop, "start": self._start, "limits": self._limits,
         }  # fmt: skip
         try:
+            self.around.begin()
             actions[self.step.action]()
         except (StepFailed, EngineError) as error:
             self._failed("failed", error)
@@ -190,7 +185,7 @@ class Work:
         mine = self.step.new_engine_id
         text = ""
         if mine and not (isinstance(error, EngineError) and error.out_of_reach):
-            text = self._tail(mine)
+            text = self._keep_log(mine, KeptLog.Why.FAILED)
         self.save(state=state, reason=words, **({"log": text} if text else {}))
 
     # --- Replace, add, remove ------------------------------------------------------------------------------------
@@ -207,7 +202,8 @@ class Work:
             self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
             self._bring_up(made, self._deadline())
-            self._retire_all(others, state="starting")
+            self.around.drained()
+            self._retire_all(others, state="starting", serves=False)
             self._take_name(made, mine, others)
         else:
             self._stop_all(others)
@@ -251,11 +247,13 @@ class Work:
     def _stop_all(self, containers: list[Json]) -> None:
         if not containers:
             return
+        self.around.before_stop(containers)
         with self._timed("stop", state="stopping"):
             for one in containers:
                 self._point("before stop")
                 self.patience.call(self.engine.stop, one["Id"], self._timeout_of(one["Id"]))
                 self._point("after stop")
+        self.around.after_stop()
 
     def _tidy(self, made: str, mine: Json | None, others: list[Json]) -> None:
         for one in others:
@@ -293,7 +291,7 @@ class Work:
         new = [one for one in others if _label(one, spec.STEP) == str(self.step.pk)]
         old = [one for one in others if one not in new]
         if new and not self.step.log:
-            self.save(log=self._tail(new[0]["Id"]))
+            self.save(log=self._keep_log(new[0]["Id"], KeptLog.Why.REPLACED))
         if old and mine is None:
             self._retire_all(new, state="undoing")
             self._run_old(old)
@@ -313,6 +311,8 @@ class Work:
         self.patience.call(self.engine.rename, keep["Id"], self.instance.name)
         self._others_ended(keep["Id"])
         if self.step.old_wanted_state == "running":
+            if (self.times.get("stop") or [0, 0])[1] is None:  # a stop that nobody waited for may still be under way
+                self.patience.call(self.engine.stop, keep["Id"], self._timeout_of(keep["Id"]))
             self._bring_up(keep["Id"], self._deadline(), state="undoing")
 
     # --- Restart, stop, start ------------------------------------------------------------------------------------
@@ -324,17 +324,21 @@ class Work:
             made = self._made(None, self.step.image, self.step.config, str(self.step.pk))
             return self._bring_up(made, self._deadline())
         if "start" not in self.times:  # else a dead process has stopped it already
+            self.around.before_stop([there])
             with self._timed("stop", state="stopping"):
                 self._point("before stop")
                 self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+            self.around.after_stop()
         return self._bring_up(there["Id"], self._deadline())
 
     def _stop(self) -> None:
         self._claim_state("stopped")
         there = self._there()
         if there is not None:
+            self.around.before_stop([there])
             with self._timed("stop", state="stopping"):
                 self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+            self.around.after_stop()
         Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
 
     def _start(self) -> None:
@@ -349,6 +353,7 @@ class Work:
         if there is None:
             return
         if self.step.old_wanted_state == "stopped":
+            self.around.before_stop([there])
             self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
         else:
             self._bring_up(there["Id"], self._deadline(), state="undoing")
@@ -444,12 +449,17 @@ class Work:
         )
         return found[-1] if found else None
 
-    def _retire_all(self, containers: list[Json], state: str = "stopping") -> None:
+    def _retire_all(self, containers: list[Json], state: str = "stopping", *, serves: bool = True) -> None:
+        """`serves`: one of them may be what the instance's traffic goes to."""
         if not containers:
             return
+        if serves:
+            self.around.before_stop(containers)
         with self._timed("stop" if state != "undoing" else "", state=state):
             for one in containers:
                 self._retire(one["Id"])
+        if serves:
+            self.around.after_stop()
 
     def _retire(self, engine_id: str) -> None:
         """Stops it gracefully, keeps its last words and its exit code, removes it."""
@@ -467,7 +477,7 @@ class Work:
         """Keeps a stopped container's last words and exit code, and removes it."""
         self._point("before remove")
         seen = self._inspect(engine_id)
-        text = self._tail(engine_id)
+        self._keep_log(engine_id, KeptLog.Why.REMOVED if self.step.action == "remove" else KeptLog.Why.REPLACED)
         with self.context.gate(self.host.pk):
             self.patience.call(self.engine.remove, engine_id, force=True)
         self._point("after remove")
@@ -477,7 +487,6 @@ class Work:
         Container.objects.filter(engine_id=engine_id, ended=None).update(
             ended=timezone.now(),
             exit_code=state.get("ExitCode"),
-            last_log=text,
         )
 
     def _inspect(self, engine_id: str) -> Json | None:
@@ -488,13 +497,11 @@ class Work:
                 return None
             raise
 
-    def _tail(self, engine_id: str) -> str:
-        """Its last log lines; empty when they cannot be had (some log drivers, a container that is gone)."""
-        try:
-            with self.engine.logs(engine_id, tail=LOG_LINES) as stream:
-                return "\n".join(line.text for line in stream)[-LOG_BYTES:]
-        except EngineError:
-            return ""
+    def _keep_log(self, engine_id: str, why: str) -> str:
+        """Keeps its last lines; the very last of them as text, empty when there are none."""
+        return keeping_logs.keep(
+            self.engine, engine_id, self.instance.pk, why, host=self.host.name, deployment=self.context.deployment
+        )
 
     def _made(
         self,
@@ -621,6 +628,7 @@ class Work:
     ) -> None:
         """Starts it if it does not run, and waits until it is well; `tidy` is done meanwhile. Raises StepFailed."""
         forward = state == "starting"
+        self.around.before_start()
         with self._timed("start" if forward else "", state=state):
             self._point("before start")
             self._begin(engine_id)
@@ -645,6 +653,7 @@ class Work:
         if not self._fixed:
             fresh["ip"] = _ip(seen)
         Instance.objects.filter(pk=self.instance.pk).update(**fresh)
+        self.around.after_start(engine_id)
 
     def _begin(self, engine_id: str) -> None:
         until = time.monotonic() + BUSY_ADDRESS_SECONDS
@@ -716,6 +725,7 @@ class Work:
 
     def save(self, **fields: Any) -> None:
         """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""
+        self.patience.check()
         fields.setdefault("times", self.times)
         for name, value in fields.items():
             setattr(self.step, name, value)
@@ -724,6 +734,9 @@ class Work:
             self.context.halt.set()
             raise Broken
         live.bump(*self.context.topics, f"instance:{self.instance.pk}")
+
+    # For what is done around a step (`containers.hooks.around`).
+    timed, point, config_of = _timed, _point, _config
 
 
 def prepare(

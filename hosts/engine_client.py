@@ -307,15 +307,27 @@ class Engine:
         return int(self._json("POST", f"/containers/{container}/wait", timeout=timeout)["StatusCode"])
 
     def logs(
-        self, container: str, *, tail: int | None = None, follow: bool = False, since: float | None = None
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        follow: bool = False,
+        since: float | str | None = None,
+        until: float | str | None = None,
+        timeout: float | None = None,
     ) -> Stream[LogLine]:
-        """Log lines, the oldest first: the last `tail`, from `since` (Unix time), going on if `follow`."""
+        """Log lines, the oldest first: the last `tail`, those from `since` to `until`, going on if `follow`.
+
+        `since`, `until`: Unix time, as text («1764.000000001») where a float would lose nanoseconds. The engine takes the
+        tail first and leaves out of it what is not in the range. `timeout`: seconds of silence, of one that does not follow.
+        """
         params: Json = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
         params["tail"] = "all" if tail is None else tail
-        if since is not None:
-            params["since"] = f"{since:.9f}"
-        timeout = 0 if follow else self.timeout
-        return self._stream("GET", f"/containers/{container}/logs", log_lines, params=params, timeout=timeout)
+        for name, moment in (("since", since), ("until", until)):
+            if moment is not None:
+                params[name] = moment if isinstance(moment, str) else f"{moment:.9f}"
+        wait = 0 if follow else timeout or self.timeout
+        return self._stream("GET", f"/containers/{container}/logs", log_lines, params=params, timeout=wait)
 
     def follow_raw(self, path: str) -> Stream[bytes]:
         """An endless answer's bytes as they come, without chunks; `path` with its query."""

@@ -126,7 +126,8 @@ def log_lines(chunks: Iterator[bytes]) -> Iterator[LogLine]:
     """Lines of a log that was asked for with timestamps. Bytes that are no UTF-8 become replacement signs."""
     rest: dict[Channel, bytes] = {"stdout": b"", "stderr": b""}
     for channel, data in frames(chunks):
-        *lines, rest[channel] = (rest[channel] + data).split(b"\n")
+        begun = rest[channel]
+        *lines, rest[channel] = (begun + _continued(begun, data) if begun else data).split(b"\n")
         if len(rest[channel]) > LONGEST_LINE:
             lines.append(rest[channel])
             rest[channel] = b""
@@ -135,6 +136,12 @@ def log_lines(chunks: Iterator[bytes]) -> Iterator[LogLine]:
     for channel, data in rest.items():
         if data:
             yield _line(channel, data)
+
+
+def _continued(begun: bytes, data: bytes) -> bytes:
+    """The engine stores a long line in pieces and puts its time before each of them: only the first one counts."""
+    stamp = begun[: begun.find(b" ", 0, 40) + 1]
+    return data[len(stamp) :] if len(stamp) > 20 and data.startswith(stamp) else data
 
 
 def _line(channel: Channel, line: bytes) -> LogLine:

@@ -264,6 +264,17 @@ class SshAdapter(BaseHTTPAdapter):
     def request_url(self, request: Any, proxies: Any) -> str:
         return str(request.path_url)
 
+    def dial(self) -> paramiko.Channel:
+        """A channel of its own to the engine, for one who speaks on it by himself and closes it."""
+        self.get_connection("")
+        with self._lock:
+            ssh = self._ssh
+        if ssh is None:
+            raise EOFError("closed")
+        channel = ssh.open_session(timeout=CONNECT_SECONDS * 2)
+        channel.exec_command("docker system dial-stdio")
+        return channel
+
     def close(self) -> None:
         with self._lock:
             if self._pool is not None:

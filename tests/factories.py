@@ -11,16 +11,20 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Build, Image, Project
+from containers import keeping_logs
 from containers.models import (
     ConfigVersion,
     Container,
     Deployment,
     Environment,
+    Guardrails,
     Instance,
+    KeptLog,
     Service,
     ServiceEnvironment,
     Step,
 )
+from hosts.engine import LogLine
 from hosts.models import Address, Host, HostGroup, Segment
 from xqplatform.accounts.models import Membership, Team, User
 
@@ -58,6 +62,8 @@ def make_environments() -> dict[str, Environment]:
                 "position": position,
             },
         )
+    # Tests release straight into production; those of guardrails set the rules that they are about.
+    Guardrails.objects.get_or_create(environment=found["production"])
     return found
 
 
@@ -182,6 +188,20 @@ def make_container(instance: Instance, image: Image | None = None, **fields: Any
         "healthy": now - timedelta(hours=4),
     }
     return Container.objects.create(instance=instance, host=instance.host, **values | fields)
+
+
+def make_kept_log(container: Container, text: str = "started\nended\n", **fields: Any) -> KeptLog:
+    """What was kept of a container when it went; its lines a second apart."""
+    at = timezone.now() - timedelta(hours=4)
+    lines = [
+        LogLine("stdout", f"{(at + timedelta(seconds=n)).strftime('%Y-%m-%dT%H:%M:%S')}.000000000Z", line)
+        for n, line in enumerate(text.splitlines())
+    ]
+    values = {"why": "replaced", "taken": timezone.now(), "host": container.host.name, "deployment": None}
+    read = keeping_logs.columns(keeping_logs.Said(lines, len(text)))
+    return KeptLog.objects.create(
+        instance=container.instance, container=container, engine_id=container.engine_id, **values | read | fields
+    )
 
 
 POLICY = {"batch": 2, "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}

@@ -163,6 +163,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
+    "kept-logs": {"task": "containers.tasks.tidy_kept_logs", "schedule": 3600.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "alerts-evaluate": {"task": "alerts.tasks.evaluate", "schedule": 10.0},
     "alerts-deliveries": {"task": "alerts.tasks.resume", "schedule": 5.0},
@@ -170,6 +171,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
+    "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
 
 LOGGING = {
@@ -185,6 +187,11 @@ LOGGING = {
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
+# Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».
+HOOK_NETWORKS = env.text("XQ_HOOK_NETWORKS").replace(",", " ").split()
+# Days that the last lines of containers that went are kept, and how much of them (bytes, compressed) at most.
+KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
+KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20
 # How people reach the platform, for links in notifications.
 PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 # Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.

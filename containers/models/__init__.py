@@ -2,11 +2,18 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
+from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
+from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.told import Ear, Endpoint
+from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "BrokenGlass",
+    "Calendar",
+    "CalendarDay",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -14,11 +21,18 @@ __all__ = [
     "Ear",
     "Endpoint",
     "Environment",
+    "Freeze",
+    "Front",
+    "Guardrails",
+    "HookRun",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
+    "KeptLog",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",
+    "Serving",
     "Step",
+    "Upstream",
 ]

@@ -22,12 +22,14 @@ from builds.services.builds import fetch_now
 from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
 from containers.forms import InformationForm, as_fields, chosen_of, image_of
+from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services import planning, releases
-from containers.views.access import actor_of, get_place
+from containers.views.access import get_place
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
@@ -117,6 +119,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "keep": carried(request.GET),
         "q": q,
         "no_image": request.GET.get("step", "1") != "1",
+        "proofs": guards.proofs(place, found),
     }
     return render(request, "containers/deploy_versions.html", context)
 
@@ -168,7 +171,9 @@ def preview(
 ) -> Plan:
     """The plan with the newest settings, or with those of an earlier version. Raises Refused, Denied."""
     chosen = chosen_of(request.POST if request.method == "POST" else request.GET)
-    return releases.preview(actor_of(request), place, image, form.policy(), config=config, addresses=chosen)
+    reason = form.cleaned_data["why"] or guards.first_line(place, image)
+    actor = actor_of(request)
+    return releases.preview(actor, place, image, form.policy(), config=config, addresses=chosen, reason=reason)
 
 
 def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None) -> dict[str, Any]:
@@ -248,6 +253,7 @@ def _plan(
         "refusal": refusal,
         "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
         "deploy_words": _words(plan),
+        "guards": guards.Guards(actor_of(request), place, plan, data),
     }
     return render(request, "containers/deploy_plan.html", context, status=409 if changed or refusal else 200)
 
@@ -294,18 +300,14 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
             image,
             policy=form.policy(),
             reason=form.cleaned_data["why"]
-            or ("" if any(e.needs_reason for e in plan.entries) else _first_line(image)),
+            or ("" if any(e.needs_reason for e in plan.entries) else guards.first_line(place, image)),
             config=config,
             addresses=chosen_of(request.POST),
+            broken=guards.glass_of(request.POST),
         )
     except Refused as refused:
         return _plan(request, place, image, refusal=refused.message)
     return redirect("containers:release", row.pk)
-
-
-def _first_line(image: Image) -> str:
-    message = image.build.commit_message if image.build else ""
-    return message.strip().split("\n", 1)[0][:200]
 
 
 @require_GET

@@ -16,9 +16,10 @@ from containers.contract import WORDS
 from containers.models import Container, Instance
 from containers.reading import folders_of, history
 from containers.told.shown import told_of
-from containers.views.access import actor_of, get_instance, get_place, may
+from containers.views.access import get_instance, get_place, may
 from containers.views.run import frame, put_sparks
 from containers.views.settings import config_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
 
@@ -41,9 +42,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "current": current,
         "config": config,
         "told": told_of(instance, config),
-        "containers": instance.containers.select_related("image", "config", "host", "deployment").order_by(
-            F("ended").desc(nulls_first=True), "-id"
-        )[:30],
+        "containers": instance.containers.select_related("image", "config", "host", "deployment", "kept_log")
+        .defer("kept_log__data")
+        .order_by(F("ended").desc(nulls_first=True), "-id")[:30],
         "steps": steps,
         "happened": instance.happened.select_related("container")[:20],
         "events": history([instance], 20),

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from containers import monitoring
-from containers.views.access import actor_of
 from hosts.monitoring import health
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, ranges

@@ -7,23 +7,27 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
-from containers.models import Container, Deployment, Environment, Service, Step
+from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
-from containers.services import releases
-from containers.views.access import actor_of, get_deployment, may, reason_of
+from containers.services import releases, steering
+from containers.views.access import get_deployment, may, reason_of
 from containers.views.settings import changes
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
+STEP_VERBS = {"skip": steering.skip, "retry": steering.retry}
+MOST_KEPT = 200
 VERBS = {
+    "continue": steering.proceed,
     "pause": releases.pause,
     "resume": releases.resume,
     "cancel": releases.cancel,
@@ -64,10 +68,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
                                                  "instance__place__environment", "host", "old_host"))  # fmt: skip
     bars = timeline(deployment, steps)
-    logs = _last_logs(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
-        step.shown_log = step.log or logs.get(step.instance_id, "")  # type: ignore[attr-defined]
     place = deployment.place
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
@@ -86,6 +88,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         # While it is fetched, and where that failed, it stands above the instances; a finished one is a record.
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
+        "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
         "policy": policy_words(deployment),
         "took": (deployment.finished - deployment.started).total_seconds()
         if deployment.finished and deployment.started
@@ -127,13 +130,6 @@ def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
     if policy.get("on_failure"):
         found.append((_("On failure"), _("roll back") if policy["on_failure"] == "rollback" else _("stop")))
     return found
-
-
-def _last_logs(deployment: Deployment, steps: list[Step]) -> dict[int, str]:
-    """What the removed containers of this release said last, by instance; for steps that failed without a log."""
-    wanted = [s.instance_id for s in steps if s.state in {"failed", "undone"} and not s.log]
-    rows = Container.objects.filter(deployment=deployment, instance__in=wanted).exclude(last_log="").order_by("id")
-    return dict(rows.values_list("instance_id", "last_log"))
 
 
 def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
@@ -209,10 +205,22 @@ def back_to(deployment: Deployment) -> str:
 
 @require_POST
 def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Pause, resume, cancel or roll back."""
+    """Pause, resume, let go on, cancel or roll back."""
     deployment = get_deployment(int(number))
     try:
         VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    return redirect("containers:release", deployment.pk)
+
+
+@require_POST
+def ask_step(request: HttpRequest, number: str, step: str, verb: str) -> HttpResponse:
+    """Leave an instance out, or try it once more."""
+    deployment = get_deployment(int(number))
+    row = get_object_or_404(deployment.steps.select_related("instance", "deployment__place__service"), pk=int(step))
+    try:
+        STEP_VERBS[verb](actor_of(request), row, reason_of(request.POST))
     except Refused as refused:
         messages.error(request, refused.message)
     return redirect("containers:release", deployment.pk)

@@ -16,14 +16,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers import happenings, live_limits
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
+from containers.guardrails import shown
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
 from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
-from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
+from containers.views.access import get_place, may, numbers_of, reason_of
 from hosts.services import choosing
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import board
@@ -58,6 +60,7 @@ def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[st
         "here": here,
         "may": may(actor_of(request), place.service, place.environment.slug),
         "active": place.active,
+        "release_now": shown.now(place) if here in {"deploy", "run"} else None,
     }
 
 

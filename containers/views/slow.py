@@ -9,7 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers import slow, slow_checks, slow_evidence
-from containers.views.access import actor_of, get_instance
+from containers.views.access import get_instance
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.metrics import ranges
 

@@ -28,16 +28,19 @@ def rows(world: World) -> None:
     Blueprint.objects.create(name="java8", base=True)
     spare = factories.make_host("spare", group=None)
     segment = factories.make_segment("empty", [spare], cidr="10.77.0.0/24")
+    release = factories.make_deployment(other, "running")
+    factories.make_step(release, other.instances.get(), "waiting")
     world.more |= {
         "place": place,
         "instance": instance,
         "address": segment.addresses.create(
             ip="10.77.0.9", mac="02:42:0a:4d:00:09", state="reserved", since=place.service.created
         ),
-        "release": factories.make_deployment(other, "running"),
+        "release": release,
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
@@ -86,6 +89,10 @@ def row(name: str, key: str = "pk") -> Take:
 
 def asked(verb: str) -> Take:
     return lambda world: {"number": world.more["release"].pk, "verb": verb}
+
+
+def asked_step(verb: str) -> Take:
+    return lambda world: asked(verb)(world) | {"step": world.more["release"].steps.first().pk}
 
 
 NOTHING = named()
@@ -226,6 +233,7 @@ SERVICES = [
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:kept_log", "GET", 403, 200, 200, row("kept", "number")),
     Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
     # A developer may make services of an own team: what is wrong is said at the field.
     Line("containers:service_new", "POST", 400, 403, 400, data=WRONG),
@@ -251,7 +259,8 @@ SERVICES = [
     *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
     change("containers:act", HERE, named(do="move", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
-    *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "cancel", "rollback")],
+    *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "continue", "cancel", "rollback")],
+    *[change("containers:release_step", asked_step(verb), named(reason="x")) for verb in ("skip", "retry")],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),
     change("containers:environment_remove", named(slug="lab")),

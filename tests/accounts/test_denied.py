@@ -36,6 +36,9 @@ NAMES: dict[str, Any] = {
     "instances": lambda w: {"number": w.more["instance"].pk},
     "persisted": lambda w: {"number": w.more["persisted"].pk},
     "alert-silences": lambda w: {"pk": w.more["silence"].pk},
+    "alert-rules": lambda w: {"pk": w.more["rule"].pk},
+    "alert-channels": lambda w: {"pk": w.more["channel"].pk},
+    "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
@@ -62,12 +65,17 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/settings": {"settings": {}},
     "post /services/{slug}/{environment}/deployments": lambda w: {"image": w.more["image"].pk},
     "post /services/{slug}/{environment}/deployments/preview": lambda w: {"image": w.more["image"].pk},
+    "post /deployments/{number}/skip": {"instance": 1, "reason": "x"},
+    "post /deployments/{number}/retry": {"instance": 1},
     "post /services/{slug}/{environment}/scale": {"instances": 3},
     "post /services/{slug}/{environment}/scale/preview": {"instances": 3},
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
     "post /alert-silences": {"service": "snow", "reason": "x"},
+    "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
+    "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
+    "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.

@@ -81,14 +81,14 @@ def run() -> dict[str, int]:
     rows[5].state, rows[5].status = "missing", ""
     rows[5].save()
     for row in rows[:3]:
-        f.make_container(
+        gone = f.make_container(
             row,
             ended=timezone.now() - timedelta(hours=4),
             started=timezone.now() - timedelta(days=2),
             exit_code=137,
             oom_killed=row.number == 1,
-            last_log=LOG,
         )
+        f.make_kept_log(gone, LOG)
     old = place.current_image
     f.make_deployment(place, "succeeded", kind="scale", old_wanted=8, wanted=12, image=old, reason="open of the market")
     failed = f.make_deployment(

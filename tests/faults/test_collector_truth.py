@@ -145,11 +145,15 @@ def test_a_container_that_the_kernel_kills_as_a_whole_is_counted_once(
 ) -> None:
     """Its own counter goes with it: the engine's event is the only witness."""
 
-    def killed(since: Mapping[str, float]) -> set[str]:
+    def killed(since: Mapping[str, float]) -> dict[str, list[float]]:
         with client_of(site, site.hosts[0]) as client:
             span = {"since": int(min(since.values())) - 1, "until": int(time.time()) + 1}
             events = list(client.events(**span, filters={"event": "oom"}, decode=True))
-        return {one["id"] for one in events if one["id"] in since and one["timeNano"] / 1e9 > since[one["id"]]}
+        found: dict[str, list[float]] = {}
+        for one in events:
+            if one["id"] in since and one["timeNano"] / 1e9 > since[one["id"]]:
+                found.setdefault(one["id"], []).append(one["timeNano"] / 1e9)
+        return found
 
     monkeypatch.setattr(hooks, "METRIC_OOMS", [killed])
     script = "[ -e /second ] && exec sleep 1000; touch /second; sleep 8; exec tail /dev/zero"

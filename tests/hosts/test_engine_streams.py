@@ -59,3 +59,11 @@ def test_a_terminal_has_no_frames(sizes: list[int]) -> None:
 
 def test_bytes_that_are_no_text_do_no_harm() -> None:
     assert [line.text for line in log_lines(iter([frame(1, b"\xff\xfe\n")]))] == ["��"]
+
+
+@given(CUTS, st.integers(1, 5))
+def test_a_long_line_in_pieces_has_its_time_once(sizes: list[int], pieces: int) -> None:
+    data = b"".join(frame(1, f"{STAMP} ".encode() + b"x" * 50) for _n in range(pieces)) + frame(
+        1, f"{STAMP} end\n".encode()
+    )
+    assert list(log_lines(cut(data, sizes))) == [("stdout", STAMP, "x" * 50 * pieces + "end")]

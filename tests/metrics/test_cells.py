@@ -117,7 +117,7 @@ def test_a_cut_anywhere_between_parts_folds_to_the_same(samples, cut):
 @given(hours(WHOLE), st.sampled_from([10, 60, 300]))
 def test_where_nothing_was_measured_there_is_no_point(samples, step):
     whole = raw(samples)
-    for name, held in cells.sums([whole], list(whole.columns), step).items():
+    for name, held in cells.folded([whole], list(whole.columns), step).items():
         points = cells.bucket_points(held, HOUR, HOUR + 3600)
         measured = {t // 100 // step * step for t, values in samples.items() if name in values}
         assert [p.time for p in points] == sorted(measured)
@@ -126,7 +126,7 @@ def test_where_nothing_was_measured_there_is_no_point(samples, step):
 
 def test_what_is_not_a_number_counts_as_not_measured():
     one = raw({HOUR * 100 + n: {"cpu.cores": v} for n, v in enumerate((1.0, float("nan"), float("inf"), 3.0))})
-    (point,) = cells.bucket_points(cells.sums([one], ["cpu.cores"], 60)["cpu.cores"], HOUR, HOUR + 60)
+    (point,) = cells.bucket_points(cells.folded([one], ["cpu.cores"], 60)["cpu.cores"], HOUR, HOUR + 60)
     assert point == (HOUR, 2.0, 1.0, 3.0, 2)
 
 

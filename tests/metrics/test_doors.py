@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from xqplatform import metrics
-from xqplatform.metrics import Sample, hot, numbers, reading, store
+from xqplatform.metrics import Sample, hot, newest, numbers, store
 
 pytestmark = pytest.mark.django_db
 
@@ -74,21 +74,21 @@ def test_lives_follow_each_other():
 
 def test_the_newest_of_many_is_found_without_reading_all_that_they_said(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
-    many = [f"host:{n}" for n in range(reading.MANY + 5)]
+    many = [f"host:{n}" for n in range(newest.MANY + 5)]
     metrics.write([sample(s, now - ago, up_=ago) for s in many[1:] for ago in (5, 200, 300, 1500)])
     metrics.write([sample(many[0], now - ago, up_=ago) for ago in (1500, 2000)])  # silent for long
     read: list[int] = []
 
-    def counted(of: Callable[..., list[hot.Row]]) -> Callable[..., list[hot.Row]]:
-        def call(*given: Any) -> list[hot.Row]:
+    def counted(of: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def call(*given: Any) -> list[Any]:
             rows = of(*given)
             read.append(len(rows))
             return rows
 
         return call
 
-    monkeypatch.setattr(hot, "of_all", counted(hot.of_all))
-    monkeypatch.setattr(hot, "of_many", counted(hot.of_many))
+    monkeypatch.setattr(hot, "heads_of_all", counted(hot.heads_of_all))
+    monkeypatch.setattr(hot, "heads_of_many", counted(hot.heads_of_many))
     found = metrics.latest(many, within=3600)
     assert {s: values["up"] for s, (_at, values) in found.items()} == {**dict.fromkeys(many, 5.0), many[0]: 1500.0}
     assert sum(read) < 2 * len(many)

@@ -44,6 +44,7 @@ OF_SRES = frozenset(
         "address.manage",
         "registry.manage",
         "environment.manage",
+        "release.break_glass",
         "people.manage",
         "base_image.manage",
         "persisted.remove",
