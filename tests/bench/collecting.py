@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench import collector_parts
+from tests.bench import churn, collector_parts
 from tests.bench.platform import ROOT
 from tests.bench.results import Results
 from tests.bench.simulated import collector_id, container_id
@@ -35,6 +35,7 @@ def run(results: Results) -> None:
         print(json.dumps(_ingest(int(os.environ[PART]))))
         return
     _one_host(results)
+    churn.run(results, _place)
     _thousand_hosts(results)
 
 
