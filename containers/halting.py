@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from containers.work import StepFailed, Work
+from containers.work import Json, StepFailed, Work
 from hosts.engine import EngineError
 
 STILL = frozenset({"created", "exited", "dead"})
@@ -29,3 +29,10 @@ class Halt(Work):
     def _timed(self, name: str, state: str = "") -> Iterator[None]:
         with super()._timed(name, "halting" if state == "stopping" else state):
             yield
+
+
+class AfterHalt(Work):
+    """The second half: what is stopped already is not stopped, nor taken out of traffic, once more."""
+
+    def _stop_all(self, containers: list[Json]) -> None:
+        super()._stop_all([one for one in containers if one.get("State") not in STILL])
