@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,9 @@ class Halt(Work):
         except (StepFailed, EngineError) as error:
             self._failed(otherwise, error)
         else:
+            span = self.times.get("stop")
+            if span and span[1] is None:  # a dead process has stopped it
+                self.times["stop"] = [span[0], time.time()]
             self._point("halted")
             self.save(state="stopped", reason="")
 
