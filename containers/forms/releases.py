@@ -129,10 +129,11 @@ class InformationForm(StrategyFields):
     )
     on_failure = forms.ChoiceField(
         label=gettext_lazy("When an instance fails"),
+        help_text=gettext_lazy("Who waits can try it again, leave it out, or roll back."),
         choices=[
-            ("rollback", gettext_lazy("roll all back to the version before")),
-            ("hold", gettext_lazy("wait there: I try it again, leave it out, or roll back")),
-            ("stop", gettext_lazy("end there, and leave the rest as it is")),
+            ("rollback", gettext_lazy("roll all back")),
+            ("hold", gettext_lazy("wait for a person")),
+            ("stop", gettext_lazy("end there, leave the rest")),
         ],
     )
 
