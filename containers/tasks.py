@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from containers import leases
 from containers.models import Deployment, Drain
+from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
+
+__all__ = ["run_command", "sweep_terminals", "tidy_recordings"]
 
 
 @shared_task(name="containers.tasks.advance")

@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.terminal.urls import urlpatterns as terminals
 from containers.views import (
     charts,
     deploy,
@@ -20,6 +21,7 @@ from containers.views import (
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
+    *terminals,
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),
     path(S, services.show, name="service"),

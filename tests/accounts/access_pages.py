@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import PersistedFolder, Service
+from containers.models import CommandRun, PersistedFolder, Service, Terminal
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -45,6 +45,15 @@ def rows(world: World) -> None:
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
+    world.more |= {
+        "terminal": Terminal.objects.create(
+            instance=instance, host=instance.host, engine_id="e1", person=world.person, who="paula", state="open",
+            opened=timezone.now(), lease="x", lease_until=timezone.now() + timedelta(hours=1),
+        ),
+        "command": CommandRun.objects.create(
+            instance=instance, host=instance.host, engine_id="e1", who="paula", via="page", argv=["true"], timeout=9
+        ),
+    }  # fmt: skip
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")
@@ -235,6 +244,18 @@ SERVICES = [
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
     Line("containers:kept_log", "GET", 403, 200, 200, row("kept", "number")),
     Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:terminal_new", "GET", 403, 403, 200, row("instance", "number")),
+    change("containers:terminal_new", row("instance", "number"), named(reason="x")),
+    everybody("containers:terminals"),
+    Line("containers:terminal", "GET", 404, 200, 200, row("terminal", "number")),
+    Line("containers:terminal_ticket", "POST", 404, 404, 404, row("terminal", "number")),  # it is paula's
+    change("containers:terminal_end", row("terminal", "number")),
+    Line("containers:recording", "GET", 403, 200, 200, row("terminal", "number")),
+    Line("containers:recording_cast", "GET", 403, 200, 200, row("terminal", "number")),
+    change("containers:command_new", row("instance", "number"), named(command="true", timeout="5", reason="x")),
+    Line("containers:command", "GET", 403, 200, 200, row("command", "number")),
+    Line("containers:command_output", "GET", 403, 200, 200, row("command", "number")),
+    change("containers:command_cancel", row("command", "number")),
     # A developer may make services of an own team: what is wrong is said at the field.
     Line("containers:service_new", "POST", 400, 403, 400, data=WRONG),
     change("containers:service_build", SNOW, named(branch="prod")),

@@ -143,4 +143,12 @@ ACTIONS: dict[str, Any] = {
     "instance.oom": _("saw the kernel kill for lack of memory on"),
     "instance.address": _("gives another address to"),
     "instance.forget": _("gave up the instance"),
+    "terminal.open": _("opened a terminal into"),
+    "terminal.close": _("closed a terminal into"),
+    "terminal.end": _("ended somebody's terminal into"),
+    "terminal.watch": _("watched the recording of a terminal into"),
+    "terminal.tidy": _("removed recordings of terminals"),
+    "instance.command": _("ran a command in"),
+    "instance.command.cancel": _("cancelled a command in"),
+    "instance.command.finish": _("finished a command in"),
 }
