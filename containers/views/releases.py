@@ -19,6 +19,7 @@ from containers.progress import MOVING, progress, timeline
 from containers.services import releases, steering
 from containers.views.access import get_deployment, may, reason_of
 from containers.views.holding import held, mark_asks, sides
+from containers.views.hooks import decorated
 from containers.views.how import policy_words
 from containers.views.settings import changes
 from xqplatform.accounts.http import actor_of
@@ -70,7 +71,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, number: int) -> HttpResponse:
     deployment = get_deployment(number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
-                                                 "instance__place__environment", "host", "old_host"))  # fmt: skip
+                                                 "instance__place__environment", "host", "old_host", "instance__serving"))  # fmt: skip
     bars = timeline(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
@@ -78,8 +79,12 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     place = deployment.place
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
+    runs = decorated(deployment.hook_runs.select_related("instance__serving"))
     context = {
         "deployment": deployment,
+        "hook_runs": runs,
+        "held": [run for run in runs if run.state == "held" and deployment.is_active],
+        "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "place": place,
         "service": place.service,
         "environment": place.environment,
@@ -95,7 +100,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "back": back_to(deployment),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
         "policy": policy_words(deployment.policy, deployment.kind),
-        "held": held(deployment, steps),
+        "holding": held(deployment, steps),
         "sides": sides(deployment, steps),
         "took": (deployment.finished - deployment.started).total_seconds()
         if deployment.finished and deployment.started
