@@ -6,6 +6,7 @@ import http.client
 import socket
 import struct
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,22 @@ pytestmark = pytest.mark.engine
 # It works until it is woken up: no machine is too slow for what is to happen meanwhile.
 SLOW = (
     "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENV PATH=/bin\n"
-    "RUN echo begun; busybox sleep 3600; echo woken\n"
+    "RUN echo begun; until [ -e /woken ]; do busybox sleep 0.2; done; echo woken\n"
 )
 
 
-def wake(site: Site) -> None:
-    """Ends the sleep of the build's step."""
-    with site.fleet.hosts[0].local_client() as client:
-        (step,) = [one for one in client.containers() if "sleep 3600" in one["Command"]]
-        client.exec_start(client.exec_create(step["Id"], ["/bin/busybox", "killall", "sleep"])["Id"])
+@pytest.fixture
+def wake(site: Site) -> Iterator[Callable[[], None]]:
+    """Lets the build's step end; at the latest when the test is over."""
+
+    def done() -> None:
+        with site.fleet.hosts[0].local_client() as client:
+            for one in client.containers():
+                if "/woken" in one["Command"]:
+                    client.exec_start(client.exec_create(one["Id"], ["/bin/busybox", "touch", "/woken"])["Id"])
+
+    yield done
+    done()
 
 
 class Browser:
@@ -71,7 +79,12 @@ def readers() -> set[threading.Thread]:
 
 @pytest.mark.timeout(400)
 def test_streams_end_with_their_browsers_and_the_build_goes_on(
-    site: Site, live_server_with_worker: Server, broker: str, sre: Any, tmp_path: Path
+    site: Site,
+    live_server_with_worker: Server,
+    broker: str,
+    sre: Any,
+    tmp_path: Path,
+    wake: Callable[[], None],
 ) -> None:
     server, queue = live_server_with_worker, redis.Redis.from_url(broker)
 
@@ -105,7 +118,7 @@ def test_streams_end_with_their_browsers_and_the_build_goes_on(
     wait_for("no stream is open any more", lambda: logs._open <= old_logs and live_views._open <= old_pages)
     wait_for("nobody listens to the broker any more", lambda: not listeners() - old_listeners)
     assert Build.objects.get(pk=build.pk).state == "running", "it works for itself, not for who looks at it"
-    wake(site)
+    wake()
     wait_for("the build is over", lambda: not Build.objects.filter(pk=build.pk, state__in=Build.ACTIVE).exists())
     build.refresh_from_db()
     assert build.state == "succeeded", build.reason
