@@ -244,18 +244,21 @@
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
         if (mine !== asked) { reader.cancel(); return; } // somebody chose another meanwhile
         text += decoder.decode(piece.value, { stream: true });
-        const first = begun ? -1 : text.indexOf("</figure>");
+        const first = begun || !topSeen() ? -1 : text.indexOf("</figure>");
         if (first > 0) { put(text.slice(0, first + 9), url, back); begun = true; }
       }
       if (mine !== asked) return;
-      if (begun) fill(text); else put(text, url, back);
+      if (begun) fill(text); else { put(text, url, back); sheet.style.minHeight = ""; }
     } catch (error) { if (mine === asked) location.assign(url); } finally { zooming = false; }
   }
+  // Who looks at a chart further down keeps the old ones until all new ones are there.
+  function topSeen() { const top = sheet && $("[data-chart]", sheet); return !top || top.getBoundingClientRect().bottom > 0; }
   function put(html, url, back) {
     const fresh = parsed(html), old = document.getElementById("charts"), at = document.activeElement;
     if (!fresh || !old) throw new Error("no charts");
     if (!back) history.pushState({ charts: true }, "", url);
     rest();
+    fresh.style.minHeight = old.offsetHeight + "px"; // the scroll stays where it is
     old.replaceWith(document.adoptNode(fresh));
     window.htmx.process(fresh);
     const key = at && (at.dataset.range || at.dataset.move), same = key && $('[data-range="' + key + '"],[data-move="' + key + '"]', fresh);
@@ -272,6 +275,7 @@
       if (!have) { sheet.append(document.adoptNode(child)); return; }
       $$("[data-chart]", child).forEach((figure) => { if (!document.getElementById(figure.id)) $(".xqc-grid", have).append(document.adoptNode(figure)); });
     });
+    sheet.style.minHeight = "";
     watch(sheet);
   }
   window.addEventListener("popstate", () => { if (sheet) go(location.href, true); });
