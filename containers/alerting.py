@@ -34,7 +34,7 @@ def _standing() -> QuerySet[Instance]:
 def _in_work() -> dict[int, str]:
     """Instances that a release or a move has in hand right now, with why nobody is told of alerts there."""
     rows = Step.objects.filter(
-        deployment__state__in=Deployment.ACTIVE, state__in=[*Step.IN_WORK, Step.State.UNDOING]
+        deployment__state__in=Deployment.ACTIVE, state__in=[*Step.IN_WORK, *Step.HALTS, Step.State.UNDOING]
     ).values_list("instance_id", "deployment_id", "deployment__kind")
     kinds = dict(Deployment.Kind.choices)
     words = _("%(kind)s #%(n)d has it in hand.")

@@ -33,6 +33,7 @@ from containers.models import (
     PersistedFolder,
     Service,
     ServiceEnvironment,
+    Step,
 )
 from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
@@ -67,9 +68,10 @@ from containers.schemas import (
     ServiceChange,
     ServiceNew,
     ServiceOut,
+    StepAskIn,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, persisted, readdress, releases
+from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering
 from containers.services import settings as settings_verbs
 from containers.views.access import get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
@@ -381,6 +383,29 @@ def cancel(request: HttpRequest, number: int, response: HttpResponse, body: Reas
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
 def rollback(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
     return _ask(request, number, releases.rollback, body, response)
+
+
+@router.post("/deployments/{number}/continue", response={202: DeploymentOut}, tags=["deployments"])
+def proceed(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    """Lets it go on: a canary that holds, a gate that asks, the switch of blue/green, the time old ones are kept."""
+    return _ask(request, number, steering.proceed, body, response)
+
+
+def _step(number: int, body: StepAskIn) -> Step:
+    rows = get_deployment(max(0, number)).steps.select_related("instance", "deployment__place__service")
+    return get_object_or_404(rows, instance__number=body.instance)
+
+
+@router.post("/deployments/{number}/skip", response={202: DeploymentOut}, tags=["deployments"])
+def skip(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
+    """Leaves an instance out, with a reason; one that failed is brought back to what it was."""
+    return accepted(response, steering.skip(actor_of(request), _step(number, body), _clean(body.reason)))
+
+
+@router.post("/deployments/{number}/retry", response={202: DeploymentOut}, tags=["deployments"])
+def retry(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
+    """Tries a failed instance once more, in a release that rests for it."""
+    return accepted(response, steering.retry(actor_of(request), _step(number, body), _clean(body.reason)))
 
 
 # --- Persisted folders --------------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from containers.models import (
 )
 from containers.progress import progress
 from containers.reading import Standing, places, shown_ip, shown_mac, standings
+from containers.rollout import clicks
 from containers.services import drains
+from containers.stored import view_of
 
 
 def _version(row: ConfigVersion | None) -> int | None:
@@ -76,6 +78,8 @@ def deployment_json(row: Deployment) -> dict[str, Any]:
         "held_until", "held_why",
     )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
+        "hold": hold_json(row),
+        "switch": row.switch,
         "service": row.place.service.slug,
         "environment": row.place.environment.slug,
         "image": row.image.tag if row.image else None,
@@ -87,9 +91,25 @@ def deployment_json(row: Deployment) -> dict[str, Any]:
     }
 
 
+def hold_json(row: Deployment) -> dict[str, Any] | None:
+    """What it waits for; None when nothing holds it."""
+    if not row.hold:
+        return None
+    return {
+        "kind": row.hold,
+        "batch": row.hold_batch,
+        "since": row.hold_since,
+        "until": row.hold_until,
+        "why": row.hold_why,
+        "clickable": not clicks.proceed(view_of(row)),
+    }
+
+
 def step_json(row: Step) -> dict[str, Any]:
-    names = ("batch", "action", "state", "reason", "log", "times")
+    names = ("id", "batch", "action", "state", "reason", "tries", "log", "times")
     return {name: getattr(row, name) for name in names} | {
+        "decided_by": row.asked_by,
+        "decided_why": row.asked_why,
         "instance": row.instance_id,
         "number": row.instance.number,
         "host": row.target.name,

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -311,6 +311,8 @@ class Work:
         self.patience.call(self.engine.rename, keep["Id"], self.instance.name)
         self._others_ended(keep["Id"])
         if self.step.old_wanted_state == "running":
+            if (self.times.get("stop") or [0, 0])[1] is None:  # a stop that nobody waited for may still be under way
+                self.patience.call(self.engine.stop, keep["Id"], self._timeout_of(keep["Id"]))
             self._bring_up(keep["Id"], self._deadline(), state="undoing")
 
     # --- Restart, stop, start ------------------------------------------------------------------------------------
@@ -723,6 +725,7 @@ class Work:
 
     def save(self, **fields: Any) -> None:
         """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""
+        self.patience.check()
         fields.setdefault("times", self.times)
         for name, value in fields.items():
             setattr(self.step, name, value)
@@ -732,8 +735,16 @@ class Work:
             raise Broken
         live.bump(*self.context.topics, f"instance:{self.instance.pk}")
 
-    # For what is done around a step (`containers.hooks.around`).
-    timed, point, config_of = _timed, _point, _config
+    # --- For what is done around a step (`containers.hooks.around`) -----------------------------------------------
+
+    def timed(self, name: str, state: str = "") -> AbstractContextManager[None]:
+        return self._timed(name, state)
+
+    def point(self, name: str) -> None:
+        self._point(name)
+
+    def config_of(self, version: ConfigVersion | None) -> Config:
+        return self._config(version)
 
 
 def prepare(

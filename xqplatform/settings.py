@@ -170,6 +170,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
+    "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
+    "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
@@ -198,6 +200,17 @@ PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), ""))
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
 CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)
+
+# Terminals in the browser: minutes without a key and altogether, how many a person and a web process may have, whether what is
+# typed is recorded (passwords are typed); days and MiB of a recording.
+TERMINAL_IDLE = env.number("XQ_TERMINAL_IDLE_MINUTES", 15) * 60
+TERMINAL_TOTAL = env.number("XQ_TERMINAL_MINUTES", 240) * 60
+TERMINAL_AWAY = 60
+TERMINALS_A_PERSON = env.number("XQ_TERMINALS_PER_PERSON", 5)
+TERMINALS = env.number("XQ_TERMINALS", 40)
+TERMINAL_RECORD_INPUT = env.flag("XQ_TERMINAL_RECORD_INPUT")
+RECORDING_DAYS = env.number("XQ_RECORDING_DAYS", 180)
+RECORDING_MOST = env.number("XQ_RECORDING_MIB", 32) << 20
 
 # Seconds between two readings of a host.
 METRICS_INTERVAL = env.number("XQ_METRICS_INTERVAL", 10)

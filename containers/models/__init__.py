@@ -7,6 +7,7 @@ from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
+from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
 
@@ -14,6 +15,8 @@ __all__ = [
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
+    "CommandPiece",
+    "CommandRun",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -34,5 +37,7 @@ __all__ = [
     "ServiceEnvironment",
     "Serving",
     "Step",
+    "Terminal",
+    "TerminalPiece",
     "Upstream",
 ]

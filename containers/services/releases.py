@@ -267,7 +267,7 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
     from containers.tasks import advance
 
     place = deployment.place
-    _may(actor, "service.deploy", place, deployment)
+    may_change(actor, deployment)
     with transaction.atomic():
         row = Deployment.objects.select_for_update().get(pk=deployment.pk)
         paused_soon = wish == "resume" and row.asked == "pause"
@@ -277,13 +277,29 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
             )
         if STRENGTH[row.asked] > STRENGTH[wish]:
             raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
+        _in_time(row, wish)
         row.asked = wish
-        row.save(update_fields=["asked"])
+        row.save(update_fields=["asked", "switch"])
         audit.record(actor, f"deployment.{wish}", row, reason=reason, parent=place.service)
         live.bump(f"release:{row.pk}", topic(place), "services")
         enqueue(advance, row.pk)
     deployment.refresh_from_db()
     return deployment
+
+
+def _in_time(row: Deployment, wish: str) -> None:
+    """Refuses what would do nothing, or what nobody can want at this point."""
+    if wish == "resume" and row.hold == Deployment.Hold.FAILED and row.steps.filter(state="failed", asked="").exists():
+        raise Refused(_("An instance failed: try it again, leave it out, or roll back."))
+    if wish == "resume" and row.hold == Deployment.Hold.SWITCH_FAILED:
+        row.switch = ""  # it is switched anew
+    if wish == "cancel" and row.switch:
+        raise Refused(_("The traffic is switched: let it go on to the end, or roll back, which switches it back."))
+
+
+def may_change(actor: Actor, deployment: Deployment) -> None:
+    """The right to steer a release under way. Raises Denied."""
+    _may(actor, "service.deploy", deployment.place, deployment)
 
 
 def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -> None:
@@ -386,7 +402,7 @@ def _start(
             target = there if target is None else target
             if kind == "scale" and target > there and image is None:
                 raise Refused(_("Nothing has been released here yet: release an image first."))
-            if target > there:
+            if target > there or (kind == "deploy" and parsed.strategy == "blue-green"):
                 capacity.lock()
             plan = plan_for(
                 locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
@@ -406,7 +422,7 @@ def _start(
                 old_config=locked.current_config,
                 old_wanted=there,
                 wanted=target,
-                policy={**parsed.to_json(), "size": plan.batch_size},
+                policy={**plan.policy.to_json(), "size": plan.batch_size, "hold_after": plan.hold_after},
                 created_by=actor.user,
                 created_name=actor.name,
             )

@@ -14,7 +14,7 @@ from xqplatform.accounts.http import actor_of as actor_of  # noqa: PLC0414  (vie
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
-RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs")
+RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs", "terminal")
 NUMBER_LIMIT = 2**31
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,16 +16,19 @@ from django.views.decorators.http import require_GET, require_POST
 from containers import reading
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
-from containers.services import releases
+from containers.services import releases, steering
 from containers.views.access import get_deployment, may, reason_of
+from containers.views.hooks import decorated
 from containers.views.settings import changes
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
+STEP_VERBS = {"skip": steering.skip, "retry": steering.retry}
 MOST_KEPT = 200
 VERBS = {
+    "continue": steering.proceed,
     "pause": releases.pause,
     "resume": releases.resume,
     "cancel": releases.cancel,
@@ -64,15 +67,19 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, number: int) -> HttpResponse:
     deployment = get_deployment(number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
-                                                 "instance__place__environment", "host", "old_host"))  # fmt: skip
+                                                 "instance__place__environment", "host", "old_host", "instance__serving"))  # fmt: skip
     bars = timeline(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
     place = deployment.place
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
+    runs = decorated(deployment.hook_runs.select_related("instance__serving"))
     context = {
         "deployment": deployment,
+        "hook_runs": runs,
+        "held": [run for run in runs if run.state == "held" and deployment.is_active],
+        "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "place": place,
         "service": place.service,
         "environment": place.environment,
@@ -203,10 +210,22 @@ def back_to(deployment: Deployment) -> str:
 
 @require_POST
 def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Pause, resume, cancel or roll back."""
+    """Pause, resume, let go on, cancel or roll back."""
     deployment = get_deployment(int(number))
     try:
         VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    return redirect("containers:release", deployment.pk)
+
+
+@require_POST
+def ask_step(request: HttpRequest, number: str, step: str, verb: str) -> HttpResponse:
+    """Leave an instance out, or try it once more."""
+    deployment = get_deployment(int(number))
+    row = get_object_or_404(deployment.steps.select_related("instance", "deployment__place__service"), pk=int(step))
+    try:
+        STEP_VERBS[verb](actor_of(request), row, reason_of(request.POST))
     except Refused as refused:
         messages.error(request, refused.message)
     return redirect("containers:release", deployment.pk)

@@ -27,6 +27,7 @@ OF_DEVELOPERS = frozenset(
         "service.operate",
         "service.remove",
         "service.logs",
+        "service.terminal",
         "build.start",
         "build.cancel",
         "image.discard",
@@ -49,6 +50,7 @@ OF_SRES = frozenset(
         "base_image.manage",
         "persisted.remove",
         "audit.read",
+        "terminal.recordings",
         "metrics.read",
         "alerts.manage",
     }
@@ -68,7 +70,7 @@ def can(actor: Actor, right: str, *, team_id: int | None = None, environment: st
     if user.role == Role.SRE or right == READ or right == "token.manage":
         return True
     if user.role == Role.MANAGER:
-        return right in {"service.logs", "audit.read", "metrics.read"}
+        return right in {"service.logs", "audit.read", "terminal.recordings", "metrics.read"}
     if right not in OF_DEVELOPERS or team_id is None:
         return False
     membership = Membership.objects.filter(user=user, team_id=team_id).first()

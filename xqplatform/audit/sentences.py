@@ -31,6 +31,8 @@ PAGES = {
     "containers.serviceenvironment": "/services/{name}/",
     "containers.deployment": "/releases/{id}/",
     "containers.instance": "/instances/{id}/",
+    "containers.terminal": "/terminals/{id}/",
+    "containers.commandrun": "/commands/{id}/",
 }
 
 # Denied attempts carry the right that was lacking; these are its words.
@@ -42,6 +44,7 @@ RIGHTS = {
     "service.operate": gettext_lazy("operate the service"),
     "service.remove": gettext_lazy("remove the service"),
     "service.logs": gettext_lazy("read the logs"),
+    "service.terminal": gettext_lazy("open a terminal or run a command"),
     "build.start": gettext_lazy("start a build"),
     "build.cancel": gettext_lazy("cancel a build"),
     "image.discard": gettext_lazy("discard an image"),
@@ -61,6 +64,7 @@ RIGHTS = {
     "alerts.manage": gettext_lazy("manage alerts"),
     "alerts.silence": gettext_lazy("silence alerts"),
     "audit.read": gettext_lazy("read the audit log"),
+    "terminal.recordings": gettext_lazy("watch recordings of terminals"),
     "metrics.read": gettext_lazy("read all measurements at /metrics"),
 }
 
@@ -89,6 +93,8 @@ KINDS = {
     "containers.serviceenvironment": gettext_lazy("Service in an environment"),
     "containers.deployment": gettext_lazy("Release"),
     "containers.instance": gettext_lazy("Instance"),
+    "containers.terminal": gettext_lazy("Terminal"),
+    "containers.commandrun": gettext_lazy("Command in an instance"),
 }
 
 VIAS = {
