@@ -18,7 +18,7 @@
     if (unit === "seconds") return top >= 1 || !top ? [1, words] : [0.001, "ms"];
     if (unit === "percent") return [1, words];
     const p = top >= 10000 ? Math.min(4, Math.floor(Math.log10(top) / 3)) : 0;
-    return [Math.pow(1000, p), p ? (THOUSANDS[p] + " " + words).trim() : words];
+    return [Math.pow(1000, p), p ? (THOUSANDS[p] + (words.startsWith("/") ? "" : " ") + words).trim() : words];
   }
   const onAxis = (by, unit) => (unit.length <= 5 ? unit : by !== 1 ? unit.split(" ")[0] : "");
   function number(v) {
