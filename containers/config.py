@@ -436,6 +436,8 @@ def _flat(data: Json) -> Json:
     for key, value in data.items():
         if isinstance(value, Mapping):
             flat |= {f"{key}.{inner}": one for inner, one in value.items()}
+        elif key == "hooks":
+            flat |= {f"hooks.{hook['name']}.{inner}": one for hook in value for inner, one in hook.items()}
         else:
             flat[key] = value
     return flat

@@ -16,7 +16,9 @@ class Halt(Work):
 
     def halt(self, otherwise: str) -> None:
         """Leaves the step `stopped`; `otherwise`: the state of one whose container could not be stopped."""
+        self.around.returning = otherwise == "undo_fail"
         try:
+            self.around.begin()
             mine, others = self._look(str(self.step.pk))
             self._stop_all([one for one in [*([mine] if mine else []), *others] if one.get("State") not in STILL])
         except (StepFailed, EngineError) as error:

@@ -81,8 +81,6 @@ def words(found: Iterable[Change]) -> str:
 
 
 def _shown(setting: str, value: Any) -> str:
-    if setting == "hooks":
-        return ", ".join(f"{one['name']} ({one['at']})" for one in value or []) or _("none")
     if setting == "memory":
         return f"{value / 1024**2:g} MiB"
     if not value:

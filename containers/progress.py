@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from containers.models import Deployment, Step
 
-PHASES = ("pull", "stop", "create", "start", "healthy", "limits")
+PHASES = ("pull", "out", "stop", "create", "start", "healthy", "in", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
 MOVING = {Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
@@ -47,10 +47,12 @@ class Progress:
 def phase_words() -> dict[str, str]:
     return {
         "pull": _("pull"),
+        "out": _("out of traffic"),
         "stop": _("stop"),
         "create": _("create"),
         "start": _("start"),
         "healthy": _("get healthy"),
+        "in": _("into traffic"),
         "limits": _("change limits"),
     }
 

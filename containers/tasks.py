@@ -167,3 +167,11 @@ def sweep_traffic() -> int:
     from containers.traffic.sweep import sweep
 
     return sweep()
+
+
+@shared_task(name="containers.tasks.try_hook")
+def try_hook(run: int) -> None:
+    """Runs a hook once, because somebody wants to see it run."""
+    from containers.services.hooks import carry_out
+
+    carry_out(run)

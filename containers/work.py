@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -735,8 +735,16 @@ class Work:
             raise Broken
         live.bump(*self.context.topics, f"instance:{self.instance.pk}")
 
-    # For what is done around a step (`containers.hooks.around`).
-    timed, point, config_of = _timed, _point, _config
+    # --- For what is done around a step (`containers.hooks.around`) -----------------------------------------------
+
+    def timed(self, name: str, state: str = "") -> AbstractContextManager[None]:
+        return self._timed(name, state)
+
+    def point(self, name: str) -> None:
+        self._point(name)
+
+    def config_of(self, version: ConfigVersion | None) -> Config:
+        return self._config(version)
 
 
 def prepare(

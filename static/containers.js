@@ -17,6 +17,11 @@
   }
   if (health) { health.addEventListener("change", kinds); kinds(); }
 
+  // Only the fields of the chosen kind of hook.
+  const kind = $("#id_kind");
+  function parts() { $$("[data-kind-for]").forEach((el) => { el.hidden = el.dataset.kindFor !== kind.value; }); }
+  if (kind && $("[data-kind-for]")) { kind.addEventListener("change", parts); parts(); }
+
   // The live log of one instance.
   const MOST = 5000;
   $$("[data-log]").forEach((box) => {

@@ -15,6 +15,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
 from containers.api import router as containers
+from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.terminal.api import router as terminals
 from hosts.api import router as hosts
@@ -72,6 +73,7 @@ api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
+api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)

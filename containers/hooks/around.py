@@ -56,7 +56,11 @@ class Around:
         """Before the first thing is done for the step: hooks of the release and of its batch, once for all steps."""
         if self.config.traffic.way != "none":
             rows.ensure(self.place, self.config.traffic)
-        if self.work.context.kind not in WIDE_KINDS or not any(h.at in shape.WIDE for h in self.config.hooks):
+        if (
+            self.back
+            or self.work.context.kind not in WIDE_KINDS
+            or not any(h.at in shape.WIDE for h in self.config.hooks)
+        ):
             return
         with self._alone():
             batch = self.work.step.batch
@@ -124,6 +128,8 @@ class Around:
     def _put_in(self, container: str) -> None:
         if self.config.traffic.way == "none" or rows.state_of(self.work.instance) == Serving.State.IN:
             return
+        if self._deployment().policy.get("strategy") == "blue-green":
+            return  # the switch puts in a whole side at once
         with self.work.timed("in"):
             self.work.point("before in")
             self._run("traffic.in", container)

@@ -19,7 +19,7 @@ from containers.hooks.kinds import Setting
 from containers.hooks.running import Guard
 from containers.models import Container, Deployment, HookRun, ServiceEnvironment, Serving, Step, Upstream
 from containers.services.settings import secrets_of
-from containers.traffic import fronts, rows
+from containers.traffic import fronts, rows, switch
 from containers.traffic.wanted import One, wanted
 from hosts.engine import connect
 from hosts.models import Host
@@ -49,6 +49,9 @@ def sweep() -> int:
 def _place(place: ServiceEnvironment, config: Config) -> int:
     if config.traffic.way != "none":
         rows.ensure(place, config.traffic)
+        active = place.deployments.filter(state__in=Deployment.ACTIVE).first()
+        if active is not None and switch.is_blue_green(active):
+            switch.follow(active)
     count = sum(_put_back(place, config, row) for row in out_by_accident(place))
     for upstream in behind(place):
         try:
@@ -61,9 +64,10 @@ def _place(place: ServiceEnvironment, config: Config) -> int:
 def in_hand(place: ServiceEnvironment) -> set[int]:
     """Instances that a step works on, or whose step has removed them already."""
     steps = Step.objects.filter(deployment__place=place, deployment__state__in=Deployment.ACTIVE)
-    busy = Q(state__in=[*Step.IN_WORK, Step.State.UNDOING, Step.State.FAILED])
+    busy = Q(state__in=[*Step.IN_WORK, *Step.HALTS, Step.State.UNDOING, Step.State.FAILED])
     gone = Q(state=Step.State.DONE, action=Step.Action.REMOVE)
-    return set(steps.filter(busy | gone).values_list("instance_id", flat=True))
+    sides = Q(deployment__policy__strategy=switch.STRATEGY)
+    return set(steps.filter(busy | gone | sides).values_list("instance_id", flat=True))
 
 
 def out_by_accident(place: ServiceEnvironment) -> list[Serving]:

@@ -18,6 +18,7 @@ from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.services import releases, steering
 from containers.views.access import get_deployment, may, reason_of
+from containers.views.hooks import decorated
 from containers.views.settings import changes
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
@@ -66,15 +67,19 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, number: int) -> HttpResponse:
     deployment = get_deployment(number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
-                                                 "instance__place__environment", "host", "old_host"))  # fmt: skip
+                                                 "instance__place__environment", "host", "old_host", "instance__serving"))  # fmt: skip
     bars = timeline(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
     place = deployment.place
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
+    runs = decorated(deployment.hook_runs.select_related("instance__serving"))
     context = {
         "deployment": deployment,
+        "hook_runs": runs,
+        "held": [run for run in runs if run.state == "held" and deployment.is_active],
+        "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "place": place,
         "service": place.service,
         "environment": place.environment,

@@ -64,6 +64,11 @@ def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[st
     }
 
 
+def _handles_traffic(place: ServiceEnvironment) -> bool:
+    content = place.current_config.content if place.current_config is not None else {}
+    return (content.get("traffic") or {}).get("way", "none") != "none"
+
+
 @require_GET
 def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     place = get_place(slug, environment)
@@ -86,6 +91,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     active = place.active
     context = frame(request, place, "run") | {
         "rows": rows,
+        "handles_traffic": _handles_traffic(place),
         "standing": standing,
         "drifted": [r.number for r in rows if r.drift],
         "progress": progress(active, list(active.steps.all())) if active else None,

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import CommandRun, PersistedFolder, Service, Terminal
+from containers.models import CommandRun, Front, HookRun, PersistedFolder, Service, Terminal
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -65,6 +65,13 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world)
+    world.more["front"] = Front.objects.create(slug="edge")
+    world.more["hook_run"] = HookRun.objects.create(
+        place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
+        state="held", ended=timezone.now(),
+    )  # fmt: skip
+    place.config.content = {"hooks": [TELL]}
+    place.config.save()
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
 
@@ -105,6 +112,7 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
+TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
 HERE = named(slug="snow", environment="production")
 SNOW = named(slug="snow")
@@ -239,6 +247,26 @@ SERVICES = [
     everybody("containers:persisted", named(name="run-a1")),
     hidden("containers:persisted_remove", row("persisted", "number")),
     change("containers:persisted_remove", row("persisted", "number"), WRONG, sre=400),
+    everybody("containers:hooks", HERE),
+    everybody("containers:hook_new", HERE),
+    everybody("containers:hook", named(slug="snow", environment="production", name="tell")),
+    everybody("containers:hook_run", row("hook_run", "number")),
+    change("containers:hooks", HERE, WRONG, sre=400),
+    change("containers:hook_new", HERE, WRONG, sre=400),
+    change("containers:hook", named(slug="snow", environment="production", name="tell"), WRONG, sre=400),
+    change("containers:hook_remove", named(slug="snow", environment="production", name="tell")),
+    change("containers:hook_try", named(slug="snow", environment="production", name="tell")),
+    *[
+        change("containers:hook_answer", lambda w, v=verb: {"number": w.more["hook_run"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("retry", "pass")
+    ],
+    everybody("containers:fronts"),
+    everybody("containers:front_new"),
+    everybody("containers:front", named(slug="edge")),
+    change("containers:front_new", data=WRONG, sre=400),
+    change("containers:front", named(slug="edge"), WRONG, sre=400),
+    change("containers:front_apply", named(slug="edge")),
+    change("containers:front_remove", named(slug="edge")),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),

@@ -55,6 +55,12 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
+    # hooks and traffic
+    "holds": Look(_("holds"), "warn", "bars"),
+    "passed": Look(_("went on without it"), "warn", "triangle"),
+    "in": Look(_("in traffic"), "ok", "dot"),
+    "leaving": Look(_("is taken out"), "warn", "half"),
+    "out": Look(_("out of traffic"), "off", "frame"),
     # work: builds, releases, steps
     "queued": Look(_("queued"), "off", "ring"),
     "pending": Look(_("pending"), "off", "ring"),

@@ -285,6 +285,25 @@ def test_where_too_much_waits_it_is_read_again_from_where_the_row_says(
     assert measured.row.position == 0
 
 
+def test_what_comes_while_one_attempt_to_write_lasts_is_bounded_and_what_no_log_has_is_counted(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    measured.ingest._overflow = lambda: told.append(True)
+    measured.tick(1, line(1))
+    monkeypatch.setattr(ingest_module, "WAITING", 5)
+    for number in range(2, 10):
+        measured.put(number, block(line(number), seq=number, uptime=1000.0 + number * 10))
+    assert measured.ingest._queue.qsize() == 3, "nobody worked meanwhile"
+    measured.ingest.work()
+    assert (told, measured.row.position) == ([True], 1010.0), "nothing is stored beyond a hole"
+    when, again = round(measured.now + 100, 2), block(line(10), seq=10, uptime=1100.0)
+    position, generation = measured.row.position, measured.ingest.generation
+    measured.ingest.put(Arrived(measured.host.pk, again, when, when - 1100.0, position=position, generation=generation))
+    assert measured.ingest.work() == 1
+    assert measured.row.lost_ticks == 8
+
+
 def test_whoever_lost_the_lease_moves_no_row(measured: Measured) -> None:
     Collector.objects.update(lease="another's")
     measured.tick(1, line(1))
