@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from containers.work import StepFailed, Work
+from containers.work import Json, StepFailed, Work
 from hosts.engine import EngineError
 
 STILL = frozenset({"created", "exited", "dead"})
@@ -24,6 +25,9 @@ class Halt(Work):
         except (StepFailed, EngineError) as error:
             self._failed(otherwise, error)
         else:
+            span = self.times.get("stop")
+            if span and span[1] is None:  # a dead process has stopped it
+                self.times["stop"] = [span[0], time.time()]
             self._point("halted")
             self.save(state="stopped", reason="")
 
@@ -31,3 +35,10 @@ class Halt(Work):
     def _timed(self, name: str, state: str = "") -> Iterator[None]:
         with super()._timed(name, "halting" if state == "stopping" else state):
             yield
+
+
+class AfterHalt(Work):
+    """The second half: what is stopped already is not stopped, nor taken out of traffic, once more."""
+
+    def _stop_all(self, containers: list[Json]) -> None:
+        super()._stop_all([one for one in containers if one.get("State") not in STILL])

@@ -15,7 +15,7 @@ from containers.models import Deployment, Step
 
 PHASES = ("pull", "out", "stop", "create", "start", "healthy", "in", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
-MOVING = {Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
+MOVING = {*Step.HALTS, Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
 
 @dataclass
@@ -109,7 +109,7 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
         parts = []
         if done := sum(s.state == "done" for s in here):
             parts.append(_("%(n)d done") % {"n": done})
-        for state, word in (("stopping", _("stopping")), ("creating", _("creating")), ("undoing", _("rolling back"))):
+        for state, word in _moving_words().items():
             if n := sum(s.state == state for s in here):
                 parts.append(f"{n} {word}")
         if starting := [s for s in here if s.state == "starting"]:
@@ -122,6 +122,8 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
             _("batch %(a)d of %(b)d: %(what)s")
             % {"a": p.batch, "b": p.batches, "what": _(", ").join(parts) or _("done")}
         )
+    if deployment.hold:
+        words.append(str(deployment.get_hold_display()))
     if deployment.is_active and deployment.batch_pause_until:
         left = deployment.batch_pause_until.timestamp() - now
         if left > 0:
@@ -129,6 +131,16 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
     if held := holding.words(deployment):
         words.append(held)
     return words
+
+
+def _moving_words() -> dict[str, str]:
+    return {
+        "halting": _("stopping"),
+        "stopping": _("stopping"),
+        "stopped": _("stopped"),
+        "creating": _("creating"),
+        "undoing": _("rolling back"),
+    }
 
 
 def _starting(steps: list[Step], deployment: Deployment, now: float) -> str:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from containers import holds, leases, rollout, spec
 from containers.address_work import Readdress
 from containers.finish import finish
-from containers.halting import Halt
+from containers.halting import AfterHalt, Halt
 from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
@@ -86,7 +86,7 @@ class Runner:
             topics=topics_of(row),
             pulse=Pulse(pk),
         )
-        self._work = WORK.get(row.kind, Work)
+        self._work = AfterHalt if policy.get("strategy") == "recreate" else WORK.get(row.kind, Work)
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}

@@ -57,14 +57,13 @@ def least(entries: Sequence[Entry], instances: Mapping[int, InstanceView], polic
     batches = Counter(entry.batch for entry in entries)
     if policy.strategy == "recreate":
         return (0,) if batches else ()
+    if policy.strategy == "blue-green":
+        new = sum(entry.action == "add" and not entry.problem for entry in entries)
+        return tuple(new if _has_old(entries) and batch == max(batches) else up for batch in sorted(batches))
     found = []
     for batch in sorted(batches):
         mine = [entry for entry in entries if entry.batch == batch and not entry.problem]
-        lost = sum(_is_up(e, instances) for e in mine if _takes_out(e, policy))
-        if policy.strategy == "blue-green" and batch == max(batches) and _has_old(entries):
-            found.append(up - sum(_is_up(e, instances) for e in mine))
-        else:
-            found.append(up - lost)
+        found.append(up - sum(_is_up(e, instances) for e in mine if _takes_out(e, policy)))
         up += _more(mine, instances)
     return tuple(found)
 

@@ -44,7 +44,8 @@ def switch(row: Deployment, to: str) -> None:
 def _sides(release: Deployment, to: str) -> tuple[list[Step], list[Step]]:
     """Whose instances get the traffic, and whose lose it."""
     steps = list(
-        release.steps.exclude(state=Step.State.SKIPPED).select_related(
+        # (An old one that nothing was done to is «skipped» on the way back, and serves.)
+        release.steps.exclude(state=Step.State.SKIPPED, action=Step.Action.ADD).select_related(
             "instance__place__service", "instance__place__environment", "instance__host", "instance__address"
         )
     )

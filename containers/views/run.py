@@ -24,6 +24,7 @@ from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
 from containers.views.access import get_place, may, numbers_of, reason_of
+from containers.views.how import batch_rows
 from hosts.services import choosing
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
@@ -200,7 +201,11 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             plan = _plan_again(place, form.cleaned_data["wanted"], asked) if request.method == "POST" else None
     there = place.instances.filter(removed=None).count()
     context = frame(request, place, "run") | {"form": form, "plan": plan, "there": there}
-    context |= {"sentence": scale_words(place, plan, there), "offered": offered(place, plan)}
+    context |= {
+        "sentence": scale_words(place, plan, there),
+        "offered": offered(place, plan),
+        "batches": batch_rows(plan),
+    }
     return render(request, "containers/scale.html", context, status=400 if form.errors else 200)
 
 

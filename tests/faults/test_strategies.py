@@ -9,6 +9,7 @@ import pytest
 
 from containers import holds, work
 from containers.models import Deployment, Instance
+from containers.rollout.views import Gate
 from containers.services import releases, steering
 from hosts.models import Address, Segment
 from tests.faults.conftest import Site, wait_for
@@ -70,13 +71,15 @@ def test_a_canary_goes_on_by_itself_after_its_time(site: Site) -> None:
 def test_a_gate_that_says_so_rolls_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.release("v1")
     asked: list[int] = []
+    said: list[Gate] = ["measuring"]
 
     def judge(row: Deployment, batch: int) -> holds.Verdict:
         asked.append(batch)
-        return holds.Verdict("roll back" if len(asked) > 1 else "measuring", "5xx 3 % instead of 0.1 %")
+        return holds.Verdict(said[0], "5xx 3 % instead of 0.1 %")
 
     monkeypatch.setattr(holds, "GATES", [judge])
     row = held(site, site.deploy("v2"), "measuring")
+    said[0] = "roll back"
     site.advance(row)
     assert (row.state, set(asked)) == ("rolled_back", {0})
     assert "5xx 3 %" in row.outcome

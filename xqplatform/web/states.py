@@ -86,6 +86,7 @@ STATES: dict[str, Look] = {
     "pulling": Look(_("pulling"), "busy", "spin"),
     "pulled": Look(_("pulled"), "busy", "check"),
     "stopping": Look(_("stopping"), "busy", "spin"),
+    "halting": Look(_("stopping"), "busy", "spin"),
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
     # images
