@@ -331,6 +331,7 @@ function rests(id, cpu, usage, cards_now) {
 function measure(id, name, folder,  cpu, usage, text, still) {
   if (!(id in turn)) turn[id] = ++known % 6
   cpu = cpu_of(name)
+  if (!read_since++ || cpu != cpu_before[id]) moment = now()  # (where nothing ran there is no rate whose time would matter)
   usage = first(folder (LAYOUT == 2 ? "/memory.current" : "/memory.usage_in_bytes"))
   if (!(id in rest) || cpu != cpu_before[id] || due(id)) {
     if (!find_process(id, folder)) return
@@ -346,7 +347,6 @@ function measure(id, name, folder,  cpu, usage, text, still) {
   # Version 2 counts what is written back later, when nobody of the container runs any more.
   if (LAYOUT == 2) disks_of[id] = blkio_2(id, folder)
   cpu_before[id] = cpu; usage_before[id] = usage
-  if (read_since++ % 4 == 0) moment = now()  # (a few are read within one hundredth of a second, which is all that it tells)
   say("C " id " " moment " " rest[id] " " states_of(id) " " disks_of[id])
 }
 
