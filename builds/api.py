@@ -14,7 +14,7 @@ from builds import versions as version_list
 from builds.git import GitError
 from builds.models import Blueprint, Build, Image, Project, Registry
 from builds.services import blueprints, builds, images, projects, registries
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -22,11 +22,6 @@ from xqplatform.rest import AcceptedOut, accepted
 
 router = Router()
 Key = Annotated[int, Field(ge=1, lt=2**63)]
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor
 
 
 def _given(data: Schema) -> dict[str, Any]:
@@ -76,7 +71,7 @@ def list_registries(request: HttpRequest) -> QuerySet[Registry]:
 
 @router.post("/registries", response={201: RegistryOut}, tags=["registries"], summary="Connect a registry")
 def create_registry(request: HttpRequest, data: RegistryIn) -> Any:
-    row = registries.save_registry(_actor(request), None, _not_null(data))
+    row = registries.save_registry(actor_of(request), None, _not_null(data))
     registries.check_registry(row)
     return Status(201, row)
 
@@ -88,21 +83,21 @@ def show_registry(request: HttpRequest, name: str) -> Registry:
 
 @router.patch("/registries/{name}", response=RegistryOut, tags=["registries"], summary="Change a registry")
 def change_registry(request: HttpRequest, name: str, data: RegistryIn) -> Registry:
-    row = registries.save_registry(_actor(request), get_object_or_404(Registry, name=name), _not_null(data))
+    row = registries.save_registry(actor_of(request), get_object_or_404(Registry, name=name), _not_null(data))
     registries.check_registry(row)
     return row
 
 
 @router.delete("/registries/{name}", response={204: None}, tags=["registries"], summary="Forget a registry")
 def remove_registry(request: HttpRequest, name: str) -> Any:
-    registries.remove_registry(_actor(request), get_object_or_404(Registry, name=name))
+    registries.remove_registry(actor_of(request), get_object_or_404(Registry, name=name))
     return Status(204, None)
 
 
 @router.post("/registries/{name}/check", response=RegistryOut, tags=["registries"], summary="Ask it how it is")
 def check_registry(request: HttpRequest, name: str) -> Registry:
     row = get_object_or_404(Registry, name=name)
-    require(_actor(request), "registry.manage", obj=row)
+    require(actor_of(request), "registry.manage", obj=row)
     registries.check_registry(row)
     return row
 
@@ -179,7 +174,7 @@ def list_projects(request: HttpRequest) -> QuerySet[Project]:
 
 @router.post("/projects", response={201: ProjectOut}, tags=["builds"], summary="Make a project")
 def create_project(request: HttpRequest, data: ProjectIn) -> Any:
-    return Status(201, projects.save_project(_actor(request), None, _project_data(data)))
+    return Status(201, projects.save_project(actor_of(request), None, _project_data(data)))
 
 
 @router.get("/projects/{name}", response=ProjectOut, tags=["builds"], summary="One project")
@@ -189,7 +184,7 @@ def show_project(request: HttpRequest, name: str) -> Project:
 
 @router.patch("/projects/{name}", response=ProjectOut, tags=["builds"], summary="Change a project")
 def change_project(request: HttpRequest, name: str, data: ProjectIn) -> Project:
-    return projects.save_project(_actor(request), get_object_or_404(Project, name=name), _project_data(data))
+    return projects.save_project(actor_of(request), get_object_or_404(Project, name=name), _project_data(data))
 
 
 # blueprints
@@ -249,7 +244,7 @@ def list_blueprints(request: HttpRequest) -> QuerySet[Blueprint]:
 
 @router.post("/blueprints", response={201: BlueprintOut}, tags=["builds"], summary="Make a blueprint")
 def create_blueprint(request: HttpRequest, data: BlueprintIn) -> Any:
-    return Status(201, blueprints.save_blueprint(_actor(request), None, _blueprint_data(data)))
+    return Status(201, blueprints.save_blueprint(actor_of(request), None, _blueprint_data(data)))
 
 
 @router.get("/blueprints/{name}", response=BlueprintOut, tags=["builds"], summary="One blueprint")
@@ -260,12 +255,12 @@ def show_blueprint(request: HttpRequest, name: str) -> Blueprint:
 @router.patch("/blueprints/{name}", response=BlueprintOut, tags=["builds"], summary="Make its next version")
 def change_blueprint(request: HttpRequest, name: str, data: BlueprintIn) -> Blueprint:
     row = get_object_or_404(Blueprint, name=name)
-    return blueprints.save_blueprint(_actor(request), row, _blueprint_data(data))
+    return blueprints.save_blueprint(actor_of(request), row, _blueprint_data(data))
 
 
 @router.delete("/blueprints/{name}", response={204: None}, tags=["builds"], summary="Remove a blueprint")
 def remove_blueprint(request: HttpRequest, name: str) -> Any:
-    blueprints.remove_blueprint(_actor(request), get_object_or_404(Blueprint, name=name))
+    blueprints.remove_blueprint(actor_of(request), get_object_or_404(Blueprint, name=name))
     return Status(204, None)
 
 
@@ -357,13 +352,13 @@ def _builds() -> QuerySet[Build]:
 def start_build(request: HttpRequest, name: str, data: BuildIn | None = None) -> Any:
     """Two builds of one revision are one: the answer names the one that there is."""
     project, data = get_object_or_404(Project, name=name), data or BuildIn(branch="", revision="", again=False)
-    return _accepted(builds.start_build(_actor(request), project, data.branch, data.revision, again=data.again))
+    return _accepted(builds.start_build(actor_of(request), project, data.branch, data.revision, again=data.again))
 
 
 @router.post("/blueprints/{name}/builds", response={202: AcceptedOut}, tags=["builds"], summary="Build a base image")
 def start_base_build(request: HttpRequest, name: str, data: BaseBuildIn | None = None) -> Any:
     blueprint = get_object_or_404(Blueprint, name=name)
-    return _accepted(builds.start_base_build(_actor(request), blueprint, again=bool(data and data.again)))
+    return _accepted(builds.start_base_build(actor_of(request), blueprint, again=bool(data and data.again)))
 
 
 @router.get("/builds", response=list[BuildOut], tags=["builds"], summary="Builds, newest first")
@@ -398,7 +393,7 @@ def build_log(
 @router.post("/builds/{pk}/cancel", response={202: AcceptedOut}, tags=["builds"], summary="Cancel a build")
 def cancel_build(request: HttpRequest, pk: Key, data: CancelIn | None = None) -> Any:
     return _accepted(
-        builds.cancel_build(_actor(request), get_object_or_404(_builds(), pk=pk), data.reason if data else "")
+        builds.cancel_build(actor_of(request), get_object_or_404(_builds(), pk=pk), data.reason if data else "")
     )
 
 
@@ -487,4 +482,4 @@ def show_image(request: HttpRequest, pk: Key) -> Image:
 @router.post("/images/{pk}/discard", response=ImageOut, tags=["builds"], summary="Discard an image")
 def discard_image(request: HttpRequest, pk: Key, data: DiscardIn | None = None) -> Image:
     """Deletes its manifest in the registry. Refused (409) while it runs or is what a rollback goes to."""
-    return images.discard_image(_actor(request), get_object_or_404(Image, pk=pk), data.reason if data else "")
+    return images.discard_image(actor_of(request), get_object_or_404(Image, pk=pk), data.reason if data else "")

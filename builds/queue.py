@@ -28,7 +28,7 @@ def place(build: Build, only: Host | None = None) -> Host:
             hosts = [host for host in hosts if host.pk == only.pk]
             if not hosts:
                 raise Wait(_("The parent image lies on %s only, which builds nothing.") % only, 10, quiet=True)
-        ready = [h for h in hosts if h.state in {"ready", "degraded"} and not h.cordoned and not h.draining]
+        ready = [h for h in hosts if h.state in Host.ANSWERING and not h.cordoned and not h.draining]
         if not ready:
             names = ", ".join(f"{host.name} ({host.shown_state})" for host in hosts[:5])
             raise Wait(_("No build host is ready: %s.") % names, 3, quiet=True)

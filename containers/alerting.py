@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from containers import alerting_past as past
 from containers import happenings
+from containers.guardrails import glass
 from containers.models import Deployment, Environment, Instance, InstanceEvent, Service, ServiceEnvironment, Step
 from hosts.alerting import busy, held
 from xqplatform.alerts import sources, subjects
-from xqplatform.alerts.sources import Found
+from xqplatform.alerts.sources import Found, History
 from xqplatform.alerts.subjects import About
 
 # A kill is told of for so long after the last one; a failed release until the next one, at the longest.
@@ -31,7 +34,7 @@ def _standing() -> QuerySet[Instance]:
 def _in_work() -> dict[int, str]:
     """Instances that a release or a move has in hand right now, with why nobody is told of alerts there."""
     rows = Step.objects.filter(
-        deployment__state__in=Deployment.ACTIVE, state__in=[*Step.IN_WORK, Step.State.UNDOING]
+        deployment__state__in=Deployment.ACTIVE, state__in=[*Step.IN_WORK, *Step.HALTS, Step.State.UNDOING]
     ).values_list("instance_id", "deployment_id", "deployment__kind")
     kinds = dict(Deployment.Kind.choices)
     words = _("%(kind)s #%(n)d has it in hand.")
@@ -137,10 +140,30 @@ def register() -> None:
     subjects.SERVICES.append(_services)
     subjects.ENVIRONMENTS.append(lambda: Environment.objects.values_list("slug", flat=True))
     add = sources.register
-    add("instance.unhealthy", gettext_lazy("Instance unhealthy"), "instance", _unhealthy)
+    add(
+        "instance.unhealthy",
+        gettext_lazy("Instance unhealthy"),
+        "instance",
+        _unhealthy,
+        history=History(past.unhealthy, 10),
+    )
     add("instance.missing", gettext_lazy("Instance missing"), "instance", _missing)
     add("instance.drift", gettext_lazy("Instance in drift"), "instance", _drift)
-    add("instance.oom", gettext_lazy("Killed for lack of memory"), "instance", _kills)
-    add("instance.restarting", gettext_lazy("Starts again and again"), "instance", _restarting)
+    add(
+        "instance.oom",
+        gettext_lazy("Killed for lack of memory"),
+        "instance",
+        _kills,
+        history=History(partial(past.kills, KILL_HOLDS)),
+    )
+    add("instance.restarting", gettext_lazy("Starts again and again"), "instance", _restarting,
+        history=History(partial(past.restarts, AGAIN_AND_AGAIN)))  # fmt: skip
     add("instance.address", gettext_lazy("Address used twice"), "instance", _addresses)
-    add("place.release", gettext_lazy("Release failed"), "place", _releases)
+    add(
+        "place.release",
+        gettext_lazy("Release failed"),
+        "place",
+        _releases,
+        history=History(partial(past.releases, FAILURE_HOLDS)),
+    )
+    add("place.break_glass", gettext_lazy("Break-glass used, not reviewed yet"), "place", glass.found)

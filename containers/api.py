@@ -24,6 +24,7 @@ from containers.as_json import (
     place_json,
     services_json,
 )
+from containers.guardrails.glass import Glass
 from containers.models import (
     ConfigVersion,
     Deployment,
@@ -32,6 +33,7 @@ from containers.models import (
     PersistedFolder,
     Service,
     ServiceEnvironment,
+    Step,
 )
 from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
@@ -66,13 +68,15 @@ from containers.schemas import (
     ServiceChange,
     ServiceNew,
     ServiceOut,
+    StepAskIn,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, persisted, readdress, releases
+from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering
 from containers.services import settings as settings_verbs
-from containers.views.access import actor_of, get_deployment, get_instance, get_place, get_service
+from containers.views.access import get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
 from hosts.models import Host, HostGroup, Segment
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
@@ -293,6 +297,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         reason=_clean(body.reason),
         config=config,
         addresses=_addresses(body),
+        broken=_glass(body),
     )
     return accepted(response, row)
 
@@ -302,8 +307,20 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
     """The plan of a release: changes nothing."""
     place = _place(slug, environment)
     image = _image(place, body.image)
-    plan = releases.preview(actor_of(request), place, image, body.policy.dict(), addresses=_addresses(body))
+    plan = releases.preview(
+        actor_of(request),
+        place,
+        image,
+        body.policy.dict(),
+        addresses=_addresses(body),
+        reason=_clean(body.reason),
+    )
     return plan.to_json()
+
+
+def _glass(body: DeployIn) -> Glass | None:
+    given = body.break_glass
+    return Glass(_clean(given.reason), _clean(given.service)) if given is not None else None
 
 
 def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:
@@ -366,6 +383,29 @@ def cancel(request: HttpRequest, number: int, response: HttpResponse, body: Reas
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
 def rollback(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
     return _ask(request, number, releases.rollback, body, response)
+
+
+@router.post("/deployments/{number}/continue", response={202: DeploymentOut}, tags=["deployments"])
+def proceed(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
+    """Lets it go on: a canary that holds, a gate that asks, the switch of blue/green, the time old ones are kept."""
+    return _ask(request, number, steering.proceed, body, response)
+
+
+def _step(number: int, body: StepAskIn) -> Step:
+    rows = get_deployment(max(0, number)).steps.select_related("instance", "deployment__place__service")
+    return get_object_or_404(rows, instance__number=body.instance)
+
+
+@router.post("/deployments/{number}/skip", response={202: DeploymentOut}, tags=["deployments"])
+def skip(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
+    """Leaves an instance out, with a reason; one that failed is brought back to what it was."""
+    return accepted(response, steering.skip(actor_of(request), _step(number, body), _clean(body.reason)))
+
+
+@router.post("/deployments/{number}/retry", response={202: DeploymentOut}, tags=["deployments"])
+def retry(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
+    """Tries a failed instance once more, in a release that rests for it."""
+    return accepted(response, steering.retry(actor_of(request), _step(number, body), _clean(body.reason)))
 
 
 # --- Persisted folders --------------------------------------------------------------------------------------------

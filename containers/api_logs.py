@@ -19,8 +19,9 @@ from containers.logs.stream import SCANNED, TAIL, Asked, as_json_lines, follow
 from containers.models import KeptLog, ServiceEnvironment
 from containers.services import log_files
 from containers.services.log_reading import open_logs
-from containers.views.access import actor_of, get_instance, get_place
+from containers.views.access import get_instance, get_place
 from containers.views.kept_logs import get_kept
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["logs"])
 MOST = 200

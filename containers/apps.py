@@ -32,7 +32,8 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
-        from containers import alerting, converge, exported, happenings, measured
+        from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.traffic import operation, switch  # (the operation registers its kind)
         from containers.views import moves
         from hosts import hooks
 
@@ -47,5 +48,7 @@ class ContainersConfig(AppConfig):
         hooks.METRIC_OOMS.append(measured.killed)
         hooks.METRIC_RESTARTS.append(happenings.restarted)
         exported.register()
+        holds.SWITCHES.append(switch.switch)
+        assert operation.KIND  # importing it registered it
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers.models import ConfigVersion, Container, Deployment, Drain, Environment, Instance, Service, Step
+from containers.models import (
+    BrokenGlass,
+    ConfigVersion,
+    Container,
+    Deployment,
+    Drain,
+    Environment,
+    Instance,
+    Service,
+    Step,
+)
 from containers.progress import progress
 from containers.reading import Standing, places, shown_ip, shown_mac, standings
+from containers.rollout import clicks
 from containers.services import drains
+from containers.stored import view_of
 
 
 def _version(row: ConfigVersion | None) -> int | None:
@@ -61,8 +73,13 @@ def services_json(rows: list[Service]) -> list[dict[str, Any]]:
 
 
 def deployment_json(row: Deployment) -> dict[str, Any]:
-    names = ("id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished")
+    names = (
+        "id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished",
+        "held_until", "held_why",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
+        "hold": hold_json(row),
+        "switch": row.switch,
         "service": row.place.service.slug,
         "environment": row.place.environment.slug,
         "image": row.image.tag if row.image else None,
@@ -74,9 +91,25 @@ def deployment_json(row: Deployment) -> dict[str, Any]:
     }
 
 
+def hold_json(row: Deployment) -> dict[str, Any] | None:
+    """What it waits for; None when nothing holds it."""
+    if not row.hold:
+        return None
+    return {
+        "kind": row.hold,
+        "batch": row.hold_batch,
+        "since": row.hold_since,
+        "until": row.hold_until,
+        "why": row.hold_why,
+        "clickable": not clicks.proceed(view_of(row)),
+    }
+
+
 def step_json(row: Step) -> dict[str, Any]:
-    names = ("batch", "action", "state", "reason", "log", "times")
+    names = ("id", "batch", "action", "state", "reason", "tries", "log", "times")
     return {name: getattr(row, name) for name in names} | {
+        "decided_by": row.asked_by,
+        "decided_why": row.asked_why,
         "instance": row.instance_id,
         "number": row.instance.number,
         "host": row.target.name,
@@ -106,7 +139,19 @@ def full_json(row: Deployment) -> dict[str, Any]:
         "words": p.words,
         "rest": p.rest,
         "pulls": row.pulls,
+        "guardrails": row.guard.get("checks", []),
+        "broken_glass": [glass_json(one) for one in row.glass.all()],
         "steps": [step_json(s) for s in steps],
+    }
+
+
+def glass_json(row: BrokenGlass) -> dict[str, Any]:
+    """Somebody went on in spite of guardrails."""
+    names = ("id", "reason", "overridden", "created", "reviewed", "comment")
+    return {name: getattr(row, name) for name in names} | {
+        "deployment": row.deployment_id,
+        "by": row.by_name,
+        "reviewed_by": row.reviewed_name,
     }
 
 

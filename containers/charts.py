@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from django.db.models import Q
 from django.urls import reverse
@@ -16,7 +16,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
 from hosts.charts import LOST, READ, WRITE, pair
 from xqplatform import metrics
-from xqplatform.metrics import Series, board, catalogue, charts
+from xqplatform.metrics import Band, Series, board, catalogue, charts
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
 from xqplatform.metrics.pages import Part, Sheet
 from xqplatform.metrics.ranges import Range
@@ -27,6 +27,16 @@ MOST_EACH = 40  # instances that are drawn one by one on the page of a place
 MOST_VALUES = 4000  # of one chart there
 CPU, MEMORY, NETWORK = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_lazy("Network")
 DISKS, PROCESSES, APP = gettext_lazy("Disks"), gettext_lazy("Processes and connections"), gettext_lazy("Application")
+
+
+def disk(in_bytes: object, in_operations: object) -> tuple[Spec, ...]:
+    """What is read and written, of all disks together or of one; the titles of both charts."""
+    return (
+        Spec("blkio-bytes", in_bytes, "bytes/s", pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE), DISKS),
+        Spec("blkio-ops", in_operations, "ops/s", pair("blkio.read_ops", "blkio.write_ops", READ, WRITE), DISKS),
+    )
+
+
 INSTANCE: tuple[Spec, ...] = (
     Spec("cpu", CPU, "cores", (Wanted("cpu.cores", gettext_lazy("in use"), "cpu", fill=True, band=True),), CPU),
     Spec(
@@ -82,37 +92,9 @@ INSTANCE: tuple[Spec, ...] = (
         LOST,
         NETWORK,
     ),
-    Spec(
-        "blkio-bytes",
-        gettext_lazy("All disks: bytes"),
-        "bytes/s",
-        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
-        DISKS,
-    ),
-    Spec(
-        "blkio-ops",
-        gettext_lazy("All disks: operations"),
-        "ops/s",
-        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
-        DISKS,
-    ),
+    *disk(gettext_lazy("All disks: bytes"), gettext_lazy("All disks: operations")),
 )
-DEVICE: tuple[Spec, ...] = (
-    Spec(
-        "blkio-bytes",
-        gettext_lazy("%s: bytes"),
-        "bytes/s",
-        pair("blkio.read_bytes", "blkio.write_bytes", READ, WRITE),
-        DISKS,
-    ),
-    Spec(
-        "blkio-ops",
-        gettext_lazy("%s: operations"),
-        "ops/s",
-        pair("blkio.read_ops", "blkio.write_ops", READ, WRITE),
-        DISKS,
-    ),
-)
+DEVICE = disk(gettext_lazy("%s: bytes"), gettext_lazy("%s: operations"))
 REST: tuple[Spec, ...] = (
     Spec(
         "tcp",
@@ -176,6 +158,7 @@ class Scene:
     instance: Instance
     span: Range
     points: int
+    look: metrics.Look
     latest: board.Latest
     limits: dict[str, list[Limit]]
     marks: list[Mark]
@@ -185,18 +168,20 @@ class Scene:
 def instance_sheet(instance: Instance, span: Range, points: int) -> Sheet:
     """All charts of an instance that have something to show, with what happened to it."""
     subject = f"instance:{instance.pk}"
-    known = metrics.names(subject, span.start, span.end)
-    kills = metrics.series([subject], ["memory.oom_kills"], span.start, span.end, points=points)
-    marks = marks_of(instance, span, kills)
+    look = metrics.look([subject], span.start, span.end, points=points)
+    known = look.names(subject)
+    marks = marks_of(instance, span, look.series(["memory.oom_kills"]))
     latest = board.newest([subject])
-    scene = Scene(instance, span, points, latest, limits_of(settings_of(instance)), marks, lives_of(instance, span))
+    scene = Scene(
+        instance, span, points, look, latest, limits_of(settings_of(instance)), marks, lives_of(instance, span)
+    )
     wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
     return Sheet([(title, partial(_drawn, scene, rows)) for title, rows in wanted.items()], board.last_of(latest))
 
 
 def _drawn(scene: Scene, wanted: Sequence[Spec]) -> list[Chart]:
     subject = f"instance:{scene.instance.pk}"
-    found = board.load([subject], charts.metrics_of(wanted), scene.span, scene.points, scene.latest)
+    found = board.of_look(scene.look, charts.metrics_of(wanted), scene.span, scene.points, scene.latest)
     drawn = [
         charts.draw(
             spec,
@@ -337,9 +322,13 @@ def instances_in(place: ServiceEnvironment, span: Range) -> list[Instance]:
     return list(rows.order_by("number", "id"))
 
 
-def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
-    """Lowest, mean and highest of all instances as a band, and each by itself while they are not too many."""
-    rows = instances_in(place, span)
+def counted(rows: Sequence[Instance]) -> dict[str, int]:
+    """How many there are, and how many of them are drawn one by one."""
+    return {"count": len(rows), "each": len(rows[:MOST_EACH])}
+
+
+def place_sheet(place: ServiceEnvironment, rows: Sequence[Instance], span: Range, points: int) -> Sheet:
+    """Lowest, mean and highest of all these instances as a band, and each by itself while they are not too many."""
     each = rows[:MOST_EACH]
     subjects = [f"instance:{row.pk}" for row in each]
     known = metrics.names(subjects[0], span.start, span.end) if subjects else []
@@ -352,14 +341,20 @@ def place_sheet(place: ServiceEnvironment, span: Range, points: int) -> Sheet:
         limits["memory"] = [Limit(_("limit"), float(config.memory))]
     marks = place_marks(place, span)
 
+    names = charts.metrics_of(wanted)
+    # Read once for all charts, when the first of them is drawn: the page's frame is on its way by then.
+    look = cache(lambda: metrics.look(subjects, span.start, span.end, points=fewer, metrics=names))
+    everybody = [f"instance:{row.pk}" for row in rows]
+    bands = cache(lambda count: metrics.bands(everybody, names, span.start, span.end, count))
+
     def made(specs: Sequence[Spec]) -> list[Chart]:
-        found = board.load(subjects, charts.metrics_of(specs), span, fewer, latest)
-        over = rows if len(rows) > MOST_EACH else ()
+        found = board.of_look(look(), charts.metrics_of(specs), span, fewer, latest)
+        over = bands(found.grid.count) if len(rows) > MOST_EACH else {}
         drawn = [_of_place(spec, each, found, limits.get(spec.key, []), marks, over=over) for spec in specs]
         return [chart for chart in drawn if chart is not None]
 
     parts: list[Part] = [(title, partial(made, specs)) for title, specs in charts.by_heading(wanted).items()]
-    return Sheet(parts if subjects else [], board.last_of(latest), {"count": len(rows), "each": len(each)})
+    return Sheet(parts if subjects else [], board.last_of(latest))
 
 
 def _of_place(
@@ -369,8 +364,9 @@ def _of_place(
     limits: list[Limit],
     marks: Sequence[Mark],
     *,
-    over: Sequence[Instance] = (),
+    over: Mapping[str, Band],
 ) -> Chart | None:
+    """The chart of one metric; `over`: the bands of all instances, where not each is drawn."""
     metric = spec.wanted[0].metric
     lines = []
     for row in each:
@@ -387,9 +383,7 @@ def _of_place(
     mean = Line(metric, _("mean"), "ink")
     mean.low, mean.values, mean.high = charts.together([line.values for line in lines])
     if over:
-        band = metrics.over(
-            [f"instance:{row.pk}" for row in over], metric, found.span.start, found.span.end, points=found.grid.count
-        )
+        band = over[metric]
         mean.low, mean.values, mean.high = (
             charts.column([_One(p.time, getattr(p, of)) for p in band.points], found.grid) for of in ("min", "mean", "max")
         )  # fmt: skip

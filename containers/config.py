@@ -13,8 +13,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from containers.hooks import shape as hook_shape
+from containers.hooks.shape import Hook
 from containers.told.names import MOST as MOST_NAMES
 from containers.told.names import wanted
+from containers.traffic import shape as traffic_shape
+from containers.traffic.shape import Traffic
 from xqplatform.errors import Refused
 
 MIB = 1024 * 1024
@@ -95,6 +99,9 @@ class Config:
     logs: str = ""  # the application's folder of logs, which is then /persist/logs; only with a folder on the host
     metrics: Told = Told()
     init: str = "none"  # «image»: a small machine, whose first process is the image's own /sbin/init
+    # Not of the container, but of what is done around it; a release goes by those of its own settings.
+    hooks: tuple[Hook, ...] = ()
+    traffic: Traffic = field(default_factory=Traffic)
 
     def to_json(self) -> Json:
         """Plain JSON: what a row stores, a form shows, and `parse` reads again."""
@@ -103,6 +110,7 @@ class Config:
             data[key] = list(data[key])
         data["metrics"]["keep"] = list(self.metrics.keep)
         data["env"], data["log_options"] = dict(self.env), dict(self.log_options)
+        data["hooks"] = [hook.to_json() for hook in self.hooks]
         return data
 
 
@@ -379,7 +387,21 @@ def parse(data: Any) -> Config:
         logs=_logs(data),
         metrics=_told(data),
         init=_init(data),
+        hooks=hook_shape.read(data.get("hooks")),
+        traffic=_traffic(data),
     )
+
+
+def _traffic(data: Mapping[str, Any]) -> Traffic:
+    found = traffic_shape.read(data.get("traffic"))
+    at = {hook.at for hook in hook_shape.read(data.get("hooks"))}
+    if found.way == "hooks" and "traffic.out" not in at:
+        raise _refuse("traffic.way", _("Make a hook at traffic.out first: it is what takes an instance out."))
+    if found.way == "none" and at & {"traffic.out", "traffic.in"}:
+        raise _refuse(
+            "traffic.way", _("There are hooks at traffic.out or traffic.in: say that hooks, or nginx, do it.")
+        )
+    return found
 
 
 def _init(data: Mapping[str, Any]) -> str:
@@ -414,6 +436,8 @@ def _flat(data: Json) -> Json:
     for key, value in data.items():
         if isinstance(value, Mapping):
             flat |= {f"{key}.{inner}": one for inner, one in value.items()}
+        elif key == "hooks":
+            flat |= {f"hooks.{hook['name']}.{inner}": one for hook in value for inner, one in hook.items()}
         else:
             flat[key] = value
     return flat

@@ -29,7 +29,6 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
-WATCHED = (Host.State.READY, Host.State.DEGRADED)
 GRACE = timedelta(seconds=5)  # an inventory must be so much younger than a container to say that it is missing
 ORPHAN_AGE = timedelta(minutes=3)
 FEW = 50  # instances for which single rows are looked up instead of whole hosts
@@ -111,7 +110,7 @@ def converge(
 
     `gone`: engine ids that were just removed; `look`: also ask the engine for limits.
     """
-    rows = Instance.objects.filter(removed=None, host__state__in=WATCHED).select_related(
+    rows = Instance.objects.filter(removed=None, host__state__in=Host.ANSWERING).select_related(
         "place__service", "place__environment", "host"
     )
     if instances is not None:
@@ -273,7 +272,7 @@ def sweep(hosts: Iterable[int] | None = None) -> int:
     """Removes containers of ours that belong to no standing instance, or to one that stands elsewhere; returns how many."""
     removed = sum(_remove_seen(row, _("its instance stands on another host")) for row in strays(hosts))
     old = SeenContainer.objects.filter(
-        ours=True, created__lt=timezone.now() - ORPHAN_AGE, host__state__in=WATCHED
+        ours=True, created__lt=timezone.now() - ORPHAN_AGE, host__state__in=Host.ANSWERING
     ).select_related("host")
     if hosts is not None:
         old = old.filter(host__in=hosts)
@@ -309,7 +308,7 @@ def strays(hosts: Iterable[int] | None = None) -> list[SeenContainer]:
     one of them. The order of the three looks matters: a container that was seen before its move ended is judged by where
     its instance stands after it.
     """
-    rows = SeenContainer.objects.filter(ours=True, host__state__in=WATCHED).select_related("host")
+    rows = SeenContainer.objects.filter(ours=True, host__state__in=Host.ANSWERING).select_related("host")
     if hosts is not None:
         rows = rows.filter(host__in=hosts)
     seen = [row for row in rows if str(row.labels.get(labels.INSTANCE, "")).isdigit()]

@@ -31,8 +31,9 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         _settle_instances(row, steps)
         _settle_place(row, state)
         row.state, row.outcome, row.finished, row.asked = state, outcome, timezone.now(), ""
-        row.batch_pause_until = None
-        row.save(update_fields=["state", "outcome", "finished", "asked", "batch_pause_until"])
+        row.batch_pause_until = row.hold_until = None
+        row.hold = ""
+        row.save(update_fields=["state", "outcome", "finished", "asked", "batch_pause_until", "hold", "hold_until"])
         audit.record(
             Actor.system(),
             "deployment.finish",
@@ -99,7 +100,7 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
     count = {name: sum(step.state == name for step in steps) for name in Step.State.values}
     total, done = len(steps), count["done"]
     words = {
-        Deployment.State.SUCCEEDED: _("%(total)s of %(total)s instances are done.") % {"total": total},
+        Deployment.State.SUCCEEDED: _("%(done)s of %(total)s instances are done.") % {"done": done, "total": total},
         Deployment.State.FAILED: _("%(done)s of %(total)s instances are done, the rest was left as it was.")
         % {"done": done, "total": total},
         Deployment.State.CANCELLED: _("Cancelled: %(done)s of %(total)s instances are done and stay so.")
@@ -108,22 +109,24 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
         % {"count": count["undone"], "total": total},
     }[Deployment.State(state)]
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
-        words = _("%(total)s of %(total)s instances run %(image)s.") % {"total": total, "image": row.image}
+        words = _runs(row, steps)
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:
-        words = _("%(total)s of %(total)s instances have the new limits; none was restarted.") % {"total": total}
+        words = _("%(done)s of %(total)s instances have the new limits; none was restarted.")
+        words %= {"done": done, "total": total}
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.ADDRESS:
         values = {"n": steps[0].instance.number, "new": steps[0].new_ip, "old": steps[0].old_ip}
         words = _("#%(n)s has %(new)s now; %(old)s rests, then it is free.") % values
     if row.kind == Deployment.Kind.MOVE and state in {Deployment.State.SUCCEEDED, Deployment.State.FAILED}:
         words = _moved(steps, total, done)
-    if count["undo_fail"]:
+    if count["undo_fail"] and state != Deployment.State.SUCCEEDED:
         words = _("The rollback is incomplete: %(count)s of %(total)s instances could not be brought back.") % {
             "count": count["undo_fail"],
             "total": total,
         }
     if state == Deployment.State.SUCCEEDED:
-        return words
-    reasons = [
+        return " ".join([words, *left_out(steps)])
+    reasons = [row.hold_why] if row.hold_why and state == Deployment.State.ROLLED_BACK else []
+    reasons += [
         f"#{step.instance.number} ({step.instance.host}): {step.reason}"
         for step in steps
         if step.reason and step.state in {"failed", "undone", "undo_fail", "skipped"}
@@ -135,6 +138,25 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
         if pull.get("state") == "failed"
     ]
     return " ".join([words, *reasons[:3]])
+
+
+def _runs(row: Deployment, steps: list[Step]) -> str:
+    """How many instances run the release; in blue/green the old ones are steps, too."""
+    here = [s for s in steps if row.policy.get("strategy") != "blue-green" or s.action == Step.Action.ADD]
+    values = {"done": sum(s.state == Step.State.DONE for s in here), "total": len(here), "image": row.image}
+    return _("%(done)s of %(total)s instances run %(image)s.") % values
+
+
+def left_out(steps: list[Step]) -> list[str]:
+    """Which instances somebody left out, and what could not be removed, of a release that came through."""
+    words = _("#%(n)s was left out by %(who)s: %(why)s.")
+    found = [
+        words % {"n": step.instance.number, "who": step.asked_by, "why": step.asked_why.rstrip(".")}
+        for step in steps
+        if step.asked_why and step.state in {"skipped", "undone", "undo_fail"}
+    ]
+    found += [f"#{step.instance.number}: {step.reason}" for step in steps if step.state == "failed" and step.reason]
+    return found[:5]
 
 
 def _moved(steps: list[Step], total: int, done: int) -> str:

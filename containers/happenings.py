@@ -19,6 +19,7 @@ from xqplatform.accounts.actor import Actor
 
 AGAIN = timedelta(minutes=10)  # the same within this is counted, not told anew
 RECENT = timedelta(days=1)
+OOMS = 20  # of the engine's words that a container keeps: readings are compared with the newest ones
 
 
 def oom(row: Container, *, code: str = "") -> None:
@@ -31,7 +32,8 @@ def oom(row: Container, *, code: str = "") -> None:
         words = _("%(words)s Exit code %(code)s.") % {"words": words, "code": code}
     now = timezone.now()
     with transaction.atomic():
-        Container.objects.filter(pk=row.pk).update(oom_killed=True)
+        heard = Container.objects.select_for_update().values_list("ooms", flat=True).get(pk=row.pk)
+        Container.objects.filter(pk=row.pk).update(oom_killed=True, ooms=[*heard, now.timestamp()][-OOMS:])
         known = InstanceEvent.objects.filter(instance=row.instance, kind=InstanceEvent.Kind.OOM, last__gt=now - AGAIN)
         before = known.order_by("-id").first()
         if before is not None:

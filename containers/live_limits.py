@@ -13,6 +13,7 @@ from hosts.engine import version_tuple
 
 LIVE = ("cpus", "memory", "pids", "io_weight")
 RATES = ("io_device", "io_read_bps", "io_write_bps", "io_read_iops", "io_write_iops")
+ASIDE = ("hooks", "traffic")  # not of the container at all: what is done around it
 PIDS_API = (1, 40)  # before it, an engine changes no limit of processes
 
 
@@ -40,14 +41,15 @@ def _judged(name: str, before: Any, after: Any, api_version: str) -> Change:
     if name == "pids" and api_version and version_tuple(api_version) < PIDS_API:
         words = _("needs API %(needs)s, the engine has %(has)s") % {"needs": "1.40", "has": api_version}
         return Change(name, before, after, False, words)
-    if name in LIVE:
+    if name in LIVE or name.split(".", maxsplit=1)[0] in ASIDE:
         return Change(name, before, after, True)
     return Change(name, before, after, False, _("it is part of what a container is made of"))
 
 
 def applied(running: Config, new: Config, found: Iterable[Change]) -> Config:
     """The settings that a container has after its live changes."""
-    return replace(running, **{one.setting: getattr(new, one.setting) for one in found if one.live})
+    names = {one.setting.split(".")[0] for one in found if one.live}
+    return replace(running, **{name: getattr(new, name) for name in names})
 
 
 def refusal(found: list[Change]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from containers.models import Container, InstanceEvent
+from containers.models import Container
 
 
 def subjects(host_id: int, containers: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -14,11 +13,10 @@ def subjects(host_id: int, containers: Mapping[str, Mapping[str, str]]) -> dict[
     return {engine_id: f"instance:{instance}" for engine_id, instance in rows}
 
 
-def killed(since: Mapping[str, float]) -> set[str]:
-    """Those of the containers in which the kernel killed for lack of memory after that moment."""
-    rows = InstanceEvent.objects.filter(
-        kind=InstanceEvent.Kind.OOM,
-        container__engine_id__in=[*since],
-        last__gt=datetime.fromtimestamp(min(since.values()), UTC),
-    ).values_list("container__engine_id", "last")
-    return {engine_id for engine_id, last in rows if last.timestamp() > since[engine_id]}
+def killed(since: Mapping[str, float]) -> dict[str, list[float]]:
+    """When after that moment the engine was heard to say that the kernel killed in each of the containers for lack of memory."""
+    found: dict[str, list[float]] = {}
+    rows = Container.objects.filter(engine_id__in=[*since]).exclude(ooms=[])
+    for engine_id, heard in rows.values_list("engine_id", "ooms"):
+        found.setdefault(engine_id, []).extend(when for when in heard if when > since[engine_id])
+    return found

@@ -51,12 +51,14 @@ class Move(Work):
 
     def forward(self) -> None:
         try:
+            self.around.begin()
             self._move()
         except (StepFailed, EngineError) as error:
             words = [str(getattr(error, "words", "") or error)]
             if self.step.new_engine_id and not (isinstance(error, EngineError) and error.out_of_reach):
                 with self._at(self.new_host):
                     self.step.log = self._keep_log(self.step.new_engine_id, KeptLog.Why.FAILED)
+            self.around.returning = True
             try:
                 self._home("")
                 words.append(self._is_back)
@@ -88,7 +90,8 @@ class Move(Work):
             else:
                 Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         if side_by_side:
-            self._stop_there(self.old_host, old)
+            self.around.drained()
+            self._stop_there(self.old_host, old, serves=False)
         self._tidy_up(self.old_host, old)
         self._others_ended(made)
 
@@ -231,10 +234,13 @@ class Move(Work):
         with self._at(host):
             return self._look("")[1]
 
-    def _stop_there(self, host: Host, containers: list[Json], *, timed: bool = True) -> None:
+    def _stop_there(self, host: Host, containers: list[Json], *, timed: bool = True, serves: bool = True) -> None:
         """Stops them, and looks: what still runs, or could start again by itself, would hold the address."""
         if not containers:
             return
+        if serves:
+            with self._at(host):
+                self.around.before_stop(containers)
         with self._at(host), self._timed("stop" if timed else "", state="stopping" if timed else ""):
             for one in containers:
                 engine_id = str(one["Id"])
@@ -250,6 +256,8 @@ class Move(Work):
                 if state.get("Running") or state.get("Restarting"):
                     words = _("%(name)s does not stop on %(host)s, so it is not started elsewhere.")
                     raise StepFailed(words % {"name": self.instance.name, "host": host})
+        if serves:
+            self.around.after_stop()
 
     def _tidy_up(self, host: Host, containers: list[Json]) -> None:
         """Removes what is stopped. A host that is away meanwhile is tidied up when it comes back (`converge.strays`)."""

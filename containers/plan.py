@@ -5,7 +5,6 @@ The caller gathers the views (`containers.services.planning`); nothing here read
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,81 +12,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from containers import strategies
 from containers.config import Config
+from containers.guardrails.verdict import Check
+from containers.policy import Policy
 from hosts.addresses import Choice
-from xqplatform.errors import Refused
 
-ORDERS = ("stop-first", "start-first")
-ON_FAILURE = ("rollback", "stop")
+__all__ = ["Entry", "HostView", "InstanceView", "Plan", "Policy", "in_batches", "make_plan"]
 KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair", "limits")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How a change rolls. `batch`: a number of instances or a share such as «25%»; `pause` and `deadline` in seconds."""
-
-    batch: int | str = 1
-    pause: float = 0
-    order: str = "stop-first"
-    deadline: float = 60
-    on_failure: str = "rollback"
-    skip_unfit: bool = False  # leave out the instances that do not fit, instead of refusing the whole
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any] | Policy | None) -> Policy:
-        """From a form or an API body. Raises Refused with the field."""
-        if isinstance(data, Policy):
-            return data
-        if data is None:
-            return cls()
-        if not isinstance(data, Mapping):
-            raise Refused(_("The policy must be an object."), "policy", 400)
-        for key in data:
-            if key not in cls.__dataclass_fields__:
-                raise Refused(_("There is no setting «%(name)s».") % {"name": key}, str(key), 400)
-        policy = cls(
-            batch=_batch(data.get("batch", 1)),
-            pause=_seconds(data, "pause", 0, 0, 86_400),
-            order=str(data.get("order") or "stop-first"),
-            deadline=_seconds(data, "deadline", 60, 1, 3600),
-            on_failure=str(data.get("on_failure") or "rollback"),
-            skip_unfit=data.get("skip_unfit") is True,
-        )
-        if policy.order not in ORDERS:
-            raise Refused(_("Choose one of: %(choices)s.") % {"choices": ", ".join(ORDERS)}, "order", 400)
-        if policy.on_failure not in ON_FAILURE:
-            raise Refused(_("Choose one of: %(choices)s.") % {"choices": ", ".join(ON_FAILURE)}, "on_failure", 400)
-        return policy
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def size(self, instances: int) -> int:
-        """How many instances are changed at a time: at least one; a share is rounded down."""
-        if isinstance(self.batch, str):
-            return max(1, math.floor(instances * float(self.batch.rstrip("%")) / 100))
-        return max(1, self.batch)
-
-
-def _batch(value: Any) -> int | str:
-    text = str(value).strip() if not isinstance(value, bool) else "?"
-    number, share = text.removesuffix("%").strip(), text.endswith("%")
-    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= (100 if share else 10_000):
-        raise Refused(_("The batch is a number such as 2, or a share such as 25%."), "batch", 400)
-    return f"{int(number)}%" if share else int(number)
-
-
-def _seconds(data: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    value = data.get(name, default)
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(default if value in (None, "") else value)
-    except (TypeError, ValueError):
-        raise Refused(_("«%(value)s» is not a number.") % {"value": value}, name, 400) from None
-    if not low <= number <= high:
-        raise Refused(_("It must lie between %(low)g and %(high)g.") % {"low": low, "high": high}, name, 400)
-    return number
 
 
 @dataclass(frozen=True)
@@ -150,6 +82,9 @@ class Plan:
     warnings: tuple[str, ...] = ()
     batch_size: int = 1
     policy: Policy = field(default_factory=Policy)
+    hold_after: int | None = None  # canary, blue/green: the batch after which it holds, or switches
+    least: tuple[int, ...] = ()  # how many healthy instances are promised at least in each batch
+    guards: tuple[Check, ...] = ()  # what guardrails say of it
 
     @property
     def fits(self) -> bool:
@@ -179,6 +114,10 @@ class Plan:
             "problems": list(self.problems),
             "warnings": list(self.warnings),
             "batch_size": self.batch_size,
+            "strategy": self.policy.strategy,
+            "hold_after": self.hold_after,
+            "least": list(self.least),
+            "guardrails": [check.to_json() for check in self.guards],
         }
 
 
@@ -207,19 +146,24 @@ def make_plan(
     """
     by_pk = {host.pk: host for host in hosts}
     standing = sorted(instances, key=lambda one: one.number)
+    if kind != "deploy":
+        policy = replace(policy, strategy="rolling")
+    beside = policy.strategy == "blue-green"
     problems: list[str] = []
     warnings: list[str] = []
     entries: list[Entry] = []
     if kind in {"deploy", "scale"}:
         kept = standing[:wanted] if wanted < len(standing) else standing
         going = standing[len(kept) :]
+        if beside:
+            kept, going = [], standing  # the new ones stand beside all of them
         if kind == "deploy":
             entries += [_kept(one, by_pk, "replace", image) for one in kept]
         entries += [_kept(one, by_pk, "remove", "") for one in reversed(going)]
         added, short = _place(
             wanted - len(kept),
             standing=standing,
-            kept=kept,
+            kept=standing if beside else kept,
             hosts=hosts,
             config=config,
             image=image,
@@ -243,7 +187,13 @@ def make_plan(
         action = {"repair": "replace"}.get(kind, kind)
         entries += [_kept(one, by_pk, action, image or one.image if kind == "repair" else one.image) for one in chosen]
     state = {one.pk: one for one in standing}
-    if policy.order == "start-first" and kind == "deploy" and any(e.address for e in entries if e.action == "replace"):
+    in_place = policy.strategy in {"rolling", "canary"}
+    if (
+        policy.order == "start-first"
+        and kind == "deploy"
+        and in_place
+        and any(e.address for e in entries if e.action == "replace")
+    ):
         problems.append(
             _(
                 "Start-first is not possible with fixed addresses: two containers would hold one address. Use stop-first."
@@ -255,7 +205,25 @@ def make_plan(
     size = policy.size(max(1, len(standing) if kind != "scale" else len(entries)))
     if kind in {"scale", "remove", "stop", "start"} and policy.batch == 1:
         size = max(1, len(entries))  # nothing that serves is interrupted, or all shall go: no reason to crawl
-    return Plan(kind, in_batches(entries, state, size, kind), tuple(problems), tuple(warnings), size, policy)
+    if policy.strategy in {"recreate", "blue-green"}:
+        size = max(1, len(entries))
+    if beside:
+        batched = strategies.beside(entries, state)
+    elif policy.strategy == "recreate":
+        batched = tuple(replace(entry, batch=0) for entry in in_batches(entries, state, size, kind))
+    else:
+        batched = in_batches(entries, state, size, kind, policy.lead(len(entries)))
+    warnings += strategies.warnings(batched, policy, config)
+    return Plan(
+        kind,
+        batched,
+        tuple(problems),
+        tuple(warnings),
+        size,
+        policy,
+        strategies.hold_after(batched, policy, size),
+        strategies.least(batched, state, policy),
+    )
 
 
 def _kept(one: InstanceView, hosts: Mapping[int, HostView], action: str, new: str) -> Entry:
@@ -409,11 +377,12 @@ OVERCOMMIT_CPUS = 16.0
 
 
 def in_batches(
-    entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str
+    entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str, lead: int = 1
 ) -> tuple[Entry, ...]:
     """Who goes when: what is not healthy first (nothing is lost there), neighbours on different hosts.
 
-    A release of more than one instance begins with a single one: the first healthy one opens the gate.
+    A release of more than one instance begins with a single one: the first healthy one opens the gate. `lead`: so many go
+    before all others, a canary's.
     """
 
     def rank(entry: Entry) -> int:
@@ -430,8 +399,5 @@ def in_batches(
         turn[key] += 1
     order.sort(key=lambda item: item[:3])
     first = 1 if kind in {"deploy", "restart", "repair", "move", "limits"} and len(order) > 1 else size
-    batched: list[Entry] = []
-    for position, (*_rank, entry) in enumerate(order):
-        batch = 0 if position < first else 1 + (position - first) // size
-        batched.append(replace(entry, batch=batch))
-    return tuple(batched)
+    numbers = strategies.batch_numbers(len(order), size, first, lead)
+    return tuple(replace(item[3], batch=batch) for item, batch in zip(order, numbers, strict=True))

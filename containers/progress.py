@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from containers.models import Deployment, Step
 
-PHASES = ("pull", "stop", "create", "start", "healthy", "limits")
+PHASES = ("pull", "out", "stop", "create", "start", "healthy", "in", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
-MOVING = {Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
+MOVING = {*Step.HALTS, Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
 
 @dataclass
@@ -47,10 +47,12 @@ class Progress:
 def phase_words() -> dict[str, str]:
     return {
         "pull": _("pull"),
+        "out": _("out of traffic"),
         "stop": _("stop"),
         "create": _("create"),
         "start": _("start"),
         "healthy": _("get healthy"),
+        "in": _("into traffic"),
         "limits": _("change limits"),
     }
 
@@ -106,7 +108,7 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
         parts = []
         if done := sum(s.state == "done" for s in here):
             parts.append(_("%(n)d done") % {"n": done})
-        for state, word in (("stopping", _("stopping")), ("creating", _("creating")), ("undoing", _("rolling back"))):
+        for state, word in _moving_words().items():
             if n := sum(s.state == state for s in here):
                 parts.append(f"{n} {word}")
         if starting := [s for s in here if s.state == "starting"]:
@@ -119,11 +121,23 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
             _("batch %(a)d of %(b)d: %(what)s")
             % {"a": p.batch, "b": p.batches, "what": _(", ").join(parts) or _("done")}
         )
+    if deployment.hold:
+        words.append(str(deployment.get_hold_display()))
     if deployment.is_active and deployment.batch_pause_until:
         left = deployment.batch_pause_until.timestamp() - now
         if left > 0:
             words.append(_("next batch in %(n)d s") % {"n": round(left)})
     return words
+
+
+def _moving_words() -> dict[str, str]:
+    return {
+        "halting": _("stopping"),
+        "stopping": _("stopping"),
+        "stopped": _("stopped"),
+        "creating": _("creating"),
+        "undoing": _("rolling back"),
+    }
 
 
 def _starting(steps: list[Step], deployment: Deployment, now: float) -> str:

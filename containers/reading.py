@@ -97,7 +97,7 @@ def instances_of(place: ServiceEnvironment) -> list[Instance]:
     """The instances of a place with host, address and `shown`: the container that runs in it (or None)."""
     rows: list[Any] = list(
         place.instances.filter(removed=None)
-        .select_related("host", "address", "place__service", "place__environment")
+        .select_related("host", "address", "serving", "place__service", "place__environment")
         .prefetch_related(
             Prefetch(
                 "containers",
@@ -174,5 +174,5 @@ def stranded(steps: Iterable[Step]) -> list[Step]:
         and step.state == Step.State.UNDO_FAILED
         and step.instance.removed is None
         and step.instance.host_id == step.host_id
-        and step.instance.host.state not in {Host.State.READY, Host.State.DEGRADED}
+        and step.instance.host.state not in Host.ANSWERING
     ]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +19,17 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from containers import leases, rollout
+from containers import holds, leases, rollout, spec
 from containers.address_work import Readdress
 from containers.finish import finish
+from containers.halting import AfterHalt, Halt
+from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
+from containers.stored import step_views, view_of
 from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
+from hosts import labels
 from hosts.engine import EngineError, connect
 from hosts.models import Host
 from xqplatform import live
@@ -34,7 +39,21 @@ TICK = 0.15  # seconds until a click is seen
 LONG_REST = 5.0  # rests longer than this are not waited for by a worker; the beat comes back
 THREADS = 64
 LEAVING = threading.Event()  # this process is being stopped: let go at once, another one goes on
+BEFORE = frozenset({"waiting", "stopped"})  # of a step that is begun, or gone on with after a halt
+NO_HOLD: dict[str, Any] = {
+    "hold": "",
+    "hold_batch": -1,
+    "hold_since": None,
+    "hold_until": None,
+    "hold_why": "",
+    "held_until": None,
+    "held_why": "",
+}
+RESTS = frozenset({"failed", "switch_failed"})  # a paused release rests for these
+# Where the traffic is sent → what it is meanwhile, afterwards, and when that failed
+SWITCH = {"new": ("switching", "switched", "failed"), "old": ("switching_back", "back", "back_fail")}
 WORK: dict[str, type[Work]] = {Deployment.Kind.MOVE: Move, Deployment.Kind.ADDRESS: Readdress}
+FORCE_SECONDS = 5.0  # a call that hangs is not waited for longer when its instance shall be brought back
 ATTEMPTS = 3  # at a step that ends in an error nobody foresaw
 
 
@@ -67,25 +86,33 @@ class Runner:
             topics=topics_of(row),
             pulse=Pulse(pk),
         )
-        self._work = WORK.get(row.kind, Work)
+        self._work = AfterHalt if policy.get("strategy") == "recreate" else WORK.get(row.kind, Work)
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
+        self.halting: dict[int, tuple[Future[None], threading.Event]] = {}
+        self.switching: Future[None] | None = None
+        self.broken_off: dict[int, float] = {}  # step → since when its thread is waited for
+        self.abandoned: list[int] = []  # steps of which a thread hangs in a call
         self.pulling: dict[int, Future[None]] = {}
         self.streams: list[Any] = []  # pulls under way
+        self.closing: dict[str, Future[None]] = {}  # hooks after the last batch, by the state that it shall end in
         self.pulls: dict[str, Json] = dict(row.pulls)
         self.pulls_changed = False
+        self.why: dict[str, str] = {}  # what gate and freeze say, in words
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"release-{pk}")
 
     def stop(self) -> None:
         """No thread acts any more when this returns."""
         self.context.halt.set()
         self.context.pulse.close()
-        for _future, stop in [*self.forward.values(), *self.backward.values()]:
+        for _future, stop in self._all():
             stop.set()
         for stream in self.streams:
             stream.stop()
         self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.abandoned:
+            sweep_steps(self.abandoned)
 
     # --- The loop ------------------------------------------------------------------------------------------------
 
@@ -113,7 +140,9 @@ class Runner:
     def _turn(self) -> tuple[bool, float]:
         """Decides once and begins what is due. Returns whether to go on, and when to decide again at the latest."""
         row = Deployment.objects.get(pk=self.pk)
-        view, steps = self._view(row), _step_views(self.pk)
+        steps = step_views(row)
+        view = self._view(row, steps)
+        self._forget(steps)
         now = time.time()
         look_at = now + 2.0
         actions = rollout.decide(view, steps, now)
@@ -121,11 +150,13 @@ class Runner:
         for action in actions:
             match action:
                 case rollout.Become(state):
-                    self._become(row, state, clear=action.clear_asked)
+                    self._become(row, state, clear=action.clear_asked, hold=action.hold)
                 case rollout.Pull(host):
                     self._pull(host)
                 case rollout.Run(step):
                     self._begin(step, row, ready)
+                case rollout.Halt(step):
+                    self._halt(step, row)
                 case rollout.Undo(step):
                     self._undo(step)
                 case rollout.Skip(step):
@@ -134,39 +165,59 @@ class Runner:
                     Deployment.objects.filter(pk=self.pk).update(batch_pause_until=datetime.fromtimestamp(until, UTC))
                     live.bump(*self.context.topics)
                     self.wake.set()
+                case rollout.Hold():
+                    self._hold(row, action)
+                case rollout.Switch(to):
+                    self._switch(row, to)
                 case rollout.Wait(until):
                     if not self._in_work and (until is None or until - now > LONG_REST):
                         return False, 0
                     look_at = min(look_at, until or look_at)
                 case rollout.Finish(state):
-                    if not self._in_work:
+                    if not self._in_work and self._closed(row, state):
                         point("before finish")
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
 
+    def _all(self) -> list[tuple[Future[None], threading.Event]]:
+        return [*self.forward.values(), *self.backward.values(), *self.halting.values()]
+
     @property
     def _in_work(self) -> bool:
-        return any(not f.done() for f, _stop in [*self.forward.values(), *self.backward.values()])
+        switching = self.switching is not None and not self.switching.done()
+        return switching or any(not future.done() for future, _stop in self._all())
+
+    def _closed(self, row: Deployment, state: str) -> bool:
+        """Whether hooks that come after everything have run; begins them (one that fails makes it fail, while it can)."""
+        if state not in self.closing:
+            if not closing.due(row, state):
+                return True
+            self.closing[state] = self._submit(lambda: closing.run(self.context, row, state))
+        return self.closing[state].done()
 
     def _raise_deaths(self) -> None:
         """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
-        for future in [*(f for f, _stop in [*self.forward.values(), *self.backward.values()]), *self.pulling.values()]:
+        switching = [self.switching] if self.switching is not None else []
+        steps = (future for future, _stop in self._all())
+        for future in [*steps, *self.pulling.values(), *self.closing.values(), *switching]:
             error = future.exception() if future.done() and not future.cancelled() else None
             if error is not None:
                 raise error
 
-    def _view(self, row: Deployment) -> rollout.View:
+    def _view(self, row: Deployment, steps: Sequence[rollout.StepView]) -> rollout.View:
         hosts = {step.target_id for step in self._with_instances() if step.action in Step.MAKES}
-        return rollout.View(
-            state=row.state,
-            asked=row.asked,
-            size=int(row.policy.get("size", 1)),
-            pause=float(row.policy.get("pause", 0)),
-            on_failure=str(row.policy.get("on_failure", "rollback")),
-            pulls={host: str(self.pulls.get(str(host), {}).get("state", "waiting")) for host in sorted(hosts)},
-            rest_until=row.batch_pause_until.timestamp() if row.batch_pause_until else None,
-        )
+        pulls = {host: str(self.pulls.get(str(host), {}).get("state", "waiting")) for host in sorted(hosts)}
+        view = replace(view_of(row), pulls=pulls)
+        batch = rollout.at_gate(view, steps) if row.state == Deployment.State.RUNNING and not row.asked else None
+        if batch is None:
+            return view
+        verdict = holds.gate(row, batch) if batch > row.passed and batch >= 0 else holds.Verdict()
+        frozen = holds.freeze(row)
+        self.why = {"freeze": frozen.why if frozen else "", "gate": verdict.why, "measuring": verdict.why}
+        if frozen is None:
+            return replace(view, gate=verdict.state)
+        return replace(view, gate=verdict.state, held_why=frozen.why, held_until=frozen.until)
 
     def _with_instances(self) -> list[Step]:
         if not hasattr(self, "_plan"):
@@ -179,9 +230,15 @@ class Runner:
 
     # --- Acting --------------------------------------------------------------------------------------------------
 
-    def _become(self, row: Deployment, state: str, *, clear: bool) -> None:
+    def _become(self, row: Deployment, state: str, *, clear: bool, hold: str = "") -> None:
         """Compare and swap: a wish that came meanwhile is not lost."""
         fields: dict[str, Any] = {"state": state}
+        if hold:
+            fields |= {**NO_HOLD, "hold": hold, "hold_since": timezone.now(), "hold_why": row.hold_why}
+        elif state == "rolling_back" or row.hold in RESTS:
+            # A hold for a time, or for a click, stands through a pause.
+            why = row.hold_why if row.switch == "failed" else "" if row.asked else self.why.get("gate", "")
+            fields |= {**NO_HOLD, "hold_why": why}
         if clear:
             fields["asked"] = ""
         if row.started is None and state == "running":
@@ -220,25 +277,113 @@ class Runner:
     def _begin(self, step: int, row: Deployment, ready: dict[int, Step]) -> None:
         if step not in ready:
             return
-        if row.batch_pause_until is not None:
-            Deployment.objects.filter(pk=self.pk).update(batch_pause_until=None)
-            row.batch_pause_until = None
-        stop = threading.Event()
+        was, touched = ready[step].state, bool(ready[step].times)
         # «creating» says that it has begun; whoever finds it so has to look first at what is there.
-        begun = self._save_step(step, only_if="waiting", state="creating")
-        fresh = begun and row.kind in {"deploy", "scale"}
+        begun = was in BEFORE and self._save_step(step, only_if=was, state="creating")
+        if was in BEFORE and not begun:
+            return  # somebody left it out in this very moment
+        self._let_go(row)
+        stop = threading.Event()
+        fresh = begun and not touched and row.kind in {"deploy", "scale"}
         self.forward[step] = (
             self._submit(lambda: self._work(self.context, ready[step], stop, fresh=fresh).forward(), step, "failed"),
             stop,
         )
 
-    def _undo(self, step: int) -> None:
-        if step in self.forward:
-            future, stop = self.forward[step]
+    def _let_go(self, row: Deployment) -> None:
+        """Something begins, so nothing holds the release any more."""
+        if row.batch_pause_until is not None or row.hold:
+            Deployment.objects.filter(pk=self.pk).update(batch_pause_until=None, **NO_HOLD)
+            row.batch_pause_until, row.hold = None, ""
+
+    def _forget(self, steps: Sequence[rollout.StepView]) -> None:
+        """What ended and begins again: a failed one that is tried once more, one that was only stopped."""
+        for step in steps:
+            if step.state in BEFORE and step.pk in self.forward and self.forward[step.pk][0].done():
+                del self.forward[step.pk]
+            if step.state != "halting" and step.pk in self.halting and self.halting[step.pk][0].done():
+                del self.halting[step.pk]
+
+    def _broken_off(self, step: int) -> bool:
+        """Whether no thread works forward on the step any more. One that hangs in a call is left to itself after a while:
+        it writes nothing any more, and what its call still does is swept up at the end.
+        """
+        for table in (self.forward, self.halting):
+            if step not in table:
+                continue
+            future, stop = table[step]
             stop.set()
-            if not future.done():
-                return  # it wakes us when it has let go
-        if step in self.backward:
+            if future.done():
+                continue
+            since = self.broken_off.setdefault(step, time.monotonic())
+            if time.monotonic() - since < FORCE_SECONDS:
+                return False  # it wakes us when it has let go
+            log.warning("Release %s: step %s hangs in a call and is not waited for", self.pk, step)
+            self.abandoned.append(step)
+            del table[step]
+        return True
+
+    def _halt(self, step: int, row: Deployment) -> None:
+        if step in self.halting:
+            return
+        if step in self.forward and not self._broken_off(step):
+            return
+        ready = load([step])[step]
+        was = ready.state
+        if was != "halting" and not self._save_step(step, only_if=was, state="halting"):
+            return
+        self._let_go(row)
+        otherwise = "undo_fail" if row.state == Deployment.State.ROLLING_BACK else "failed"
+        stop = threading.Event()
+        self.halting[step] = (
+            self._submit(lambda: Halt(self.context, ready, stop).halt(otherwise), step, otherwise),
+            stop,
+        )
+
+    def _hold(self, row: Deployment, action: rollout.Hold) -> None:
+        """Notes what holds the release; a click that came meanwhile is taken up first."""
+        until = datetime.fromtimestamp(action.until, UTC) if action.until is not None else None
+        why = self.why.get(action.kind, "")
+        frozen = {"held_until": until, "held_why": why} if action.kind == "freeze" else {}
+        Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text).update(
+            hold=action.kind,
+            hold_batch=action.batch,
+            hold_since=timezone.now(),
+            hold_until=until,
+            hold_why=why,
+            **frozen,
+        )
+        live.bump(*self.context.topics)
+        point(f"held by {action.kind}")
+        self.wake.set()
+
+    def _switch(self, row: Deployment, to: str) -> None:
+        """Sends the traffic to the other side, on a thread. Whoever comes after a death sends it there once more."""
+        if self.switching is not None and not self.switching.done():
+            return
+        going, good, bad = SWITCH[to]
+        rows = Deployment.objects.filter(pk=self.pk, asked="", lease=self.lease.text, state=row.state)
+        if row.switch != going and not rows.update(switch=going, **NO_HOLD):
+            return  # somebody asked for something in this very moment
+        row.switch = going
+        live.bump(*self.context.topics)
+
+        def task() -> None:
+            point("before switch")
+            try:
+                holds.switch(row, to)
+            except holds.SwitchFailed as error:
+                fields: dict[str, Any] = {"switch": bad, "hold_why": str(error)}
+            else:
+                fields = {"switch": good}
+            point("after switch")
+            Deployment.objects.filter(pk=self.pk, switch=going, lease=self.lease.text).update(**fields)
+            live.bump(*self.context.topics)
+
+        self.switching = self._submit(task)
+
+    def _undo(self, step: int) -> None:
+        if not self._broken_off(step) or step in self.backward:
             return
         stop = threading.Event()
         self._save_step(step, state="undoing")
@@ -325,9 +470,14 @@ class _Progress:
             self._tell(sum(d for d, _t in self._layers.values()), sum(t for _d, t in self._layers.values()))
 
 
-def _step_views(deployment: int) -> list[rollout.StepView]:
-    rows = Step.objects.filter(deployment=deployment).order_by("position")
-    return [
-        rollout.StepView(pk=pk, host=0, batch=batch, position=position, state=state, touched=bool(times))
-        for pk, batch, position, state, times in rows.values_list("pk", "batch", "position", "state", "times")
-    ]
+def sweep_steps(steps: Iterable[int]) -> None:
+    """Removes what a call that was not waited for made after all, of steps that were brought back."""
+    for step in load(steps).values():
+        if step.state not in {"undone", "undo_fail"}:
+            continue
+        try:
+            engine = connect(step.instance.host)
+            for one in engine.list_containers(labels={spec.STEP: str(step.pk), labels.PLATFORM: labels.installation()}):
+                engine.remove(str(one["Id"]), force=True)
+        except EngineError as error:
+            log.warning("What step %s may have left on %s was not looked for: %s", step.pk, step.instance.host, error)

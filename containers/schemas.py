@@ -94,6 +94,11 @@ class ReasonIn(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class StepAskIn(Schema):
+    instance: int = Field(ge=0, le=2**31 - 1, description="The instance's number.")
+    reason: str = Field("", max_length=2000)
+
+
 class VersionOut(Schema):
     image: int | None
     tag: str | None
@@ -114,8 +119,16 @@ class PolicyIn(Schema):
     pause: float = Field(0, ge=0, le=86400, description="Seconds between batches.")
     order: Literal["stop-first", "start-first"] = "stop-first"
     deadline: float = Field(60, ge=1, le=3600, description="Seconds until an instance must be healthy.")
-    on_failure: Literal["rollback", "stop"] = "rollback"
+    on_failure: Literal["rollback", "stop", "hold"] = Field(
+        "rollback", description="«hold»: it rests, until somebody retries, skips or rolls back."
+    )
     skip_unfit: bool = False
+    strategy: Literal["rolling", "canary", "recreate", "blue-green"] = "rolling"
+    canary: int | str = Field(1, description="So many first, or a share such as «25%»; then it holds.")
+    hold: float = Field(0, ge=0, le=604800, description="Seconds that a canary holds; 0: until «continue».")
+    switch: Literal["click", "auto"] = Field("click", description="Blue/green: who says that the traffic is switched.")
+    keep: float = Field(600, ge=0, le=604800, description="Blue/green: seconds that old instances are kept afterwards.")
+    keep_running: bool = Field(True, description="Blue/green: they run meanwhile; else they are stopped.")
 
 
 ADDRESSES = (
@@ -124,12 +137,18 @@ ADDRESSES = (
 )
 
 
+class BreakGlassIn(Schema):
+    reason: str = Field(max_length=2000)
+    service: str = Field(max_length=50, description="The service's name, typed again.")
+
+
 class DeployIn(Schema):
     image: int | str = Field(description="The image's number, tag or digest.")
     reason: str = Field("", max_length=2000)
     config: int | None = Field(None, description="A settings version; left out: the newest.")
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
+    break_glass: BreakGlassIn | None = Field(None, description="An SRE goes on in spite of guardrails.")
 
 
 class ScaleIn(Schema):
@@ -198,6 +217,7 @@ class ConfigIn(Schema):
 
 
 class StepOut(Schema):
+    id: int
     instance: int
     number: int
     host: str
@@ -207,8 +227,20 @@ class StepOut(Schema):
     action: str
     state: str
     reason: str
+    decided_by: str = Field(description="Who left it out or had it tried again.")
+    decided_why: str
+    tries: int = Field(description="How often somebody had it tried again.")
     log: str
     times: dict[str, Any]
+
+
+class HoldOut(Schema):
+    kind: str = Field(description="canary, measuring, gate, freeze, failed, switch, switch_failed, switch_back, keep")
+    batch: int = Field(description="The batch that is through, counted from 0.")
+    since: datetime | None
+    until: datetime | None = Field(description="null: until somebody, or something, lets it go on.")
+    why: str
+    clickable: bool = Field(description="Whether «continue» lets it go on.")
 
 
 class DeploymentOut(Schema):
@@ -218,6 +250,8 @@ class DeploymentOut(Schema):
     kind: str
     state: str
     asked: str
+    hold: HoldOut | None
+    switch: str
     reason: str
     outcome: str
     image: str | None
@@ -230,10 +264,14 @@ class DeploymentOut(Schema):
     created: datetime
     started: datetime | None
     finished: datetime | None
+    held_until: datetime | None = Field(description="While a freeze holds it between two batches.")
+    held_why: str
     link: str
 
 
 class DeploymentFull(DeploymentOut):
+    guardrails: list[dict[str, Any]] = Field(description="What they said when it was asked for.")
+    broken_glass: list[dict[str, Any]]
     percent: int
     words: list[str]
     rest: float | None
@@ -303,6 +341,12 @@ class PlanOut(Schema):
     problems: list[str]
     warnings: list[str]
     batch_size: int
+    strategy: str
+    hold_after: int | None = Field(description="The batch, from 0, after which it holds or switches.")
+    least: list[int] = Field(description="How many healthy instances are promised at least in each batch.")
+    guardrails: list[dict[str, Any]] = Field(
+        description="Each with `name`, `passes`, `words`, and `until` (Unix seconds) when only time stands in the way."
+    )
 
 
 class ConfigOut(Schema):

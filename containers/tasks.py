@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
@@ -10,6 +11,9 @@ from django.utils import timezone
 
 from containers import leases
 from containers.models import Deployment, Drain
+from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
+
+__all__ = ["run_command", "sweep_terminals", "tidy_recordings"]
 
 
 @shared_task(name="containers.tasks.advance")
@@ -26,7 +30,7 @@ def resume() -> int:
     now = timezone.now()
     found = 0
     rows = Deployment.objects.filter(state__in=Deployment.ACTIVE)
-    for row in rows.only("pk", "state", "asked", "lease", "lease_until", "batch_pause_until"):
+    for row in rows.only(*RESTING):
         if leases.is_held(row):
             continue
         if not row.asked and not row.lease:
@@ -34,9 +38,24 @@ def resume() -> int:
                 continue  # it rests until somebody asks for something
             if row.batch_pause_until is not None and row.batch_pause_until > now:
                 continue
+            if _held(row, now):
+                continue
         advance.delay(row.pk)
         found += 1
     return found
+
+
+RESTING = ("pk", "state", "asked", "lease", "lease_until", "batch_pause_until", "hold", "hold_until")
+
+
+def _held(row: Deployment, now: datetime) -> bool:
+    """Whether nothing but a click, or its time, lets it go on: gates and freezes are asked again and again."""
+    from containers import holds
+
+    looks = row.hold in {Deployment.Hold.MEASURING, Deployment.Hold.FREEZE, Deployment.Hold.GATE}
+    if not row.hold or looks or (holds.GATES and row.hold in {Deployment.Hold.CANARY, Deployment.Hold.KEEP}):
+        return False
+    return row.hold_until is None or row.hold_until > now
 
 
 @shared_task(name="containers.tasks.drain")
@@ -140,3 +159,19 @@ def hear_applications() -> None:
 
     ears.note_beat()
     ears.EARS.start()
+
+
+@shared_task(name="containers.tasks.sweep_traffic", ignore_result=True)
+def sweep_traffic() -> int:
+    """Puts back into traffic what is out by accident, and tells fronts what they have not heard."""
+    from containers.traffic.sweep import sweep
+
+    return sweep()
+
+
+@shared_task(name="containers.tasks.try_hook")
+def try_hook(run: int) -> None:
+    """Runs a hook once, because somebody wants to see it run."""
+    from containers.services.hooks import carry_out
+
+    carry_out(run)

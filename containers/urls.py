@@ -1,9 +1,12 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.terminal.urls import urlpatterns as terminals
 from containers.views import (
     charts,
     deploy,
     environments,
+    fronts,
+    hooks,
     instances,
     kept_logs,
     log_history,
@@ -22,6 +25,7 @@ from containers.views import (
 app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
+    *terminals,
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),
     path(S, services.show, name="service"),
@@ -40,6 +44,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}logs/lines/", logs.lines, name="log_lines"),
     path(f"{E}logs/download/", logs.download, name="log_download"),
     path(f"{E}settings/", settings.edit, name="settings"),
+    path(f"{E}hooks/", hooks.index, name="hooks"),
+    path(f"{E}hooks/new/", hooks.edit, name="hook_new"),
+    path(f"{E}hooks/<slug:name>/change/", hooks.edit, name="hook"),
+    path(f"{E}hooks/<slug:name>/remove/", hooks.remove, name="hook_remove"),
+    path(f"{E}hooks/<slug:name>/try/", hooks.try_out, name="hook_try"),
+    path("hook-runs/<int:number>/", hooks.output, name="hook_run"),
+    re_path(r"^hook-runs/(?P<number>[0-9]{1,12})/(?P<verb>retry|pass)/$", hooks.answer, name="hook_answer"),
     path(f"{E}settings/place/", settings.place_change, name="place_change"),
     path(f"{E}deploy/", deploy.wizard, name="deploy"),
     path(f"{E}deploy/commits/", deploy.commit_list, name="commits"),
@@ -50,7 +61,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/", releases.index, name="releases"),
     path("releases/<int:number>/", releases.show, name="release"),
     re_path(
-        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|cancel|rollback)/$", releases.ask, name="release_ask"
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>pause|resume|continue|cancel|rollback)/$",
+        releases.ask,
+        name="release_ask",
+    ),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/steps/(?P<step>[0-9]{1,12})/(?P<verb>skip|retry)/$",
+        releases.ask_step,
+        name="release_step",
     ),
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),
@@ -64,6 +82,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("instances/<int:number>/log/file/", log_history.file, name="log_file"),
     path("kept-logs/<int:number>/", kept_logs.show, name="kept_log"),
     path("monitoring/", monitoring.show, name="monitoring"),
+    path("settings/fronts/", fronts.index, name="fronts"),
+    path("settings/fronts/new/", fronts.edit, name="front_new"),
+    path("settings/fronts/<slug:slug>/", fronts.edit, name="front"),
+    path("settings/fronts/<slug:slug>/remove/", fronts.remove, name="front_remove"),
+    path("settings/fronts/<slug:slug>/apply/", fronts.apply, name="front_apply"),
     path("settings/environments/", environments.index, name="environments"),
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,7 +22,9 @@ from builds.models import Image
 from builds.registry import auth_of
 from containers import happenings, health, images, keeping_logs, live_limits, spec
 from containers.config import Config, parse
+from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
+from containers.hooks.around import Around
 from containers.init_mode import Needs, needs, problems
 from containers.leases import Lease
 from containers.models import ConfigVersion, Container, Instance, KeptLog, Step
@@ -44,14 +46,6 @@ Json = dict[str, Any]
 BACK_SECONDS = 60.0
 PER_HOST = 6  # creates, starts and removals side by side on one engine
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
-
-
-class Broken(Exception):
-    """The step was broken off: another process has the lease, or a rollback wants the instance."""
-
-
-class StepFailed(Exception):
-    """The step did not succeed; the text is for people."""
 
 
 # Tests put a function here that is told each point between two engine calls (and may raise or kill, as a death would).
@@ -77,6 +71,7 @@ class Context:
     pulse: Pulse
     halt: threading.Event = field(default_factory=threading.Event)
     gates: dict[int, threading.BoundedSemaphore] = field(default_factory=dict)
+    wide: threading.Lock = field(default_factory=threading.Lock)  # who runs hooks that all steps wait for
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +145,7 @@ class Work:
         self.engine: Engine = connect(self.host)
         self.patience = Patience(context, stop, max(10.0, context.deadline), self._note)
         self.times: Json = dict(self.step.times)
+        self.around = Around(self)
 
     # --- The two stories -----------------------------------------------------------------------------------------
 
@@ -160,6 +156,7 @@ class Work:
             "stop": self._stop, "start": self._start, "limits": self._limits,
         }  # fmt: skip
         try:
+            self.around.begin()
             actions[self.step.action]()
         except (StepFailed, EngineError) as error:
             self._failed("failed", error)
@@ -205,7 +202,8 @@ class Work:
             self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
             self._bring_up(made, self._deadline())
-            self._retire_all(others, state="starting")
+            self.around.drained()
+            self._retire_all(others, state="starting", serves=False)
             self._take_name(made, mine, others)
         else:
             self._stop_all(others)
@@ -249,11 +247,13 @@ class Work:
     def _stop_all(self, containers: list[Json]) -> None:
         if not containers:
             return
+        self.around.before_stop(containers)
         with self._timed("stop", state="stopping"):
             for one in containers:
                 self._point("before stop")
                 self.patience.call(self.engine.stop, one["Id"], self._timeout_of(one["Id"]))
                 self._point("after stop")
+        self.around.after_stop()
 
     def _tidy(self, made: str, mine: Json | None, others: list[Json]) -> None:
         for one in others:
@@ -311,6 +311,8 @@ class Work:
         self.patience.call(self.engine.rename, keep["Id"], self.instance.name)
         self._others_ended(keep["Id"])
         if self.step.old_wanted_state == "running":
+            if (self.times.get("stop") or [0, 0])[1] is None:  # a stop that nobody waited for may still be under way
+                self.patience.call(self.engine.stop, keep["Id"], self._timeout_of(keep["Id"]))
             self._bring_up(keep["Id"], self._deadline(), state="undoing")
 
     # --- Restart, stop, start ------------------------------------------------------------------------------------
@@ -322,17 +324,21 @@ class Work:
             made = self._made(None, self.step.image, self.step.config, str(self.step.pk))
             return self._bring_up(made, self._deadline())
         if "start" not in self.times:  # else a dead process has stopped it already
+            self.around.before_stop([there])
             with self._timed("stop", state="stopping"):
                 self._point("before stop")
                 self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+            self.around.after_stop()
         return self._bring_up(there["Id"], self._deadline())
 
     def _stop(self) -> None:
         self._claim_state("stopped")
         there = self._there()
         if there is not None:
+            self.around.before_stop([there])
             with self._timed("stop", state="stopping"):
                 self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
+            self.around.after_stop()
         Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
 
     def _start(self) -> None:
@@ -347,6 +353,7 @@ class Work:
         if there is None:
             return
         if self.step.old_wanted_state == "stopped":
+            self.around.before_stop([there])
             self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
         else:
             self._bring_up(there["Id"], self._deadline(), state="undoing")
@@ -442,12 +449,17 @@ class Work:
         )
         return found[-1] if found else None
 
-    def _retire_all(self, containers: list[Json], state: str = "stopping") -> None:
+    def _retire_all(self, containers: list[Json], state: str = "stopping", *, serves: bool = True) -> None:
+        """`serves`: one of them may be what the instance's traffic goes to."""
         if not containers:
             return
+        if serves:
+            self.around.before_stop(containers)
         with self._timed("stop" if state != "undoing" else "", state=state):
             for one in containers:
                 self._retire(one["Id"])
+        if serves:
+            self.around.after_stop()
 
     def _retire(self, engine_id: str) -> None:
         """Stops it gracefully, keeps its last words and its exit code, removes it."""
@@ -616,6 +628,7 @@ class Work:
     ) -> None:
         """Starts it if it does not run, and waits until it is well; `tidy` is done meanwhile. Raises StepFailed."""
         forward = state == "starting"
+        self.around.before_start()
         with self._timed("start" if forward else "", state=state):
             self._point("before start")
             self._begin(engine_id)
@@ -640,6 +653,7 @@ class Work:
         if not self._fixed:
             fresh["ip"] = _ip(seen)
         Instance.objects.filter(pk=self.instance.pk).update(**fresh)
+        self.around.after_start(engine_id)
 
     def _begin(self, engine_id: str) -> None:
         until = time.monotonic() + BUSY_ADDRESS_SECONDS
@@ -711,6 +725,7 @@ class Work:
 
     def save(self, **fields: Any) -> None:
         """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""
+        self.patience.check()
         fields.setdefault("times", self.times)
         for name, value in fields.items():
             setattr(self.step, name, value)
@@ -719,6 +734,17 @@ class Work:
             self.context.halt.set()
             raise Broken
         live.bump(*self.context.topics, f"instance:{self.instance.pk}")
+
+    # --- For what is done around a step (`containers.hooks.around`) -----------------------------------------------
+
+    def timed(self, name: str, state: str = "") -> AbstractContextManager[None]:
+        return self._timed(name, state)
+
+    def point(self, name: str) -> None:
+        self._point(name)
+
+    def config_of(self, version: ConfigVersion | None) -> Config:
+        return self._config(version)
 
 
 def prepare(

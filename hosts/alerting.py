@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from hosts.conformance import matrix
 from hosts.conformance.checks import BY_SLUG
-from hosts.models import CheckResult, Collector, Host, HostGroup, HostOperation, SeenCertificate
+from hosts.models import CheckResult, Collector, Host, HostChange, HostGroup, HostOperation, SeenCertificate
 from xqplatform.alerts import sources, subjects
-from xqplatform.alerts.sources import Found
+from xqplatform.alerts.sources import Found, History, Was
 
 SILENT_AFTER = 120.0  # seconds; where the engine is asked instead of a collector, samples come once a minute
 
@@ -46,6 +46,22 @@ def _unreachable(now: float) -> Iterator[Found]:
         yield Found(f"host:{pk}", since.timestamp() if since else None, reason)
 
 
+def _was_unreachable(of: Sequence[str], start: float, end: float) -> Iterator[Was]:
+    """From the changes of state. The last one before `start` says what was then."""
+    pks = [subjects.number(one) for one in of]
+    rows = HostChange.objects.filter(host__in=pks, time__lte=datetime.fromtimestamp(end, UTC)).order_by("time", "pk")
+    since: dict[int, float] = {}
+    for pk, new, moment in rows.values_list("host_id", "new", "time"):
+        if new == Host.State.UNREACHABLE:
+            since.setdefault(pk, moment.timestamp())
+        elif pk in since:
+            began = since.pop(pk)
+            if moment.timestamp() >= start:
+                yield Was(f"host:{pk}", began, moment.timestamp())
+    for pk, began in since.items():
+        yield Was(f"host:{pk}", began, None)
+
+
 def _certificates(now: float) -> Iterator[Found]:
     """The days until the end of each, of several in one use the fewest."""
     today = datetime.fromtimestamp(now, UTC)
@@ -76,17 +92,20 @@ def _conformance(now: float) -> Iterator[Found]:
 
 
 def _clocks(now: float) -> Iterator[Found]:
-    rows = Host.objects.filter(state__in=["ready", "degraded"]).exclude(clock_skew=None)
+    rows = Host.objects.filter(state__in=Host.ANSWERING).exclude(clock_skew=None)
     for pk, seconds in rows.values_list("pk", "clock_skew"):
         skew = seconds or 0.0
-        side = _("ahead of") if skew > 0 else _("behind")
-        words = _("Its clock is %(n).1f s %(side)s the platform's.") % {"n": abs(skew), "side": side}
+        ahead, behind = (
+            _("Its clock is %(n).1f s ahead of the platform's."),
+            _("Its clock is %(n).1f s behind the platform's."),
+        )
+        words = (ahead if skew > 0 else behind) % {"n": abs(skew)}
         yield Found(f"host:{pk}", None, words, value=abs(skew))
 
 
 def _samples(now: float) -> Iterator[Found]:
     """Hosts that answer, are to be measured, and of which no sample came lately. Its time counts from when we see that."""
-    rows = Collector.objects.exclude(way=Collector.Way.OFF).filter(host__state__in=["ready", "degraded"])
+    rows = Collector.objects.exclude(way=Collector.Way.OFF).filter(host__state__in=Host.ANSWERING)
     for pk, last, reason, trouble in rows.values_list("host_id", "last_sample", "reason", "trouble"):
         if last is None or now - last > SILENT_AFTER:
             words = trouble or reason or _("No sample comes from its collector.")
@@ -96,7 +115,14 @@ def _samples(now: float) -> Iterator[Found]:
 def register() -> None:
     subjects.register("host", gettext_lazy("Host"), _hosts)
     subjects.GROUPS.append(lambda: HostGroup.objects.values_list("slug", flat=True))
-    sources.register("host.unreachable", gettext_lazy("Host unreachable"), "host", _unreachable, inhibits=True)
+    sources.register(
+        "host.unreachable",
+        gettext_lazy("Host unreachable"),
+        "host",
+        _unreachable,
+        inhibits=True,
+        history=History(_was_unreachable),
+    )
     sources.register("host.samples", gettext_lazy("Host without samples"), "host", _samples)
     sources.register(
         "host.certificate", gettext_lazy("Days until a certificate ends"), "host", _certificates, unit="days"

@@ -12,13 +12,9 @@ from ninja.pagination import LimitOffsetPagination, paginate
 from hosts.models import Address, Host, HostGroup, SeenContainer, Segment, SegmentNetwork
 from hosts.services import addresses, machines, networks, segments
 from hosts.views.machines import counted, in_state
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["hosts"])
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
 
 
 class HostOut(Schema):

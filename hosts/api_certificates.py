@@ -10,7 +10,7 @@ from ninja.pagination import LimitOffsetPagination, paginate
 
 from hosts.models import Authority, Host, IssuedCertificate, SeenCertificate
 from hosts.services import certificates
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["certificates"])
 
@@ -69,10 +69,6 @@ class IssuedOut(Schema):
         return row.authority.name
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
-
-
 @router.get("/certificates", response=list[InUseOut])
 @paginate(LimitOffsetPagination)
 def list_certificates(request: HttpRequest) -> Any:
@@ -96,9 +92,9 @@ def list_authorities(request: HttpRequest) -> Any:
 @router.post("/certificates/authorities", response={201: AuthorityOut})
 def create_authority(request: HttpRequest, data: AuthorityIn) -> Any:
     """A new authority issues from now on; the one before it stays trusted."""
-    return Status(201, certificates.make_authority(_actor(request), data.name))
+    return Status(201, certificates.make_authority(actor_of(request), data.name))
 
 
 @router.post("/certificates/authorities/{pk}/retire", response=AuthorityOut)
 def retire_authority(request: HttpRequest, pk: int) -> Any:
-    return certificates.retire_authority(_actor(request), get_object_or_404(Authority, pk=pk))
+    return certificates.retire_authority(actor_of(request), get_object_or_404(Authority, pk=pk))

@@ -14,13 +14,9 @@ from hosts.conformance.models import built_in
 from hosts.models import Host, HostFacts, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import conformance
 from hosts.views.conformance import Row, rows_of
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["conformance"])
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
 
 
 class CheckOut(Schema):

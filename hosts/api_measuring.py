@@ -8,7 +8,7 @@ from ninja import Router, Schema
 
 from hosts.models import Host
 from hosts.services import collectors
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["measuring"])
 
@@ -37,10 +37,6 @@ class MeasuringIn(Schema):
     reason: str = ""
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
-
-
 @router.get("/hosts/{name}/measuring", response=MeasuringOut)
 def show_measuring(request: HttpRequest, name: str) -> Any:
     """How the host is measured, and how well."""
@@ -50,4 +46,4 @@ def show_measuring(request: HttpRequest, name: str) -> Any:
 @router.put("/hosts/{name}/measuring", response=MeasuringOut)
 def choose_measuring(request: HttpRequest, name: str, data: MeasuringIn) -> Any:
     """Chooses how: by a container, by a process over SSH (which needs an SSH access), or not at all."""
-    return collectors.switch(_actor(request), get_object_or_404(Host, name=name), data.way, data.reason)
+    return collectors.switch(actor_of(request), get_object_or_404(Host, name=name), data.way, data.reason)

@@ -11,14 +11,10 @@ from ninja.pagination import LimitOffsetPagination, paginate
 
 from hosts.models import Host, HostCommand, HostOperation, SshAccess
 from hosts.services import commands, operations, ssh_access
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 from xqplatform.errors import Refused
 
 router = Router(tags=["host operations"])
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
 
 
 class StepOut(Schema):

@@ -10,7 +10,7 @@ from ninja import Router, Schema, Status
 from hosts.models import Host, HostOperation
 from hosts.services import upkeep
 from hosts.views.upkeep import preview
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["upkeep"])
 
@@ -74,21 +74,17 @@ class DaemonOut(Schema):
     base: str
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
-
-
 @router.post("/hosts/setup", response={202: StartedOut})
 def set_up(request: HttpRequest, data: SetupIn) -> Any:
     """Makes a host of a machine that has only SSH."""
     values = data.dict(exclude={"confirm", "reason"})
-    return Status(202, upkeep.set_up(_actor(request), values, reason=data.reason, confirm=data.confirm))
+    return Status(202, upkeep.set_up(actor_of(request), values, reason=data.reason, confirm=data.confirm))
 
 
 @router.post("/hosts/{name}/setup", response={202: StartedOut})
 def set_up_again(request: HttpRequest, name: str) -> Any:
     """Goes on with a machine whose setting up failed."""
-    return Status(202, upkeep.set_up_again(_actor(request), get_object_or_404(Host, name=name)))
+    return Status(202, upkeep.set_up_again(actor_of(request), get_object_or_404(Host, name=name)))
 
 
 @router.get("/hosts/{name}/daemon", response=DaemonOut)
@@ -114,4 +110,4 @@ Kind = Literal["daemon.read", "daemon.apply", "tls.rotate", "tls.issue", "engine
 def start(request: HttpRequest, name: str, kind: Kind, data: UpkeepIn) -> Any:
     """Starts an operation of upkeep. Refused while another one changes the host."""
     host = get_object_or_404(Host, name=name)
-    return Status(202, upkeep.start(_actor(request), host, kind, data.dict(exclude={"reason"}), data.reason))
+    return Status(202, upkeep.start(actor_of(request), host, kind, data.dict(exclude={"reason"}), data.reason))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,6 @@ CPU, MEMORY, PRESSURE = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_laz
 NETWORK, TCP, DISKS = gettext_lazy("Network"), gettext_lazy("TCP and connection tracking"), gettext_lazy("Disks")
 FILES, OTHER = gettext_lazy("File systems"), gettext_lazy("Processes and the collector")
 IN, OUT, READ, WRITE = gettext_lazy("in"), gettext_lazy("out"), gettext_lazy("read"), gettext_lazy("written")
-VETH = re.compile(r"veth[0-9a-f]+")
 
 
 def pair(first: str, second: str, in_word: object = IN, out_word: object = OUT) -> tuple[Wanted, Wanted]:
@@ -175,8 +173,8 @@ REST: tuple[Spec, ...] = (
 
 
 def nics(names: Sequence[str]) -> list[str]:
-    """Interfaces in an order that stays; the ends of containers come last, they are many."""
-    return sorted(charts.devices(names, "net.rx_bytes"), key=lambda n: (bool(VETH.match(n)), n == "lo", n))
+    """Interfaces in an order that stays. (Neither lo nor the ends of containers are among them: no collector tells of those.)"""
+    return sorted(charts.devices(names, "net.rx_bytes"))
 
 
 def specs(names: Sequence[str]) -> Iterator[Spec]:
@@ -200,23 +198,27 @@ def _each(wanted: Sequence[Spec], devices: Sequence[str]) -> Iterator[Spec]:
 def sheet(host: Host, span: Range, points: int) -> Sheet:
     """All charts of a host that have something to show."""
     subject = f"host:{host.pk}"
-    known = metrics.names(subject, span.start, span.end)
+    look = metrics.look([subject], span.start, span.end, points=points)
     latest = board.newest([subject])
+    known = look.names(subject)
+
+    def made(rows: Sequence[Spec]) -> list[Chart]:
+        return _drawn(host, rows, board.of_look(look, charts.metrics_of(rows), span, points, latest))
+
     wanted = charts.by_heading(spec for spec in specs(known) if any(w.metric in known for w in spec.wanted))
-    parts: list[Part] = [(title, partial(_drawn, host, rows, span, points, latest)) for title, rows in wanted.items()]
+    parts: list[Part] = [(title, partial(made, rows)) for title, rows in wanted.items()]
     return Sheet(parts, board.last_of(latest))
 
 
-def _drawn(host: Host, wanted: Sequence[Spec], span: Range, points: int, latest: board.Latest) -> list[Chart]:
+def _drawn(host: Host, wanted: Sequence[Spec], found: board.Board) -> list[Chart]:
     subject = f"host:{host.pk}"
-    found = board.load([subject], charts.metrics_of(wanted), span, points, latest)
     cores = [Limit(_("cores"), float(host.cpus))] if host.cpus else []
     drawn = [
         charts.draw(
             spec,
             found.of(subject),
             found.grid,
-            span,
+            found.span,
             now=found.now(subject),
             limits=cores if spec.key in {"cpu", "load"} else (),
             limit_label=_("size") if spec.key.startswith("fs") else _("all"),

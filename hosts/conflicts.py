@@ -62,7 +62,7 @@ def _look(segment: Segment, host: Host) -> None:
         Q(ip__in=[row.ip for row in rows]) | Q(mac__in=[row.mac for row in rows]),
         state__in=ON_THE_WIRE,
         host__segments=segment,
-        host__state__in=[Host.State.READY, Host.State.DEGRADED],
+        host__state__in=Host.ANSWERING,
     ).select_related("host")
     by: dict[str, list[SeenContainer]] = {}
     for one in seen:

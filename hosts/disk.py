@@ -28,7 +28,7 @@ def _waiting() -> QuerySet[Host]:
     return Host.objects.filter(
         Q(disk_asked=None) | Q(disk_asked__lt=old),
         Q(disk_seen=None) | Q(disk_seen__lt=old),
-        state__in=[Host.State.READY, Host.State.DEGRADED],
+        state__in=Host.ANSWERING,
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import InterfaceError, OperationalError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from hosts.models import Host
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,9 @@ HOST_PANELS: list[Callable[[HttpRequest, Host], str]] = []
 HOST_OPERATIONS: list[Callable[[HttpRequest, Host], str]] = []
 # fn(host_id, {engine_id: labels}) -> {engine_id: «instance:PK»}: whose measurements a container's are. Who is in none is not stored.
 METRIC_SUBJECTS: list[Callable[[int, Mapping[str, Mapping[str, str]]], Mapping[str, str]]] = []
-# fn({engine_id: Unix time}) -> those in which the kernel killed for lack of memory since then: asked of containers that ended, whose
-# own counter went with them.
-METRIC_OOMS: list[Callable[[Mapping[str, float]], Collection[str]]] = []
+# fn({engine_id: Unix time}) -> when since then the engine was heard to say that the kernel killed there for lack of memory: asked of
+# containers that ended, whose own counter went with them.
+METRIC_OOMS: list[Callable[[Mapping[str, float]], Mapping[str, Collection[float]]]] = []
 # fn([(«instance:PK», engine id's first twelve signs, Unix time)]): containers that were seen to have started anew, each once.
 METRIC_RESTARTS: list[Callable[[Sequence[tuple[str, str, float]]], None]] = []
 
@@ -53,6 +56,20 @@ def call(hooks: list[Any], *args: Any) -> None:
             hook(*args)
         except Exception:
             log.exception("The hook %r failed", hook)
+
+
+def ask(hooks: Sequence[Callable[..., Answer]], *args: Any) -> list[Answer]:
+    """What the hooks say. One that raises says nothing; a database that is away is the caller's affair (OperationalError and
+    InterfaceError go through): then the answer is not known yet."""
+    found = []
+    for hook in list(hooks):
+        try:
+            found.append(hook(*args))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("The hook %r failed", hook)
+    return found
 
 
 def users_of(host_id: int) -> int:

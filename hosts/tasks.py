@@ -22,7 +22,7 @@ def refresh(host_pk: int) -> None:
     if observe.refresh_host(host_pk):
         for host in Host.objects.filter(pk=host_pk).exclude(state=Host.State.RETIRED):
             networks.look(host)
-        if Host.objects.filter(pk=host_pk, state__in=watch.WATCHED, watcher_until=None).exists():
+        if Host.objects.filter(pk=host_pk, state__in=Host.ANSWERING, watcher_until=None).exists():
             work.enqueue(watch_all)
     if disk.is_due(host_pk):
         work.enqueue(measure_disk, host_pk)

@@ -30,7 +30,6 @@ RENEW = 5.0  # seconds
 # A release brings a dozen events a second: those of one moment are taken in together. Seconds; each moment is twice as
 # long as the one before it while events come without a break.
 MOMENT, LONGEST = 0.25, 2.0
-WATCHED = (Host.State.READY, Host.State.DEGRADED)
 
 
 def me() -> str:
@@ -171,7 +170,7 @@ class Watch:
                 # Forked: the parent's threads did not come along.
                 self._pid, self._watchers, self._renewer = os.getpid(), {}, None
             now = timezone.now()
-            for host in Host.objects.filter(state__in=WATCHED):
+            for host in Host.objects.filter(state__in=Host.ANSWERING):
                 old = self._watchers.get(host.pk)
                 if old is not None and not old.ended.is_set():
                     continue
@@ -221,7 +220,11 @@ class Watch:
         rows = {host.pk: host for host in mine.only("pk", "state", "connection_version")}
         for pk, watcher in watchers.items():
             row = rows.get(pk)
-            if row is None or row.state not in WATCHED or row.connection_version != watcher.host.connection_version:
+            if (
+                row is None
+                or row.state not in Host.ANSWERING
+                or row.connection_version != watcher.host.connection_version
+            ):
                 # A host that was cut off keeps its half of the connection open for hours: let go of it here.
                 watcher.stop()
         return True

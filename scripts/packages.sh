@@ -22,6 +22,7 @@ need openssh-client /usr/bin/ssh
 need openssh-server /usr/sbin/sshd
 need gawk /usr/bin/gawk
 need mawk /usr/bin/mawk
+need nginx-light /usr/sbin/nginx
 need logrotate /usr/sbin/logrotate
 need systemd /lib/systemd/systemd
 need postgresql /usr/lib/postgresql/*/bin/initdb

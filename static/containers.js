@@ -16,4 +16,9 @@
     const times = $("[data-health-times]"); if (times) times.hidden = health.value === "none";
   }
   if (health) { health.addEventListener("change", kinds); kinds(); }
+
+  // Only the fields of the chosen kind of hook.
+  const kind = $("#id_kind");
+  function parts() { $$("[data-kind-for]").forEach((el) => { el.hidden = el.dataset.kindFor !== kind.value; }); }
+  if (kind && $("[data-kind-for]")) { kind.addEventListener("change", parts); parts(); }
 })();

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from xqplatform.run.web import SOCKETS
+
 
 @dataclass(frozen=True)
 class Site:
@@ -34,7 +36,7 @@ def site(port: int = 0) -> Iterator[Site]:
     listener.bind(("127.0.0.1", port))
     listener.listen(128)
     config = uvicorn.Config(
-        application, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=1, ws="none"
+        application, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=1, **SOCKETS
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="site", daemon=True)

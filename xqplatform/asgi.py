@@ -1,8 +1,15 @@
-"""What the web server runs."""
+"""What the web server runs: Django for requests, and the one WebSocket that there is, of terminals."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xqplatform.settings")
-application = get_asgi_application()
+_django: Any = get_asgi_application()
+
+from containers.terminal import socket  # noqa: E402  its models are there only now
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    await (socket.serve if scope["type"] == "websocket" else _django)(scope, receive, send)

@@ -170,7 +170,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
+    "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
+    "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
+    "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
 
 LOGGING = {
@@ -186,6 +189,8 @@ LOGGING = {
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
+# Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».
+HOOK_NETWORKS = env.text("XQ_HOOK_NETWORKS").replace(",", " ").split()
 # Days that the last lines of containers that went are kept, and how much of them (bytes, compressed) at most.
 KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
 KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20
@@ -195,6 +200,17 @@ PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), ""))
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.
 CERTIFICATE_DAYS = env.number("XQ_CERTIFICATE_DAYS", 365)
+
+# Terminals in the browser: minutes without a key and altogether, how many a person and a web process may have, whether what is
+# typed is recorded (passwords are typed); days and MiB of a recording.
+TERMINAL_IDLE = env.number("XQ_TERMINAL_IDLE_MINUTES", 15) * 60
+TERMINAL_TOTAL = env.number("XQ_TERMINAL_MINUTES", 240) * 60
+TERMINAL_AWAY = 60
+TERMINALS_A_PERSON = env.number("XQ_TERMINALS_PER_PERSON", 5)
+TERMINALS = env.number("XQ_TERMINALS", 40)
+TERMINAL_RECORD_INPUT = env.flag("XQ_TERMINAL_RECORD_INPUT")
+RECORDING_DAYS = env.number("XQ_RECORDING_DAYS", 180)
+RECORDING_MOST = env.number("XQ_RECORDING_MIB", 32) << 20
 
 # Seconds between two readings of a host.
 METRICS_INTERVAL = env.number("XQ_METRICS_INTERVAL", 10)

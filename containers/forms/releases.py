@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django import forms
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from builds.models import Image
 from containers.forms.base import SaneForm
+from containers.forms.strategy import StrategyFields, number_or_share
 from containers.models import ServiceEnvironment
 from hosts.models import Host
 
@@ -95,7 +95,7 @@ class MoveForm(AwayForm):
         self.fields["host"].queryset = rows  # type: ignore[attr-defined]
 
 
-class InformationForm(SaneForm):
+class InformationForm(StrategyFields):
     """Step two of the wizard: why, and how it shall go."""
 
     why = forms.CharField(
@@ -129,18 +129,16 @@ class InformationForm(SaneForm):
     )
     on_failure = forms.ChoiceField(
         label=gettext_lazy("When an instance fails"),
+        help_text=gettext_lazy("Who waits can try it again, leave it out, or roll back."),
         choices=[
-            ("rollback", gettext_lazy("roll all back to the version before")),
-            ("stop", gettext_lazy("stop and leave it for me to look at")),
+            ("rollback", gettext_lazy("roll all back")),
+            ("hold", gettext_lazy("wait for a person")),
+            ("stop", gettext_lazy("end there, leave the rest")),
         ],
     )
 
     def clean_batch(self) -> str:
-        text = str(self.cleaned_data["batch"]).replace(" ", "")
-        found = re.fullmatch(r"(\d{1,4})(%?)", text, re.ASCII)
-        if not found or not 1 <= int(found[1]) <= (100 if found[2] else 1000):
-            raise forms.ValidationError(_("Write a number from 1, or a share from 1% to 100%."))
-        return text
+        return number_or_share(self.cleaned_data["batch"])
 
     def clean_pause(self) -> int:
         return int(self.cleaned_data["pause"] or 0)
@@ -154,6 +152,7 @@ class InformationForm(SaneForm):
             "order": d["order"],
             "deadline": d["deadline"],
             "on_failure": d["on_failure"],
+            **self.strategy_policy(),
         }
 
 

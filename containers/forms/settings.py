@@ -348,7 +348,9 @@ class ConfigForm(SaneForm):
             "keep": d["metrics_keep"],
         }
         content["secret_names"] = [*self.kept, *self.replaced]
-        return content
+        # Hooks and traffic have a page of their own; here they stay as they are.
+        stored = self.place.config.content if self.place.config is not None else {}
+        return content | {name: stored[name] for name in ("hooks", "traffic") if name in stored}
 
 
 class VersionsForm(SaneForm):

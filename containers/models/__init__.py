@@ -2,12 +2,21 @@
 
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
+from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
+from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
+from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "BrokenGlass",
+    "Calendar",
+    "CalendarDay",
+    "CommandPiece",
+    "CommandRun",
     "ConfigVersion",
     "Container",
     "Deployment",
@@ -15,6 +24,10 @@ __all__ = [
     "Ear",
     "Endpoint",
     "Environment",
+    "Freeze",
+    "Front",
+    "Guardrails",
+    "HookRun",
     "ImageFacts",
     "Instance",
     "InstanceEvent",
@@ -22,5 +35,9 @@ __all__ = [
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",
+    "Serving",
     "Step",
+    "Terminal",
+    "TerminalPiece",
+    "Upstream",
 ]

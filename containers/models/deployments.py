@@ -36,6 +36,25 @@ class Deployment(models.Model):
         ROLLED_BACK = "rolled_back", _("rolled back")
         CANCELLED = "cancelled", _("cancelled")
 
+    class Hold(models.TextChoices):
+        CANARY = "canary", _("the first ones are out")
+        MEASURING = "measuring", _("its gate measures")
+        GATE = "gate", _("its gate holds it")
+        FREEZE = "freeze", _("frozen")
+        FAILED = "failed", _("an instance failed")
+        SWITCH = "switch", _("the traffic is to be switched")
+        SWITCH_FAILED = "switch_failed", _("the switch failed")
+        SWITCH_BACK = "switch_back", _("the traffic is to be switched back")
+        KEEP = "keep", _("the old ones are kept")
+
+    class Switch(models.TextChoices):
+        SWITCHING = "switching", _("switching")
+        SWITCHED = "switched", _("switched")
+        FAILED = "failed", _("switch failed")
+        SWITCHING_BACK = "switching_back", _("switching back")
+        BACK = "back", _("switched back")
+        BACK_FAILED = "back_fail", _("not switched back")
+
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED, State.ROLLING_BACK)
     TERMINAL = (State.SUCCEEDED, State.FAILED, State.ROLLED_BACK, State.CANCELLED)
 
@@ -52,9 +71,18 @@ class Deployment(models.Model):
     old_config = models.ForeignKey(ConfigVersion, models.PROTECT, null=True, related_name="+")
     old_wanted = models.PositiveIntegerField(default=0)
     wanted = models.PositiveIntegerField(default=0)
-    # {"batch": 2, "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}; seconds
+    # `containers.plan.Policy` as JSON, with "size" (a batch's), and "hold_after" (a canary's last batch); seconds
     policy = models.JSONField(default=dict)
     batch_pause_until = models.DateTimeField(null=True)
+    # What it waits for besides: after which batch, since when, until when (None: until somebody or something lets it go on)
+    hold = models.CharField(max_length=14, choices=Hold, blank=True)
+    hold_batch = models.IntegerField(default=-1)
+    hold_since = models.DateTimeField(null=True)
+    hold_until = models.DateTimeField(null=True)
+    hold_why = models.TextField(blank=True)
+    passed = models.IntegerField(default=-1)  # the last batch after which somebody let it go on
+    # Blue/green: which way the traffic was sent, or is being sent
+    switch = models.CharField(max_length=14, choices=Switch, blank=True)
     pulls = models.JSONField(
         default=dict, blank=True
     )  # {host: {"state", "done", "total", "error", "began", "ended"}}; bytes, epoch seconds
@@ -64,6 +92,11 @@ class Deployment(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
+    # What its guardrails said when it was asked for: {"checks": [{"name", "passes", "words", "until"}], "way_back": true}
+    guard = models.JSONField(default=dict, blank=True)
+    # While a freeze holds it between two batches: until when (asked again all the time), and why.
+    held_until = models.DateTimeField(null=True)
+    held_why = models.TextField(blank=True)
     # Who advances it: «host/boot/pid namespace/pid/start/token»; only the holder acts on engines.
     lease = models.CharField(max_length=160, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -102,6 +135,8 @@ class Step(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
+        HALTING = "halting", _("stopping")
+        HALTED = "stopped", _("stopped")
         STOPPING = "stopping", _("stopping")
         CREATING = "creating", _("creating")
         STARTING = "starting", _("starting")
@@ -113,6 +148,7 @@ class Step(models.Model):
         UNDO_FAILED = "undo_fail", _("not rolled back")
 
     IN_WORK = (State.STOPPING, State.CREATING, State.STARTING)
+    HALTS = (State.HALTING, State.HALTED)  # out of service, and nothing new made there yet
     MAKES = (
         Action.REPLACE,
         Action.ADD,
@@ -143,6 +179,11 @@ class Step(models.Model):
     old_engine_id = models.CharField(max_length=64, blank=True)
     new_engine_id = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # What a person decided about it: "skip" while it is brought back; who, and why, stays
+    asked = models.CharField(max_length=8, blank=True)
+    asked_by = models.CharField(max_length=150, blank=True)
+    asked_why = models.TextField(blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)  # how often somebody had it tried again
     times = models.JSONField(
         default=dict, blank=True
     )  # {"stop": [from, to], "create": …, "start": …, "healthy": …, "limits": …}; epoch seconds

@@ -88,6 +88,8 @@ class Container(models.Model):
     ended = models.DateTimeField(null=True)
     exit_code = models.IntegerField(null=True)
     oom_killed = models.BooleanField(default=False)
+    # Unix times at which the engine was heard to tell of a kill for lack of memory, the newest last.
+    ooms = models.JSONField(default=list)
     # Its runtime contract as last verified inside: {"items": […], "wrote": {…}, "problem": «why nobody could look»}
     contract = models.JSONField(default=dict, blank=True)
     contract_ok = models.BooleanField(null=True)  # None: not verified yet, or nobody could look

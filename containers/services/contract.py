@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(hours=6)
 AGAIN = timedelta(minutes=10)  # after nobody could look
 CLAIM = timedelta(minutes=2)  # that a worker may take
-WATCHED = (Host.State.READY, Host.State.DEGRADED)
 Json = dict[str, Any]
 
 
@@ -58,7 +57,7 @@ def _due() -> QuerySet[Container]:
         ended=None,
         instance__removed=None,
         instance__wanted_state="running",
-        host__state__in=WATCHED,
+        host__state__in=Host.ANSWERING,
     ).exclude(engine_id="")
 
 

@@ -50,7 +50,7 @@ def examine(pk: int) -> Facts | None:
     found = images.known(image)
     if found is not None:
         return found
-    hosts = Host.objects.filter(state__in=[Host.State.READY, Host.State.DEGRADED])
+    hosts = Host.objects.filter(state__in=Host.ANSWERING)
     if image.only_on_id:
         hosts = hosts.filter(pk=image.only_on_id)
     first = image.only_on_id or (image.build.host_id if image.build is not None else None)

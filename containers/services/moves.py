@@ -164,7 +164,7 @@ def _mover(one: Instance, view: Any, place: ServiceEnvironment) -> Mover:
         data=data_of(config),
         only_on=None if image is None or in_registry else image.only_on_id,
         made=image is not None,
-        lost=one.host.state not in {Host.State.READY, Host.State.DEGRADED},
+        lost=one.host.state not in Host.ANSWERING,
     )
 
 
@@ -193,7 +193,7 @@ def _saved(
     actor: Actor, place: ServiceEnvironment, plan: Plan, *, wish: Wish, reason: str, drain: Drain | None
 ) -> Deployment:
     standing = {one.pk: one for one in _standing(place)}
-    lost = {pk for pk, one in standing.items() if one.host.state not in {Host.State.READY, Host.State.DEGRADED}}
+    lost = {pk for pk, one in standing.items() if one.host.state not in Host.ANSWERING}
     moving = [entry for entry in plan.entries if not entry.problem]
     policy = {**plan.policy.to_json(), "size": plan.batch_size}
     if any(entry.instance in lost for entry in moving):

@@ -28,7 +28,6 @@ EVERY = timedelta(hours=6)  # a look at a host's sizes
 AGAIN = timedelta(minutes=10)  # a removal that was not carried out
 NOT_YET = timedelta(minutes=30)  # that a noted folder may take to be there
 SECONDS = 540.0  # that measuring or removing may take
-READY = (Host.State.READY, Host.State.DEGRADED)
 INSIDE = "/persist"  # where the helper has the root
 
 
@@ -87,7 +86,7 @@ def measure_all() -> None:
     from containers import tasks
 
     old = timezone.now() - EVERY
-    rows = PersistedFolder.objects.filter(removed=None, host__state__in=READY)
+    rows = PersistedFolder.objects.filter(removed=None, host__state__in=Host.ANSWERING)
     for host in set(rows.filter(Q(measured=None) | Q(measured__lt=old)).values_list("host_id", flat=True)):
         work.enqueue(tasks.measure_persisted, host)
     for pk in rows.filter(removing__lt=timezone.now() - AGAIN, reason="").values_list("pk", flat=True):

@@ -53,7 +53,8 @@ def plan_for(
     instances = standing(place)
     segment = segment_of(place)
     images = images_of(instances)
-    adding = kind in {"deploy", "scale"} and wanted > len(instances)
+    beside = kind == "deploy" and policy.strategy == "blue-green"
+    adding = beside or (kind in {"deploy", "scale"} and wanted > len(instances))
     plan = make_plan(
         kind=kind,
         instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
@@ -141,7 +142,7 @@ def host_views(
                 name=host.name,
                 unfit=_unfit(host),
                 in_groups=member,
-                reachable=host.state in {Host.State.READY, Host.State.DEGRADED},
+                reachable=host.state in Host.ANSWERING,
                 cpus=host.cpus,
                 memory=host.memory,
                 used_cpus=promised[host.pk].cpus,

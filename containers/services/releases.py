@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import live_limits
+from containers.guardrails import asking, glass
+from containers.guardrails.glass import Glass
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
@@ -38,20 +41,23 @@ def preview(
     *,
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    reason: str = "",
 ) -> Plan:
-    """What `deploy` would do, and what does not fit. Changes nothing."""
+    """What `deploy` would do, what does not fit, and what guardrails say of it. Changes nothing."""
     _may(actor, "service.deploy", place)
     _may_choose(actor, place, addresses)
     check_image(place, image)
-    return plan_for(
+    config = config or place.config
+    plan = plan_for(
         place,
         "deploy",
         policy=Policy.parse(policy),
         image=image,
-        config=config or place.config,
+        config=config,
         wanted=place.wanted,
         chosen=addresses,
     )
+    return replace(plan, guards=asking.ask(place, plan, image, config, reason).checks)
 
 
 def deploy(
@@ -63,17 +69,32 @@ def deploy(
     reason: str = "",
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    broken: Glass | None = None,
 ) -> Deployment:
-    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit.
+    """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit, or when a
+    guardrail of the environment stands in the way.
 
-    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free.
+    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free. `broken`:
+    an SRE goes on in spite of guardrails.
     """
     _may(actor, "service.deploy", place)
     _may_choose(actor, place, addresses)
     check_image(place, image)
     if config is not None and config.place_id != place.pk:
         raise Refused(_("These settings belong to another place."), "config", 400)
-    return _start(actor, place, "deploy", image=image, config=config, policy=policy, reason=reason, chosen=addresses)
+    if broken is not None:
+        glass.may(actor, place, broken)
+    return _start(
+        actor,
+        place,
+        "deploy",
+        image=image,
+        config=config,
+        policy=policy,
+        reason=reason,
+        chosen=addresses,
+        broken=broken,
+    )
 
 
 def preview_scale(
@@ -246,7 +267,7 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
     from containers.tasks import advance
 
     place = deployment.place
-    _may(actor, "service.deploy", place, deployment)
+    may_change(actor, deployment)
     with transaction.atomic():
         row = Deployment.objects.select_for_update().get(pk=deployment.pk)
         paused_soon = wish == "resume" and row.asked == "pause"
@@ -256,13 +277,29 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
             )
         if STRENGTH[row.asked] > STRENGTH[wish]:
             raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
+        _in_time(row, wish)
         row.asked = wish
-        row.save(update_fields=["asked"])
+        row.save(update_fields=["asked", "switch"])
         audit.record(actor, f"deployment.{wish}", row, reason=reason, parent=place.service)
         live.bump(f"release:{row.pk}", topic(place), "services")
         enqueue(advance, row.pk)
     deployment.refresh_from_db()
     return deployment
+
+
+def _in_time(row: Deployment, wish: str) -> None:
+    """Refuses what would do nothing, or what nobody can want at this point."""
+    if wish == "resume" and row.hold == Deployment.Hold.FAILED and row.steps.filter(state="failed", asked="").exists():
+        raise Refused(_("An instance failed: try it again, leave it out, or roll back."))
+    if wish == "resume" and row.hold == Deployment.Hold.SWITCH_FAILED:
+        row.switch = ""  # it is switched anew
+    if wish == "cancel" and row.switch:
+        raise Refused(_("The traffic is switched: let it go on to the end, or roll back, which switches it back."))
+
+
+def may_change(actor: Actor, deployment: Deployment) -> None:
+    """The right to steer a release under way. Raises Denied."""
+    _may(actor, "service.deploy", deployment.place, deployment)
 
 
 def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -> None:
@@ -343,6 +380,7 @@ def _start(
     wanted: int | None = None,
     numbers: Collection[int] | None = None,
     chosen: Chosen = None,
+    broken: Glass | None = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
     from containers.tasks import advance
@@ -364,15 +402,19 @@ def _start(
             target = there if target is None else target
             if kind == "scale" and target > there and image is None:
                 raise Refused(_("Nothing has been released here yet: release an image first."))
-            if target > there:
+            if target > there or (kind == "deploy" and parsed.strategy == "blue-green"):
                 capacity.lock()
             plan = plan_for(
                 locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
             )
             refuse_unfit(plan, reason)
+            guard = {}
+            if kind == "deploy":
+                guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
             row = Deployment.objects.create(
                 place=locked,
                 kind=kind,
+                guard=guard,
                 reason=reason,
                 image=image,
                 config=config,
@@ -380,7 +422,7 @@ def _start(
                 old_config=locked.current_config,
                 old_wanted=there,
                 wanted=target,
-                policy={**parsed.to_json(), "size": plan.batch_size},
+                policy={**plan.policy.to_json(), "size": plan.batch_size, "hold_after": plan.hold_after},
                 created_by=actor.user,
                 created_name=actor.name,
             )
@@ -401,6 +443,7 @@ def _start(
                 reason=reason,
                 parent=locked.service,
             )
+            glass.note(actor, row, broken)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:

@@ -12,6 +12,8 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from containers.config import Config, check_folders, difference, parse
+from containers.hooks import checks as hook_checks
+from containers.hooks import shape as hook_shape
 from containers.models import ConfigVersion, ServiceEnvironment
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -38,15 +40,18 @@ def save_config(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]
     given = data.get("secrets") or {}
     if not isinstance(given, Mapping) or not all(isinstance(v, str) and "\x00" not in v for v in given.values()):
         raise Refused(_("The secrets must be an object of names and texts."), "secrets", 400)
-    if given:
-        content["secret_names"] = list(dict.fromkeys([*(content.get("secret_names") or []), *given]))
+    variables = [name for name in given if not name.startswith(hook_shape.SECRET)]
+    if variables:
+        content["secret_names"] = list(dict.fromkeys([*(content.get("secret_names") or []), *variables]))
     config = parse(content)
+    hook_checks.check(actor, place, config)
     check_folders(config, place.service.slug, settings.VOLUME_ROOTS)
     with transaction.atomic():
         locked = ServiceEnvironment.objects.select_for_update().get(pk=place.pk)
         newest = locked.config
         old_values = secrets_of(newest)
-        values = {name: given.get(name) or old_values.get(name, "") for name in config.secret_names}
+        names = [*config.secret_names, *(hook_shape.secret_key(one) for one in config.hooks if one.signed)]
+        values = {name: given.get(name) or old_values.get(name, "") for name in names}
         empty = [name for name, value in values.items() if not value]
         if empty:
             raise Refused(_("The secret «%(name)s» has no value.") % {"name": empty[0]}, "secret_names", 400)

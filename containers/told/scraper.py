@@ -103,9 +103,11 @@ class Scraper:
                 state.slow = time.monotonic() - began > SLOW_FROM
             state.failures = state.failures + 1 if outcome.trouble else 0
             self._put(outcome)
-        except Exception:  # of one application; the others go on
+        except Exception as error:  # of one application; the others go on, and its row says so
             state.failures += 1
             log.exception("The endpoint of instance %s could not be read", state.target.instance)
+            words = _("The platform could not read it, by a fault of its own: %(why)s")
+            self._put(Outcome(state.target.instance, time.time(), words % {"why": f"{type(error).__name__}: {error}"}))
         finally:
             state.task = None
             state.due = self.next_due(state.due, time.monotonic(), state.failures)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from containers import charts
-from containers.views.access import actor_of, get_instance, get_place
+from containers.views.access import get_instance, get_place
 from containers.views.run import frame
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.metrics import pages
 
@@ -18,7 +21,7 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
     row = get_instance(number)
     place = row.place
     require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
-    context = {"instance": row, "place": place, "service": place.service, "environment": place.environment}
+    context = frame(request, place, "charts") | {"instance": row}
     return pages.respond(
         request,
         lambda span, points: charts.instance_sheet(row, span, points),
@@ -32,10 +35,12 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
 def place(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     row = get_place(slug, environment)
     require(actor_of(request), READ, team_id=row.service.team_id, environment=environment, obj=row)
+    instances = cache(lambda span: charts.instances_in(row, span))
     return pages.respond(
         request,
-        lambda span, points: charts.place_sheet(row, span, points),
+        lambda span, points: charts.place_sheet(row, instances(span), span, points),
         "containers/place_charts.html",
         frame(request, row, "charts"),
         name=f"{slug}-{environment}",
+        more=lambda span: charts.counted(instances(span)),
     )

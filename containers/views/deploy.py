@@ -22,18 +22,23 @@ from builds.services.builds import fetch_now
 from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
 from containers.forms import InformationForm, as_fields, chosen_of, image_of
+from containers.forms.strategy import StrategyFields
+from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services import planning, releases
-from containers.views.access import actor_of, get_place
+from containers.views.access import get_place
+from containers.views.how import batch_rows, policy_words, stops_all
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.secrets import decrypt, encrypt
 
-CARRIED = ("image", "config", "why", "batch", "pause", "order", "deadline", "on_failure")
-DEFAULTS = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
+CARRIED = ("image", "config", "why", "batch", "pause", "order", "deadline", "on_failure", *StrategyFields.base_fields)
+DEFAULTS: dict[str, Any] = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
+DEFAULTS |= {"strategy": "rolling", "canary": 1, "hold": 0, "switch": "click", "keep": 600, "old_side": "running"}
 
 
 def carried(data: Any) -> dict[str, str]:
@@ -46,7 +51,12 @@ def defaults_of(place: ServiceEnvironment) -> dict[str, Any]:
     last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
     known = {k: v for k, v in (last.policy if last else {}).items() if k in DEFAULTS}
     values = DEFAULTS | known
-    for name in ("pause", "deadline"):
+    if values["strategy"] == "recreate":
+        values["strategy"] = "rolling"  # nobody stops all of them because somebody did so the last time
+    if last is not None and last.policy.get("keep_running") is False:
+        values["old_side"] = "stopped"
+    values["hold"] = values["hold"] or ""
+    for name in ("pause", "deadline", "hold", "keep"):
         values[name] = f"{values[name]:g}" if isinstance(values[name], float) else values[name]
     if last is None and may_start_first(place):
         values["order"] = "start-first"
@@ -117,6 +127,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "keep": carried(request.GET),
         "q": q,
         "no_image": request.GET.get("step", "1") != "1",
+        "proofs": guards.proofs(place, found),
     }
     return render(request, "containers/deploy_versions.html", context)
 
@@ -168,7 +179,9 @@ def preview(
 ) -> Plan:
     """The plan with the newest settings, or with those of an earlier version. Raises Refused, Denied."""
     chosen = chosen_of(request.POST if request.method == "POST" else request.GET)
-    return releases.preview(actor_of(request), place, image, form.policy(), config=config, addresses=chosen)
+    reason = form.cleaned_data["why"] or guards.first_line(place, image)
+    actor = actor_of(request)
+    return releases.preview(actor, place, image, form.policy(), config=config, addresses=chosen, reason=reason)
 
 
 def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None) -> dict[str, Any]:
@@ -248,6 +261,10 @@ def _plan(
         "refusal": refusal,
         "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
         "deploy_words": _words(plan),
+        "how": policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
+        "batches": batch_rows(plan),
+        "stops_all": stops_all(plan),
+        "guards": guards.Guards(actor_of(request), place, plan, data),
     }
     return render(request, "containers/deploy_plan.html", context, status=409 if changed or refusal else 200)
 
@@ -294,18 +311,14 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
             image,
             policy=form.policy(),
             reason=form.cleaned_data["why"]
-            or ("" if any(e.needs_reason for e in plan.entries) else _first_line(image)),
+            or ("" if any(e.needs_reason for e in plan.entries) else guards.first_line(place, image)),
             config=config,
             addresses=chosen_of(request.POST),
+            broken=guards.glass_of(request.POST),
         )
     except Refused as refused:
         return _plan(request, place, image, refusal=refused.message)
     return redirect("containers:release", row.pk)
-
-
-def _first_line(image: Image) -> str:
-    message = image.build.commit_message if image.build else ""
-    return message.strip().split("\n", 1)[0][:200]
 
 
 @require_GET

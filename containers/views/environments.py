@@ -15,7 +15,7 @@ from containers.forms import EnvironmentForm
 from containers.models import Environment
 from containers.reading import history
 from containers.services import catalog
-from containers.views.access import actor_of
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_GET
 from containers.contract import WORDS
 from containers.reading import folders_of, history
 from containers.told.shown import told_of
-from containers.views.access import actor_of, get_instance, may
+from containers.views.access import get_instance, may
 from containers.views.run import put_sparks
 from containers.views.settings import config_of
+from xqplatform.accounts.http import actor_of
 
 
 @require_GET

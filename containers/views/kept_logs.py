@@ -10,7 +10,8 @@ from containers.keeping_logs import lines_of
 from containers.logs.text import plain
 from containers.models import KeptLog
 from containers.services.log_reading import open_logs
-from containers.views.access import NUMBER_LIMIT, actor_of
+from containers.views.access import NUMBER_LIMIT
+from xqplatform.accounts.http import actor_of
 
 
 def get_kept(number: int) -> KeptLog:

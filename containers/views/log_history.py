@@ -20,7 +20,8 @@ from containers.logs.text import shown
 from containers.models import Instance
 from containers.services import log_files
 from containers.services.log_reading import open_logs
-from containers.views.access import actor_of, get_instance, may
+from containers.views.access import get_instance, may
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 

@@ -24,8 +24,9 @@ from containers.logs.sources import MOST, Source, sources_of
 from containers.logs.stream import SCANNED, TAIL, Asked, as_events, follow
 from containers.models import ServiceEnvironment
 from containers.services.log_reading import open_logs
-from containers.views.access import actor_of, get_instance, get_place
+from containers.views.access import get_instance, get_place
 from containers.views.run import frame
+from xqplatform.accounts.http import actor_of
 from xqplatform.errors import Denied, Refused
 
 AROUND = 200  # lines before and after a moment

@@ -17,9 +17,10 @@ from containers.models import Drain
 from containers.plan import Plan, Policy
 from containers.services import drains, moves
 from containers.services.releases import held_by
-from containers.views.access import actor_of, get_place, numbers_of, reason_of
+from containers.views.access import get_place, numbers_of, reason_of
 from containers.views.run import frame
 from hosts.models import Host
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 
@@ -53,7 +54,7 @@ def move(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         messages.error(request, refused.message)
         return redirect("containers:place", slug, environment)
     chosen = place.instances.filter(removed=None, number__in=numbers).select_related("host")
-    away = sorted({one.host.name for one in chosen if one.host.state not in {"ready", "degraded"}})
+    away = sorted({one.host.name for one in chosen if one.host.state not in Host.ANSWERING})
     form = MoveForm(asked, away=away if can(actor, "host.manage") else [], confirm=posted)
     plan: Plan | None = None
     if form.is_valid():
@@ -96,7 +97,7 @@ def drain(request: HttpRequest, name: str) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "host.manage", obj=host)
     posted = request.method == "POST"
-    away = [] if host.state in {"ready", "degraded"} else [host.name]
+    away = [] if host.state in Host.ANSWERING else [host.name]
     form = DrainForm(request.POST if posted else request.GET, away=away, confirm=posted)
     if not posted and drains.active_of(host) is not None:
         return redirect("hosts:host", name=host.name)

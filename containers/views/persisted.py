@@ -12,8 +12,9 @@ from containers.forms import RemoveForm
 from containers.models import PersistedFolder
 from containers.reading import folders_of
 from containers.services import persisted as verbs
-from containers.views.access import NUMBER_LIMIT, actor_of
+from containers.views.access import NUMBER_LIMIT
 from hosts.models import Host
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 

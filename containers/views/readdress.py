@@ -14,10 +14,11 @@ from containers.plan import Plan
 from containers.services import persisted
 from containers.services import readdress as verbs
 from containers.services.releases import held_by
-from containers.views.access import actor_of, get_instance, reason_of
+from containers.views.access import get_instance, reason_of
 from containers.views.run import frame
 from hosts.addresses import mac_of
 from hosts.services import choosing
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 

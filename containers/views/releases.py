@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,15 +16,23 @@ from django.views.decorators.http import require_GET, require_POST
 from containers import reading
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
-from containers.services import releases
-from containers.views.access import actor_of, get_deployment, may, reason_of
+from containers.services import releases, steering
+from containers.views.access import get_deployment, may, reason_of
+from containers.views.holding import held, mark_asks, sides
+from containers.views.hooks import decorated
+from containers.views.how import policy_words
 from containers.views.settings import changes
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
+# Access keys of the buttons (with the browser's own modifier, such as Alt+Shift)
+KEYS = {"pause": "p", "resume": "r", "continue": "c", "cancel": "x", "rollback": "b"}
+STEP_VERBS = {"skip": steering.skip, "retry": steering.retry}
 MOST_KEPT = 200
 VERBS = {
+    "continue": steering.proceed,
     "pause": releases.pause,
     "resume": releases.resume,
     "cancel": releases.cancel,
@@ -63,15 +71,20 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, number: int) -> HttpResponse:
     deployment = get_deployment(number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
-                                                 "instance__place__environment", "host", "old_host"))  # fmt: skip
+                                                 "instance__place__environment", "host", "old_host", "instance__serving"))  # fmt: skip
     bars = timeline(deployment, steps)
     for step in steps:
         step.bars = bars[step.pk]  # type: ignore[attr-defined]
+    mark_asks(deployment, steps)
     place = deployment.place
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
+    runs = decorated(deployment.hook_runs.select_related("instance__serving"))
     context = {
         "deployment": deployment,
+        "hook_runs": runs,
+        "held": [run for run in runs if run.state == "held" and deployment.is_active],
+        "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "place": place,
         "service": place.service,
         "environment": place.environment,
@@ -86,7 +99,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
-        "policy": policy_words(deployment),
+        "policy": policy_words(deployment.policy, deployment.kind),
+        "holding": held(deployment, steps),
+        "sides": sides(deployment, steps),
         "took": (deployment.finished - deployment.started).total_seconds()
         if deployment.finished and deployment.started
         else None,
@@ -107,28 +122,6 @@ def stranded(steps: list[Step], *, may_fence: bool) -> list[dict[str, Any]]:
     return found
 
 
-def policy_words(deployment: Deployment) -> list[tuple[str, str]]:
-    """How it went (or goes), as (name, value) for people."""
-    policy = deployment.policy
-    found = []
-    if "batch" in policy:
-        size = policy.get("size")
-        found.append(
-            (
-                _("At a time"),
-                f"{policy['batch']} ({size})" if size and size != policy["batch"] else str(policy["batch"]),
-            )
-        )
-    for key, name in (("pause", _("Pause")), ("deadline", _("Healthy within"))):
-        if isinstance(policy.get(key), int | float):
-            found.append((name, _("%(n)s s") % {"n": f"{policy[key]:g}"}))
-    if policy.get("order") and deployment.kind == Deployment.Kind.DEPLOY:
-        found.append((_("Order"), _("start first") if policy["order"] == "start-first" else _("stop first")))
-    if policy.get("on_failure"):
-        found.append((_("On failure"), _("roll back") if policy["on_failure"] == "rollback" else _("stop")))
-    return found
-
-
 def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     """What can be asked of the release now, each with what it would do in numbers."""
     waiting = sum(s.state == "waiting" for s in steps)
@@ -138,7 +131,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
 
     def add(verb: str, word: str, icon: str, css: str, text: str) -> None:
-        found.append({"verb": verb, "word": word, "icon": icon, "css": css, "text": text})
+        key = KEYS[verb]
+        found.append({"verb": verb, "word": word, "icon": icon, "css": css, "text": text, "key": key})
 
     if asked in {"cancel", "rollback"} or state == Deployment.State.ROLLING_BACK:
         return found
@@ -147,12 +141,17 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
         add("pause", _("Pause"), "player-pause", "", _join(finishing if moving else "", waits))
-    if state == Deployment.State.PAUSED or asked == "pause":
+    rests = deployment.hold == Deployment.Hold.FAILED and any(s.state == "failed" and not s.asked for s in steps)
+    if (state == Deployment.State.PAUSED and not rests) or asked == "pause":
         text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
         add("resume", _("Resume"), "player-play", "btn-primary", text)
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED}:
         kept = ngettext("%(n)d done stays changed", "%(n)d done stay changed", done) % {"n": done}
-        add("cancel", _("Cancel"), "x", "", _join(kept, finishing if moving else "", rest))
+        beside = deployment.policy.get("strategy") == "blue-green"
+        if beside and not deployment.switch:
+            add("cancel", _("Cancel"), "x", "", _("The new instances are removed; the old ones serve on."))
+        elif not beside:
+            add("cancel", _("Cancel"), "x", "", _join(kept, finishing if moving else "", rest))
         touched = done + moving
         if touched and deployment.kind == Deployment.Kind.MOVE:
             text = ngettext(
@@ -163,6 +162,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
             text %= {"n": touched, "m": waiting}
         elif touched and deployment.kind == Deployment.Kind.ADDRESS:
             text = _("It gets %(ip)s back, which is reserved for it as long as this lasts.") % {"ip": steps[0].old_ip}
+        elif touched and beside:
+            text = _("The old instances have the traffic, then the new ones are removed.")
         elif touched:
             text = ngettext(
                 "Brings %(n)d touched instance back to what it had before (image and settings); %(m)d untouched.",
@@ -202,10 +203,22 @@ def back_to(deployment: Deployment) -> str:
 
 @require_POST
 def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    """Pause, resume, cancel or roll back."""
+    """Pause, resume, let go on, cancel or roll back."""
     deployment = get_deployment(int(number))
     try:
         VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
+    except Refused as refused:
+        messages.error(request, refused.message)
+    return redirect("containers:release", deployment.pk)
+
+
+@require_POST
+def ask_step(request: HttpRequest, number: str, step: str, verb: str) -> HttpResponse:
+    """Leave an instance out, or try it once more."""
+    deployment = get_deployment(int(number))
+    row = get_object_or_404(deployment.steps.select_related("instance", "deployment__place__service"), pk=int(step))
+    try:
+        STEP_VERBS[verb](actor_of(request), row, reason_of(request.POST))
     except Refused as refused:
         messages.error(request, refused.message)
     return redirect("containers:release", deployment.pk)

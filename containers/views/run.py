@@ -16,14 +16,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers import happenings, live_limits
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
+from containers.guardrails import shown
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
 from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
-from containers.views.access import actor_of, get_place, may, numbers_of, reason_of
+from containers.views.access import get_place, may, numbers_of, reason_of
+from containers.views.how import batch_rows
 from hosts.services import choosing
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import board
@@ -58,7 +61,13 @@ def frame(request: HttpRequest, place: ServiceEnvironment, here: str) -> dict[st
         "here": here,
         "may": may(actor_of(request), place.service, place.environment.slug),
         "active": place.active,
+        "release_now": shown.now(place) if here in {"deploy", "run"} else None,
     }
+
+
+def _handles_traffic(place: ServiceEnvironment) -> bool:
+    content = place.current_config.content if place.current_config is not None else {}
+    return (content.get("traffic") or {}).get("way", "none") != "none"
 
 
 @require_GET
@@ -83,6 +92,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     active = place.active
     context = frame(request, place, "run") | {
         "rows": rows,
+        "handles_traffic": _handles_traffic(place),
         "standing": standing,
         "drifted": [r.number for r in rows if r.drift],
         "progress": progress(active, list(active.steps.all())) if active else None,
@@ -190,7 +200,11 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             plan = _plan_again(place, form.cleaned_data["wanted"], asked) if request.method == "POST" else None
     there = place.instances.filter(removed=None).count()
     context = frame(request, place, "run") | {"form": form, "plan": plan, "there": there}
-    context |= {"sentence": scale_words(place, plan, there), "offered": offered(place, plan)}
+    context |= {
+        "sentence": scale_words(place, plan, there),
+        "offered": offered(place, plan),
+        "batches": batch_rows(plan),
+    }
     return render(request, "containers/scale.html", context, status=400 if form.errors else 200)
 
 

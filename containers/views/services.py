@@ -25,8 +25,9 @@ from containers.models import Deployment, Environment, Instance, Service, Servic
 from containers.reading import GOOD, Standing, history, places, standings
 from containers.services import catalog
 from containers.services.settings import save_config
-from containers.views.access import actor_of, get_service, may
+from containers.views.access import get_service, may
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require, visible_teams
 from xqplatform.errors import Refused

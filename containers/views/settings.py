@@ -16,9 +16,10 @@ from containers.forms import ConfigForm, VersionsForm, initial_of
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.services import catalog, releases
 from containers.services import settings as verbs
-from containers.views.access import actor_of, get_place
+from containers.views.access import get_place
 from containers.views.run import frame
 from hosts.models import Segment
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 

@@ -27,7 +27,9 @@ class Ticked:
     containers: Mapping[str, Values]
     lost: int = 0  # ticks missing before it
     ended: frozenset[str] = field(default_factory=frozenset)
-    killing: frozenset[str] = field(default_factory=frozenset)  # containers whose own counter of kills has just risen
+    killing: Mapping[str, int] = field(
+        default_factory=dict
+    )  # by how much a container's own counter of kills has just risen
 
 
 def follows(before: Block | None, block: Block) -> bool:
@@ -68,7 +70,11 @@ def tick(before: Block | None, block: Block) -> Ticked:
         containers,
         lost_ticks(before, block),
         ended,
-        frozenset(one for one, values in containers.items() if values.get("memory.oom_kills")),
+        {
+            one: round(values["memory.oom_kills"])
+            for one, values in containers.items()
+            if values.get("memory.oom_kills")
+        },
     )
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import collections
 import logging
 import queue
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, Error, connection, transaction
+from django.db import Error, connection, transaction
 
 from hosts import hooks
-from hosts.collector import deltas
+from hosts.collector import deltas, kills
+from hosts.collector.kills import Ledger
 from hosts.collector.protocol import Block
 from hosts.collector.subjects import Subjects
 from xqplatform import live, metrics
@@ -25,8 +27,6 @@ from xqplatform.metrics import Sample
 log = logging.getLogger(__name__)
 WAITING = 200_000  # samples that wait for the database at most
 MANY = 1000  # containers of a host
-# Seconds by which a tick's time may be later than it was: then the engine's word seems to be from before it.
-INEXACT = 2.0
 SHOWN = 5.0  # seconds between two notes to pages that there is something new
 
 
@@ -47,18 +47,29 @@ class Arrived:
 @dataclass(slots=True)
 class _HostState:
     before: Block | None = None
-    # By engine id: subject, and when it was last seen; uptime when its own counter last rose, of late; its first process, also
-    # while it is away for a tick.
+    # By engine id: subject, and when it was last seen; kills that are counted; its first process, also while it is away for a tick.
     ended: dict[str, tuple[str, float]] = field(default_factory=dict)
-    killing: dict[str, float] = field(default_factory=dict)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
     started: dict[str, str] = field(default_factory=dict)
 
-    def count_kills(self, block: Block, ticked: deltas.Ticked) -> set[str]:
-        """Those in which kills were counted shortly before; those of the block are it for the next one."""
-        counted = set(self.killing)
-        self.killing.update(dict.fromkeys(ticked.killing, block.uptime))
-        self.killing = {one: when for one, when in self.killing.items() if 0 <= block.uptime - when <= INEXACT}
-        return counted
+    def count_kills(self, one: Arrived, before: Block | None, ticked: deltas.Ticked) -> None:
+        """What the containers' own counters told in this block."""
+        now = one.block.uptime + one.clock
+        after = before.uptime + one.clock if before is not None else now
+        for engine_id, number in ticked.killing.items():
+            self.ledgers[engine_id] = self.ledgers.get(engine_id, Ledger()).rose(after, now, number)
+        self.ledgers = kills.settled(self.ledgers, now, max(one.block.interval, now - after))
+
+    def settle(self, words: Mapping[str, Collection[float]]) -> dict[str, int]:
+        """How many kills nobody counted, of those whose life had ended by the block before."""
+        found = {}
+        for engine_id, (_subject, seen) in self.ended.items():
+            number, self.ledgers[engine_id] = kills.settle(
+                self.ledgers.get(engine_id, Ledger()), words.get(engine_id, ()), seen
+            )
+            if number:
+                found[engine_id] = number
+        return found
 
     def restarted(self, block: Block, engine_id: str) -> bool:
         """Whether it is another process than the last time that it was seen."""
@@ -81,12 +92,19 @@ class _Position:
     bad: int = 0
 
 
+def _samples_of(one: Arrived) -> int:
+    return len(one.block.containers) + 1
+
+
 class Ingest:
     """`put` from any thread; `work` in the one thread that owns the rest."""
 
     def __init__(self, lease: Callable[[], str], overflow: Callable[[], None] = lambda: None) -> None:
         self._lease, self._overflow = lease, overflow
         self._queue: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._queued = 0  # samples in the queue: one attempt to write may take long
+        self._overflown = False
         self._hosts: dict[int, _HostState] = {}
         self._arrived: collections.deque[Arrived] = collections.deque()
         self._samples: list[Sample] = []
@@ -98,7 +116,13 @@ class Ingest:
         self.delays: list[float] | None = None  # a bench hangs a list here
 
     def put(self, arrived: Arrived) -> None:
-        self._queue.put(arrived)
+        """Without waiting. Beyond `WAITING` samples nothing more is taken: it is read again, or counted as lost where no log has it."""
+        with self._lock:
+            if arrived.generation != self.generation or self._overflown:
+                return
+            self._queued += _samples_of(arrived)
+            self._overflown = self._queued > WAITING
+            self._queue.put(arrived)
 
     def forget(self, host: int) -> None:
         """Its reader begins anew or is another's; in the owner's thread."""
@@ -106,10 +130,7 @@ class Ingest:
 
     def work(self) -> int:
         """Takes in what arrived and writes it; how many samples were new. Never raises for a database that is locked or away."""
-        while not self._queue.empty():
-            one = self._queue.get()
-            if one.generation == self.generation:
-                self._arrived.append(one)
+        self._empty_queue()
         try:
             if self._arrived:
                 here = {(one.host, engine_id) for one in self._arrived for engine_id in one.block.containers}
@@ -118,19 +139,33 @@ class Ingest:
                 self._take_in(self._arrived[0])
                 self._arrived.popleft()
             return self._write()
-        except DatabaseError as error:
-            waiting = len(self._samples) + sum(len(one.block.containers) + 1 for one in self._arrived)
+        except Error as error:
+            waiting = len(self._samples) + sum(_samples_of(one) for one in self._arrived)
             log.warning("Measurements wait for the database (%s samples): %s", waiting, error)
             if waiting > WAITING:
                 self._let_go()
             return 0
 
+    def _empty_queue(self) -> None:
+        with self._lock:
+            overflown = self._overflown
+            while not self._queue.empty():
+                one = self._queue.get()
+                if one.generation == self.generation:
+                    self._arrived.append(one)
+            self._queued = 0
+        if overflown:
+            self._let_go()
+
     def _let_go(self) -> None:
+        """The rows say how far each host was read: from there its log is read anew, and what is in no log counts as lost ticks."""
         log.warning("Too many measurements wait: they are read again from the collectors when the database answers.")
         self._samples, self._positions = [], {}
         self._arrived.clear()
         self._hosts.clear()
-        self.generation += 1
+        with self._lock:
+            self.generation += 1
+            self._overflown = False
         self._overflow()
 
     def _take_in(self, one: Arrived) -> None:
@@ -143,20 +178,18 @@ class Ingest:
 
     def _take(self, one: Arrived) -> None:
         state = self._hosts.setdefault(one.host, _HostState())
-        killed = self._killed(one, state)  # (asks the database: nothing is changed before)
+        words = self._words(one, state)  # (asks the database: nothing is changed before)
         before, state.before = state.before, one.block
         ticked = deltas.tick(before, one.block)
-        counted = state.count_kills(one.block, ticked)
+        state.count_kills(one, before, ticked)
         if one.time is None:
             return
         samples = [Sample(f"host:{one.host}", one.time, ticked.host), *self._instances(one, ticked, state)]
-        for engine_id in killed:
-            self._count_kill(samples, state.ended[engine_id][0], engine_id, one.time)
+        for engine_id, number in state.settle(words).items():
+            self._count_kills(samples, state.ended[engine_id][0], engine_id, one.time, number)
         own = self._subjects.of_host(one.host)
         seen = before.uptime + one.clock if before is not None else one.time
-        # A dying group may have been seen with its counter risen: then the engine's word is of a kill that is counted.
-        ended = ticked.ended - counted
-        state.ended = {engine_id: (own[engine_id], seen) for engine_id in ended if own.get(engine_id)}
+        state.ended = {engine_id: (own[engine_id], seen) for engine_id in ticked.ended if own.get(engine_id)}
         self._samples += samples
         known = self._positions.get(one.host)
         lost = ticked.lost if before is not None else deltas.lost_since(one.position, one.block)
@@ -182,22 +215,26 @@ class Ingest:
                     values["health"] = well
                 yield Sample(subject, one.time, values, engine_id[:12])
 
-    def _killed(self, one: Arrived, state: _HostState) -> set[str]:
-        """A container that the kernel killed as a whole took its counter with it: the engine's word counts, one tick later."""
+    def _words(self, one: Arrived, state: _HostState) -> dict[str, Collection[float]]:
+        """A container that the kernel killed as a whole took its counter with it: what the engine told of it, one tick later."""
         if not state.ended or one.time is None:
-            return set()
-        since = {engine_id: when - INEXACT for engine_id, (_subject, when) in state.ended.items()}
-        return {engine_id for hook in hooks.METRIC_OOMS for engine_id in hook(since)}
+            return {}
+        known = state.ledgers
+        since = {
+            engine_id: known.get(engine_id, Ledger()).asks_from(seen)
+            for engine_id, (_subject, seen) in state.ended.items()
+        }
+        return {engine_id: words for found in hooks.ask(hooks.METRIC_OOMS, since) for engine_id, words in found.items()}
 
     @staticmethod
-    def _count_kill(samples: list[Sample], subject: str, engine_id: str, when: float) -> None:
+    def _count_kills(samples: list[Sample], subject: str, engine_id: str, when: float, number: int) -> None:
         for at, sample in enumerate(samples):
             if sample.subject == subject:
                 values = dict(sample.values)
-                values["memory.oom_kills"] = values.get("memory.oom_kills", 0.0) + 1
+                values["memory.oom_kills"] = values.get("memory.oom_kills", 0.0) + number
                 samples[at] = Sample(subject, when, values, sample.life)
                 return
-        samples.append(Sample(subject, when, {"memory.oom_kills": 1.0}, engine_id[:12]))
+        samples.append(Sample(subject, when, {"memory.oom_kills": float(number)}, engine_id[:12]))
 
     def _write(self) -> int:
         if not self._positions:

@@ -33,7 +33,6 @@ ENDLESS = 1 << 40  # bytes a second
 LOG_SIZE, LOG_FILES = "8m", "2"  # holds an hour of a host with a hundred containers
 AGAIN = timedelta(minutes=5)  # looked after so often although nothing is known to be wrong
 SOON = timedelta(seconds=30)  # after something went wrong
-READY = (Host.State.READY, Host.State.DEGRADED)
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def due() -> QuerySet[Collector]:
     wrong |= Q(way=ways.OFF) & ~Q(state=states.OFF) | ~Q(way=ways.OFF) & Q(state=states.OFF)
     wrong |= Q(way=ways.SSH, state=states.PLACED) | Q(way=ways.CONTAINER, state=states.PROCESS)
     late = Q(tried=None) | Q(tried__lt=now - AGAIN) | (wrong & Q(tried__lt=now - SOON))
-    return Collector.objects.filter(late, host__state__in=READY)
+    return Collector.objects.filter(late, host__state__in=Host.ANSWERING)
 
 
 def ensure_rows() -> None:

@@ -55,8 +55,8 @@ class Subjects:
 
     def _ask(self, host: int, labels: Mapping[str, Mapping[str, str]], now: float) -> None:
         found: dict[str, str] = {}
-        for hook in hooks.METRIC_SUBJECTS:
-            found |= hook(host, labels)
+        for answer in hooks.ask(hooks.METRIC_SUBJECTS, host, labels):
+            found |= answer
         self._known.setdefault(host, {}).update(found)
         for engine_id in labels:
             if engine_id in found:

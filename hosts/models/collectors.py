@@ -16,8 +16,7 @@ class Collector(models.Model):
         PLACED = "placed", _("placed")
         PROCESS = "process", _("a process over SSH")
         FALLBACK = "fallback", _("the engine is asked instead")
-        REFUSED = "refused", _("refused")  # neither is possible
-        OFF = "off", _("off")
+        OFF = "off", _("off")  # (where the engine refuses to be asked, too, the trouble says so)
 
     class Way(models.TextChoices):
         CONTAINER = "container", _("a container beside the others")

@@ -39,6 +39,8 @@ class Host(models.Model):
         UNREACHABLE = "unreachable", _("unreachable")
         RETIRED = "retired", _("retired")
 
+    ANSWERING = (State.READY, State.DEGRADED)  # its engine was reached the last time it was asked
+
     name = models.SlugField(_("name"), max_length=60, unique=True)
     connection = models.CharField(_("connection"), max_length=8, choices=Connection, default=Connection.TCP)
     # local: path of the socket; tcp: HOST:PORT; ssh: USER@HOST[:PORT]
@@ -115,7 +117,7 @@ class Host(models.Model):
 
     @property
     def takes_instances(self) -> bool:
-        return self.role_run and not self.cordoned and not self.draining and self.state in {"ready", "degraded"}
+        return self.role_run and not self.cordoned and not self.draining and self.state in self.ANSWERING
 
 
 class HostChange(models.Model):

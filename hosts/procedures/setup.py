@@ -311,7 +311,7 @@ def _join(run: Run) -> None:
         with run.step("read", _("Read the engine")):
             observe.refresh_host(host.pk)
             host.refresh_from_db()
-            if host.state not in {Host.State.READY, Host.State.DEGRADED}:
+            if host.state not in Host.ANSWERING:
                 raise Failed(host.state_reason or _("The engine could not be read."))
     if run.todo("segments"):
         with run.step("segments", _("Make the networks of its segments")):

@@ -139,7 +139,7 @@ def look(host: Host) -> None:
     for segment in segments:
         row, _made = SegmentNetwork.objects.get_or_create(segment=segment, host=host)
         row.segment, row.host = segment, host
-        if host.state not in {Host.State.READY, Host.State.DEGRADED}:
+        if host.state not in Host.ANSWERING:
             store(
                 row,
                 Reality(reality.UNKNOWN, note=_("The host cannot be reached: %(why)s") % {"why": host.state_reason}),

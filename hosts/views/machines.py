@@ -40,7 +40,7 @@ def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
     """Hosts whose `shown_state` is this one."""
     if state in {"retired", "unreachable", "new"}:
         return rows.filter(state=state)
-    seen = rows.filter(state__in=["ready", "degraded"])
+    seen = rows.filter(state__in=Host.ANSWERING)
     if state == "draining":
         return seen.filter(draining=True)
     if state == "cordoned":

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import PersistedFolder, Service
+from containers.models import CommandRun, Front, HookRun, PersistedFolder, Service, Terminal
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -28,13 +28,15 @@ def rows(world: World) -> None:
     Blueprint.objects.create(name="java8", base=True)
     spare = factories.make_host("spare", group=None)
     segment = factories.make_segment("empty", [spare], cidr="10.77.0.0/24")
+    release = factories.make_deployment(other, "running")
+    factories.make_step(release, other.instances.get(), "waiting")
     world.more |= {
         "place": place,
         "instance": instance,
         "address": segment.addresses.create(
             ip="10.77.0.9", mac="02:42:0a:4d:00:09", state="reserved", since=place.service.created
         ),
-        "release": factories.make_deployment(other, "running"),
+        "release": release,
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
@@ -43,6 +45,15 @@ def rows(world: World) -> None:
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")
+    world.more |= {
+        "terminal": Terminal.objects.create(
+            instance=instance, host=instance.host, engine_id="e1", person=world.person, who="paula", state="open",
+            opened=timezone.now(), lease="x", lease_until=timezone.now() + timedelta(hours=1),
+        ),
+        "command": CommandRun.objects.create(
+            instance=instance, host=instance.host, engine_id="e1", who="paula", via="page", argv=["true"], timeout=9
+        ),
+    }  # fmt: skip
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")
@@ -54,6 +65,13 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world)
+    world.more["front"] = Front.objects.create(slug="edge")
+    world.more["hook_run"] = HookRun.objects.create(
+        place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
+        state="held", ended=timezone.now(),
+    )  # fmt: skip
+    place.config.content = {"hooks": [TELL]}
+    place.config.save()
     Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
     factories.make_environment("lab")
 
@@ -89,7 +107,12 @@ def asked(verb: str) -> Take:
     return lambda world: {"number": world.more["release"].pk, "verb": verb}
 
 
+def asked_step(verb: str) -> Take:
+    return lambda world: asked(verb)(world) | {"step": world.more["release"].steps.first().pk}
+
+
 NOTHING = named()
+TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
 HERE = named(slug="snow", environment="production")
 SNOW = named(slug="snow")
@@ -224,6 +247,26 @@ SERVICES = [
     everybody("containers:persisted", named(name="run-a1")),
     hidden("containers:persisted_remove", row("persisted", "number")),
     change("containers:persisted_remove", row("persisted", "number"), WRONG, sre=400),
+    everybody("containers:hooks", HERE),
+    everybody("containers:hook_new", HERE),
+    everybody("containers:hook", named(slug="snow", environment="production", name="tell")),
+    everybody("containers:hook_run", row("hook_run", "number")),
+    change("containers:hooks", HERE, WRONG, sre=400),
+    change("containers:hook_new", HERE, WRONG, sre=400),
+    change("containers:hook", named(slug="snow", environment="production", name="tell"), WRONG, sre=400),
+    change("containers:hook_remove", named(slug="snow", environment="production", name="tell")),
+    change("containers:hook_try", named(slug="snow", environment="production", name="tell")),
+    *[
+        change("containers:hook_answer", lambda w, v=verb: {"number": w.more["hook_run"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("retry", "pass")
+    ],
+    everybody("containers:fronts"),
+    everybody("containers:front_new"),
+    everybody("containers:front", named(slug="edge")),
+    change("containers:front_new", data=WRONG, sre=400),
+    change("containers:front", named(slug="edge"), WRONG, sre=400),
+    change("containers:front_apply", named(slug="edge")),
+    change("containers:front_remove", named(slug="edge")),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
     Line("containers:log_stream", "GET", 403, 200, 200, named(slug="ice", environment="isolated"), named(instance="9")),
@@ -233,6 +276,18 @@ SERVICES = [
     Line("containers:log_files", "GET", 403, 200, 200, row("instance", "number")),
     Line("containers:log_file", "GET", 403, 404, 404, row("instance", "number")),
     Line("containers:kept_log", "GET", 403, 200, 200, row("kept", "number")),
+    Line("containers:terminal_new", "GET", 403, 403, 200, row("instance", "number")),
+    change("containers:terminal_new", row("instance", "number"), named(reason="x")),
+    everybody("containers:terminals"),
+    Line("containers:terminal", "GET", 404, 200, 200, row("terminal", "number")),
+    Line("containers:terminal_ticket", "POST", 404, 404, 404, row("terminal", "number")),  # it is paula's
+    change("containers:terminal_end", row("terminal", "number")),
+    Line("containers:recording", "GET", 403, 200, 200, row("terminal", "number")),
+    Line("containers:recording_cast", "GET", 403, 200, 200, row("terminal", "number")),
+    change("containers:command_new", row("instance", "number"), named(command="true", timeout="5", reason="x")),
+    Line("containers:command", "GET", 403, 200, 200, row("command", "number")),
+    Line("containers:command_output", "GET", 403, 200, 200, row("command", "number")),
+    change("containers:command_cancel", row("command", "number")),
     # A developer may make services of an own team: what is wrong is said at the field.
     Line("containers:service_new", "POST", 400, 403, 400, data=WRONG),
     change("containers:service_build", SNOW, named(branch="prod")),
@@ -257,7 +312,8 @@ SERVICES = [
     *[change("containers:drain_ask", named(name="spare", verb=verb)) for verb in ("cancel", "retry")],
     change("containers:act", HERE, named(do="move", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
-    *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "cancel", "rollback")],
+    *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "continue", "cancel", "rollback")],
+    *[change("containers:release_step", asked_step(verb), named(reason="x")) for verb in ("skip", "retry")],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),
     change("containers:environment_remove", named(slug="lab")),

@@ -156,7 +156,9 @@ def test_the_look_back_stands_in_the_form_with_and_without_script(sara: Client, 
     assert 'id="look"' in whole
     assert not Rule.objects.filter(name="x").exists()
     state = sara.post(reverse("alerts:rule_look"), data | {"what": "host source host.unreachable"}).content.decode()
-    assert "not kept as series" in state
+    assert "From the records of what happened" in state
+    state = sara.post(reverse("alerts:rule_look"), data | {"what": "instance source instance.drift"}).content.decode()
+    assert "cannot be told" in state
 
 
 def test_the_form_knows_every_rule_that_comes_with_the_platform(sara: Client) -> None:

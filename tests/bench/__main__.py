@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases metrics collecting alerts charts applications logs]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases metrics collecting alerts charts applications terminal logs]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from pathlib import Path
 
 from tests.bench.results import Results
 
-ALL = ["starts", "clicks", "builds", "releases", "metrics", "collecting", "alerts", "charts", "applications", "logs"]
+ALL = [
+    "starts",
+    "clicks",
+    "builds",
+    "releases",
+    "metrics",
+    "collecting",
+    "alerts",
+    "charts",
+    "applications",
+    "terminal",
+    "logs",
+]
 PART = "XQ_BENCH_PART"
 
 

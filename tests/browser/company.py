@@ -67,7 +67,7 @@ class Company:
 
     def machines(self) -> None:
         from builds.services.registries import save_registry
-        from containers.models import Environment
+        from containers.models import Environment, Guardrails
         from containers.services.catalog import ensure_defaults
         from hosts.models import Host
         from hosts.services.machines import create_host, save_group
@@ -91,6 +91,8 @@ class Company:
         made = create_segment(sre, data | {"hosts": [h.pk for h in hosts]})
         ensure_defaults()
         Environment.objects.update(segment=made)
+        # Some of its releases go straight into production, one of them to fail there.
+        Guardrails.objects.create(environment=Environment.objects.get(slug="production"))
         wait_for(lambda: Host.objects.filter(state__in=["ready", "degraded"]).count() == len(hosts))
 
     def services(self) -> None:

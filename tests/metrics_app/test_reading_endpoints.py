@@ -170,3 +170,23 @@ def test_a_moment_that_was_missed_is_not_made_up_for() -> None:
         return Scraper(lambda _one: None, 10).next_due(100, 137, 0)
 
     assert asyncio.run(due()) == 140
+
+
+def test_a_fault_of_the_platforms_own_is_said_in_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_given: object) -> object:
+        raise KeyError("nobody thought of it")
+
+    monkeypatch.setattr("containers.told.scraper.read", broken)
+    told: list[Outcome] = []
+
+    async def ask() -> None:
+        async with application(says(answer(b"a 1\n"))) as port:
+            scraper = Scraper(told.append, 0.05)
+            scraper.assign({1: target(port, "a")})
+            running = asyncio.ensure_future(scraper.run())
+            while not told:
+                await asyncio.sleep(0.01)
+            running.cancel()
+
+    asyncio.run(asyncio.wait_for(ask(), 30))
+    assert "KeyError" in told[0].trouble

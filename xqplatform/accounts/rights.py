@@ -27,6 +27,7 @@ OF_DEVELOPERS = frozenset(
         "service.operate",
         "service.remove",
         "service.logs",
+        "service.terminal",
         "build.start",
         "build.cancel",
         "image.discard",
@@ -44,10 +45,12 @@ OF_SRES = frozenset(
         "address.manage",
         "registry.manage",
         "environment.manage",
+        "release.break_glass",
         "people.manage",
         "base_image.manage",
         "persisted.remove",
         "audit.read",
+        "terminal.recordings",
         "metrics.read",
         "alerts.manage",
     }
@@ -67,7 +70,7 @@ def can(actor: Actor, right: str, *, team_id: int | None = None, environment: st
     if user.role == Role.SRE or right == READ or right == "token.manage":
         return True
     if user.role == Role.MANAGER:
-        return right in {"service.logs", "audit.read", "metrics.read"}
+        return right in {"service.logs", "audit.read", "terminal.recordings", "metrics.read"}
     if right not in OF_DEVELOPERS or team_id is None:
         return False
     membership = Membership.objects.filter(user=user, team_id=team_id).first()

@@ -1,4 +1,4 @@
-"""Alerts, rules and silences over the API."""
+"""Alerts and silences over the API; rules and channels are beside it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 
+from xqplatform.accounts.http import actor_of
 from xqplatform.alerts import describe
+from xqplatform.alerts.api_channels import router as channels_router
+from xqplatform.alerts.api_rules import router as rules_router
 from xqplatform.alerts.models import Alert, Rule, Silence
 from xqplatform.alerts.services import silences
 
 router = Router(tags=["alerts"])
+router.add_router("", rules_router)
+router.add_router("", channels_router)
 
 
 class AlertOut(Schema):
@@ -72,42 +77,6 @@ def alert(request: HttpRequest, pk: int) -> dict[str, Any]:
     return describe.as_json(get_object_or_404(Alert.objects.select_related("rule"), pk=pk))
 
 
-class RuleOut(Schema):
-    id: int
-    name: str
-    kind: str
-    metric: str
-    source: str
-    condition: str
-    threshold: float
-    clear: float | None = None
-    hold: int
-    clear_hold: int
-    silence_resolves: bool
-    severity: str
-    service: str
-    environment: str
-    group: str
-    enabled: bool
-    channels: list[str]
-    text: str
-    problem: str
-    words: str
-
-    @staticmethod
-    def resolve_channels(rule: Rule) -> list[str]:
-        return [channel.name for channel in rule.channels.all()]
-
-    @staticmethod
-    def resolve_words(rule: Rule) -> str:
-        return describe.condition(rule)
-
-
-@router.get("/alert-rules", response=list[RuleOut], summary="Rules")
-def rules(request: HttpRequest) -> Any:
-    return Rule.objects.prefetch_related("channels")
-
-
 class SilenceOut(Schema):
     id: int
     rule: str | None = None
@@ -154,10 +123,10 @@ def silence(request: HttpRequest, data: SilenceIn) -> Any:
     given = data.dict(exclude={"rule", "minutes"})
     rule = get_object_or_404(Rule, name=data.rule) if data.rule else None
     until = timezone.now() + timedelta(minutes=data.minutes)
-    row = silences.create_silence(request.actor, rule=rule, until=until, **given)  # type: ignore[attr-defined]
+    row = silences.create_silence(actor_of(request), rule=rule, until=until, **given)
     return Status(201, row)
 
 
 @router.post("/alert-silences/{int:pk}/end", response=SilenceOut, summary="End a silence now")
 def end_silence(request: HttpRequest, pk: int) -> Any:
-    return silences.end_silence(request.actor, get_object_or_404(Silence, pk=pk))  # type: ignore[attr-defined]
+    return silences.end_silence(actor_of(request), get_object_or_404(Silence, pk=pk))

@@ -48,6 +48,10 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "conntrack": (gettext_noop("Connection tracker more than 80 percent full"), _metric("host", "conntrack.percent", 80, 70, 120)),
     "retransmissions": (gettext_noop("TCP sends more than 2 percent again"), _metric("host", "tcp.retransmit_ratio", 0.02, 0.01, 300)),
     "release": (gettext_noop("Release failed"), _state("place", "place.release")),
+    "break-glass": (
+        gettext_noop("Break-glass used"),
+        _state("place", "place.break_glass", text=gettext_noop("Somebody released in spite of guardrails. It goes on until another SRE has reviewed it."), **CRITICAL),
+    ),
     "drift": (gettext_noop("Drift for more than 10 minutes"), _state("instance", "instance.drift", 600)),
     "certificate": (
         gettext_noop("Certificate ends within 30 days"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xqplatform import metrics
-from xqplatform.alerts import subjects
+from xqplatform.alerts import lookback_states, sources, subjects
 from xqplatform.alerts.conditions import C, device_of, limits_of
 from xqplatform.alerts.judge import GAP, Limits, Seen, Span, spans
 from xqplatform.alerts.models import Rule
@@ -44,7 +44,8 @@ class LookBack:
     looked: int = 0
     silent: int = 0  # of those looked at, without any data
     complete: bool = True  # whether those not looked at cannot have fired
-    kept: bool = True  # whether there are series to look at
+    kept: bool = True  # whether anything was kept to look at
+    of_states: bool = False  # from records of when a state held, not from series
     rows: list[Row] = field(default_factory=list)
 
     @property
@@ -59,11 +60,18 @@ class LookBack:
 def look_back(rule: Rule, now: float | None = None, *, days: float = DAYS, budget: float = BUDGET) -> LookBack:
     now = time.time() if now is None else now
     found = LookBack(now - days * 86400, now)
-    if rule.source:
+    source = sources.SOURCES.get(rule.source) if rule.source else None
+    if rule.source and (source is None or source.history is None):
         found.kept = False
         return found
     world = {s: about for s, about in subjects.world([rule.kind]).items() if in_scope(rule, about)}
     found.total = len(world)
+    if source is not None and source.history is not None:
+        times, found.looked = lookback_states.look(rule, source.history, world, found.start, now, budget=budget)
+        found.rows = [Row(world[subject], device, fired) for (subject, device), fired in times.items()]
+        found.complete, found.of_states = found.looked == found.total, True
+        found.rows.sort(key=lambda row: -row.seconds(now))
+        return found
     deadline = time.monotonic() + budget
     order, complete = _order(rule, world, found)
     for at in range(0, len(order), CHUNK):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,24 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Was:
+    """A time in which the state of a subject held, as rows still tell. `end` None: it still does."""
+
+    subject: str
+    start: float
+    end: float | None
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is kept of a state's past. `read(subjects, start, end)`; `at_once`: subjects that one call can take within moments."""
+
+    read: Callable[[Sequence[str], float, float], Iterable[Was]]
+    at_once: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     name: str
     title: Any
@@ -30,6 +48,7 @@ class Source:
     unit: str = ""
     # While an alert of it fires on a host, what stands there is not told of.
     inhibits: bool = False
+    history: History | None = None  # None: nobody kept when it held
 
 
 SOURCES: dict[str, Source] = {}
@@ -43,5 +62,6 @@ def register(
     *,
     unit: str = "",
     inhibits: bool = False,
+    history: History | None = None,
 ) -> None:
-    SOURCES[name] = Source(name, title, kind, read, unit, inhibits)
+    SOURCES[name] = Source(name, title, kind, read, unit, inhibits, history)

@@ -80,3 +80,8 @@ def groups() -> list[str]:
 
 def team_of(service: str) -> int | None:
     return next((one.team for one in services() if one.slug == service), None)
+
+
+def number(subject: str) -> int:
+    """The primary key within «host:3»."""
+    return int(subject.partition(":")[2])

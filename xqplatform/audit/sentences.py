@@ -26,10 +26,13 @@ PAGES = {
     "alerts.channel": "/alerts/channels/{id}/",
     "alerts.silence": "/alerts/silences/",
     "builds.build": "/builds/{id}/",
+    "containers.calendar": "/settings/calendars/id/{id}/",
     "containers.service": "/services/{name}/",
     "containers.serviceenvironment": "/services/{name}/",
     "containers.deployment": "/releases/{id}/",
     "containers.instance": "/instances/{id}/",
+    "containers.terminal": "/terminals/{id}/",
+    "containers.commandrun": "/commands/{id}/",
 }
 
 # Denied attempts carry the right that was lacking; these are its words.
@@ -41,6 +44,7 @@ RIGHTS = {
     "service.operate": gettext_lazy("operate the service"),
     "service.remove": gettext_lazy("remove the service"),
     "service.logs": gettext_lazy("read the logs"),
+    "service.terminal": gettext_lazy("open a terminal or run a command"),
     "build.start": gettext_lazy("start a build"),
     "build.cancel": gettext_lazy("cancel a build"),
     "image.discard": gettext_lazy("discard an image"),
@@ -54,11 +58,13 @@ RIGHTS = {
     "address.manage": gettext_lazy("manage addresses"),
     "registry.manage": gettext_lazy("manage the registry"),
     "environment.manage": gettext_lazy("manage the environment"),
+    "release.break_glass": gettext_lazy("go on in spite of guardrails"),
     "people.manage": gettext_lazy("manage people"),
     "base_image.manage": gettext_lazy("manage base images"),
     "alerts.manage": gettext_lazy("manage alerts"),
     "alerts.silence": gettext_lazy("silence alerts"),
     "audit.read": gettext_lazy("read the audit log"),
+    "terminal.recordings": gettext_lazy("watch recordings of terminals"),
     "metrics.read": gettext_lazy("read all measurements at /metrics"),
 }
 
@@ -82,10 +88,13 @@ KINDS = {
     "builds.build": gettext_lazy("Build"),
     "builds.image": gettext_lazy("Image"),
     "containers.environment": gettext_lazy("Environment"),
+    "containers.calendar": gettext_lazy("Calendar"),
     "containers.service": gettext_lazy("Service"),
     "containers.serviceenvironment": gettext_lazy("Service in an environment"),
     "containers.deployment": gettext_lazy("Release"),
     "containers.instance": gettext_lazy("Instance"),
+    "containers.terminal": gettext_lazy("Terminal"),
+    "containers.commandrun": gettext_lazy("Command in an instance"),
 }
 
 VIAS = {

@@ -6,9 +6,12 @@ Counters become rates before they come here. What was not measured is not there:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from xqplatform.metrics.points import Band, BandPoint, Life, Point, Sample, Series
+
+if TYPE_CHECKING:
+    from xqplatform.metrics.reading import Look
 
 __all__ = [
     "Band",
@@ -17,8 +20,10 @@ __all__ = [
     "Point",
     "Sample",
     "Series",
+    "bands",
     "latest",
     "lives",
+    "look",
     "names",
     "over",
     "series",
@@ -46,6 +51,15 @@ def series(
     return reading.series(subjects, metrics, start, end, points)
 
 
+def look(
+    subjects: Sequence[str], start: float, end: float, *, points: int = 400, metrics: Sequence[str] | None = None
+) -> Look:
+    """Reads once what is kept of these (or all) metrics; `.series(metrics)` then answers for any of them, `.names(subject)` which there are."""
+    from xqplatform.metrics import reading
+
+    return reading.Look(subjects, start, end, points, metrics)
+
+
 def names(subject: str, start: float, end: float) -> list[str]:
     """Which metrics, with devices, a subject has in a range."""
     from xqplatform.metrics import reading
@@ -58,9 +72,9 @@ def latest(subjects: Sequence[str] | None = None, *, within: float = 60) -> dict
 
     With the newest of what the application itself tells (`app.NAME`), which comes in samples of its own.
     """
-    from xqplatform.metrics import reading
+    from xqplatform.metrics import newest
 
-    return reading.latest(subjects, within)
+    return newest.latest(subjects, within)
 
 
 def top(
@@ -80,9 +94,16 @@ def top(
 
 def over(subjects: Sequence[str], metric: str, start: float, end: float, points: int = 400) -> Band:
     """Many subjects together."""
+    return bands(subjects, [metric], start, end, points)[metric]
+
+
+def bands(
+    subjects: Sequence[str], metrics: Sequence[str], start: float, end: float, points: int = 400
+) -> dict[str, Band]:
+    """Many subjects together, a band a metric: their rows are read once for all of them."""
     from xqplatform.metrics import reading
 
-    return reading.over(subjects, metric, start, end, points)
+    return reading.bands(subjects, metrics, start, end, points)
 
 
 def lives(subject: str, start: float, end: float) -> list[Life]:

@@ -1,4 +1,4 @@
-"""What charts read from the store: one call for a whole page, sorted by subject and metric."""
+"""What charts read from the store: one look for a whole page, sorted by subject and metric."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def last_of(latest: Latest) -> float | None:
     return max((at for at, _values in latest.values()), default=None)
 
 
-def load(subjects: Sequence[str], names: Sequence[str], span: Range, points: int, latest: Latest) -> Board:
-    """All that is kept of the named metrics."""
-    found = metrics.series(list(subjects), list(names), span.start, span.end, points=points) if subjects else []
+def of_look(look: metrics.Look, names: Sequence[str], span: Range, points: int, latest: Latest) -> Board:
+    """All that a look has of the named metrics."""
+    found = look.series(names)
     step = max((one.level for one in found if one.points), default=max(TICK, span.seconds / points))
     grid = grid_of(span.start, span.end, step)
     by: dict[str, dict[str, list[Any]]] = defaultdict(dict)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, groupby, pairwise
-from operator import itemgetter, mul
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, groupby, pairwise, repeat
+from operator import gt, itemgetter, mul, sub, truediv
+from typing import Any, NamedTuple
 
 from xqplatform.metrics.points import Point
 
@@ -52,6 +53,15 @@ class Cells:
 
 
 Part = Raw | Cells
+
+
+class Stretch(NamedTuple):
+    """Rows `first` to before `last` fall into buckets of `width` rows each, which begin at `starts` (seconds)."""
+
+    width: int
+    first: int
+    last: int
+    starts: list[int]
 
 
 def raw_of(
@@ -108,51 +118,123 @@ def _bounds(times: Sequence[int], width: int) -> list[tuple[int, int, int]]:
     return found
 
 
-def _raw_sums(values: Sequence[float], bounds: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, Sum]]:
-    numbers = list(values)
+def _stretches(bounds: Iterable[tuple[int, int, int]], step: int) -> list[Stretch]:
+    """Buckets that follow each other and hold equally many rows, together: those are folded without a step of Python each."""
+    found = []
+    for width, run in groupby(bounds, lambda bound: bound[2] - bound[1]):
+        several = list(run)
+        found.append(Stretch(width, several[0][1], several[-1][2], [bucket * step for bucket, _i, _j in several]))
+    return found
+
+
+@dataclass(slots=True)
+class Folded:
+    """Buckets as columns: their starts (seconds, rising), and of each the count, sum, lowest and highest."""
+
+    starts: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    totals: list[float] = field(default_factory=list)
+    lows: list[float] = field(default_factory=list)
+    highs: list[float] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[tuple[int, Sum]]:
+        sums = zip(self.counts, self.totals, self.lows, self.highs, strict=True)
+        return zip(self.starts, sums, strict=True)
+
+    def put(self, starts: Sequence[int], *columns: Iterable[float]) -> None:
+        self.starts += starts
+        mine: tuple[list[Any], ...] = (self.counts, self.totals, self.lows, self.highs)
+        for column, more in zip(mine, columns, strict=True):
+            column.extend(more)
+
+    def plus(self, other: Folded) -> Folded:
+        """Both together. What follows is put behind; only buckets that both have are added."""
+        if self.starts and other.starts and other.starts[0] <= self.starts[-1]:
+            held: dict[int, Sum] = dict(self)
+            for start, one in other:
+                held[start] = add(held.get(start), one)
+            both = Folded()
+            both.put(sorted(held), *zip(*(held[start] for start in sorted(held)), strict=True))
+            return both
+        self.put(other.starts, other.counts, other.totals, other.lows, other.highs)
+        return self
+
+
+def _fold_raw(values: Sequence[float], stretches: Sequence[Stretch]) -> Folded:
+    numbers, found = list(values), Folded()
     total = sum(numbers)
     whole = total - total == 0  # neither an infinite nor an absent one
-    for bucket, i, j in bounds:
-        part = numbers[i:j]
-        if not whole:
-            part = [v for v in part if v - v == 0]
-            if not part:
-                continue
-        yield bucket, (len(part), sum(part), min(part), max(part))
-
-
-def _cell_sums(column: Column, bounds: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, Sum]]:
-    counts, means, lows, highs = list(column.counts), list(column.means), list(column.lows), list(column.highs)
-    whole = 0 not in counts
-    for bucket, i, j in bounds:
+    for width, first, last, starts in stretches:
+        groups = list(_groups(numbers[first:last], width))
         if whole:
-            some = counts[i:j]
-            yield bucket, (sum(some), sum(map(mul, some, means[i:j])), min(lows[i:j]), max(highs[i:j]))
+            found.put(starts, repeat(width, len(starts)), map(sum, groups), map(min, groups), map(max, groups))
             continue
-        held = [k for k in range(i, j) if counts[k]]
+        for start, group in zip(starts, groups, strict=True):
+            part = [v for v in group if v - v == 0]
+            if part:
+                found.put([start], [len(part)], [sum(part)], [min(part)], [max(part)])
+    return found
+
+
+def _fold_cells(column: Column, stretches: Sequence[Stretch]) -> Folded:
+    found = Folded()
+    still = _still(column)
+    for width, first, last, starts in stretches:
+        counts = list(column.counts[first:last])
+        if 0 in counts:
+            _fold_holes(column, Stretch(width, first, last, starts), found)
+            continue
+        many = list(map(sum, _groups(counts, width)))
+        if still is not None:
+            same = [still] * len(starts)
+            found.put(starts, many, map(mul, many, same), same, same)
+            continue
+        totals = map(sum, _groups(map(mul, counts, column.means[first:last]), width))
+        lows, highs = _groups(column.lows[first:last], width), _groups(column.highs[first:last], width)
+        found.put(starts, many, totals, map(min, lows), map(max, highs))
+    return found
+
+
+def _fold_holes(column: Column, stretch: Stretch, into: Folded) -> None:
+    """Where nothing was measured in some of the cells."""
+    for n, start in enumerate(stretch.starts):
+        first = stretch.first + n * stretch.width
+        held = [k for k in range(first, first + stretch.width) if column.counts[k]]
         if held:
-            total = sum(counts[k] * means[k] for k in held)
-            yield bucket, (sum(counts[k] for k in held), total, min(lows[k] for k in held), max(highs[k] for k in held))
+            total = sum(column.counts[k] * column.means[k] for k in held)
+            counts, lows, highs = ([of[k] for k in held] for of in (column.counts, column.lows, column.highs))
+            into.put([start], [int(sum(counts))], [total], [min(lows)], [max(highs)])
+
+
+def _still(column: Column) -> float | None:
+    """The value of a column that stands still, as most do that count errors: nothing of it has to be compared."""
+    lows, highs = column.lows, column.highs
+    if not (isinstance(lows, array) and isinstance(highs, array) and lows):
+        return None
+    told = lows.tobytes()
+    return lows[0] if told == highs.tobytes() == told[: lows.itemsize] * len(lows) else None
+
+
+def _groups(values: Iterable[Any], width: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*[iter(values)] * width, strict=True)
+
+
+def folded(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, Folded]:
+    """What falls into each bucket of `step` seconds, by name, over parts of any fineness."""
+    found = {name: Folded() for name in names}
+    for part in _joined(parts, list(found)):
+        stretches = _stretches(_bounds(part.times, step * 100 if isinstance(part, Raw) else step), step)
+        for name, before in found.items():
+            column = part.columns.get(name)
+            if column is not None:
+                fold = _fold_cells(column, stretches) if isinstance(column, Column) else _fold_raw(column, stretches)
+                found[name] = before.plus(fold)
+    return found
 
 
 def sums(parts: Iterable[Part], names: Iterable[str], step: int) -> dict[str, dict[int, Sum]]:
-    """Count, sum, lowest and highest by name and bucket of `step` seconds (by its start), over parts of any fineness."""
-    found: dict[str, dict[int, Sum]] = {name: {} for name in names}
-    for part in _joined(parts, list(found)):
-        raw = isinstance(part, Raw)
-        bounds = _bounds(part.times, step * 100 if raw else step)
-        for name, into in found.items():
-            column = part.columns.get(name)
-            if column is None:
-                continue
-            each = _cell_sums(column, bounds) if isinstance(column, Column) else _raw_sums(column, bounds)
-            if not into:
-                into.update([(bucket * step, held) for bucket, held in each])
-                continue
-            for bucket, held in each:
-                start = bucket * step
-                into[start] = add(into.get(start), held)
-    return found
+    """The same as count, sum, lowest and highest by name and bucket (by its start)."""
+    return {name: dict(held) for name, held in folded(parts, names, step).items()}
 
 
 def _joined(parts: Iterable[Part], names: Sequence[str]) -> Iterator[Part]:
@@ -162,16 +244,19 @@ def _joined(parts: Iterable[Part], names: Sequence[str]) -> Iterator[Part]:
         if len(several) == 1 or any(a.times[-1] >= b.times[0] for a, b in pairwise(p for p in several if p.times)):
             yield from several
             continue
-        times = _chained(part.times for part in several)
+        times = _chained([part.times for part in several])
         if kind is Raw:
-            yield Raw(times, {name: _chained(part.columns[name] for part in several) for name in have})
+            yield Raw(times, {name: _chained([part.columns[name] for part in several]) for name in have})
             continue
         fields = ("counts", "means", "lows", "highs")
-        columns = {n: Column(*(_chained(getattr(p.columns[n], f) for p in several) for f in fields)) for n in have}
+        columns = {n: Column(*(_chained([getattr(p.columns[n], f) for p in several]) for f in fields)) for n in have}
         yield Cells(times, columns)
 
 
-def _chained(parts: Iterable[Sequence[Any]]) -> list[Any]:
+def _chained(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    first = parts[0]
+    if all(isinstance(part, array) for part in parts):
+        return array(first.typecode, b"".join(parts))  # type: ignore[attr-defined, call-overload, arg-type]
     return list(chain.from_iterable(parts))
 
 
@@ -196,22 +281,28 @@ def _column(held: Mapping[int, Sum], times: Sequence[int]) -> Column:
 
 def totals(part: Part) -> dict[str, Sum]:
     """All of a part together, by name."""
-    bounds = [(0, 0, len(part.times))]
-    found = {}
+    if not part.times:
+        return {}
+    whole = _stretches([(0, 0, len(part.times))], 1)
+    found: dict[str, Sum] = {}
     for name, column in part.columns.items():
-        each = _cell_sums(column, bounds) if isinstance(column, Column) else _raw_sums(column, bounds)
-        for _bucket, held in each if part.times else ():
-            found[name] = held
+        fold = _fold_cells(column, whole) if isinstance(column, Column) else _fold_raw(column, whole)
+        found.update((name, held) for _start, held in fold)
     return found
 
 
-def bucket_points(held: Mapping[int, Sum], start: float, end: float) -> list[Point]:
+_point = partial(tuple.__new__, Point)  # a third of what calling the class costs, for thousands of them
+
+
+def bucket_points(held: Folded, start: float, end: float) -> list[Point]:
     """Points of the buckets that begin from `start` to before `end`."""
-    return [
-        Point(float(at), min(max(total / count, low), high), low, high, count)
-        for at, (count, total, low, high) in sorted(held.items())
-        if start <= at < end
-    ]
+    first, last = bisect_left(held.starts, start), bisect_left(held.starts, end)
+    counts, lows, highs = held.counts[first:last], held.lows[first:last], held.highs[first:last]
+    means = list(map(truediv, held.totals[first:last], counts))
+    if any(map(gt, lows, means)) or any(map(gt, means, highs)):  # by rounding
+        means = list(map(min, map(max, means, lows), highs))
+    rows = zip(map(float, held.starts[first:last]), means, lows, highs, counts, strict=True)
+    return list(map(_point, rows))
 
 
 def single_points(parts: Iterable[Part], name: str, start: float, end: float) -> list[Point]:
@@ -222,10 +313,10 @@ def single_points(parts: Iterable[Part], name: str, start: float, end: float) ->
         if isinstance(part, Cells):
             if isinstance(column, Column):
                 rows = zip(part.times, column.means, column.lows, column.highs, column.counts, strict=True)
-                points += [Point(float(t), m, lo, hi, c) for t, m, lo, hi, c in rows if c and start <= t <= end]
+                points += [_point((float(t), m, lo, hi, c)) for t, m, lo, hi, c in rows if c and start <= t <= end]
         elif column is not None and not isinstance(column, Column):
             pairs = zip(part.times, column, strict=True)
-            points += [Point(t / 100, v, v, v, 1) for t, v in pairs if v - v == 0 and start <= t / 100 <= end]
+            points += [_point((at, v, v, v, 1)) for t, v in pairs if v - v == 0 and start <= (at := t / 100) <= end]
     return points
 
 
@@ -233,5 +324,6 @@ def usual_gap(points: Sequence[Point]) -> float:
     """Seconds between neighbours, as most have it: the median; 0 of fewer than three points."""
     if len(points) < 3:
         return 0.0
-    gaps = sorted(points[i + 1].time - points[i].time for i in range(len(points) - 1))
+    times = [point[0] for point in points]
+    gaps = sorted(map(sub, times[1:], times))
     return gaps[len(gaps) // 2]

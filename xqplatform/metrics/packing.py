@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import accumulate
 from operator import sub
 
@@ -25,25 +25,46 @@ def pack(columns: Sequence[array[int] | array[float]]) -> bytes:
 
 
 class Packed:
-    """Unpacks single columns of what `pack` made of `count` columns of one length."""
+    """Unpacks columns of what `pack` made of `count` columns of one length."""
 
     def __init__(self, data: bytes, count: int) -> None:
         self._planes = zlib.decompress(data)
         self._plane = len(self._planes) // 4
         self.length = self._plane // count
 
-    def _bytes(self, place: int) -> bytes:
-        column, at = bytearray(4 * self.length), place * self.length
+    def _bytes(self, place: int, columns: int = 1) -> bytearray:
+        """Neighbouring columns, one after the other. Together they cost little more than one."""
+        size, at = columns * self.length, place * self.length
+        found = bytearray(4 * size)
         for plane in range(4):
             begin = plane * self._plane + at
-            column[3 - plane :: 4] = self._planes[begin : begin + self.length]
-        return bytes(column)
+            found[3 - plane :: 4] = self._planes[begin : begin + size]
+        return found
 
-    def floats(self, place: int) -> array[float]:
-        return array("f", self._bytes(place))
+    def floats(self, place: int, columns: int = 1) -> array[float]:
+        return array("f", self._bytes(place, columns))
 
-    def whole(self, place: int) -> array[int]:
-        return array("I", self._bytes(place))
+    def whole(self, place: int, columns: int = 1) -> array[int]:
+        return array("I", self._bytes(place, columns))
+
+    def both(self, place: int, columns: int) -> tuple[array[int], array[float]]:
+        """The same columns read as whole numbers and as floats."""
+        found = self._bytes(place, columns)
+        return array("I", found), array("f", found)
+
+
+def _stretches(names: Sequence[str], wanted: Container[str] | None) -> Iterator[tuple[int, Sequence[str]]]:
+    """Neighbours among the wanted names, each stretch with the place of its first."""
+    if wanted is None:
+        if names:
+            yield 0, names
+        return
+    held = [place for place, name in enumerate(names) if name in wanted]
+    first = 0
+    for at in range(1, len(held) + 1):
+        if at == len(held) or held[at] != held[at - 1] + 1:
+            yield held[first], names[held[first] : held[at - 1] + 1]
+            first = at
 
 
 def _differences(values: Sequence[int], start: int) -> array[int]:
@@ -68,9 +89,11 @@ def _floats(values: Sequence[float]) -> array[float]:
 
 def unpack_raw(data: bytes, names: Sequence[str], start: int, wanted: Container[str] | None = None) -> Raw:
     packed = Packed(data, 1 + len(names))
-    places = [(place, name) for place, name in enumerate(names, 1) if wanted is None or name in wanted]
-    times = _from_differences(packed.whole(0), start * 100)
-    return Raw(times, {name: packed.floats(place) for place, name in places})
+    n, columns = packed.length, dict[str, Sequence[float]]()
+    for first, some in _stretches(names, wanted):
+        floats = packed.floats(1 + first, len(some))
+        columns.update((name, floats[at * n : (at + 1) * n]) for at, name in enumerate(some))
+    return Raw(_from_differences(packed.whole(0), start * 100), columns)
 
 
 def pack_cells(cells: Cells, start: int) -> tuple[tuple[str, ...], bytes]:
@@ -85,9 +108,10 @@ def pack_cells(cells: Cells, start: int) -> tuple[tuple[str, ...], bytes]:
 
 def unpack_cells(data: bytes, names: Sequence[str], start: int, wanted: Container[str] | None = None) -> Cells:
     packed = Packed(data, 1 + 4 * len(names))
-    columns = {
-        name: Column(packed.whole(at), packed.floats(at + 1), packed.floats(at + 2), packed.floats(at + 3))
-        for at, name in zip(range(1, 1 + 4 * len(names), 4), names, strict=True)
-        if wanted is None or name in wanted
-    }
+    n, columns = packed.length, dict[str, Column]()
+    for first, some in _stretches(names, wanted):
+        whole, floats = packed.both(1 + 4 * first, 4 * len(some))
+        for name, at in zip(some, range(0, 4 * n * len(some), 4 * n), strict=True):
+            low, high, end = at + 2 * n, at + 3 * n, at + 4 * n
+            columns[name] = Column(whole[at : at + n], floats[at + n : low], floats[low:high], floats[high:end])
     return Cells(_from_differences(packed.whole(0), start), columns)

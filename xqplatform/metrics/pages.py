@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from xqplatform.errors import Refused
@@ -34,16 +34,18 @@ FEWEST = 10
 
 Part = tuple[str, Callable[[], list[Chart]]]
 MARKER = mark_safe("<!--charts-->")
+# What templates/metrics/_head.html has the browser wait for: one frame with the first chart is there sooner than two.
+BEGUN = mark_safe('<i id="xqc-begun" hidden></i>')
+SHEET = "metrics/_sheet.html"
 
 
 @dataclass
 class Sheet:
-    """The charts of a page in parts (heading, what makes its charts), when their newest sample was taken, and what the page
-    says besides. A part is made when its turn comes, so that the first is seen before the last is read."""
+    """The charts of a page in parts (heading, what makes its charts), and when their newest sample was taken.
+    A part is made when its turn comes, so that the first is seen before the last is drawn."""
 
     parts: list[Part]
     newest: float | None = None
-    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[Group]:
@@ -69,8 +71,12 @@ def respond(
     *,
     name: str,
     default: str = ranges.DEFAULT,
+    more: Callable[[Range], Mapping[str, Any]] = lambda span: {},
 ) -> HttpResponseBase:
-    """`make(range, points)` builds the sheet; `?format=json` and `?format=csv` ask for the other shapes of it."""
+    """`make(range, points)` builds the sheet; `?format=json` and `?format=csv` ask for the other shapes of it.
+
+    `more(range)`: what the page's frame says of the range; it is sent before a sample is read.
+    """
     shape = request.GET.get("format", "")
     now = time.time()
     if shape:
@@ -79,52 +85,74 @@ def respond(
         except Refused as refused:
             return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
     control = ranges.control(request.GET, now, default)
-    sheet = make(control.range, POINTS)
     found = {
         "control": control,
-        "sheet": sheet,
         "charts_here": MARKER,
         "follow": follow(control.range),
-        "stale": stale_words(sheet.newest, control.range),
         "kept": [(k, v) for k, v in request.GET.items() if k not in {*ranges.NAMES, "format"}],
     }
-    html = render_to_string(template, {**context, **sheet.more, **found}, request)
-    pieces = _in_parts(html, sheet)
+    # Who changes the range has the frame already.
+    shown = SHEET if request.headers.get("HX-Request") else template
+    html = render_to_string(shown, {**context, **more(control.range), **found}, request)
+    # In the viewer's zone and language, which end with the view.
+    pieces = _as_now(_in_parts(html, lambda: make(control.range, POINTS), control.range))
     content = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     status = 400 if control.error else 200
     response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
     response["Cache-Control"] = "no-store"
+    response["Vary"] = "HX-Request"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _in_parts(html: str, sheet: Sheet) -> Iterator[str]:
-    """The page up to its charts, each part of them, and the rest; in the viewer's zone and language, which end with the view."""
+def _as_now(pieces: Iterator[str]) -> Iterator[str]:
+    """Each piece made in the zone and language of this moment."""
     zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
+
+    def following() -> Iterator[str]:
+        while True:
+            with timezone.override(zone), translation.override(language):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    return following()
+
+
+def _in_parts(html: str, make: Callable[[], Sheet], span: Range) -> Iterator[str]:
+    """The page up to its charts at once: the browser takes in its frame while the samples are read. Then a chart at a time,
+    and the rest. What fails is said in its place: the page has begun already."""
     head, _marker, tail = html.partition(MARKER)
-    pieces = _pieces(sheet)
     yield head
-    empty = True
-    while True:
-        with timezone.override(zone), translation.override(language):
-            piece = next(pieces, None)
-        if piece is None:
-            break
-        empty = False
-        yield piece
-    with timezone.override(zone), translation.override(language):
-        yield (render_to_string("metrics/_none.html") if empty else "") + tail
+    try:
+        sheet = make()
+    except DatabaseError as error:
+        yield _failed(_("Charts"), error) + BEGUN + tail
+        return
+    pieces = _pieces(sheet)
+    yield _lead(sheet, span) + next(pieces, render_to_string("metrics/_none.html")) + BEGUN
+    yield from pieces
+    yield tail
+
+
+def _lead(sheet: Sheet, span: Range) -> str:
+    return render_to_string("metrics/_lead.html", {"sheet": sheet, "stale": stale_words(sheet.newest, span)})
+
+
+def _failed(title: str, error: DatabaseError) -> SafeString:
+    log.warning("Charts of «%s»: %s", title, error)
+    words = _("These charts cannot be read just now; the database says: %(words)s") % {"words": error}
+    return format_html('<div class="alert alert-danger" role="alert">{}: {}</div>', title, words)
 
 
 def _pieces(sheet: Sheet) -> Iterator[str]:
-    """A chart at a time, each part with its heading. What fails is said in its place: the page has begun already."""
+    """A chart at a time, each part with its heading."""
     for title, make in sheet.parts:
         try:
             charts = make()
         except DatabaseError as error:
-            log.warning("Charts of «%s»: %s", title, error)
-            words = _("These charts cannot be read just now; the database says: %(words)s") % {"words": error}
-            yield format_html('<div class="alert alert-danger" role="alert">{}: {}</div>', title, words)
+            yield _failed(title, error)
             continue
         if charts:
             group = Group(title, charts)

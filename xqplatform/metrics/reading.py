@@ -5,39 +5,60 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import truediv
 
 from django.conf import settings
 from django.db.models import IntegerField, Value
 from django.db.models.expressions import Case, When
 
 from xqplatform.metrics import catalogue, cells, hot, keys, levels, numbers, packing
-from xqplatform.metrics.cells import Part
+from xqplatform.metrics.cells import Part, Sum
 from xqplatform.metrics.levels import DAY, FINE, HOUR, MINUTE, View
 from xqplatform.metrics.models import Block, Due
 from xqplatform.metrics.models import Life as LifeRow
-from xqplatform.metrics.points import Band, BandPoint, Life, Point, Series
+from xqplatform.metrics.points import Band, BandPoint, Life, Series
 
-MANY = 60  # subjects from which on the latest of all are read and sorted out
-LATELY = 15  # ticks, with those ahead of the clock, in which whoever is measured has a sample
+
+class Look:
+    """What is kept of some subjects in a range, read once: each metric of it is folded into points when it is asked for."""
+
+    def __init__(
+        self,
+        subjects: Sequence[str],
+        start: float,
+        end: float,
+        points: int,
+        wanted: Collection[str] | None = None,
+    ) -> None:
+        self._asked = start, end
+        self._view = levels.view(start, end, points, time.time(), settings.METRICS_KEEP)
+        ids = numbers.ids(subjects)
+        parts = gather(list(ids.values()), None if wanted is None else set(wanted), self._view)
+        self._parts = {subject: parts.get(ids[subject], []) for subject in subjects if subject in ids}
+
+    def names(self, subject: str) -> list[str]:
+        """Which metrics, with devices, a subject has in the range."""
+        return sorted({name for part in self._parts.get(subject, ()) for name in part.columns})
+
+    def series(self, metrics: Sequence[str]) -> list[Series]:
+        """One series for each subject and metric that was measured."""
+        return [
+            one
+            for subject, parts in self._parts.items()
+            for one in _of_subject(subject, metrics, parts, self._view, self._asked)
+        ]
 
 
 def series(subjects: Sequence[str], metrics: Sequence[str], start: float, end: float, points: int) -> list[Series]:
     """See `xqplatform.metrics.series`."""
-    view = levels.view(start, end, points, time.time(), settings.METRICS_KEEP)
-    ids = numbers.ids(subjects)
-    parts = gather(list(ids.values()), set(metrics), view)
-    found: list[Series] = []
-    for subject in subjects:
-        if subject in ids:
-            found += _of_subject(subject, metrics, parts.get(ids[subject], []), view, (start, end))
-    return found
+    return Look(subjects, start, end, points, metrics).series(metrics)
 
 
 def _of_subject(
     subject: str, metrics: Sequence[str], parts: Sequence[Part], view: View, asked: tuple[float, float]
 ) -> Iterator[Series]:
-    folded = {} if view.single else cells.sums(parts, metrics, view.step)
+    folded = {} if view.single else cells.folded(parts, metrics, view.step)
     for metric in metrics:
         if view.single:
             points = cells.single_points(parts, metric, *asked)
@@ -50,7 +71,7 @@ def _of_subject(
             yield Series(subject, metric, catalogue.find(metric).unit, level, points)
 
 
-def gather(ids: Sequence[int], wanted: set[str], view: View) -> dict[int, list[Part]]:
+def gather(ids: Sequence[int], wanted: set[str] | None, view: View) -> dict[int, list[Part]]:
     """What is stored of subjects in the view's range, oldest first and nothing twice."""
     fresh = _hot(ids, view.lo, view.hi)  # before the blocks: what is sealed in between is found there
     made: dict[int, list[tuple[int, Part]]] = defaultdict(list)
@@ -104,8 +125,8 @@ def _blocks(ids: Sequence[int], view: View) -> Iterator[tuple[int, int, int, int
             yield from rows.values_list(*fields)
 
 
-def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[i : i + 400] for i in range(0, len(ids), 400))
+def _portions(ids: Sequence[int], size: int = 400) -> Iterator[Sequence[int]]:
+    return (ids[i : i + size] for i in range(0, len(ids), size))
 
 
 def _hot(ids: Sequence[int], lo: float, hi: float) -> dict[int, list[hot.Row]]:
@@ -136,68 +157,34 @@ def names(subject: str, start: float, end: float) -> list[str]:
     return sorted({name for layout in numbers.columns(used).values() for name in layout})
 
 
-def latest(subjects: Sequence[str] | None, within: float) -> dict[str, tuple[float, dict[str, float]]]:
-    """See `xqplatform.metrics.latest`."""
-    now = time.time()
-    first, last = math.floor((now - within) / keys.TICK), math.floor((now + settings.METRICS_AHEAD) / keys.TICK)
-    rows = _newest_rows(subjects, first, last)
-    layouts = numbers.columns({row[1] for row in rows})
-    # What an application tells comes in samples of its own: they stand beside the newest of the system, not in its place.
-    own = {layout for layout, names in layouts.items() if all(name.startswith(catalogue.APP) for name in names)}
-    # In the order of their times. What is not in an application's last sample it may have told in the one before.
-    told = {keys.subject_of(row[0]): (row[0] >> keys.TICK_SHIFT) - LATELY for row in rows if row[1] in own}
-    newest = {
-        (keys.subject_of(row[0]), row[0] if row[1] in own else 0): row
-        for row in rows
-        if row[1] not in own or row[0] >> keys.TICK_SHIFT >= told[keys.subject_of(row[0])]
-    }
-    found = numbers.subjects(number for number, _own in newest)
-    wanted = None if subjects is None else set(subjects)
-    answer: dict[str, tuple[float, dict[str, float]]] = {}
-    for (number, of_own), (key, layout, data) in sorted(newest.items(), key=lambda item: (item[0][1] != 0, item[1][0])):
-        name, at = found.get(number, ""), keys.time_of(key)
-        if name and at >= now - within and (wanted is None or name in wanted):
-            pairs = zip(layouts[layout], memoryview(data).cast("f"), strict=True)
-            values = {metric: value for metric, value in pairs if value - value == 0}
-            if of_own and name in answer:
-                answer[name][1].update(values)
-            else:
-                answer[name] = (at, values)
-    return answer
-
-
-def _newest_rows(subjects: Sequence[str] | None, first: int, last: int) -> list[hot.Row]:
-    """Rows that hold the newest of each. Of many an hour's rows would be millions: only who said nothing lately is looked for further back."""
-    if subjects is None:
-        return hot.of_all(first, last)
-    ids = set(numbers.ids(subjects).values())
-    if len(ids) <= MANY:
-        return hot.of_many(ids, first, last)
-    lately = max(first, last - LATELY)
-    rows = [row for row in hot.of_all(lately, last) if keys.subject_of(row[0]) in ids]
-    silent = ids - {keys.subject_of(row[0]) for row in rows}
-    return hot.of_many(silent, first, lately - 1) + rows
-
-
-def over(subjects: Sequence[str], metric: str, start: float, end: float, points: int) -> Band:
-    """See `xqplatform.metrics.over`."""
+def bands(subjects: Sequence[str], names: Sequence[str], start: float, end: float, points: int) -> dict[str, Band]:
+    """See `xqplatform.metrics.bands`."""
     # Samples of several subjects have no moment in common, so the buckets are wider than a tick.
     view = levels.view(
         start, end, min(points, max(1, int((end - start) / (2 * FINE)))), time.time(), settings.METRICS_KEEP
     )
-    parts = gather(list(numbers.ids(subjects).values()), {metric}, view)
-    buckets: dict[int, list[Point]] = defaultdict(list)
-    for of_one in parts.values():
-        folded = cells.sums(of_one, [metric], max(view.step, 2 * FINE))[metric]
-        for point in cells.bucket_points(folded, view.lo, view.hi):
-            buckets[int(point.time)].append(point)
-    unit = catalogue.find(metric).unit
-    return Band(metric, unit, max(view.step, 2 * FINE), [_together(at, buckets[at]) for at in sorted(buckets)])
+    step = max(view.step, 2 * FINE)
+    buckets: dict[str, dict[int, list[Sum]]] = {name: defaultdict(list) for name in names}
+    # A portion at a time: of a thousand instances the columns would not fit.
+    for ids in _portions(list(numbers.ids(subjects).values()), 64):
+        for parts in gather(ids, set(names), view).values():
+            for name, held in cells.folded(parts, names, step).items():
+                into = buckets[name]
+                for at, one in held:
+                    into[at].append(one)
+    return {name: _band(name, step, held, view) for name, held in buckets.items()}
 
 
-def _together(at: int, points: Sequence[Point]) -> BandPoint:
-    mean = sum(p.avg for p in points) / len(points)
-    return BandPoint(float(at), min(p.min for p in points), mean, max(p.max for p in points), len(points))
+def _band(name: str, step: int, buckets: Mapping[int, Sequence[Sum]], view: View) -> Band:
+    points = [_together(at, buckets[at]) for at in sorted(buckets) if view.lo <= at < view.hi]
+    return Band(name, catalogue.find(name).unit, step, points)
+
+
+def _together(at: int, sums: Sequence[Sum]) -> BandPoint:
+    counts, totals, lows, highs = zip(*sums, strict=True)
+    # The means, each between its lowest and highest.
+    means = map(min, map(max, map(truediv, totals, counts), lows), highs)
+    return BandPoint(float(at), min(lows), sum(means) / len(sums), max(highs), len(sums))
 
 
 def lives(subject: str, start: float, end: float) -> list[Life]:

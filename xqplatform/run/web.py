@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import argparse
 import socket
+from typing import Any
 
 import uvicorn
 
 from xqplatform import env
+
+# Of terminals: a frame is at most some KiB, and what a shell says is not worth a compressor a socket.
+SOCKETS: dict[str, Any] = {"ws_max_size": 256 << 10, "ws_per_message_deflate": False}
 
 
 def main() -> None:
@@ -26,6 +30,7 @@ def main() -> None:
         log_level="info",
         log_config=None,
         timeout_graceful_shutdown=3,  # seconds; live streams would stay open for ever
+        **SOCKETS,
     )
     sockets = [socket.socket(fileno=options.fd)] if options.fd is not None else None
     uvicorn.Server(config).run(sockets=sockets)

@@ -38,7 +38,7 @@ def first_url(*names: str) -> str:
 
 def guide(actor: Actor) -> list[dict[str, Any]]:
     """A newcomer's way to a running service; a step is ticked when its rows are there. Empty when all are."""
-    host = Host.objects.exclude(state=Host.State.RETIRED).filter(state__in=["ready", "degraded"]).exists()
+    host = Host.objects.exclude(state=Host.State.RETIRED).filter(state__in=Host.ANSWERING).exists()
     service = Service.objects.filter(removed=None).order_by("-pk").first()
     build = Build.objects.filter(state=Build.State.SUCCEEDED).exists()
     deployed = Deployment.objects.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED).exists()
@@ -155,7 +155,7 @@ def build(actor: Actor) -> dict[str, Any]:
         .select_related("instance__place__environment", "instance__place__service", "instance__host")
         .order_by("-last")[:8],
         "wrong_networks": SegmentNetwork.objects.filter(
-            state__in=["differs", "no_interface"], host__state__in=["ready", "degraded"]
+            state__in=["differs", "no_interface"], host__state__in=Host.ANSWERING
         ).select_related("segment", "host")[:8]
         if fleet
         else [],

@@ -55,6 +55,12 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
+    # hooks and traffic
+    "holds": Look(_("holds"), "warn", "bars"),
+    "passed": Look(_("went on without it"), "warn", "triangle"),
+    "in": Look(_("in traffic"), "ok", "dot"),
+    "leaving": Look(_("is taken out"), "warn", "half"),
+    "out": Look(_("out of traffic"), "off", "frame"),
     # work: builds, releases, steps
     "queued": Look(_("queued"), "off", "ring"),
     "pending": Look(_("pending"), "off", "ring"),
@@ -80,6 +86,7 @@ STATES: dict[str, Look] = {
     "pulling": Look(_("pulling"), "busy", "spin"),
     "pulled": Look(_("pulled"), "busy", "check"),
     "stopping": Look(_("stopping"), "busy", "spin"),
+    "halting": Look(_("stopping"), "busy", "spin"),
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
     # images

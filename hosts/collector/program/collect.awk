@@ -163,7 +163,7 @@ function started_of(number,  text) {
 function find_process(id, folder,  numbers, n, i, text, f, began) {
   if (id in pid && (began = started_of(pid[id])) != "" && began == born[id]) return 1
   n = split(slurp(folder "/cgroup.procs"), numbers, "\n")
-  delete pid[id]
+  delete pid[id]; delete rest[id]; delete cards[id]; delete shares[id]; delete held[id]; delete walked[id]; delete throttled[id]
   for (i = 1; i <= n && i <= 50; i++) {
     if (numbers[i] + 0 <= 0) continue
     text = slurp(PROC "/" numbers[i] "/status")
@@ -178,9 +178,13 @@ function find_process(id, folder,  numbers, n, i, text, f, began) {
   return 1
 }
 
-function network(id,  text, rows, n, i, f, s, k) {
-  text = slurp(PROC "/" pid[id] "/net/dev")
-  if (text == "" || (pid[id] != SHIM && nic_names(text) == host_nics)) return "- - - - - - - -"
+# Traffic of all its cards but lo. What shares the engine's own network has none of its own.
+function network(id, text,  rows, n, i, f, s, k) {
+  if (text == "") return "- - - - - - - -"
+  if (text == cards[id]) return traffic[id]
+  if (!(id in shares) || due(id)) shares[id] = pid[id] != SHIM && nic_names(text) == host_nics
+  cards[id] = text
+  if (shares[id]) return traffic[id] = "- - - - - - - -"
   n = split(text, rows, "\n")
   for (k = 1; k <= 8; k++) s[k] = 0
   for (i = 3; i <= n; i++) {
@@ -188,25 +192,45 @@ function network(id,  text, rows, n, i, f, s, k) {
     if (split(rows[i], f, " ") < 17 || f[1] == "lo") continue
     for (k = 1; k <= 4; k++) { s[k] += f[k + 1]; s[k + 4] += f[k + 9] }
   }
-  return s[1] " " s[2] " " s[3] " " s[4] " " s[5] " " s[6] " " s[7] " " s[8]
+  return traffic[id] = s[1] " " s[2] " " s[3] " " s[4] " " s[5] " " s[6] " " s[7] " " s[8]
 }
 
 # Sockets by state. net/tcp costs a walk over the whole machine's table (milliseconds, for each name space): how many there
-# are says sockstat, how many are established or wait to be closed says snmp; only the rest is counted, as far as credit goes.
-function sockets(id,  base, text, four, six, waiting, current) {
+# are says sockstat, how many are established or wait to be closed says snmp; only the rest is counted, as far as credit goes,
+# and not again while no segment came or went and there are as many as there were. `still`: nothing came or went at all.
+function sockets(id, still,  base, text, current, values) {
+  if (still && held[id] != "") return held[id]
   base = PROC "/" pid[id] "/net/"
   text = slurp(base "sockstat")
-  if (!match(text, /TCP: inuse [0-9]+/)) return "- - - - -"
-  four = after(text, "TCP: inuse ")
-  waiting = after(text, " tw ")
-  six = after(slurp(base "sockstat6"), "TCP6: inuse ") + 0
-  current = column(slurp(base "snmp"), "Tcp", "CurrEstab")
-  if (four + six == 0) { listen[id] = 0; closing[id] = 0; walked[id] = tick }
+  if (!match(text, /TCP: inuse [0-9]+/)) { held[id] = ""; delete queue[id]; return "- - -" }
+  ask_four[id] = after(text, "TCP: inuse ")
+  waiting[id] = after(text, " tw ")
+  ask_six[id] = after(slurp(base "sockstat6"), "TCP6: inuse ") + 0
+  values = tcp_values(slurp(base "snmp"))
+  current = CURRENT ? word(values, CURRENT) : "-"
+  sockets_now[id] = ask_four[id] " " ask_six[id] " " values
+  if (ask_four[id] + ask_six[id] == 0) { listen[id] = 0; closing[id] = 0; walked[id] = tick; counted[id] = sockets_now[id]; delete queue[id] }
   else if (!(id in walked)) queue[id] = -1
-  else queue[id] = walked[id]
-  ask_four[id] = four; ask_six[id] = six
-  return (four + six) " " current " " waiting " " (id in listen ? listen[id] : "-") " " (id in closing ? closing[id] : "-")
+  else if (counted[id] != sockets_now[id]) queue[id] = walked[id]
+  return held[id] = (ask_four[id] + ask_six[id]) " " current " " waiting[id]
 }
+
+function word(text, number,  f) { return split(text, f, " ") >= number ? f[number] : "-" }
+
+# The line of numbers of net/snmp's table Tcp; which of them is which is the same for all.
+function tcp_values(text,  at, rest, heads, n, i) {
+  at = index(text, "Tcp: ")
+  if (!at) return ""
+  rest = substr(text, at, 700)
+  if (!CURRENT) {
+    n = split(substr(rest, 1, index(rest, "\n") - 1), heads, " ")
+    for (i = 2; i <= n; i++) if (heads[i] == "CurrEstab") CURRENT = i
+  }
+  rest = substr(rest, index(rest, "\n") + 1)
+  return substr(rest, 1, index(rest, "\n") - 1)
+}
+
+function states_of(id) { return (id in listen ? listen[id] : "-") " " (id in closing ? closing[id] : "-") }
 
 function own_time(  text) {
   text = slurp(PROC "/self/stat")
@@ -231,13 +255,13 @@ function walk(  id, best, before) {
     best = ""
     for (id in queue) if (best == "" || queue[id] < queue[best]) best = id
     if (best == "") return
-    delete queue[best]
     if (walked[best] + 6 > tick && best in listen) return
+    delete queue[best]
     before = own_time()
     counted_listen = 0; counted_closing = 0
     if (ask_four[best]) count_states(PROC "/" pid[best] "/net/tcp")
     if (ask_six[best]) count_states(PROC "/" pid[best] "/net/tcp6")
-    listen[best] = counted_listen; closing[best] = counted_closing; walked[best] = tick
+    listen[best] = counted_listen; closing[best] = counted_closing; walked[best] = tick; counted[best] = sockets_now[best]
     credit -= own_time() - before + 0.5
   }
 }
@@ -245,18 +269,22 @@ function walk(  id, best, before) {
 # Kernels from 6.9 on count for version 1 only on disks for which some group has a limit: of others nothing is known, not nothing done.
 function counts_blkio() { return slurp(CGROUP "/blkio/blkio.throttle.io_service_bytes") ~ /[0-9]:[0-9]/ }
 
-# «8:0 Read 4096» lines by device: first bytes, then operations.
-function blkio_1(folder,  text, done, rows, n, i, f, k, found, key, order, count) {
+# «8:0 Read 4096» lines by device: first bytes, then operations (which come and go with bytes).
+function blkio_1(id, folder,  text, done, rows, n, i, f, k, found, key, order, count) {
+  text = slurp(folder "/blkio.throttle.io_service_bytes")
+  if (text == disk_text[id] && done_io[id] != "") return done_io[id]
+  disk_text[id] = text
   count = 0
   for (k = 1; k <= 2; k++) {
-    text = slurp(folder (k == 1 ? "/blkio.throttle.io_service_bytes" : "/blkio.throttle.io_serviced"))
-    if (text == "") return "-"
+    if (k == 2) text = slurp(folder "/blkio.throttle.io_serviced")
+    if (text == "") return done_io[id] = "-"
     n = split(text, rows, "\n")
     for (i = 1; i <= n; i++) {
       if (split(rows[i], f, " ") != 3 || (f[2] != "Read" && f[2] != "Write")) continue
       if (!((f[1], "seen") in found)) { found[f[1], "seen"] = 1; order[++count] = f[1] }
       found[f[1], k, f[2]] = f[3]
     }
+    if (!count) break
   }
   done = ""
   for (i = 1; i <= count; i++) {
@@ -264,12 +292,15 @@ function blkio_1(folder,  text, done, rows, n, i, f, k, found, key, order, count
     done = done " " (key in device ? device[key] : key) "," found[key, 1, "Read"] + 0 "," found[key, 1, "Write"] + 0 "," \
       found[key, 2, "Read"] + 0 "," found[key, 2, "Write"] + 0
   }
-  return count ? substr(done, 2) : blkio_counted ? "0" : "-"
+  return done_io[id] = count ? substr(done, 2) : blkio_counted ? "0" : "-"
 }
 
-function blkio_2(folder,  text, rows, n, i, f, done) {
-  if (first(folder "/io.stat") == "-") return first(folder "/io.pressure") == "-" ? "-" : "0"
-  n = split(slurp(folder "/io.stat"), rows, "\n")
+function blkio_2(id, folder,  text, rows, n, i, f, done) {
+  text = slurp(folder "/io.stat")
+  if (text == "") return first(folder "/io.pressure") == "-" ? "-" : "0"
+  if (text == disk_text[id] && done_io[id] != "") return done_io[id]
+  disk_text[id] = text
+  n = split(text, rows, "\n")
   done = ""
   for (i = 1; i <= n; i++) {
     if (!index(rows[i], "rbytes=")) continue
@@ -277,51 +308,84 @@ function blkio_2(folder,  text, rows, n, i, f, done) {
     done = done " " (f[1] in device ? device[f[1]] : f[1]) "," after(rows[i], "rbytes=") "," after(rows[i], "wbytes=") "," \
       after(rows[i], "rios=") "," after(rows[i], "wios=")
   }
-  return done == "" ? "0" : substr(done, 2)
+  return done_io[id] = done == "" ? "0" : substr(done, 2)
 }
 
-function limits_due(id) { return !(id in quota) || tick % 6 == turn[id] }
+# Once in six ticks a container is read as a whole, whatever it seems to do; not all of them in the same one.
+function due(id) { return tick % 6 == turn[id] }
 
 # Without swap the limit of both together is met first.
 function failures(at,  one, both) {
-  one = first(at "/memory.failcnt"); both = first(at "/memory.memsw.failcnt")
+  one = first(at "/memory.failcnt"); both = NO_SWAP ? "-" : first(at "/memory.memsw.failcnt")
+  if (both == "-") NO_SWAP = 1
   return both == "-" ? one : one == "-" ? both : one + both
 }
 
-function version_1(id, name,  at, text, cpu, stat, place) {
-  place = PARENT "/" name
-  at = CGROUP "/memory" place
-  cpu = first(CGROUP "/cpuacct" place "/cpuacct.usage")
-  stat = slurp(CGROUP "/cpu" place "/cpu.stat")
-  if (limits_due(id)) {
-    turn[id] = tick % 6
-    quota[id] = first(CGROUP "/cpu" place "/cpu.cfs_quota_us") " " first(CGROUP "/cpu" place "/cpu.cfs_period_us")
+# A container of which no thread has run since the tick before (`still`: the kernel counts nanoseconds, version 2 microseconds)
+# has begun and ended nothing, met no limit and written nothing. What others do to it is in its memory and its cards, which are
+# looked at; TIME_WAIT passes by itself. Whose first process is another one has another group, whose counter begins anew.
+function rests(id, cpu, usage, cards_now) {
+  return id in rest && cpu == cpu_before[id] && usage == usage_before[id] && cards_now == cards[id] && !waiting[id] && !due(id)
+}
+
+function measure(id, name, folder,  cpu, usage, text, still) {
+  if (!(id in turn)) turn[id] = ++known % 6
+  cpu = cpu_of(name)
+  if (!read_since++ || cpu != cpu_before[id]) moment = now()  # (where nothing ran there is no rate whose time would matter)
+  usage = first(folder (LAYOUT == 2 ? "/memory.current" : "/memory.usage_in_bytes"))
+  if (!(id in rest) || cpu != cpu_before[id] || due(id)) {
+    if (!find_process(id, folder)) return
+  }
+  there[id] = tick
+  text = slurp(PROC "/" pid[id] "/net/dev")
+  if (!rests(id, cpu, usage, text)) {
+    still = text != "" && text == cards[id] && !waiting[id] && !due(id) && id in rest
+    rest[id] = LAYOUT == 2 ? version_2(id, folder, cpu, usage) : version_1(id, name, folder, cpu, usage)
+    rest[id] = rest[id] " " network(id, text) " " sockets(id, still)
+    if (LAYOUT == 1) disks_of[id] = blkio_1(id, CGROUP "/blkio" PARENT "/" name)
+  }
+  # Version 2 counts what is written back later, when nobody of the container runs any more.
+  if (LAYOUT == 2) disks_of[id] = blkio_2(id, folder)
+  cpu_before[id] = cpu; usage_before[id] = usage
+  say("C " id " " moment " " rest[id] " " states_of(id) " " disks_of[id])
+}
+
+function cpu_of(name) {
+  if (LAYOUT == 1) return first(CGROUP "/cpuacct" PARENT "/" name "/cpuacct.usage")
+  cpu_stat = "\n" slurp(CGROUP PARENT "/" name "/cpu.stat")
+  return thousand(after(cpu_stat, "\nusage_usec "))
+}
+
+function version_1(id, name, at, cpu, usage,  text, group) {
+  group = CGROUP "/cpu" PARENT "/" name
+  if (!(id in quota) || due(id)) {
+    quota[id] = first(group "/cpu.cfs_quota_us") " " first(group "/cpu.cfs_period_us")
     limit[id] = first(at "/memory.limit_in_bytes")
+    delete throttled[id]
+  }
+  if (!(id in throttled) || quota[id] !~ /^-1 /) {  # without a quota nothing is throttled
+    text = slurp(group "/cpu.stat")
+    throttled[id] = after(text, "nr_throttled ") " " after(text, "throttled_time ")
   }
   text = "\n" slurp(at "/memory.stat")
-  say("C " id " " now() " " born[id] " " cpu " " after(stat, "nr_throttled ") " " after(stat, "throttled_time ") " " quota[id] " " \
-    first(at "/memory.usage_in_bytes") " " after(text, "\ntotal_cache ") " " after(text, "\ntotal_inactive_file ") " " \
-    limit[id] " " failures(at) " " after("\n" slurp(at "/memory.oom_control"), "\noom_kill ") " " \
-    first(CGROUP "/pids" place "/pids.current") " " network(id) " " sockets(id) " " blkio_1(CGROUP "/blkio" place))
+  return born[id] " " cpu " " throttled[id] " " quota[id] " " usage " " after(text, "\ntotal_cache ") " " \
+    after(text, "\ntotal_inactive_file ") " " limit[id] " " failures(at) " " after("\n" slurp(at "/memory.oom_control"), "\noom_kill ") " " \
+    first(CGROUP "/pids" PARENT "/" name "/pids.current")
 }
 
 function thousand(number) { return number == "-" || number == 0 ? number : number "000" }
 
-function version_2(id, name,  at, text, stat, events) {
-  at = CGROUP PARENT "/" name
-  stat = "\n" slurp(at "/cpu.stat")
-  if (limits_due(id)) {
-    turn[id] = tick % 6
+function version_2(id, at, cpu, usage,  text, events) {
+  if (!(id in quota) || due(id)) {
     quota[id] = first(at "/cpu.max")
     if (quota[id] == "-") quota[id] = "- -"
     limit[id] = first(at "/memory.max")
   }
   text = "\n" slurp(at "/memory.stat")
   events = "\n" slurp(at "/memory.events")
-  say("C " id " " now() " " born[id] " " thousand(after(stat, "\nusage_usec ")) " " after(stat, "\nnr_throttled ") " " \
-    thousand(after(stat, "\nthrottled_usec ")) " " quota[id] " " first(at "/memory.current") " " after(text, "\nfile ") " " \
-    after(text, "\ninactive_file ") " " limit[id] " " after(events, "\nmax ") " " after(events, "\noom_kill ") " " \
-    first(at "/pids.current") " " network(id) " " sockets(id) " " blkio_2(at))
+  return born[id] " " cpu " " after(cpu_stat, "\nnr_throttled ") " " thousand(after(cpu_stat, "\nthrottled_usec ")) " " quota[id] " " \
+    usage " " after(text, "\nfile ") " " after(text, "\ninactive_file ") " " limit[id] " " after(events, "\nmax ") " " \
+    after(events, "\noom_kill ") " " first(at "/pids.current")
 }
 
 # What it takes itself, from its own cgroup.
@@ -357,16 +421,16 @@ function container(path,  name, id, folder) {
   if (length(id) != 64) return
   if (name == OWN) { itself(name); return }
   folder = LAYOUT == 2 ? CGROUP PARENT "/" name : CGROUP "/memory" PARENT "/" name
-  if (!find_process(id, folder)) return
-  there[id] = tick
-  if (LAYOUT == 2) version_2(id, name)
-  else version_1(id, name)
+  measure(id, name, folder)
 }
 
 function forget(  id) {
   for (id in there) if (there[id] != tick) {
     delete there[id]; delete pid[id]; delete born[id]; delete quota[id]; delete limit[id]; delete turn[id]
     delete listen[id]; delete closing[id]; delete walked[id]; delete queue[id]; delete ask_four[id]; delete ask_six[id]
+    delete cards[id]; delete traffic[id]; delete shares[id]; delete held[id]; delete waiting[id]; delete sockets_now[id]
+    delete counted[id]; delete disk_text[id]; delete done_io[id]; delete disks_of[id]; delete rest[id]; delete throttled[id]
+    delete cpu_before[id]; delete usage_before[id]
   }
 }
 
@@ -393,6 +457,7 @@ BEGIN {
   if (LAYOUT == 1) blkio_counted = counts_blkio()
   if (OWN == "-") itself_by_processes()
   total = NF
+  read_since = 0
   for (i = 4; i <= total; i++) paths[i] = $i
   for (i = 4; i <= total; i++) container(paths[i])
   printf "%sE %d %d\n", block, tick, lines

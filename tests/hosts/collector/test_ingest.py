@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 
 from hosts import hooks
+from hosts.collector import deltas
 from hosts.collector import ingest as ingest_module
 from hosts.collector.ingest import Arrived, Ingest
 from hosts.models import Collector, Host, SeenContainer
@@ -24,12 +26,19 @@ class Measured:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.host: Host = make_host("h1")
-        self.kills: set[str] = set()
+        self.words: list[float] = []  # when the engine was heard to tell of a kill in `ID`
         Collector.objects.create(host=self.host, state="placed", lease="mine")
         monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [lambda _host, found: {ID: "instance:7"} if ID in found else {}])
-        monkeypatch.setattr(hooks, "METRIC_OOMS", [lambda since: self.kills & set(since)])
+        monkeypatch.setattr(hooks, "METRIC_OOMS", [self._heard])
         self.now = round(time.time(), 2) - 100
         self.ingest = Ingest(lambda: "mine")
+
+    def _heard(self, since: Mapping[str, float]) -> dict[str, list[float]]:
+        return {ID: [word for word in self.words if word > since[ID]]} if ID in since else {}
+
+    def hear(self, tick: float) -> None:
+        """The engine's word of a kill, at a moment between ticks."""
+        self.words.append(self.now + tick * 10)
 
     def tick(self, number: int, *lines: str, **options: Any) -> int:
         """Tick `number` arrives, 10 s after the one before; how many samples were new."""
@@ -122,8 +131,8 @@ def test_health_comes_from_what_the_engine_was_seen_to_say(measured: Measured) -
 
 def test_a_kill_that_took_the_whole_container_is_counted_once(measured: Measured) -> None:
     measured.tick(1, line(1))
+    measured.hear(1.5)
     measured.tick(2)
-    measured.kills.add(ID)
     measured.tick(3, line(3, started=99))
     assert measured.values()["memory.oom_kills"] == 1
     measured.tick(4, line(4, started=99))
@@ -138,11 +147,12 @@ def test_a_kill_that_the_dying_containers_own_counter_showed_is_not_counted_agai
     measured.tick(1, line(1))
     measured.tick(2, line(2, oom_kills=1))
     assert measured.values()["memory.oom_kills"] == 1
-    measured.kills.add(ID)
+    measured.hear(2.05)
     measured.tick(3, *([] if away else [line(3, started=99)]))
     measured.tick(4, line(4, started=99))
     assert measured.values().get("memory.oom_kills", 0) == 0
     measured.tick(5, line(5, started=99))
+    measured.hear(5.5)
     measured.tick(6)
     measured.tick(7, line(7, started=111))
     assert measured.values()["memory.oom_kills"] == 1, "the next one that no counter showed"
@@ -151,25 +161,60 @@ def test_a_kill_that_the_dying_containers_own_counter_showed_is_not_counted_agai
 def test_a_kill_inside_long_before_the_container_was_killed_as_a_whole_hides_nothing(measured: Measured) -> None:
     measured.tick(1, line(1))
     measured.tick(2, line(2, oom_kills=1))
+    measured.hear(1.9)
     measured.tick(3, line(3, oom_kills=1))
+    measured.hear(3.7)
     measured.tick(4)
-    measured.kills.add(ID)
     measured.tick(5, line(5, started=99))
     assert measured.values()["memory.oom_kills"] == 1
 
 
-def test_a_kill_counts_though_the_ticks_time_is_a_little_later_than_it_was(
-    measured: Measured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_counts_though_the_ticks_time_is_a_little_later_than_it_was(measured: Measured) -> None:
     for before, counted in ((1.0, 1), (5.0, 0)):
         measured.ingest.forget(measured.host.pk)
         measured.now += 40
-        told = measured.now + 10 - before
-        monkeypatch.setattr(hooks, "METRIC_OOMS", [lambda since, told=told: {o for o in since if told > since[o]}])
+        measured.words = [measured.now + 10 - before]
         measured.tick(1, line(1, started=before))
         measured.tick(2)
         measured.tick(3, line(3, started=99))
         assert measured.values().get("memory.oom_kills", 0) == counted
+
+
+def test_the_engines_word_heard_around_a_reading_counts_once_though_two_lives_end(measured: Measured) -> None:
+    """Killed just before a reading, begun again at once, heard just after it; and the next life ends by itself."""
+    measured.tick(1, line(1))
+    measured.hear(2.06)
+    measured.tick(2, line(2, started=50))
+    measured.tick(3)
+    assert measured.values()["memory.oom_kills"] == 1
+    measured.tick(4, line(4, started=99))
+    measured.tick(5, line(5, started=99))
+    points = metrics.series(["instance:7"], ["memory.oom_kills"], measured.now, measured.now + 60)[0].points
+    assert sum(point.avg * point.count for point in points) == 1
+
+
+def test_a_kill_within_is_followed_by_one_of_the_whole_and_both_count(measured: Measured) -> None:
+    measured.tick(1, line(1))
+    measured.hear(1.95)
+    measured.tick(2, line(2, oom_kills=1))
+    assert measured.values()["memory.oom_kills"] == 1
+    measured.hear(2.6)
+    measured.tick(3)
+    measured.tick(4, line(4, started=99))
+    assert measured.values()["memory.oom_kills"] == 1
+
+
+def test_a_hook_that_raises_says_nothing_and_holds_up_nobody(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: Any) -> Any:
+        raise ValueError("a fault of the app above")
+
+    monkeypatch.setattr(hooks, "METRIC_SUBJECTS", [broken, *hooks.METRIC_SUBJECTS])
+    monkeypatch.setattr(hooks, "METRIC_OOMS", [broken])
+    assert measured.tick(1, line(1)) == 2
+    assert measured.tick(2) == 1
+    assert measured.tick(3, line(3, started=99)) == 2, "a life has ended, and nobody knows how"
 
 
 def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +232,8 @@ def test_a_restart_is_counted_though_a_tick_fell_into_it(measured: Measured, mon
 
 def test_a_kill_within_a_container_is_counted_by_its_own_counter(measured: Measured) -> None:
     measured.tick(1, line(1))
-    measured.kills.add(ID)
+    measured.hear(1.5)
+    measured.hear(1.7)
     measured.tick(2, line(2, oom_kills=2))
     assert measured.values()["memory.oom_kills"] == 2
 
@@ -209,16 +255,15 @@ def test_a_locked_database_delays_and_loses_nothing(measured: Measured, monkeypa
 
 
 def test_a_block_that_cannot_be_taken_in_holds_up_no_other(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_since: Any) -> set[str]:
+    def broken(_before: Any, _block: Any) -> Any:
         raise ValueError("no such thing")
 
     measured.tick(1, line(1))
-    monkeypatch.setattr(hooks, "METRIC_OOMS", [broken])
-    assert measured.tick(2) == 1, "nothing has ended before it"
-    assert measured.tick(3) == 0
-    monkeypatch.setattr(hooks, "METRIC_OOMS", [])
-    assert measured.tick(4) == 1
-    assert measured.row.position == 1040
+    with monkeypatch.context() as patch:
+        patch.setattr(deltas, "tick", broken)
+        assert measured.tick(2) == 0
+    assert measured.tick(3) == 1
+    assert measured.row.position == 1030
 
 
 def test_where_too_much_waits_it_is_read_again_from_where_the_row_says(
@@ -238,6 +283,25 @@ def test_where_too_much_waits_it_is_read_again_from_where_the_row_says(
     monkeypatch.undo()
     assert measured.tick(4, line(4)) == 0, "its reader was told to begin anew: what it still sends would leave a hole"
     assert measured.row.position == 0
+
+
+def test_what_comes_while_one_attempt_to_write_lasts_is_bounded_and_what_no_log_has_is_counted(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    measured.ingest._overflow = lambda: told.append(True)
+    measured.tick(1, line(1))
+    monkeypatch.setattr(ingest_module, "WAITING", 5)
+    for number in range(2, 10):
+        measured.put(number, block(line(number), seq=number, uptime=1000.0 + number * 10))
+    assert measured.ingest._queue.qsize() == 3, "nobody worked meanwhile"
+    measured.ingest.work()
+    assert (told, measured.row.position) == ([True], 1010.0), "nothing is stored beyond a hole"
+    when, again = round(measured.now + 100, 2), block(line(10), seq=10, uptime=1100.0)
+    position, generation = measured.row.position, measured.ingest.generation
+    measured.ingest.put(Arrived(measured.host.pk, again, when, when - 1100.0, position=position, generation=generation))
+    assert measured.ingest.work() == 1
+    assert measured.row.lost_ticks == 8
 
 
 def test_whoever_lost_the_lease_moves_no_row(measured: Measured) -> None:

@@ -36,6 +36,7 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("Environments"),
             _("Branch rules, host groups, networks, repair."),
         ),
+        ("/settings/fronts/", "arrows-exchange", _("nginx fronts"), _("Where instances are taken out of traffic.")),
         ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/hosts/groups/", "building", _("Host groups"), _("Rooms and clouds where hosts stand.")),

@@ -1,0 +1,71 @@
+"""What others have to say about a release: gates between its batches, freezes, and how its traffic is switched.
+
+Each is a list that an app fills when it is ready (`AppConfig.ready`). Functions are called by the runner, in a worker, at
+every look while the release is between two batches, so they are quick, and may be asked the same again after a death.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from containers.models import Deployment
+from containers.rollout.views import Gate
+
+log = logging.getLogger(__name__)
+# What stands in the way comes first.
+ORDER: tuple[Gate, ...] = ("roll back", "hold", "measuring", "continue", "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of a gate, on the batch that is through; `why` in words with its numbers."""
+
+    state: Gate = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Nothing new begins. `until`: epoch seconds; None: until it is over."""
+
+    why: str
+    until: float | None = None
+
+
+class SwitchFailed(Exception):
+    """The traffic could not be sent there; the text is for people."""
+
+
+GATES: list[Callable[[Deployment, int], Verdict]] = []  # (release, the batch that is through)
+FREEZES: list[Callable[[Deployment], Freeze | None]] = []
+SWITCHES: list[Callable[[Deployment, str], None]] = []  # (release, «new» or «old»); raises SwitchFailed; safe to repeat
+
+
+def gate(row: Deployment, batch: int) -> Verdict:
+    """The strictest verdict of all gates. One that cannot judge holds: a person looks."""
+    found = [_asked(one, row, batch) for one in GATES]
+    return min(found, key=lambda verdict: ORDER.index(verdict.state), default=Verdict())
+
+
+def _asked(one: Callable[[Deployment, int], Verdict], row: Deployment, batch: int) -> Verdict:
+    try:
+        return one(row, batch)
+    except Exception as error:
+        log.exception("A gate of release %s could not judge batch %s", row.pk, batch)
+        words = _("The gate could not judge: %(why)s")
+        return Verdict("hold", words % {"why": f"{type(error).__name__}: {error}"})
+
+
+def freeze(row: Deployment) -> Freeze | None:
+    """What forbids to begin anything new now."""
+    return next((found for one in FREEZES if (found := one(row)) is not None), None)
+
+
+def switch(row: Deployment, to: str) -> None:
+    """Sends the traffic to the new or to the old side. Raises SwitchFailed."""
+    for one in SWITCHES:
+        one(row, to)

@@ -1,0 +1,58 @@
+"""Where an HTTP hook may go: a hook must not be a way into the platform's own network.
+
+Allowed are the addresses of the segments (instances are there) and the networks that `XQ_HOOK_NETWORKS` names. What is this
+machine itself, link-local (clouds keep their secrets there), multicast or nothing at all is allowed only when it is named there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from hosts.models import Segment
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class NotAllowed(Exception):
+    """No hook may go there; the text is for people."""
+
+
+def judge(ip: Address, segments: Sequence[Network], named: Sequence[Network]) -> bool:
+    """Whether a hook may go to the address. Pure."""
+    mapped = getattr(ip, "ipv4_mapped", None)
+    if mapped is not None:
+        ip = mapped
+    if any(ip in network for network in named if network.version == ip.version):
+        return True
+    if ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
+        return False
+    return any(ip in network for network in segments if network.version == ip.version)
+
+
+def named() -> list[Network]:
+    return [ipaddress.ip_network(text, strict=False) for text in settings.HOOK_NETWORKS]
+
+
+def of_segments() -> list[Network]:
+    return [ipaddress.ip_network(cidr, strict=False) for cidr in Segment.objects.values_list("cidr", flat=True)]
+
+
+def resolve(host: str, port: int) -> str:
+    """The one address that is then spoken to: looked up once, so that no second answer leads elsewhere. Raises NotAllowed."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NotAllowed(_("%(host)s does not resolve to an address.") % {"host": host}) from None
+    segments, more = of_segments(), named()
+    for entry in found:
+        ip = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
+        if not judge(ip, segments, more):
+            words = _("No hook may go to %(ip)s: only to segments, and to what XQ_HOOK_NETWORKS names.")
+            raise NotAllowed(words % {"ip": ip})
+    return str(found[0][4][0])

@@ -1,0 +1,124 @@
+"""What people ask of single steps and holds of a release under way: let it go on, leave one out, try one again.
+
+Each is judged by `rollout.clicks` on the locked rows, so that a click which comes too late is refused in words and what
+the page shows afterwards is what is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from containers.models import Deployment, Step
+from containers.rollout import clicks
+from containers.services.releases import may_change
+from containers.services.settings import topic
+from containers.stored import step_views, view_of
+from xqplatform import audit, live
+from xqplatform.accounts.actor import Actor
+from xqplatform.errors import Refused
+from xqplatform.work import enqueue
+
+
+def words(why: clicks.Why, row: Deployment) -> str:
+    """Why a click came too late, or too early."""
+    said: dict[str, Any] = {
+        "ended": _("The release has ended: it is %(state)s.") % {"state": row.get_state_display()},
+        "leaving": _("The release is on its way back or to its end already."),
+        "paused": _("The release is paused: resume it first."),
+        "nothing": _("Nothing holds the release now: it goes on by itself."),
+        "freeze": _("The release is frozen: %(why)s") % {"why": row.hold_why},
+        "measuring": _("The gate still measures: it decides, or wait for it to ask you."),
+        "under way": _("This instance is under way just now."),
+        "settled": _("This instance is through already."),
+        "together": _("In this strategy all instances go together: none can be left out."),
+        "not failed": _(
+            "There is nothing to try again: it has not failed, or the release does not wait for you there."
+        ),
+    }
+    return str(said.get(why, ""))
+
+
+def proceed(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """«Continue»: what holds the release holds it no longer (a canary, a gate, the switch, the time old ones are kept)."""
+    may_change(actor, deployment)
+    with transaction.atomic():
+        row = _locked(deployment)
+        _refuse(clicks.proceed(view_of(row)), row)
+        held = {"hold": row.hold, "batch": row.hold_batch + 1}
+        if row.hold == Deployment.Hold.SWITCH:
+            row.switch = Deployment.Switch.SWITCHED
+        elif row.hold == Deployment.Hold.SWITCH_BACK:
+            row.switch = Deployment.Switch.BACK
+        else:
+            row.passed = row.hold_batch
+        row.hold, row.hold_until, row.hold_since, row.hold_why = "", None, None, ""
+        row.save(update_fields=["hold", "hold_until", "hold_since", "hold_why", "passed", "switch"])
+        _tell(actor, "deployment.continue", row, reason, after=held)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def skip(actor: Actor, step: Step, reason: str) -> Deployment:
+    """Leaves the instance out: one that waits stays as it is, one that failed is brought back. A reason is needed."""
+    may_change(actor, step.deployment)
+    if not reason.strip():
+        raise Refused(_("Say why this instance is left out."), "reason", 400)
+    if len(reason) > 2000:
+        raise Refused(_("The reason is too long."), "reason", 400)
+    with transaction.atomic():
+        row = _locked(step.deployment)
+        one = next(view for view in step_views(row) if view.pk == step.pk)
+        _refuse(clicks.skip(view_of(row), one), row)
+        decided = {"asked_by": actor.name, "asked_why": reason}
+        done = {"asked": "skip"} if one.touched else {"state": Step.State.SKIPPED, "reason": reason}
+        # (The runner may have begun it in this very moment.)
+        if not Step.objects.filter(pk=step.pk, state=one.state).update(**decided, **done):
+            _refuse("under way", row)
+        _goes_on(row)
+        _tell(actor, "deployment.skip", row, reason, after={"number": step.instance.number})
+    return row
+
+
+def retry(actor: Actor, step: Step, reason: str = "") -> Deployment:
+    """Tries a failed instance once more; the release goes on when it was the last one that it rested for."""
+    may_change(actor, step.deployment)
+    with transaction.atomic():
+        row = _locked(step.deployment)
+        one = next(view for view in step_views(row) if view.pk == step.pk)
+        _refuse(clicks.retry(view_of(row), one), row)
+        Step.objects.filter(pk=step.pk, state=Step.State.FAILED).update(
+            state=Step.State.WAITING, reason="", attempts=0, tries=F("tries") + 1, asked_by=actor.name, asked_why=reason
+        )
+        _goes_on(row)
+        _tell(actor, "deployment.retry", row, reason, after={"number": step.instance.number})
+    return row
+
+
+def _locked(deployment: Deployment) -> Deployment:
+    rows = Deployment.objects.select_for_update(of=("self",)).select_related("place__service", "place__environment")
+    return rows.get(pk=deployment.pk)
+
+
+def _refuse(why: clicks.Why, row: Deployment) -> None:
+    if why:
+        raise Refused(words(why, row))
+
+
+def _goes_on(row: Deployment) -> None:
+    """The last failed one was seen to: a release that rested for it goes on."""
+    failed = row.steps.filter(state=Step.State.FAILED, asked="").exists()
+    if row.state == Deployment.State.PAUSED and row.hold == Deployment.Hold.FAILED and not failed and not row.asked:
+        row.asked = "resume"
+        row.save(update_fields=["asked"])
+
+
+def _tell(actor: Actor, action: str, row: Deployment, reason: str, *, after: dict[str, Any]) -> None:
+    from containers.tasks import advance
+
+    audit.record(actor, action, row, after=after, reason=reason, parent=row.place.service)
+    live.bump(f"release:{row.pk}", topic(row.place), "services")
+    enqueue(advance, row.pk)

@@ -1,0 +1,133 @@
+"""What is stored of traffic: who is in, what fronts have to hear, and who is put back when nobody has it in hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from containers import holds
+from containers.models import Deployment, Front, Instance, Serving, Upstream
+from containers.traffic import fronts, rows, sweep, switch
+from containers.traffic.operation import current
+from containers.traffic.shape import Traffic
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+NGINX = Traffic("nginx", "edge")
+
+
+@pytest.fixture
+def place() -> Any:
+    made = factories.make_running_place("snow", "production", 3)
+    made.config.content = {"traffic": NGINX.to_json()}
+    made.config.save()
+    made.current_config = made.config
+    made.save()
+    front = Front.objects.create(slug="edge")
+    front.hosts.add(factories.make_host("edge-1"), factories.make_host("edge-2"))
+    Instance.objects.update(state="healthy")
+    rows.ensure(made, NGINX)
+    return made
+
+
+def states(place: Any) -> list[str]:
+    found = Serving.objects.filter(instance__place=place).order_by("instance__number")
+    return list(found.values_list("state", flat=True))
+
+
+def versions() -> set[int]:
+    return set(Upstream.objects.values_list("wanted", flat=True))
+
+
+def test_what_runs_well_and_was_never_spoken_of_is_in(place: Any) -> None:
+    assert states(place) == ["in"] * 3
+    assert Upstream.objects.count() == 2
+    before = versions()
+    rows.ensure(place, NGINX)
+    assert versions() == before, "saying nothing new wakes nobody"
+
+
+def test_a_change_of_who_is_in_is_for_all_fronts_and_a_step_further_out_is_not(place: Any) -> None:
+    one = place.instances.first()
+    (before,) = versions()
+    rows.put(one, "leaving", None)
+    assert versions() == {before + 1}
+    rows.put(one, "out", None)
+    assert versions() == {before + 1}
+    generation, text = current(Upstream.objects.first())
+    assert generation == before + 1
+    assert text.count(" down;") == 1
+    assert text.count("server ") == 3
+
+
+def test_the_sweep_puts_back_who_is_well_and_in_nobodys_hand(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "settle", lambda *_: "")
+    one, two, three = place.instances.order_by("number")
+    for each in (one, two, three):
+        rows.put(each, "out", None)
+    release = factories.make_deployment(place, "running")
+    factories.make_step(release, one, "stopping")
+    factories.make_step(release, two, "waiting")
+    Instance.objects.filter(pk=three.pk).update(state="unhealthy")
+    assert sweep.sweep() == 1
+    assert states(place) == ["out", "in", "out"]
+    Deployment.objects.update(state="failed")
+    Instance.objects.filter(pk=three.pk).update(state="healthy", wanted_state="stopped")
+    assert sweep.sweep() == 1
+    assert states(place) == ["in", "in", "out"]
+
+
+def test_a_step_that_took_it_in_hand_meanwhile_is_not_overruled(place: Any) -> None:
+    one = place.instances.first()
+    rows.put(one, "out", None)
+    (seen,) = sweep.out_by_accident(place)
+    release = factories.make_deployment(place, "running")
+    step = factories.make_step(release, one, "stopping")
+    assert rows.claimed(one, step) == "out"
+    assert not rows.put_back(seen)
+    assert states(place)[0] == "out"
+
+
+def test_a_whole_side_is_switched_in_one_go(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(fronts, "settle_all", lambda found, *_: texts.append(current(found[0])[1]) or [])
+    release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=place.config)
+    old = list(place.instances.order_by("number"))
+    new = [
+        Instance.objects.create(place=place, number=n, host=old[0].host, ip=f"10.0.0.{n}", state="healthy")
+        for n in (7, 8)
+    ]
+    for one in new:
+        factories.make_step(release, one, "done", action="add")
+    for one in old:
+        factories.make_step(release, one, "waiting", action="remove")
+    rows.ensure(place, NGINX)
+    Serving.objects.filter(instance__in=new).update(state="out")
+    assert sweep.out_by_accident(place) == [], "the new side waits for the switch"
+    holds.switch(release, "new")
+    assert states(place) == ["out", "out", "out", "in", "in"]
+    holds.switch(release, "old")
+    assert states(place) == ["in", "in", "in", "out", "out"]
+    assert [text.count(" down;") for text in texts] == [3, 2]
+    release.switch = "switched"  # by somebody's click
+    switch.follow(release)
+    assert states(place) == ["out", "out", "out", "in", "in"]
+
+
+def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> Any:
+        raise fronts.NotApplied("edge-1 does not answer")
+
+    monkeypatch.setattr(fronts, "settle_all", away)
+    release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=place.config)
+    with pytest.raises(holds.SwitchFailed, match="edge-1 does not answer"):
+        holds.switch(release, "new")
+
+
+def test_who_failed_just_now_is_not_asked_again_at_once(place: Any) -> None:
+    Upstream.objects.update(applied=0)
+    assert len(sweep.behind(place)) == 2
+    Upstream.objects.filter(host__name="edge-1").update(trouble="no", tried=timezone.now())
+    assert [one.host.name for one in sweep.behind(place)] == ["edge-2"]
