@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -151,6 +153,15 @@ def heat_map(what: str, span: Range) -> list[tuple[str, list[Tile]]]:
         (group, [tile for _value, tile in sorted(tiles, key=lambda pair: (-pair[0], pair[1].name))])
         for group, tiles in sorted(groups.items())
     ]
+
+
+def drawn(tiles: Sequence[Tile]) -> SafeString:
+    """The tiles of a group. There may be thousands: a template would take long over them."""
+    return format_html_join(
+        "",
+        '<a class="xqc-tile" href="{}" title="{}: {}"><i style="--heat:{}"></i><span>{}</span><b>{}</b></a>',
+        ((t.url, t.name, t.shown, str(t.heat), t.name, t.shown) for t in tiles),
+    )
 
 
 def heat_values(what: str, span: Range) -> dict[str, float]:

@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.guardrails.urls import urlpatterns as guardrails
 from containers.terminal.urls import urlpatterns as terminals
 from containers.views import (
     charts,
@@ -84,4 +85,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+    *guardrails,
 ]

@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ CALL_SECONDS = 30.0
 SLOW_SECONDS = 120.0  # create, start, remove: an engine under load takes its time
 SILENCE_SECONDS = 900.0  # of a transfer or a build that says nothing
 EXEC_OUTPUT = 1 << 20  # bytes kept of a command's output
+NETWORK_TRIES = 20  # to make a network that another worker may just be making
+NETWORK_PAUSE = 0.25  # seconds
 OnLine = Callable[[str], None]
 OnProgress = Callable[[Json], None]
 
@@ -539,8 +542,12 @@ class Engine:
         return dict(self._json("GET", f"/networks/{network}"))
 
     def ensure_network(self, spec: NetworkSpec) -> str:
-        """The id of the network, made if there is none of this name; `conflict` if it is there but differs."""
-        for attempt in (1, 2):
+        """The id of the network, made if there is none of this name; `conflict` if it is there but differs.
+
+        Safe to call from many workers at once: a refusal may come from another one who is making this very network, which
+        the engine does not list yet (its range or bridge is taken then), so it is looked for again for some seconds.
+        """
+        for attempt in range(NETWORK_TRIES):
             try:
                 seen = self.inspect_network(spec.name)
             except EngineError as error:
@@ -551,9 +558,11 @@ class Engine:
             try:
                 return str(self._json("POST", "/networks/create", body=spec.body(), repeat=False)["Id"])
             except EngineError as error:
-                # Somebody else may just have made it: look again.
-                if attempt == 2 or error.kind not in {"conflict", "unreachable"}:
+                broke_off = error.kind == "unreachable" and attempt == 0  # it may have been made all the same
+                if (error.out_of_reach and not broke_off) or attempt == NETWORK_TRIES - 1:
                     raise
+            if attempt:
+                time.sleep(NETWORK_PAUSE)
         raise AssertionError("unreachable")
 
     def _checked(self, spec: NetworkSpec, seen: Json) -> str:

@@ -150,21 +150,26 @@ def run(
     return Ran(how[0] if how else "exited", None if how else exit_code(engine, made), size, made)
 
 
-# Arguments: the process, the container's id, the first signal. An exec's first process leads a session of its own (runc makes it
-# so), by which all of its children are found that did not leave on purpose. A number may belong to somebody else by now: only a
-# process of this very container is touched. Dead ones that nobody has reaped do not count.
+# Arguments: the process, the container's id, the first signal, a mark. An exec's first process leads a session of its own (runc
+# makes it so), by which all of its children are found that did not leave on purpose. A number may belong to somebody else by now: only
+# a process of this very container is touched. Where the process is not known (0), its children are found by the mark in their
+# surroundings. Dead ones that nobody has reaped do not count.
 END_SCRIPT = r"""
-pid=$1; id=$2; signal=$3
-busybox grep -q "$id" "/proc/$pid/cgroup" 2>/dev/null || busybox grep -q "$id" "/proc/$pid/mountinfo" 2>/dev/null ||
-  { echo gone; exit 0; }
+pid=$1; id=$2; signal=$3; mark=$4
+ours() { busybox grep -q "$id" "/proc/$1/cgroup" 2>/dev/null || busybox grep -q "$id" "/proc/$1/mountinfo" 2>/dev/null; }
+[ "$pid" = 0 ] || ours "$pid" || { echo gone; exit 0; }
+marked() { busybox tr '\0' '\n' <"/proc/$1/environ" | busybox grep -qxF "$mark" && ours "$1"; }
 members() {
   for file in /proc/[0-9]*/stat; do
     read -r line <"$file" || continue
+    one=${file#/proc/}; one=${one%/stat}
     set -- ${line##*) }
-    [ "$4" = "$pid" ] && [ "$1" != Z ] && [ "$1" != X ] && { file=${file#/proc/}; echo "${file%/stat}"; }
+    [ "$1" = Z ] || [ "$1" = X ] || { if [ "$pid" = 0 ]; then marked "$one"; else [ "$4" = "$pid" ]; fi && echo "$one"; }
   done 2>/dev/null
 }
-kill -"$signal" "$pid"; kill -CONT $(members) 2>/dev/null
+first=$pid; [ "$pid" = 0 ] && first=$(members)
+[ -n "$first" ] || { echo gone; exit 0; }
+kill -"$signal" $first; kill -CONT $(members) 2>/dev/null
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
   [ -z "$(members)" ] && { echo ended; exit 0; }
   busybox sleep 0.1
@@ -177,27 +182,42 @@ done
 echo "left: $(members | busybox tr '\n' ' ')"
 exit 1
 """
+Signal = Literal["TERM", "HUP"]
 
 
-def end(engine: Engine, container: str, exec_id: str, signal: Literal["TERM", "HUP"] = "TERM") -> bool:
+def end(engine: Engine, container: str, exec_id: str, signal: Signal = "TERM", mark: str = "") -> bool:
     """Ends an exec's processes in the container: by the signal, and what is left after 1.5 s by KILL. False: it had ended.
 
-    Safe to repeat. Raises NoHelper (no helper can run on that host, or something is left), EngineError.
+    `mark`: «NAME=value» of its `env`, by which it is found where the engine has forgotten it (it was restarted, with containers
+    that run on). Safe to repeat. Raises NoHelper (no helper can run on that host, or something is left), EngineError.
     """
     try:
         seen = inspect(engine, exec_id)
     except EngineError as error:
-        if error.kind in {"not_found", "conflict"}:
-            return False  # the container has gone, and everything in it
-        raise
+        if error.kind not in {"not_found", "conflict"}:
+            raise
+        return bool(mark) and _runs(engine, container) and _ended(engine, 0, container, signal, mark)
     pid = int(seen.get("Pid") or 0)
     if not seen.get("Running") or not pid:
         return False
-    container = str(seen.get("ContainerID") or container)
-    said = helper.run(engine, ("sh", "-c", END_SCRIPT, "sh", str(pid), container, signal), among_processes=True)
+    return _ended(engine, pid, str(seen.get("ContainerID") or container), signal, mark)
+
+
+def _runs(engine: Engine, container: str) -> bool:
+    try:
+        return bool(engine.inspect(container)["State"]["Running"])
+    except EngineError as error:
+        if error.kind == "not_found":
+            return False
+        raise
+
+
+def _ended(engine: Engine, pid: int, container: str, signal: Signal, mark: str) -> bool:
+    command = ("sh", "-c", END_SCRIPT, "sh", str(pid), container, signal, mark)
+    said = helper.run(engine, command, among_processes=True)
     if said.exit:
         raise helper.NoHelper(said.output.strip()[-200:] or f"exit {said.exit}")
-    return True
+    return "gone" not in said.output
 
 
 class Terminal:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from hosts import labels
 from hosts.engine import Engine, EngineError, NetworkSpec, network_of
 from hosts.models import Segment
-
-TRIES = 20
-PAUSE = 0.25  # seconds
 
 
 def spec_of_segment(segment: Segment) -> NetworkSpec:
@@ -28,22 +24,14 @@ def ensure_network(engine: Engine, segment: Segment) -> list[str]:
     Safe to repeat and to call from many workers at once. A network that differs is left as it is: containers may use it.
     Raises EngineError when the engine does not answer or refuses.
     """
-    for attempt in range(TRIES):
-        try:
-            engine.ensure_network(spec_of_segment(segment))
-            return []
-        except EngineError as error:
-            if error.out_of_reach:
-                raise
-            found = _existing(engine, segment)
-            if found is not None:
-                return found
-            # Refused and not there: another network has the range or the bridge. That other one may be this very
-            # network, which another worker is making and the engine does not list yet.
-            if attempt == TRIES - 1:
-                raise
-        time.sleep(PAUSE)
-    raise AssertionError("unreachable")
+    try:
+        engine.ensure_network(spec_of_segment(segment))
+    except EngineError as error:
+        found = None if error.out_of_reach else _existing(engine, segment)
+        if found is None:
+            raise
+        return found
+    return []
 
 
 def _existing(engine: Engine, segment: Segment) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 quick     everything without engines and browsers, on SQLite, side by side
 postgres  what uses the database, once more on a throw-away PostgreSQL
-real      engines and browser, in one process
+real      engines and browser, side by side: each process has engines and a browser of its own
 
 All parts run whatever the earlier ones found. The exit code is 0 only if every part passed.
 """
@@ -23,6 +23,7 @@ from scripts import postgres
 NO_TESTS = 5
 QUICK = "not engine and not browser"
 REAL = "engine or browser"
+FLEETS = "3"  # these tests wait more than they work: more of them than cores
 # Seconds until a part stops after its current test; a hanging part still lets CI end within its 90 minutes.
 LIMITS = {"quick": 900, "postgres": 900, "real": 3300}
 
@@ -34,8 +35,16 @@ def main() -> int:
         codes.append(on_postgres(again))
         sums = [f"--reports-of={quick}", f"--reports-of={again}"]
         # Reruns only here, where a loaded machine may be slower than a limit; each is named in the summary.
-        codes.append(part("real", "-m", REAL, "--reruns=2", "--reruns-delay=2", "-raR", *sums))
+        # One test at a time to whoever is free, as their lengths differ by two orders of magnitude.
+        beside = ("-n", os.environ.get("XQ_TEST_FLEETS", FLEETS), "--dist=load", "--maxschedchunk=1")
+        codes.append(part("real", "-m", REAL, *beside, "--reruns=2", "--reruns-delay=2", "-raR", *sums))
+        sweep()
     return 0 if all(code in (0, NO_TESTS) for code in codes) else 1
+
+
+def sweep() -> None:
+    """Takes down the engines of a process that was killed; those who still live take down their own."""
+    subprocess.run([sys.executable, "-m", "tests.engines.fleet", "sweep"], check=False, timeout=300)
 
 
 def on_postgres(reports: str) -> int:

@@ -18,7 +18,7 @@
     if (unit === "seconds") return top >= 1 || !top ? [1, words] : [0.001, "ms"];
     if (unit === "percent") return [1, words];
     const p = top >= 10000 ? Math.min(4, Math.floor(Math.log10(top) / 3)) : 0;
-    return [Math.pow(1000, p), p ? (THOUSANDS[p] + " " + words).trim() : words];
+    return [Math.pow(1000, p), p ? (THOUSANDS[p] + (words.startsWith("/") ? "" : " ") + words).trim() : words];
   }
   const onAxis = (by, unit) => (unit.length <= 5 ? unit : by !== 1 ? unit.split(" ")[0] : "");
   function number(v) {
@@ -230,28 +230,60 @@
     canvas.toBlob((blob) => { link.href = URL.createObjectURL(blob); document.body.append(link); link.click(); link.remove(); setTimeout(() => URL.revokeObjectURL(link.href), 4000); });
   }
 
-  // --- Another range: the charts are taken from the new page, the scroll stays, the address says it ---------------------
+  // --- Another range: its charts come in a stream, the first is shown before the last is there. The scroll stays, the address says it.
+  const parsed = (html) => new DOMParser().parseFromString(html, "text/html").getElementById("charts");
+  let asked = 0;
   async function go(url, back) {
+    const mine = ++asked, decoder = new TextDecoder();
     try {
       if (!window.htmx) throw new Error("no htmx");
       const answer = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
       if (answer.redirected || ![200, 400].includes(answer.status)) throw new Error(String(answer.status));
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("charts"), old = document.getElementById("charts");
-      if (!fresh || !old) throw new Error("no charts");
-      if (!back) history.pushState({ charts: true }, "", url);
-      rest();
-      old.replaceWith(document.adoptNode(fresh));
-      if (window.htmx.process) window.htmx.process(fresh);
-      start(fresh);
-    } catch (error) { location.assign(url); } finally { zooming = false; }
+      const reader = answer.body.getReader();
+      let text = "", begun = false;
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        if (mine !== asked) { reader.cancel(); return; } // somebody chose another meanwhile
+        text += decoder.decode(piece.value, { stream: true });
+        const first = begun || !topSeen() ? -1 : text.indexOf("</figure>");
+        if (first > 0) { put(text.slice(0, first + 9), url, back); begun = true; }
+      }
+      if (mine !== asked) return;
+      if (begun) fill(text); else { put(text, url, back); sheet.style.minHeight = ""; }
+    } catch (error) { if (mine === asked) location.assign(url); } finally { zooming = false; }
+  }
+  // Who looks at a chart further down keeps the old ones until all new ones are there.
+  function topSeen() { const top = sheet && $("[data-chart]", sheet); return !top || top.getBoundingClientRect().bottom > 0; }
+  function put(html, url, back) {
+    const fresh = parsed(html), old = document.getElementById("charts"), at = document.activeElement;
+    if (!fresh || !old) throw new Error("no charts");
+    if (!back) history.pushState({ charts: true }, "", url);
+    rest();
+    fresh.style.minHeight = old.offsetHeight + "px"; // the scroll stays where it is
+    old.replaceWith(document.adoptNode(fresh));
+    window.htmx.process(fresh);
+    const key = at && (at.dataset.range || at.dataset.move), same = key && $('[data-range="' + key + '"],[data-move="' + key + '"]', fresh);
+    if (same) same.focus({ preventScroll: true });
+    start(fresh);
+  }
+  // What came after the first chart.
+  function fill(html) {
+    const whole = parsed(html);
+    if (!whole || !sheet) throw new Error("no charts");
+    Array.from(whole.children).forEach((child) => {
+      if (child.matches(".xqc-range,.xqc-stale,.xqc-jump")) return;
+      const have = child.id && document.getElementById(child.id);
+      if (!have) { sheet.append(document.adoptNode(child)); return; }
+      $$("[data-chart]", child).forEach((figure) => { if (!document.getElementById(figure.id)) $(".xqc-grid", have).append(document.adoptNode(figure)); });
+    });
+    sheet.style.minHeight = "";
+    watch(sheet);
   }
   window.addEventListener("popstate", () => { if (sheet) go(location.href, true); });
   document.addEventListener("click", (e) => {
     const a = e.target.closest(".xqc-range a[href]");
     if (!a || e.ctrlKey || e.metaKey || e.shiftKey || e.button) return;
     e.preventDefault();
-    const key = a.dataset.range || a.dataset.move;
-    go(a.href).then(() => { const same = $('[data-range="' + key + '"],[data-move="' + key + '"]'); if (same) same.focus({ preventScroll: true }); });
+    go(a.href);
   });
 
   // --- New samples ------------------------------------------------------------------------------------------------------
@@ -315,10 +347,14 @@
     alive.forEach((one) => { sizes.unobserve(one.plot); one.u.destroy(); });
     alive.clear(); seen.disconnect(); sheet = null;
   }
+  // The server's picture is on the screen first; what makes it alive comes after that frame.
+  function watch(from) {
+    requestAnimationFrame(() => setTimeout(() => { if (sheet === from) $$("[data-chart]:not([data-alive])", from).forEach((figure) => seen.observe(figure)); }));
+  }
   function start(from) {
     sheet = from;
     Object.keys(formats).forEach((k) => delete formats[k]);
-    $$("[data-chart]", sheet).forEach((figure) => seen.observe(figure));
+    watch(from);
     const every = Number(sheet.dataset.follow);
     if (every) timer = setTimeout(look, every * 1000);
   }

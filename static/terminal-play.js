@@ -18,7 +18,7 @@
   }
   function fitFont(columns) {
     const wide = screen.clientWidth - 24;
-    term.options.fontSize = Math.max(6, Math.min(15, Math.floor(wide / (columns * 0.61))));
+    term.options.fontSize = Math.max(10, Math.min(15, Math.floor(wide / (columns * 0.61))));
   }
   function resize(columns, rows) { columns = Math.max(2, Math.min(500, columns)); rows = Math.max(1, Math.min(300, rows)); term.resize(columns, rows); fitFont(columns); }
   function show(to) {

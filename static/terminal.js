@@ -62,7 +62,7 @@
     if (e.type !== "keydown" || !e.ctrlKey || e.altKey || e.metaKey) return true;
     if (e.shiftKey && e.code === "KeyL") { e.preventDefault(); const end = $("terminal-end"); if (end) end.focus(); return false; }
     if (e.shiftKey && e.code === "KeyV") return false; // the browser pastes
-    if (e.code === "KeyC" && term.hasSelection()) { e.preventDefault(); navigator.clipboard && navigator.clipboard.writeText(term.getSelection()); term.clearSelection(); return false; }
+    if (e.code === "KeyC" && term.hasSelection()) { e.preventDefault(); if (navigator.clipboard) navigator.clipboard.writeText(term.getSelection()); else document.execCommand("copy"); term.clearSelection(); return false; }
     return true;
   });
 

@@ -14,8 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from tests.queue import Queue
 from tests.site import Site, site
 
-# The engines' fixtures (`fleet`, …); see tests/engines/.
-pytest_plugins = ["tests.engines.fixtures"]
+# The engines' fixtures (`fleet`, …), see tests/engines/; and what a skip is where a change is judged.
+pytest_plugins = ["tests.engines.fixtures", "tests.judged"]
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "live_server_with_worker"}
 
 

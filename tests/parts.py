@@ -1,6 +1,6 @@
 """Makes one closing summary of the parts that scripts/test.py runs: the last one also counts what the others found.
 
-A part writes its reports to `--reports-to`; the last part reads them by `--reports-of` and pytest sums up all of them.
+Within a part, tests that may take long begin first, so that processes side by side end at about the same time. A part writes its reports to `--reports-to`; the last part reads them by `--reports-of` and pytest sums up all of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reports-to", default="", help="write this part's reports to a file")
     parser.addoption("--reports-of", action="append", default=[], help="sum up the reports of this file as well")
     parser.addoption("--part", default="", help="a word put after the names of what failed in this part")
+
+
+def patience(item: pytest.Item) -> float:
+    """How long a test may take, as its own mark says (0: as long as any)."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark and mark.args else 0.0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--part"):
+        items.sort(key=patience, reverse=True)
 
 
 @pytest.hookimpl(tryfirst=True)

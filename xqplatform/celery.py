@@ -9,6 +9,8 @@ from celery import Celery, Task
 from django.conf import settings
 from django.utils import translation
 
+from xqplatform import transport
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xqplatform.settings")
 
 
@@ -20,6 +22,7 @@ class StoredWords(Task):  # type: ignore[misc]
             return super().__call__(*args, **kwargs)
 
 
+transport.use()
 app = Celery("xqplatform", task_cls=StoredWords)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -50,7 +50,7 @@ def container_of(instance: Instance) -> str:
 
 def reason_for(instance: Instance, reason: str) -> str:
     """The reason as it is stored. Raises Refused where production wants one and none is given."""
-    reason = reason.strip()[:2000]
+    reason = reason.replace("\0", "").strip()[:2000]
     if instance.place.environment.production and not reason:
         raise Refused(_("This is production: say why."), "reason", 400)
     return reason

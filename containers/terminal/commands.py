@@ -50,6 +50,10 @@ def check(argv: Sequence[str], timeout: int) -> list[str]:
         raise Refused(_("Name the command to run."), "argv", 400)
     if len(words) > 200 or sum(map(len, words)) > 20_000 or any("\0" in word for word in words):
         raise Refused(_("The command is too long."), "argv", 400)
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError as error:
+        raise Refused(_("The command is no text."), "argv", 400) from error
     if not 1 <= timeout <= LONGEST:
         raise Refused(_("A command may take from 1 to %(n)d seconds.") % {"n": LONGEST}, "timeout", 400)
     return words
@@ -212,7 +216,7 @@ def end_inside(pk: int) -> bool:
     run = rows().get(pk=pk)
     try:
         if run.exec_id:
-            execs.end(connect(run.host), run.engine_id, run.exec_id)
+            execs.end(connect(run.host), run.engine_id, run.exec_id, mark=f"XQ_COMMAND={pk}")
     except (EngineError, NoHelper) as error:
         log.warning("What command %d left in %s could not be ended yet: %s", pk, run.instance, error)
         given_up = run.ended is not None and run.ended < timezone.now() - GIVE_UP

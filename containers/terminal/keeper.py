@@ -114,7 +114,7 @@ class Keeper:
         found = [(one, Why.FULL, "") for one in going if not save(one)]
         if now - self._renewed >= RENEW:
             mine = Terminal.objects.filter(lease=self.lease, state__in=Terminal.ACTIVE)
-            mine.update(lease_until=leases.until())
+            mine.update(lease_until=services.lease_end())
             self._renewed = now
         if now - self._looked >= LOOK:
             self._looked = now

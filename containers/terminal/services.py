@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 OPENING = timedelta(seconds=60)  # that may pass until a terminal that was asked for has its socket
 AGAIN = timedelta(seconds=30)  # between two tries to end what is left inside
 GIVE_UP = timedelta(days=1)
+HELD = timedelta(seconds=60)
 BY_PERSON = {Terminal.Why.EXIT, Terminal.Why.ASKED}
 ROWS = ("instance__place__service__team", "instance__place__environment", "host", "person")
 
@@ -39,6 +40,13 @@ def limits_in_words() -> dict[str, int]:
         "away": settings.TERMINAL_AWAY,
         "days": settings.RECORDING_DAYS,
     }
+
+
+def lease_end() -> datetime:
+    """Until when a terminal is held. Longer than other leases: what depends on it is somebody's open shell, and a process that is
+    dead is known at once on its own machine.
+    """
+    return timezone.now() + HELD
 
 
 def rows() -> Any:
@@ -113,7 +121,7 @@ def admit(actor: Actor, pk: int, given: str) -> Terminal:
 def take(row: Terminal, lease: str) -> None:
     """Takes a terminal that is to be opened for this process. Raises Refused when another one does it."""
     free = Terminal.objects.filter(pk=row.pk, state=Terminal.State.OPENING, lease="")
-    if not free.update(lease=lease, lease_until=leases.until()):
+    if not free.update(lease=lease, lease_until=lease_end()):
         raise Refused(_("This terminal is being opened already."), code=409)
     row.lease = lease
 
@@ -168,7 +176,7 @@ def end_inside(pk: int) -> bool:
     if not row.exec_id:
         return True
     try:
-        execs.end(connect(row.host), row.engine_id, row.exec_id, "HUP")
+        execs.end(connect(row.host), row.engine_id, row.exec_id, "HUP", f"XQ_TERMINAL={row.pk}")
     except (EngineError, NoHelper) as error:
         log.warning("What terminal %d left in %s could not be ended yet: %s", pk, row.instance, error)
         given_up = row.ended is not None and row.ended < timezone.now() - GIVE_UP

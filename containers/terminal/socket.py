@@ -26,6 +26,7 @@ from containers.terminal.keeper import Keeper, in_thread, keeper
 from containers.terminal.session import Session, TooMuch, Why
 from hosts import execs
 from hosts.engine import EngineError, connect
+from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
 
@@ -79,13 +80,15 @@ def number(text: Any, least: int, most: int) -> int | None:
 
 def admitted(pk: int, visit: Visit) -> tuple[Actor, Terminal]:
     """Raises Closed, with the denied attempt recorded."""
-    if not visit.from_here:
-        log.warning("A socket from %r to %r was refused", visit.origin[:200], visit.host[:200])
-        raise Closed(403, "origin")
     user = access.signed_in(visit.session_key)
     if user is None:
         raise Closed(401, "signed out")
     actor = Actor(user.get_username(), "page", user, visit.ip, uuid.uuid4().hex[:16])
+    if not visit.from_here:
+        log.warning("A socket from %r to %r was refused", visit.origin[:200], visit.host[:200])
+        after = {"terminal": pk, "origin": visit.origin[:200]}
+        audit.record(actor, access.RIGHT, None, denied=True, after=after)
+        raise Closed(403, "origin")
     try:
         return actor, services.admit(actor, pk, visit.ticket)
     except Http404 as error:

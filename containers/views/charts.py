@@ -21,7 +21,7 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
     row = get_instance(number)
     place = row.place
     require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
-    context = {"instance": row, "place": place, "service": place.service, "environment": place.environment}
+    context = frame(request, place, "charts") | {"instance": row}
     return pages.respond(
         request,
         lambda span, points: charts.instance_sheet(row, span, points),

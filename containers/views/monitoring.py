@@ -19,6 +19,8 @@ from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, ranges
 from xqplatform.web.tables import csv_response
 
+SHOWN = 100  # hosts in the table of health; those that need somebody come first
+
 
 @require_GET
 def show(request: HttpRequest) -> HttpResponseBase:
@@ -45,9 +47,13 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "orders": monitoring.BY.items(),
         "groups": monitoring.choices(what.kind),
         "heats": [(name, words) for name, (words, _unit, _full) in monitoring.HEAT.items()],
-        "tiles": monitoring.heat_map(what.heat, control.range),
+        "tiles": [
+            (group, len(tiles), monitoring.drawn(tiles))
+            for group, tiles in monitoring.heat_map(what.heat, control.range)
+        ],
         "full": monitoring.HEAT[what.heat],
-        "health": found,
+        "health": found if request.GET.get("all") else found[:SHOWN],
+        "more_health": 0 if request.GET.get("all") else max(0, len(found) - SHOWN),
         "states": Counter(one.state for one in found),
         "collector_cpu": sum(one.cpu or 0.0 for one in found),
         "collector_memory": sum(one.memory or 0.0 for one in found),

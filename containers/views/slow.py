@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers import slow, slow_checks, slow_evidence
-from containers.views.access import get_instance
+from containers.views.access import get_instance, may
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.metrics import ranges
@@ -28,6 +28,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "place": place,
         "service": place.service,
         "environment": place.environment,
+        "may": may(actor_of(request), place.service, place.environment.slug),
         "control": control,
         "told": [j for j in found if j.tells],
         "fine": [j for j in found if j.verdict == slow.FINE],

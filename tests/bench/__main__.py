@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from pathlib import Path
 
 from tests.bench.results import Results
 
-ALL = ["starts", "clicks", "builds", "releases", "traffic", "metrics", "collecting", "alerts", "charts", "applications"]
+ALL = [
+    "starts",
+    "clicks",
+    "builds",
+    "releases",
+    "traffic",
+    "metrics",
+    "collecting",
+    "alerts",
+    "charts",
+    "applications",
+    "terminal",
+]
 PART = "XQ_BENCH_PART"
 
 

@@ -184,3 +184,29 @@ def test_the_browser_writes_numbers_as_the_server_does(page: Page, instance: Any
         )
         for value, steps in zip(values, tops, strict=True):
             assert steps == pytest.approx(units.steps(unit, value)), (unit, value)
+
+
+def test_zooming_into_a_chart_far_down_keeps_the_place(page: Page, instance: Any) -> None:
+    open_charts(page, instance)
+    page.locator("#chart-processes").scroll_into_view_if_needed()
+    expect(page.locator("#chart-processes[data-alive]")).to_be_visible()
+    at = page.evaluate("() => scrollY")
+    assert at > 300
+    box = over(page, "processes")
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"from=\d+&to=\d+"))
+    expect(page.locator("#chart-processes[data-alive]")).to_be_visible()
+    assert abs(page.evaluate("() => scrollY") - at) < 120
+
+
+def test_after_another_range_all_charts_are_there_once(page: Page, instance: Any) -> None:
+    open_charts(page, instance)
+    keys = "() => [...document.querySelectorAll('[data-chart]')].map((f) => f.dataset.chart)"
+    before = page.evaluate(keys)
+    page.locator('[data-range="6h"]').click()
+    page.wait_for_url(re.compile("range=6h"))
+    expect(page.locator("figure[data-chart]")).to_have_count(len(before))
+    assert page.evaluate(keys) == before

@@ -104,6 +104,32 @@ def test_many_instances_are_a_band(sara: Client, measured: Measured, monkeypatch
     )
 
 
+def test_who_changes_the_range_gets_the_charts_without_the_frame(sara: Client, measured: Measured) -> None:
+    answer = sara.get(f"/instances/{measured.instance.pk}/charts/?range=6h", headers={"HX-Request": "true"})
+    html = text_of(answer)
+    assert html.lstrip().startswith('<div id="charts"')
+    assert "<html" not in html
+    assert {"cpu", "memory", "tcp"} <= charts_of(html).keys()
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_the_frame_and_the_first_chart_come_before_the_others(sara: Client, measured: Measured) -> None:
+    pieces = list(sara.get(f"/instances/{measured.instance.pk}/charts/?range=6h").streaming_content)
+    assert b"<html" in pieces[0]
+    assert b"<figure" not in pieces[0]
+    assert pieces[1].count(b"</figure>") == 1
+    assert b'id="xqc-begun"' in pieces[1]  # until there the browser waits with its first frame
+    assert len(pieces) > 8
+
+
+def test_many_hosts_are_healthy_on_another_page(sara: Client, measured: Measured, monkeypatch: Any) -> None:
+    monkeypatch.setattr("containers.views.monitoring.SHOWN", 1)
+    html = text_of(sara.get("/monitoring/"))
+    assert "2 more hosts" in html
+    assert html.count('<tr id="h-') == 1
+    assert text_of(sara.get("/monitoring/?all=1")).count('<tr id="h-') == 3
+
+
 def test_csv_has_plain_values_and_empty_cells_for_gaps(sara: Client, measured: Measured) -> None:
     answer = sara.get(f"/instances/{measured.instance.pk}/charts/?range=1h&format=csv&chart=net-packets")
     assert answer["Content-Disposition"] == 'attachment; filename="snow-production-1-net-packets.csv"'

@@ -51,3 +51,8 @@ def test_an_axis_begins_at_zero_and_reaches_the_top_in_few_steps(unit: str, top:
 def test_bytes_have_binary_steps() -> None:
     assert units.steps("bytes", 2 * 1024**3)[1] == 0.5 * 1024**3
     assert units.steps("bytes", 900 * 1024**2)[1] == 256 * 1024**2
+
+
+def test_thousands_a_second_are_written_together() -> None:
+    assert units.shown(1_234_567.0, "per s") == "1.23 M/s"
+    assert units.shown(310.0, "per s") == "310/s"

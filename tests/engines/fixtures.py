@@ -1,4 +1,4 @@
-"""Fixtures for every test that needs real engines: `fleet` (once a run) and `clean_fleet` (emptied after the test)."""
+"""Fixtures for every test that needs real engines: `fleet` (once a process) and `clean_fleet` (emptied after the test)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from tests.engines.fleet import Fleet
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on the fleet carry the mark `engine`, and share one worker (`--dist loadgroup`): it is one fleet."""
+    """Tests on the fleet carry the mark `engine`."""
     for item in items:
         if "fleet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
-        if item.get_closest_marker("engine"):
-            item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """Three Docker hosts and a registry, up for the whole run (or those that XQ_FLEET names, which stay)."""
+    """Three Docker hosts and a registry, up for the whole run (or those that XQ_FLEET names, which stay).
+
+    Each process of pytest-xdist has its own; only the first one uses those that stand.
+    """
     standing = os.environ.get("XQ_FLEET")
-    if standing:
+    if standing and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
         yield Fleet.attach(standing)
         return
     with Fleet.up() as fleet:

@@ -7,6 +7,7 @@ stands on the same segment by a veth pair. Nothing of a Docker that the machine 
     python -m tests.engines.fleet up      bring one up, print it, leave it standing (use it: XQ_FLEET=<folder> pytest …)
     python -m tests.engines.fleet hold    bring one up, print it, take it down on Ctrl-C or when stdin closes
     python -m tests.engines.fleet down    take down every fleet that no living process holds, or only: down FOLDER
+    python -m tests.engines.fleet sweep   take down what killed processes have left behind (not what `up` left standing)
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ class Fleet:
             fleet.down()
             raise
         if leave:
+            (fleet.folder / "left").touch()  # before it is let go, or somebody could sweep it
             held.close()
             fleet._held = None
-            (fleet.folder / "left").touch()
         return fleet
 
     @classmethod
@@ -226,12 +227,12 @@ def _down_once(fleet: Fleet, owner: int) -> None:
         fleet.down()
 
 
-def down_unheld() -> list[int]:
-    """Take down every fleet that no living process holds; returns their numbers."""
+def down_unheld(*, also_left: bool = True) -> list[int]:
+    """Take down every fleet that no living process holds, also those that `up` left standing; returns their numbers."""
     gone = []
     with _locked():
         for folder in sorted(BASE.iterdir()):
-            if not folder.name.isdigit():
+            if not folder.name.isdigit() or ((folder / "left").exists() and not also_left):
                 continue
             held = _hold(int(folder.name))
             if held is not None:
@@ -256,6 +257,9 @@ def main(arguments: list[str]) -> int:
             Fleet.attach(arguments[1]).down()
         elif verb == "down":
             print(f"taken down: {', '.join(map(str, down_unheld())) or 'none'}")
+        elif verb == "sweep":
+            for number in down_unheld(also_left=False):
+                print(f"taken down: the engines {number} of a process that was killed")
         else:
             print(__doc__)
             return 2

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ import requests
 from tests.engines.fleet import Fleet, FleetHost, api_client, main
 from tests.engines.images import tiny_image
 from tests.engines.machine import NETNS, cgroup_folders, processes_about, wait_for
+from tests.engines.space import REPOSITORY
 
 pytestmark = pytest.mark.engine
 IMAGE = "fleet-test:1"
@@ -148,6 +152,7 @@ def test_an_engine_may_have_a_small_disk() -> None:
 def test_a_fleet_that_was_left_standing_goes_by_its_folder() -> None:
     left = Fleet.up(hosts=1, leave=True)
     try:
+        assert main(["sweep"]) == 0
         attached = Fleet.attach(left.folder)
         with contextlib.closing(attached.hosts[0].client()) as client:
             assert client.containers() == []
@@ -155,3 +160,16 @@ def test_a_fleet_that_was_left_standing_goes_by_its_folder() -> None:
         assert main(["down", str(left.folder)]) == 0
     assert not left.folder.exists()
     left.down()
+
+
+def test_what_a_killed_process_left_behind_is_swept() -> None:
+    program = "import time\nfrom tests.engines.fleet import Fleet\nprint(Fleet.up(hosts=1).folder, flush=True)\ntime.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    assert process.stdout is not None
+    folder = Path(process.stdout.readline().strip())
+    process.kill()
+    process.wait(30)
+    assert processes_about(folder), "its engine runs on"
+    assert main(["sweep"]) == 0
+    assert not folder.exists()
+    assert processes_about(folder) == []

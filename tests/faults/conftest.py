@@ -33,8 +33,9 @@ CONFIG = {
 }
 _images: dict[tuple[int, str], tuple[str, str]] = {}
 KINDS: dict[str, dict[str, Any]] = {
-    "v1": {},
-    "v2": {},
+    # The platform runs the first check itself, so no release waits for the engine's: each of those costs some 0.1 s of CPU.
+    "v1": {"interval": 5},
+    "v2": {"interval": 5},
     "rare": {"interval": 3600},
     "sick": {"health_command": "false"},
     "exits": {"command": ["/bin/sh", "-c", "echo going down; exit 3"], "healthcheck": False},

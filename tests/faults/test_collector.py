@@ -127,31 +127,27 @@ def test_an_engine_that_is_restarted_and_one_that_is_killed(site: Site, truth: C
     assert all(0 <= point.avg < 0.5 for point in points)
 
 
-def test_hundreds_that_come_and_go_hurt_nobody(site: Site, truth: Collecting) -> None:  # noqa: F811
+def test_a_hundred_that_come_and_go_hurt_nobody(site: Site, truth: Collecting) -> None:  # noqa: F811
     truth.run(1, "stays", "sleep", "1000")
     truth.begin(site.hosts[0])
     first, _values = truth.sample_after("instance:1", time.time(), has="cpu.cores")
 
-    began, counted = time.monotonic(), [0] * 4
+    began = time.monotonic()
 
     def many(number: int) -> None:
         with client_of(site, site.hosts[0]) as client:
             config = client.create_host_config(network_mode="none")
-            for at in range(125):
-                if time.monotonic() - began > 75:  # what this machine can in about a minute
-                    return
+            for at in range(25):
                 made = client.create_container(
                     "truth:1", ["sleep", "1000"], name=f"s-{number}-{at}", host_config=config
                 )
                 client.start(made["Id"])
                 client.remove_container(made["Id"], force=True)
-                counted[number] += 1
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:  # as fast as this machine can
         list(pool.map(many, range(4)))
     after = time.time()
-    print(f"{sum(counted)} containers in {time.monotonic() - began:.0f} s")
-    assert sum(counted) >= 100
+    print(f"100 containers in {time.monotonic() - began:.0f} s")
     truth.sample_after("instance:1", after, has="cpu.cores")
     row = truth.row(site.hosts[0])
     assert (row.trouble, row.lines_bad) == ("", 0)

@@ -15,6 +15,8 @@ from hosts.collector import fallback, image
 from hosts.helper import NoHelper
 from hosts.models import Host
 from hosts.services import collectors
+from tests.engines.machine import NETNS
+from tests.engines.members import FleetHost
 from tests.engines.space import GUEST
 from tests.faults.collecting import Collecting, client_of, collecting, truth  # noqa: F401
 from tests.faults.conftest import Site, wait_for
@@ -28,15 +30,15 @@ def containers_of_collectors(site: Site, host: Host) -> list[str]:
         return [one["Id"] for one in client.containers(all=True) if one["Labels"].get("xq.helper") == "collector"]
 
 
-def processes() -> list[str]:
-    """Command lines of awk programs that are collectors over SSH (this kernel's, of all hosts)."""
-    found = []
+def processes(machine: FleetHost) -> list[str]:
+    """Awk programs on the host that are collectors over SSH."""
+    found, own = [], (NETNS / machine.namespace).stat().st_ino
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = entry.read_bytes()
+            words, there = entry.read_bytes(), (entry.parent / "ns/net").stat().st_ino
         except OSError:
             continue
-        if b"# One block of lines a tick" in words and b"awk" in words[:40]:
+        if there == own and b"# One block of lines a tick" in words and b"awk" in words[:40]:
             found.append(entry.parent.name)
     return found
 
@@ -64,12 +66,12 @@ def test_a_process_over_ssh_measures_without_a_container_and_without_a_right(
     assert 0 < values["collector.memory"] < 20 * MIB
     row = truth.row(host)
     assert (row.trouble, row.lines_bad, row.containers, row.stored) == ("", 0, 1, 1)
-    assert len(processes()) == 1
+    assert len(processes(machine)) == 1
 
     machine.ssh.stop()
     machine.ssh.drop()  # the connection breaks off, and nobody answers for a while
     wait_for("the trouble in the row", lambda: truth.row(host).trouble)
-    wait_for("the end of the process there", lambda: not processes())
+    wait_for("the end of the process there", lambda: not processes(machine))
     time.sleep(3)  # time itself is the matter: no process is left that could tick
     machine.ssh.start()
     back = time.time()
@@ -80,12 +82,12 @@ def test_a_process_over_ssh_measures_without_a_container_and_without_a_right(
     assert max(steps) > 3, "what nobody read is a gap"
     assert min(steps) > 0.4, "none twice"
     assert all(0 <= point.avg < 0.3 for point in points)
-    assert len(processes()) == 1
+    assert len(processes(machine)) == 1
     assert containers_of_collectors(site, host) == []
 
     collectors.switch(Actor.system("tests"), host, "container")
     assert truth.place(host).state == "placed"
-    wait_for("the end of the process there", lambda: not processes())
+    wait_for("the end of the process there", lambda: not processes(machine))
     truth.sample_after("instance:1", time.time() + 2, has="cpu.cores")
 
 

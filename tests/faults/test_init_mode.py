@@ -58,6 +58,7 @@ def ends_by_itself(site: Site, engine_id: str) -> int:
     return int(state["ExitCode"])
 
 
+@pytest.mark.timeout(400)  # cron looks at its table once a minute
 def test_busybox_as_init_with_sshd_cron_and_logrotate(site: Site) -> None:
     with contextlib.closing(site.fleet.hosts[0].local_client()) as client:
         plain = image(site, "plain", tiny_image(client, "machine:plain"))

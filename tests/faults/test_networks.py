@@ -161,6 +161,7 @@ def test_macvlan_on_a_vlan(site: Site, parents: Fleet) -> None:
     assert "id 42" in links
 
 
+@pytest.mark.timeout(400)  # ARP entries live long
 def test_a_kept_mac_is_why_neighbours_go_on(site: Site) -> None:
     """A container is removed and made again with its address. With its MAC a neighbour on another host reaches it at once;
     with another one the neighbour asks the old card until its ARP entry has been given up.

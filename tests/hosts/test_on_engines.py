@@ -177,7 +177,7 @@ def test_a_broken_stream_is_taken_up_again(clean_fleet: Fleet, worker: Queue) ->
 
     def ready() -> bool:
         observe.refresh_host(row.pk)  # may be refused while the look after the break is still waiting for an answer
-        return Host.objects.get(pk=row.pk).state in watch.WATCHED
+        return Host.objects.get(pk=row.pk).state in Host.ANSWERING
 
     wait_for("it is ready again", ready)
     wait_for("it is watched again", lambda: watch.WATCH.start() or bool(Host.objects.get(pk=row.pk).watcher))

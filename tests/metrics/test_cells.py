@@ -124,6 +124,34 @@ def test_where_nothing_was_measured_there_is_no_point(samples, step):
         assert all(p.min <= p.avg <= p.max and p.count > 0 for p in points)
 
 
+@given(hours(), st.sampled_from([20, 60, 300, 3600]), st.booleans())
+def test_buckets_are_what_a_plain_loop_makes_of_them(samples, step, as_cells):
+    whole = raw(samples)
+    parts = [cells.rolled([whole], 10) if as_cells else whole]
+    found = cells.sums(parts, list(whole.columns), step)
+    for name in whole.columns:
+        plain: dict[int, list[float]] = {}
+        for time in sorted(samples):
+            if name in samples[time]:
+                plain.setdefault(time // 100 // step * step, []).append(samples[time][name])
+        assert {at: (n, low, high) for at, (n, _total, low, high) in found[name].items()} == {
+            at: (len(values), min(values), max(values)) for at, values in plain.items()
+        }
+        for at, values in plain.items():
+            assert found[name][at][1] == pytest.approx(sum(values), rel=1e-5, abs=1e-5 * max(map(abs, values)))
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(1, 9))
+def test_a_column_that_stands_still_keeps_its_value(value, width):
+    n = 6 * width
+    still = array("f", [value]) * n
+    times = [HOUR + 60 * i for i in range(n)]
+    one = Cells(times, {"up": cells.Column(array("I", [6]) * n, still, still, still)})
+    points = cells.bucket_points(cells.folded([one], ["up"], 60 * width)["up"], 0, 2 * HOUR)
+    assert {(p.avg, p.min, p.max) for p in points} == {(value, value, value)}
+    assert sum(p.count for p in points) == 6 * n
+
+
 def test_what_is_not_a_number_counts_as_not_measured():
     one = raw({HOUR * 100 + n: {"cpu.cores": v} for n, v in enumerate((1.0, float("nan"), float("inf"), 3.0))})
     (point,) = cells.bucket_points(cells.folded([one], ["cpu.cores"], 60)["cpu.cores"], HOUR, HOUR + 60)

@@ -10,6 +10,7 @@ import pytest
 
 from xqplatform import metrics
 from xqplatform.metrics import Sample, hot, newest, numbers, store
+from xqplatform.metrics.models import Upkeep
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +64,36 @@ def test_a_band_is_over_all_its_subjects():
     metrics.write([sample(f"instance:{n}", now - 600 + t, cpu_cores=n) for n in (1, 2, 6) for t in (1, 11)])
     (point,) = metrics.over(["instance:1", "instance:2", "instance:6"], "cpu.cores", now - 900, now, 15).points
     assert (point.min, point.mean, point.max, point.count) == (1, 3, 6, 3)
+
+
+def test_bands_are_read_once_for_all_metrics(django_assert_max_num_queries: Any) -> None:
+    now = time.time() // 60 * 60
+    metrics.write(
+        [sample(f"instance:{n}", now - 600 + t, cpu_cores=n, memory_usage=10 * n) for n in (1, 2, 6) for t in (1, 11)]
+    )
+    with django_assert_max_num_queries(8):
+        found = metrics.bands(["instance:1", "instance:2", "instance:6"], ["cpu.cores", "memory.usage"], now - 900, now)
+    assert [(p.min, p.mean, p.max) for p in found["memory.usage"].points] == [(10, 30, 60)]
+    assert found["cpu.cores"] == metrics.over([f"instance:{n}" for n in (1, 2, 6)], "cpu.cores", now - 900, now)
+
+
+def test_a_look_reads_once_and_answers_for_each_metric(django_assert_num_queries: Any) -> None:
+    now = time.time()
+    metrics.write([sample("instance:1", now - t, cpu_cores=t, memory_usage=1024) for t in (20, 10)])
+    look = metrics.look(["instance:1", "instance:9"], now - 600, now)
+    with django_assert_num_queries(0):
+        assert look.names("instance:1") == ["cpu.cores", "memory.usage"]
+        assert look.names("instance:9") == []
+        (one,) = look.series(["cpu.cores", "net.rx_bytes"])
+    assert [one] == metrics.series(["instance:1"], ["cpu.cores"], now - 600, now)
+
+
+def test_of_an_hour_the_newest_samples_count_before_they_are_ranked() -> None:
+    now = time.time()
+    rows = [sample(f"instance:{n}", now - ago, cpu_cores=n) for n in (1, 2) for ago in (400, 300, 5)]
+    metrics.write([*rows, sample("instance:1", now - 6, cpu_cores=90)])
+    Upkeep.objects.update_or_create(id=1, defaults={"ranked_until": int(now) - 100})
+    assert metrics.top("cpu.cores", now - 3600, now, by="max")[0] == ("instance:1", 90)
 
 
 def test_lives_follow_each_other():

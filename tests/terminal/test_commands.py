@@ -30,7 +30,7 @@ class FakeExecs:
         self.error: EngineError | None = None
         self.ended: list[str] = []
         monkeypatch.setattr(execs, "run", self.run)
-        monkeypatch.setattr(execs, "end", lambda engine, container, exec_id, *_: self.ended.append(exec_id))
+        monkeypatch.setattr(execs, "end", lambda engine, container, exec_id, **_: self.ended.append(exec_id))
 
     def run(self, engine: Any, container: str, argv: Any, **how: Any) -> execs.Ran:
         self.how = how

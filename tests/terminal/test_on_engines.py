@@ -202,7 +202,7 @@ def test_a_killed_container_ends_it(page: Page, engine: Engine, instance: Any) -
 
 
 def test_who_has_no_business_there_is_refused_before_the_socket_is_accepted(
-    page: Page, dan: Visitor, sre: Any, instance: Any, django_user_model: Any
+    page: Page, dan: Visitor, sre: Any, instance: Any, settings: Any
 ) -> None:
     row = terminal()
 
@@ -218,22 +218,28 @@ def test_who_has_no_business_there_is_refused_before_the_socket_is_accepted(
     assert status(dan, ticket, origin="http://evil.example.com") == 403
     assert status(dan, ticket, origin=None) == 403
     assert status(dan, ticket, additional_headers={}) == 401
+    assert denied() == 2, "a page of another site had the browser's cookies"
     sara = Visitor(dan.site, sre)
     assert status(sara, ticket) == 404, "stolen, by somebody who may much"
-    assert denied() == 1
+    assert denied() == 3
     assert sara.client.post(f"/terminals/{row.pk}/ticket/").status_code == 404
     with contextlib.closing(dan.dial(row.pk, ticket)):
         pass
     assert status(dan, ticket) == 403, "used up"
     assert status(dan, "x" * 43) == 403
     assert status(dan, "") == 403
+    soon = dan.ask(instance)
+    settings.TERMINALS = 1
+    with pytest.raises(InvalidStatus) as full:
+        dan.dial(soon, dan.ticket(soon))
+    assert full.value.response.status_code == 503, "this process has as many as it may"
     late = dan.ticket(row.pk)
     Terminal.objects.update(ticket_until=Terminal.objects.get(pk=row.pk).created)
     assert status(dan, late) == 403
     fresh = dan.ticket(row.pk)
     Membership.objects.filter(user=dan.user).delete()
     assert status(dan, fresh) == 403
-    assert denied() == 7
+    assert denied() == 9
 
 
 def test_nonsense_in_the_socket_ends_the_socket_only(page: Page, dan: Visitor) -> None:
@@ -274,3 +280,24 @@ def test_what_a_dead_web_process_left_is_ended(page: Page, engine: Engine, insta
     assert not shells(engine, instance)
     assert Event.objects.get(action="terminal.close").after["why"] == "platform"
     assert services.sweep() == 0
+
+
+def test_an_engine_that_comes_back_finds_nothing_left_of_it(
+    page: Page, clean_fleet: Fleet, engine: Engine, instance: Any
+) -> None:
+    page.type(b"sleep 751\n")
+    wait_for("it sleeps", lambda: [one for one in shells(engine, instance) if "751" in one])
+    clean_fleet.hosts[0].kill()
+    end = page.message("end")
+    assert end["why"] == "engine"
+    wait_for("noted", lambda: terminal().why == "engine")
+    clean_fleet.hosts[0].start()
+    assert [one for one in shells(engine, instance) if "751" in one], "the container ran on, and with it the shell"
+
+    def swept() -> bool:
+        Terminal.objects.update(lease_until=None)
+        services.sweep()
+        return not terminal().loose
+
+    wait_for("ended", swept)
+    assert not shells(engine, instance)

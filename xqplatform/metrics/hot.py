@@ -56,7 +56,9 @@ def _of_subjects(columns: str, first: int, last: int, tick: int, last_tick: int)
 
 
 def _with_bytes(rows: Iterable[tuple[int, int, Any]]) -> list[Row]:
-    """PostgreSQL gives views of memory."""
+    """PostgreSQL may give views of memory."""
+    if connection.vendor == "sqlite":
+        return list(rows)
     return [(number, layout, bytes(data)) for number, layout, data in rows]
 
 

@@ -13,6 +13,7 @@ from xqplatform.metrics import catalogue, hot, keys, numbers
 
 MANY = 60  # subjects from which on the latest of all are read and sorted out
 LATELY = 15  # ticks, with those ahead of the clock, in which whoever is measured has a sample
+JUST_NOW = 9  # ticks, with those ahead of the clock
 
 Latest = dict[str, tuple[float, dict[str, float]]]
 
@@ -68,7 +69,8 @@ def _heads(subjects: Sequence[str] | None, first: int, last: int) -> list[hot.He
     ids = set(numbers.ids(subjects).values())
     if len(ids) <= MANY:
         return hot.heads_of_many(ids, first, last)
-    lately = max(first, last - LATELY)
+    # A host has no application that told something a while ago: its newest tick is enough.
+    lately = max(first, last - (LATELY if any(s.startswith("instance:") for s in subjects) else JUST_NOW))
     heads = _of(ids, hot.heads_of_all(lately, last))
     silent = ids - {keys.subject_of(key) for key, _layout in heads}
     return hot.heads_of_many(silent, first, lately - 1) + heads

@@ -34,6 +34,9 @@ FEWEST = 10
 
 Part = tuple[str, Callable[[], list[Chart]]]
 MARKER = mark_safe("<!--charts-->")
+# What templates/metrics/_head.html has the browser wait for: one frame with the first chart is there sooner than two.
+BEGUN = mark_safe('<i id="xqc-begun" hidden></i>')
+SHEET = "metrics/_sheet.html"
 
 
 @dataclass
@@ -88,13 +91,16 @@ def respond(
         "follow": follow(control.range),
         "kept": [(k, v) for k, v in request.GET.items() if k not in {*ranges.NAMES, "format"}],
     }
-    html = render_to_string(template, {**context, **more(control.range), **found}, request)
+    # Who changes the range has the frame already.
+    shown = SHEET if request.headers.get("HX-Request") else template
+    html = render_to_string(shown, {**context, **more(control.range), **found}, request)
     # In the viewer's zone and language, which end with the view.
     pieces = _as_now(_in_parts(html, lambda: make(control.range, POINTS), control.range))
     content = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     status = 400 if control.error else 200
     response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
     response["Cache-Control"] = "no-store"
+    response["Vary"] = "HX-Request"
     response["X-Accel-Buffering"] = "no"
     return response
 
@@ -122,10 +128,10 @@ def _in_parts(html: str, make: Callable[[], Sheet], span: Range) -> Iterator[str
     try:
         sheet = make()
     except DatabaseError as error:
-        yield _failed(_("Charts"), error) + tail
+        yield _failed(_("Charts"), error) + BEGUN + tail
         return
     pieces = _pieces(sheet)
-    yield _lead(sheet, span) + next(pieces, render_to_string("metrics/_none.html"))
+    yield _lead(sheet, span) + next(pieces, render_to_string("metrics/_none.html")) + BEGUN
     yield from pieces
     yield tail
 

@@ -23,6 +23,7 @@ SHORT_KEPT = 6 * HOUR  # how long ranks of 5 minutes are kept
 SHORT_RANGE = 3 * HOUR  # ranges up to this are answered by them, longer ones by whole hours
 DAYS_RANGE = 3 * DAY  # ranges from this on use whole days where there are some
 TAIL = 600  # seconds of hot rows that are looked through at most
+LONG_RANGE, LONG_TAIL = HOUR, 20  # of ranges from an hour on only the newest samples are, until the rest is ranked
 _FLOAT = struct.Struct("f")
 
 
@@ -86,13 +87,14 @@ def _rows(metric: str, start: float, end: float) -> Iterator[tuple[int, Any]]:
 
 
 def _tail(metric: str, start: float, end: float) -> dict[int, ranks.Entries]:
-    """What is newer than the ranks: of the hot rows, by shard. Long ranges do without, unless nothing was ranked yet."""
+    """What is newer than the ranks: of the hot rows, by shard; all of it while nothing was ranked yet. Of ranges from an
+    hour on the newest samples only (who is high just now is seen), those of more than three hours do without."""
     oldest, ranked = hot.oldest(), _ranked_until()
     if oldest is None or (ranked and end - start > SHORT_RANGE):
         return {}
     first = max(start, ranked, (oldest >> keys.TICK_SHIFT) * keys.TICK)
     if ranked:
-        first = max(first, end - TAIL)
+        first = max(first, min(end, time.time()) - (LONG_TAIL if end - start >= LONG_RANGE else TAIL))
     end = min(end, time.time() + settings.METRICS_AHEAD)
     if first >= end:
         return {}
@@ -113,13 +115,15 @@ def _values(rows: Sequence[hot.Row], metric: str, start: float, end: float) -> d
     }
     low, high = math.ceil(start * 100), math.floor(end * 100)
     found: dict[int, list[float]] = defaultdict(list)
+    # No call a row where it can be helped: there are hundreds of thousands. Ticks that lie within need no look at their moment.
+    inner, outer = keys.first(math.floor(start) // keys.TICK + 1), keys.first(math.floor(end) // keys.TICK)
+    shift, subjects, unpack = keys.SLOT_BITS, keys.SUBJECTS - 1, _FLOAT.unpack_from
     for key, layout, data in rows:
         offset = offsets.get(layout)
-        if offset is None or not low <= keys.hundredths(key) <= high:
-            continue
-        (value,) = _FLOAT.unpack_from(data, offset)
-        if value - value == 0:
-            found[keys.subject_of(key)].append(value)
+        if offset is not None and (inner <= key < outer or low <= keys.hundredths(key) <= high):
+            value = unpack(data, offset)[0]
+            if value - value == 0:
+                found[key >> shift & subjects].append(value)
     return found
 
 

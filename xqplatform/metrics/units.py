@@ -46,7 +46,8 @@ def scale(unit: str, top: float) -> Scale:
     if unit == "percent":
         return Scale(1.0, words)
     power = min(len(THOUSANDS) - 1, int(math.log(top, 1000))) if top >= 10_000 else 0
-    return Scale(1000.0**power, f"{THOUSANDS[power]} {words}".strip() if power else words)
+    gap = "" if words.startswith("/") else " "
+    return Scale(1000.0**power, f"{THOUSANDS[power]}{gap}{words}".strip() if power else words)
 
 
 def on_axis(one: Scale) -> str:

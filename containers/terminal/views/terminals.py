@@ -86,9 +86,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         access.must(actor, row.instance, {"terminal": row.pk})
     context = page_of(
         request, row.instance, terminal=row, own=own, may_watch=can(actor, RECORDINGS),
-        may_end=row.active and (own or can(actor, "host.operate")), limits=services.limits_in_words(),
+        may_end=row.active and not row.asked and (own or can(actor, "host.operate")), limits=services.limits_in_words(),
     )  # fmt: skip
-    name = "live" if row.active and own else "past"
+    name = "live" if row.active and own and not row.asked else "past"
     return render(request, f"containers/terminal/{name}.html", context)
 
 
