@@ -86,7 +86,7 @@ echo "xq-left $left"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of it. `what`: done | newer | not-running | failed."""
+    """What came of it. `what`: done | newer | not-running | failed; `words` of a newer one: its generation."""
 
     what: str
     words: str = ""
@@ -99,6 +99,6 @@ def read(code: int, out: str) -> Answer:
     if code == 0 and last in {"xq-done", "xq-not-running"}:
         return Answer(last.removeprefix("xq-"))
     if code == 0 and re.fullmatch(r"xq-newer \d+", last):
-        return Answer("newer", last)
+        return Answer("newer", last.removeprefix("xq-newer "))
     words = "\n".join(line for line in lines if not line.startswith("xq-"))
     return Answer("failed", words[-2000:] or f"exit code {code}")
