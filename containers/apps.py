@@ -33,11 +33,13 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.guardrails import holding
         from containers.traffic import operation, switch  # (the operation registers its kind)
         from containers.views import moves
         from hosts import hooks
 
         alerting.register()
+        holds.FREEZES.append(holding.freeze)
         hooks.HOST_USERS.append(instances_on)
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)

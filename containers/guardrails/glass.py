@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers.guardrails import asking
+from containers.guardrails import asking, holding
 from containers.models import BrokenGlass, ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services.settings import topic
@@ -97,9 +97,9 @@ def go_on(actor: Actor, row: Deployment, glass: Glass) -> BrokenGlass:
     may(actor, row.place, glass)
     with transaction.atomic():
         locked = Deployment.objects.select_for_update().get(pk=row.pk)
-        if not locked.is_active or locked.held_until is None:
+        if not holding.is_held(locked):
             raise Refused(_("Nothing holds this release."))
-        made = _break(actor, row, glass, [locked.held_why])
+        made = _break(actor, row, glass, [holding.words(locked)])
         enqueue(advance, row.pk)
     return made
 

@@ -113,9 +113,11 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
     if request.GET.get("deployable") == "1":
         hidden = sum(not v.deployable for v in found)
         found = [v for v in found if v.deployable]
+    proofs = guards.proofs(place, found)
     if image is None:
         # The newest that could be released and does not run here yet, else what runs.
         able = [v.image for v in found if v.deployable and v.image is not None]
+        able.sort(key=lambda one: not proofs.get(one.pk, {"holds": True})["holds"])  # what is proved stands first
         image = next((i for i in able if i.pk != place.current_image_id), able[0] if able else None)
     context = frame(request, place, "deploy") | {
         "step": 1,
@@ -127,7 +129,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "keep": carried(request.GET),
         "q": q,
         "no_image": request.GET.get("step", "1") != "1",
-        "proofs": guards.proofs(place, found),
+        "proofs": proofs,
     }
     return render(request, "containers/deploy_versions.html", context)
 

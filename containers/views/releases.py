@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
+from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.services import releases, steering
@@ -93,6 +94,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "stranded": stranded(steps, may_fence=can(actor_of(request), "host.manage")),
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
+        "frozen": holding.words(deployment),
+        "may_break": can(actor_of(request), glass.RIGHT),
         "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
         "pulls": pulls,
         # While it is fetched, and where that failed, it stands above the instances; a finished one is a record.
