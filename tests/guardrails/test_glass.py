@@ -16,6 +16,7 @@ from tests.guardrails.conftest import Stage
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts import sources
 from xqplatform.alerts.models import Rule
+from xqplatform.alerts.sources import Was
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -71,8 +72,14 @@ def test_the_alert_holds_until_it_is_reviewed(stage: Stage, actor_sre: Actor) ->
     (found,) = sources.SOURCES["place.break_glass"].read(time.time())
     assert found.subject == f"place:{stage.place.pk}"
     assert "customers see no prices" in found.words
-    glass.review(Actor.person(make_person("sam", "sre")), row.glass.get(), "it was right")
+    mark = glass.review(Actor.person(make_person("sam", "sre")), row.glass.get(), "it was right")
     assert not list(sources.SOURCES["place.break_glass"].read(time.time()))
+    assert mark.reviewed is not None
+    now = time.time()
+    assert list(glass.was([found.subject], now - 60, now + 1)) == [
+        Was(found.subject, mark.created.timestamp(), mark.reviewed.timestamp())
+    ]
+    assert not list(glass.was([found.subject], now + 60, now + 61))
 
 
 def test_somebody_else_reviews_it_once_with_a_comment(stage: Stage, actor_sre: Actor, actor_dev: Any) -> None:
