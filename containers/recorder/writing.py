@@ -15,7 +15,7 @@ from django.db.models import Max
 
 from builds.registry import auth_of
 from containers.config import parse
-from containers.logs import plain
+from containers.logs.text import plain
 from containers.models import CallBlock, ConfigVersion, Deployment
 from containers.recorder.book import Book, Entry, packed, unpacked
 from containers.recorder.masks import LONGEST, bare, facts_of, hidden_values, masked

@@ -56,7 +56,7 @@ def test_no_secret_is_stored_or_shown(release: Deployment, client: Client) -> No
     record(release)
     (group,) = calls_of(release)
     assert group.entries[0].words == "invalid variable KEY=••• URL=•••"
-    client.force_login(factories.make_user("vera", "viewer"))
+    client.force_login(factories.make_user("mona", "manager"))
     for name in ("release", "release_calls"):
         text = client.get(reverse(f"containers:{name}", args=[release.pk])).content.decode()
         assert "create container" in text
@@ -69,7 +69,7 @@ def test_no_secret_is_stored_or_shown(release: Deployment, client: Client) -> No
 
 
 def test_pages_of_a_release_without_record_and_of_one_that_runs(release: Deployment, client: Client) -> None:
-    client.force_login(factories.make_user("vera", "viewer"))
+    client.force_login(factories.make_user("mona", "manager"))
     page = reverse("containers:release_calls", args=[release.pk])
     assert "No call to an engine is recorded" in client.get(page).content.decode()
     record(release)
