@@ -27,11 +27,12 @@ MOST_LINES = 2000
 SECONDS = 20.0
 ENTRY = re.compile(r"(\d+) (\d+) \./(.+)")
 LINK, MISSING = 3, 4  # what the scripts end with
-LIST = f"""cd {ROOT} 2>/dev/null || exit {MISSING}
+LIST = f"""[ -L {ROOT} ] && exit {LINK}
+cd {ROOT} 2>/dev/null || exit {MISSING}
 [ "$(busybox readlink -f .)" = {ROOT} ] || exit {LINK}
 busybox find . -xdev -type f -exec busybox stat -c '%s %Y %n' {{}} + | busybox head -n {MOST_FILES + 1}"""
 TAIL = f"""f="{ROOT}/$1"
-[ -e "$f" ] || exit {MISSING}
+[ -e "$f" ] || [ -L "$f" ] || exit {MISSING}
 [ "$(busybox readlink -f "$f")" = "$f" ] && [ -f "$f" ] || exit {LINK}
 busybox stat -c %s "$f"
 case "$f" in *.gz) busybox zcat "$f" ;; *) busybox tail -c {MOST_BYTES} "$f" ;; esac | busybox tail -c {MOST_BYTES} | busybox tail -n "$2" """

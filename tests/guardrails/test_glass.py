@@ -122,3 +122,26 @@ def test_the_api_breaks_it(stage: Stage, sre: Any, client: Any) -> None:
     found = client.get(answer["Location"]).json()
     assert found["broken_glass"][0]["reason"] == "no prices"
     assert not found["guardrails"][0]["passes"]
+
+
+def test_the_list_for_review_takes_a_comment_of_somebody_else(stage: Stage, actor_sre: Actor, client: Any) -> None:
+    mark = broken(stage, actor_sre).glass.get()
+    client.force_login(make_person("sam", "sre"))
+    assert "/releases/break-glass/" in client.get("/releases/").content.decode()
+    page = client.get("/releases/break-glass/").content.decode()
+    assert "customers see no prices" in page
+    answer = client.post(f"/releases/break-glass/{mark.pk}/review/", {"comment": " "})
+    assert answer.status_code == 400
+    assert "Say what you found" in answer.content.decode()
+    assert client.post(f"/releases/break-glass/{mark.pk}/review/", {"comment": "it was right"}).status_code == 302
+    page = client.get("/releases/break-glass/").content.decode()
+    assert "Nothing waits for a review" in page
+    assert "it was right" in page
+    assert "glass broken" not in client.get("/").content.decode()
+
+
+def test_home_and_the_run_page_show_it_until_then(stage: Stage, sre: Any, actor_sre: Actor, client: Any) -> None:
+    broken(stage, actor_sre)
+    client.force_login(sre)
+    assert "glass broken" in client.get("/").content.decode()
+    assert "broke the glass" in client.get("/services/snow/production/").content.decode()
