@@ -23,6 +23,7 @@ BEHIND, AHEAD = timedelta(days=62), timedelta(days=400)
 AGAIN = timedelta(days=7)  # so old may what is stored be; a year lies ahead of it anyway
 RETRY = timedelta(hours=6)  # after what did not succeed
 LIMIT = 120.0  # seconds
+FILE_LIMIT = 20.0  # for a file, for which somebody waits
 _one = threading.Lock()  # one at a time a process: each takes some 80 MB
 
 
@@ -53,7 +54,7 @@ def spread(today: date) -> dict[str, str]:
 
 def read_ics(text: str, zone: str) -> dict[str, Any]:
     """What an ICS file says: {"ok": True, "spans"} or {"ok": False, "words"}."""
-    return ask({"do": "ics", "text": text, "zone": zone, **spread(timezone.localdate())})
+    return ask({"do": "ics", "text": text, "zone": zone, **spread(timezone.localdate())}, FILE_LIMIT)
 
 
 def compute(pk: int) -> bool:

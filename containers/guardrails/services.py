@@ -51,12 +51,10 @@ def save_rules(actor: Actor, environment: Environment, data: Mapping[str, Any], 
 
 def _row(environment: Environment) -> Guardrails:
     """The environment's row, made of the defaults that held until now where there is none."""
-    row = Guardrails.objects.select_for_update().filter(environment=environment).first()
-    if row is None:
-        rules = rules_of(environment)
-        row = Guardrails.objects.create(environment=environment, proof=rules.proof is not None)
-        if rules.proof is not None:
-            row.proof_from.set(Environment.objects.filter(slug__in=rules.proof.environments))
+    rules = rules_of(environment)
+    row, made = Guardrails.objects.get_or_create(environment=environment, defaults={"proof": rules.proof is not None})
+    if made and rules.proof is not None:
+        row.proof_from.set(Environment.objects.filter(slug__in=rules.proof.environments))
     return row
 
 

@@ -27,6 +27,7 @@ from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services import planning, releases
+from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
 from containers.views.how import batch_rows, policy_words, stops_all
 from containers.views.run import frame, offered
@@ -263,7 +264,10 @@ def _plan(
         "refusal": refusal,
         "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
         "deploy_words": _words(plan),
-        "how": policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
+        "how": [
+            *policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
+            (_("Traffic"), traffic_words(config_of(config or place.config).traffic)),
+        ],
         "batches": batch_rows(plan),
         "stops_all": stops_all(plan),
         "guards": guards.Guards(actor_of(request), place, plan, data),

@@ -17,12 +17,14 @@ from containers import reading
 from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
+from containers.recorder import summary
 from containers.services import releases, steering
+from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
 from containers.views.holding import held, mark_asks, sides
 from containers.views.hooks import decorated
 from containers.views.how import policy_words
-from containers.views.settings import changes
+from containers.views.settings import changes, config_of
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
@@ -102,7 +104,11 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
-        "policy": policy_words(deployment.policy, deployment.kind),
+        "calls": summary.of(deployment),
+        "policy": [
+            *policy_words(deployment.policy, deployment.kind),
+            (_("Traffic"), traffic_words(config_of(deployment.config).traffic)),
+        ],
         "holding": held(deployment, steps),
         "sides": sides(deployment, steps),
         "took": (deployment.finished - deployment.started).total_seconds()

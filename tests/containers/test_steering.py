@@ -65,8 +65,8 @@ def test_a_release_that_holds_or_rests_is_the_only_one(world: World) -> None:
 def test_the_click_of_the_switch_is_the_switch(world: World) -> None:
     row = held(begun(world, strategy="blue-green"), "switch", 1)
     steering.proceed(world.actor, row)
-    assert (row.hold, row.switch, row.passed) == ("", "switched", -1)
-    with pytest.raises(Refused, match="switched"):
+    assert (row.hold, row.switch, row.passed) == ("", "switching", -1)
+    with pytest.raises(Refused, match="traffic is switched"):
         releases.cancel(world.actor, row)
 
 

@@ -71,7 +71,10 @@ def test_three_markets_are_computed_with_breaks_holidays_and_summer_time(today: 
         assert state.until == datetime(2026, month_, 2, utc, tzinfo=UTC).timestamp()
     # Shanghai has not told 2027: each weekday counts as an ordinary one, and the page says so.
     assert shanghai.known_until == date(2026, 12, 31)
-    assert clock(frozen(shanghai, at(zone, 2027, 1, 4, 10, 0)), zone) == "01-04 15:00"
+    assumed = frozen(shanghai, at(zone, 2027, 1, 4, 10, 0))
+    assert clock(assumed, zone) == "01-04 15:00"
+    assert assumed is not None
+    assert "assumed: its days after 2026-12-31 are not known yet" in assumed.why
     assert frozen(shanghai, at(zone, 2027, 1, 2, 10, 0)) is None  # a Saturday
     drawn = month.of_calendar(shanghai, "2027-01")
     assert any(line.assumed for week in drawn.weeks for day in week for line in day.lines)
@@ -221,8 +224,7 @@ def test_events_open_or_close_with_repetitions_and_whole_days(today: date, offic
 def test_a_bad_file_is_refused_with_words_and_changes_nothing(
     today: date, office: Calendar, actor_sre: Actor, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "LIMIT", 8.0)
-    monkeypatch.setattr(compute.ask, "__defaults__", (8.0,))
+    monkeypatch.setattr(compute, "FILE_LIMIT", 8.0)
     with pytest.raises(Refused) as refused:
         calendars.import_ics(actor_sre, office, content, "closed")
     assert refused.value.field == "file"
