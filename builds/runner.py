@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from builds import dockerfile, git, masking, queue, tags
+from builds import around, dockerfile, git, masking, queue, tags
 from builds.lease import Holder, claim
 from builds.models import Build, Image, Project, Registry
 from builds.outcomes import Cancelled, Failed, LeaseLost, Wait
@@ -98,6 +98,8 @@ def _work(holder: Holder, secrets: dict[str, str]) -> None:
         holder.say(_("Building %(tag)s on %(host)s") % {"tag": build.tag, "host": host.name})
         for warning in plan.warnings:
             holder.say(warning)
+        for before in around.BEFORE:
+            before(around.Moment(build, holder.check, holder.say))
         with plan.context() as context:
             _build(holder, plan, context, connect(host), secrets)
     if build.host is None:
@@ -414,6 +416,8 @@ def _finish(holder: Holder, engine: Engine, registry: Registry | None, digest: s
             holder.say(_("The registry was not asked for the layers' sizes: %s") % error.message)
             if not digest:
                 raise Wait(_("waiting for the registry: %s") % error.message, _pause(build)) from error
+    for after in around.AFTER:
+        after(around.Moment(build, holder.check, holder.say, Build.State.SUCCEEDED))
     holder.say(_("Done: %s") % (digest or facts.get("Id", "")))
     holder.rest()
     holder.flush(last=True)
@@ -468,6 +472,8 @@ def _end(holder: Holder, error: Exception) -> None:
             _wait(holder, reason, timezone.now() + timedelta(seconds=min(60, 5 * build.attempts)))
             return
         holder.say(reason)
+        for after in around.AFTER:
+            after(around.Moment(build, lambda: None, holder.say, state))
         holder.rest()
         holder.flush(last=True)
         with transaction.atomic():

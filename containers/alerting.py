@@ -166,4 +166,5 @@ def register() -> None:
         _releases,
         history=History(partial(past.releases, FAILURE_HOLDS)),
     )
-    add("place.break_glass", gettext_lazy("Break-glass used, not reviewed yet"), "place", glass.found)
+    add("place.break_glass", gettext_lazy("Break-glass used, not reviewed yet"), "place", glass.found,
+        history=History(glass.was))  # fmt: skip

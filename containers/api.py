@@ -74,6 +74,8 @@ from containers.schemas import (
 )
 from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering, waiting
 from containers.services import settings as settings_verbs
+from containers.services.planning import config_of as planned
+from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, get_instance, get_place, get_service
 from containers.views.settings import changes
 from hosts.models import Host, HostGroup, Segment
@@ -317,7 +319,7 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
         addresses=_addresses(body),
         reason=_clean(body.reason),
     )
-    return plan.to_json()
+    return plan.to_json() | {"traffic": traffic_words(planned(place.config).traffic)}
 
 
 def _glass(body: DeployIn) -> Glass | None:

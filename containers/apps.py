@@ -33,11 +33,14 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.guardrails import holding
+        from containers.hooks import builds as build_hooks
         from containers.traffic import operation, switch  # (the operation registers its kind)
         from containers.views import moves
         from hosts import hooks
 
         alerting.register()
+        holds.FREEZES.append(holding.freeze)
         hooks.HOST_USERS.append(instances_on)
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
@@ -49,6 +52,7 @@ class ContainersConfig(AppConfig):
         hooks.METRIC_RESTARTS.append(happenings.restarted)
         exported.register()
         holds.SWITCHES.append(switch.switch)
+        build_hooks.register()
         assert operation.KIND  # importing it registered it
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from containers.guardrails import holding
 from containers.models import Deployment, Step
 
 PHASES = ("pull", "out", "stop", "create", "start", "healthy", "in", "limits")
@@ -127,6 +128,8 @@ def _words(deployment: Deployment, steps: list[Step], p: Progress, now: float) -
         left = deployment.batch_pause_until.timestamp() - now
         if left > 0:
             words.append(_("next batch in %(n)d s") % {"n": round(left)})
+    if held := holding.words(deployment):
+        words.append(held)
     return words
 
 

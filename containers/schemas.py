@@ -356,6 +356,7 @@ class PlanOut(Schema):
     batch_size: int
     strategy: str
     hold_after: int | None = Field(description="The batch, from 0, after which it holds or switches.")
+    traffic: str = Field("", description="How instances are taken out of traffic, and for how long they are drained.")
     least: list[int] = Field(description="How many healthy instances are promised at least in each batch.")
     guardrails: list[dict[str, Any]] = Field(
         description="Each with `name`, `passes`, `words`, and `until` (Unix seconds) when only time stands in the way."

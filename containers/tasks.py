@@ -188,6 +188,22 @@ def sweep_traffic() -> int:
     return sweep()
 
 
+@shared_task(name="containers.tasks.compute_calendar", ignore_result=True)
+def compute_calendar(calendar: int) -> None:
+    """Computes a calendar's sessions and imported events anew."""
+    from containers.guardrails.compute import compute
+
+    compute(calendar)
+
+
+@shared_task(name="containers.tasks.compute_calendars", ignore_result=True)
+def compute_calendars() -> None:
+    """The same for all that are old, or that somebody waits for."""
+    from containers.guardrails.compute import compute_due
+
+    compute_due()
+
+
 @shared_task(name="containers.tasks.try_hook")
 def try_hook(run: int) -> None:
     """Runs a hook once, because somebody wants to see it run."""

@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.guardrails.urls import urlpatterns as guardrails
 from containers.terminal.urls import urlpatterns as terminals
 from containers.views import (
     charts,
@@ -9,6 +10,8 @@ from containers.views import (
     hooks,
     instances,
     kept_logs,
+    log_history,
+    logs,
     monitoring,
     moves,
     persisted,
@@ -38,7 +41,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}scale/", run.scale, name="scale"),
     path(f"{E}remove/", run.remove, name="place_remove"),
     path(f"{E}charts/", charts.place, name="place_charts"),
-    path(f"{E}logs/", instances.place_logs, name="logs"),
+    path(f"{E}logs/", logs.page, name="logs"),
+    path(f"{E}logs/stream/", logs.stream, name="log_stream"),
+    path(f"{E}logs/lines/", logs.lines, name="log_lines"),
+    path(f"{E}logs/download/", logs.download, name="log_download"),
     path(f"{E}settings/", settings.edit, name="settings"),
     path(f"{E}hooks/", hooks.index, name="hooks"),
     path(f"{E}hooks/new/", hooks.edit, name="hook_new"),
@@ -77,8 +83,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("instances/<int:number>/charts/", charts.instance, name="instance_charts"),
     path("instances/<int:number>/slow/", slow.show, name="slow"),
     path("instances/<int:number>/address/", readdress.readdress, name="readdress"),
-    path("instances/<int:number>/log/stream/", instances.log_stream, name="log_stream"),
-    path("instances/<int:number>/log/", instances.log_text, name="log_text"),
+    path("instances/<int:number>/log/", logs.of_instance, name="instance_log"),
+    path("instances/<int:number>/log/history/", log_history.show, name="log_history"),
+    path("instances/<int:number>/log/files/", log_history.files, name="log_files"),
+    path("instances/<int:number>/log/file/", log_history.file, name="log_file"),
     path("kept-logs/<int:number>/", kept_logs.show, name="kept_log"),
     path("monitoring/", monitoring.show, name="monitoring"),
     path("settings/fronts/", fronts.index, name="fronts"),
@@ -90,4 +98,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+    *guardrails,
 ]

@@ -17,7 +17,7 @@ from hosts.engine_transport import abort
 Item = TypeVar("Item")
 Channel = Literal["stdout", "stderr"]
 HEADER = 8
-LONGEST_LINE = 1 << 20  # a line without end is cut into pieces of this size
+LONGEST_LINE = 2 << 20  # a line without end is cut into pieces of this size
 
 
 class LogLine(NamedTuple):

@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
+    "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},
     "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
     "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},

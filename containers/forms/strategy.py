@@ -45,8 +45,8 @@ class StrategyFields(SaneForm):
         label=gettext_lazy("The traffic is switched"),
         required=False,
         choices=[
-            ("click", gettext_lazy("by a person, who says so here")),
-            ("auto", gettext_lazy("by what is set up to do it")),
+            ("click", gettext_lazy("when a person clicks")),
+            ("auto", gettext_lazy("at once, when all new ones are healthy")),
         ],
     )
     keep = forms.IntegerField(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import ngettext
 from builds.models import Image
 from containers.guardrails.proof import Proof, Rule, Run, prove, same
 from containers.guardrails.verdict import Check
+from containers.guardrails.windows import moment_words
 from containers.models import Container, Environment, InstanceEvent, ServiceEnvironment
 from xqplatform.web.templatetags.xq import duration
 
@@ -99,7 +99,7 @@ def words(proof: Proof, names: dict[str, str]) -> str:
         "It ran healthy in %(environment)s on %(n)d instance for %(time)s, until %(last)s.",
         "It ran healthy in %(environment)s on %(n)d instances for %(time)s, until %(last)s.",
         proof.instances,
-    ) % (values | {"last": utc(proof.last)})
+    ) % (values | {"last": moment_words(proof.last)})
 
 
 def has(proof: Proof, names: dict[str, str]) -> str:
@@ -133,11 +133,6 @@ def listed(names: Iterable[str]) -> str:
     if len(found) < 2:
         return "".join(found)
     return _("%(first)s or %(last)s") % {"first": ", ".join(found[:-1]), "last": found[-1]}
-
-
-def utc(at: float) -> str:
-    """A moment in text that is stored: in UTC, which the text says."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def of_versions(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -12,14 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers.guardrails import asking
+from containers.guardrails import asking, holding
 from containers.models import BrokenGlass, ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.services.settings import topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
-from xqplatform.alerts.sources import Found
+from xqplatform.alerts.sources import Found, Was
+from xqplatform.alerts.subjects import number
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -97,9 +99,9 @@ def go_on(actor: Actor, row: Deployment, glass: Glass) -> BrokenGlass:
     may(actor, row.place, glass)
     with transaction.atomic():
         locked = Deployment.objects.select_for_update().get(pk=row.pk)
-        if not locked.is_active or locked.held_until is None:
+        if not holding.is_held(locked):
             raise Refused(_("Nothing holds this release."))
-        made = _break(actor, row, glass, [locked.held_why])
+        made = _break(actor, row, glass, [holding.words(locked)])
         enqueue(advance, row.pk)
     return made
 
@@ -139,3 +141,13 @@ def found(now: float) -> Iterator[Found]:
         words = _("%(who)s released in spite of the guardrails (#%(n)d): %(why)s")
         values = {"who": row.by_name, "n": row.deployment_id, "why": row.reason}
         yield Found(f"place:{place}", row.created.timestamp(), words % values)
+
+
+def was(of: Sequence[str], start: float, end: float) -> Iterator[Was]:
+    """The same of the past: from when it was broken until it was reviewed."""
+    since, until = (datetime.fromtimestamp(at, UTC) for at in (start, end))
+    rows = BrokenGlass.objects.filter(deployment__place__in=[number(one) for one in of], created__lte=until)
+    rows = rows.exclude(reviewed__lt=since)
+    for place, created, reviewed in rows.values_list("deployment__place", "created", "reviewed"):
+        over = reviewed.timestamp() if reviewed is not None and reviewed <= until else None
+        yield Was(f"place:{place}", created.timestamp(), over)

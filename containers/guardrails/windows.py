@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
@@ -38,7 +39,17 @@ def window(row: Freeze, at: float, until: float | None = None) -> Window:
         return times.Opened((), blind)
     book = book_of(row.calendar, at, end_of_look)
     spans = sessions.opened(book, at - times.DAY, end_of_look, breaks=not row.lunch)
-    return times.Opened(sessions.widened(spans, row.before * 60, row.after * 60, why))
+    found = sessions.widened(spans, row.before * 60, row.after * 60, why)
+    return times.Opened([_told(row.calendar, span) for span in found])
+
+
+def _told(calendar: Calendar, span: Span) -> Span:
+    """The span, which says so where it lies on a day of which the exchange has told nothing."""
+    day = datetime.fromtimestamp((span.start + span.end) / 2, ZoneInfo(calendar.zone)).date()
+    if not assumed(calendar, day):
+        return span
+    words = _("%(why)s (assumed: its days after %(day)s are not known yet)")
+    return replace(span, why=words % {"why": span.why, "day": calendar.known_until})
 
 
 def why_of(row: Freeze) -> str:

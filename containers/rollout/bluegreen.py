@@ -53,7 +53,8 @@ def forward(view: View, ordered: Sequence[StepView], now: float) -> list[Action]
 
 
 def _switch(view: View, to: str, through: int) -> list[Action]:
-    if view.switch_by == "click":
+    """Somebody's click, where it takes one, sets `switching` or `switching_back`: then it is carried out."""
+    if view.switch_by == "click" and view.switch != "switching_back":
         return note(view, "switch" if to == "new" else "switch_back", through)
     return [Switch(to)]
 

@@ -50,9 +50,9 @@ def proceed(actor: Actor, deployment: Deployment, reason: str = "") -> Deploymen
         _refuse(clicks.proceed(view_of(row)), row)
         held = {"hold": row.hold, "batch": row.hold_batch + 1}
         if row.hold == Deployment.Hold.SWITCH:
-            row.switch = Deployment.Switch.SWITCHED
+            row.switch = Deployment.Switch.SWITCHING
         elif row.hold == Deployment.Hold.SWITCH_BACK:
-            row.switch = Deployment.Switch.BACK
+            row.switch = Deployment.Switch.SWITCHING_BACK
         else:
             row.passed = row.hold_batch
         row.hold, row.hold_until, row.hold_since, row.hold_why = "", None, None, ""

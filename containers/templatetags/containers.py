@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from containers.contract import WORDS
-from containers.logs import plain
+from containers.logs.text import plain
 from containers.models import Step
 from containers.progress import Bar
 from xqplatform.web.states import look

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from django.conf import settings
@@ -27,7 +28,12 @@ MOST_UNSAVED = 4 << 20  # characters; who cannot be recorded cannot go on
 Result = TypeVar("Result")
 
 
-async def in_thread(call: Callable[..., Result], *args: object) -> Result:
+# Engines that do not answer hold up those who open terminals on them, not the recordings and leases of the others.
+_waiting = ThreadPoolExecutor(16, "terminals")
+_looking = ThreadPoolExecutor(2, "terminals-kept")
+
+
+async def in_thread(call: Callable[..., Result], *args: object, pool: ThreadPoolExecutor = _waiting) -> Result:
     """What uses the database or waits for an engine, out of the event loop."""
 
     def work() -> Result:
@@ -37,7 +43,7 @@ async def in_thread(call: Callable[..., Result], *args: object) -> Result:
         finally:
             close_old_connections()
 
-    return await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
 class Keeper:
@@ -94,7 +100,7 @@ class Keeper:
                 self._conclude_soon(self.sessions.pop(session.pk))
         going = list(self.sessions.values())
         self._limits(going)
-        for session, why, words in await in_thread(self._look, going):
+        for session, why, words in await in_thread(self._look, going, pool=_looking):
             session.end(why, words)
 
     def _limits(self, going: list[Session]) -> None:
@@ -113,7 +119,8 @@ class Keeper:
         now = time.monotonic()
         found = [(one, Why.FULL, "") for one in going if not save(one)]
         if now - self._renewed >= RENEW:
-            mine = Terminal.objects.filter(lease=self.lease, state__in=Terminal.ACTIVE)
+            # Only those that are attended to: one whose end could not be noted is left to the sweep.
+            mine = Terminal.objects.filter(pk__in=[one.pk for one in going], lease=self.lease)
             mine.update(lease_until=services.lease_end())
             self._renewed = now
         if now - self._looked >= LOOK:
@@ -134,7 +141,10 @@ class Keeper:
         if session.page is not None:
             session.page.tell(t="end", why=str(why), words=words or str(why.label), code=code)
             session.page.leave(1000)
-        await in_thread(conclude, session, why, words, code)
+        try:
+            await in_thread(conclude, session, why, words, code)
+        except Exception as error:  # the sweep does it, when the lease has run out
+            log.warning("The end of terminal %d could not be noted now: %s", session.pk, error)
 
 
 def verdict(session: Session, row: Terminal | None) -> tuple[Why, str] | None:

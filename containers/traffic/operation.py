@@ -37,7 +37,7 @@ def put(run: Run) -> None:
     Upstream.objects.filter(pk=upstream.pk).update(tried=timezone.now())
     try:
         with run.step("put", _("Write the file, test the configuration, reload nginx")):
-            _put(run, upstream, generation, text)
+            generation, text = _until_ours(run, upstream, generation, text)
     except Exception as error:
         words = str(getattr(error, "words", "") or error)
         Upstream.objects.filter(pk=upstream.pk).update(trouble=words[:2000])
@@ -45,7 +45,21 @@ def put(run: Run) -> None:
     run.say(text)
 
 
-def _put(run: Run, upstream: Upstream, generation: int, text: str) -> None:
+def _until_ours(run: Run, upstream: Upstream, generation: int, text: str) -> tuple[int, str]:
+    """Puts what is wanted there. A newer file than rows know of is of another life (a service of this name that was removed,
+    rows that were restored from a backup): rows are right, so they count on from it.
+    """
+    for _attempt in range(3):
+        there = _put(run, upstream, generation, text)
+        if there is None:
+            return generation, text
+        Upstream.objects.filter(pk=upstream.pk, wanted__lte=there).update(wanted=there + 1)
+        generation, text = current(upstream)
+    raise Failed(_("Somebody else writes the file on %(host)s, too.") % {"host": run.host})
+
+
+def _put(run: Run, upstream: Upstream, generation: int, text: str) -> int | None:
+    """One try; the generation of a newer file that stands there instead."""
     front = upstream.front
     path = path_of(upstream)
     words: list[Any] = [path, generation, len(text.encode()), front.program, front.conf, front.pid, script.SECONDS]
@@ -59,14 +73,15 @@ def _put(run: Run, upstream: Upstream, generation: int, text: str) -> None:
             % {"host": run.host, "words": answer.words or ran.err.strip()[-500:]}
         )
     if answer.what == "newer":
-        run.note(_("A newer file is there already."))
-    elif answer.what == "not-running":
+        return int(answer.words)
+    if answer.what == "not-running":
         run.note(_("nginx does not run there: it reads the file when it starts."))
     now = timezone.now()
     Upstream.objects.filter(pk=upstream.pk, applied__lt=generation).update(
         applied=generation, text=text, trouble="", at=now
     )
     live.bump("fronts", f"run:{upstream.place.service.slug}:{upstream.place.environment.slug}")
+    return None
 
 
 def path_of(upstream: Upstream) -> str:

@@ -12,10 +12,17 @@ from dataclasses import dataclass
 
 SECONDS = 15  # until the new workers have taken over
 
-_WORKERS = (
-    "workers() { cat /proc/$master/task/$master/children 2>/dev/null || pgrep -P $master 2>/dev/null; }; "
-    "leaving() { tr '\\0' ' ' </proc/$1/cmdline 2>/dev/null | grep -q 'shutting down'; }; "
-)
+# (The kernel's own list of a process's children leaves some out while others end: it cannot be used here.)
+_WORKERS = r"""
+workers() {
+  for d in /proc/[0-9]*; do
+    { read -r line <"$d/stat"; } 2>/dev/null || continue
+    set -- ${line##*) }
+    if [ "$2" = "$master" ]; then echo "${d#/proc/}"; fi
+  done
+}
+leaving() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q 'shutting down'; }
+"""
 
 APPLY = (
     _WORKERS
@@ -79,7 +86,7 @@ echo "xq-left $left"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of it. `what`: done | newer | not-running | failed."""
+    """What came of it. `what`: done | newer | not-running | failed; `words` of a newer one: its generation."""
 
     what: str
     words: str = ""
@@ -92,6 +99,6 @@ def read(code: int, out: str) -> Answer:
     if code == 0 and last in {"xq-done", "xq-not-running"}:
         return Answer(last.removeprefix("xq-"))
     if code == 0 and re.fullmatch(r"xq-newer \d+", last):
-        return Answer("newer", last)
+        return Answer("newer", last.removeprefix("xq-newer "))
     words = "\n".join(line for line in lines if not line.startswith("xq-"))
     return Answer("failed", words[-2000:] or f"exit code {code}")

@@ -29,6 +29,7 @@ from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.planned import mark_of, stale
 from containers.services import planning, releases, waiting
+from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
 from containers.views.how import batch_rows, policy_words, stops_all
 from containers.views.run import frame, offered
@@ -116,9 +117,11 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
     if request.GET.get("deployable") == "1":
         hidden = sum(not v.deployable for v in found)
         found = [v for v in found if v.deployable]
+    proofs = guards.proofs(place, found)
     if image is None:
         # The newest that could be released and does not run here yet, else what runs.
         able = [v.image for v in found if v.deployable and v.image is not None]
+        able.sort(key=lambda one: not proofs.get(one.pk, {"holds": True})["holds"])  # what is proved stands first
         image = next((i for i in able if i.pk != place.current_image_id), able[0] if able else None)
     context = frame(request, place, "deploy") | {
         "step": 1,
@@ -130,7 +133,7 @@ def _versions(request: HttpRequest, place: ServiceEnvironment, image: Image | No
         "keep": carried(request.GET),
         "q": q,
         "no_image": request.GET.get("step", "1") != "1",
-        "proofs": guards.proofs(place, found),
+        "proofs": proofs,
     }
     return render(request, "containers/deploy_versions.html", context)
 
@@ -232,7 +235,10 @@ def _plan(
         "refusal": refusal,
         "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
         "deploy_words": _words(plan),
-        "how": policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
+        "how": [
+            *policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
+            (_("Traffic"), traffic_words(config_of(config or place.config).traffic)),
+        ],
         "batches": batch_rows(plan),
         "stops_all": stops_all(plan),
         "guards": guards.Guards(actor_of(request), place, plan, data),

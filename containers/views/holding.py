@@ -57,7 +57,9 @@ def _words(row: Deployment, steps: Sequence[Step]) -> tuple[str, str]:
         ),
         HOLD.SWITCH: (
             _("All new instances are healthy, and nobody is sent to them yet"),
-            _("Send the traffic to the new ones, then say so here."),
+            _("The click sends the traffic to the new ones, all at once.")
+            if _sends(row)
+            else _("Send the traffic to the new ones, then say so here."),
         ),
         HOLD.SWITCH_FAILED: (
             _("The traffic could not be switched"),
@@ -65,17 +67,25 @@ def _words(row: Deployment, steps: Sequence[Step]) -> tuple[str, str]:
         ),
         HOLD.SWITCH_BACK: (
             _("All old instances serve again"),
-            _("Send the traffic back to the old ones, then say so here. Then the new ones are removed."),
+            _("The click sends the traffic back to them, all at once; then the new ones are removed.")
+            if _sends(row)
+            else _("Send the traffic back to the old ones, then say so here. Then the new ones are removed."),
         ),
         HOLD.KEEP: (_("The traffic is switched; the old instances are kept for the way back"), ""),
     }
     return said[row.hold]
 
 
+def _sends(row: Deployment) -> bool:
+    """Whether the platform itself sends the traffic, as the settings say."""
+    content = row.config.content if row.config is not None else {}
+    return (content.get("traffic") or {}).get("way", "none") != "none"
+
+
 def _button(row: Deployment) -> str:
     words = {
-        HOLD.SWITCH: _("The traffic is switched"),
-        HOLD.SWITCH_BACK: _("The traffic is switched back"),
+        HOLD.SWITCH: _("Switch the traffic") if _sends(row) else _("The traffic is switched"),
+        HOLD.SWITCH_BACK: _("Switch the traffic back") if _sends(row) else _("The traffic is switched back"),
         HOLD.KEEP: _("Remove the old ones now"),
     }
     return str(words.get(HOLD(row.hold), _("Go on")))

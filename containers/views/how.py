@@ -93,7 +93,8 @@ def batch_rows(plan: Plan | None) -> list[BatchRow]:
     for batch, least in zip(sorted({e.batch for e in plan.entries}), plan.least, strict=False):
         mine = [e for e in plan.entries if e.batch == batch and not e.problem]
         names = ", ".join(f"#{e.number}" for e in mine[:12]) + (" …" if len(mine) > 12 else "")
-        rows.append(BatchRow(batch + 1, names, least, least < most, _after(plan, batch)))
+        lost = least < most or (not least and any(e.action in {"replace", "remove"} for e in mine))
+        rows.append(BatchRow(batch + 1, names, least, lost, _after(plan, batch)))
     return rows
 
 

@@ -7,10 +7,11 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from containers.keeping_logs import lines_of
-from containers.logs import plain
+from containers.logs.text import plain
 from containers.models import KeptLog
 from containers.services.log_reading import open_logs
-from containers.views.access import NUMBER_LIMIT, actor_of
+from containers.views.access import NUMBER_LIMIT
+from xqplatform.accounts.http import actor_of
 
 
 def get_kept(number: int) -> KeptLog:

@@ -14,14 +14,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
+from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.services import releases, steering, waiting
+from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
 from containers.views.holding import held, mark_asks, sides
 from containers.views.hooks import decorated
 from containers.views.how import policy_words
-from containers.views.settings import changes
+from containers.views.settings import changes, config_of
 from containers.views.waiting import queue_of
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
@@ -95,13 +97,18 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "stranded": stranded(steps, may_fence=can(actor_of(request), "host.manage")),
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
+        "frozen": holding.words(deployment),
+        "may_break": can(actor_of(request), glass.RIGHT),
         "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
         "pulls": pulls,
         # While it is fetched, and where that failed, it stands above the instances; a finished one is a record.
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
-        "policy": policy_words(deployment.policy, deployment.kind),
+        "policy": [
+            *policy_words(deployment.policy, deployment.kind),
+            (_("Traffic"), traffic_words(config_of(deployment.config).traffic)),
+        ],
         "holding": held(deployment, steps),
         "sides": sides(deployment, steps),
         "took": (deployment.finished - deployment.started).total_seconds()

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers import happenings, live_limits
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
-from containers.guardrails import shown
+from containers.guardrails import glass, shown
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
@@ -104,6 +104,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "events": history([place, *rows[:100]], 12),
         "filters": bool(q or state),
         "waiting": _waiting(place),
+        "glass": glass.open_ones().filter(deployment__place=place)[:3],
         "may_forget": can(actor_of(request), "host.manage") and any(r.host.state in lost.LOST for r in rows),
         "states": ["healthy", "running", "starting", "unhealthy", "stopped", "missing", "drift"],
     }

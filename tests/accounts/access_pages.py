@@ -9,7 +9,17 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Blueprint, Project, Registry
-from containers.models import CommandRun, Front, HookRun, PersistedFolder, Service, Terminal
+from containers.models import (
+    BrokenGlass,
+    Calendar,
+    CommandRun,
+    Freeze,
+    Front,
+    HookRun,
+    PersistedFolder,
+    Service,
+    Terminal,
+)
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -64,7 +74,7 @@ def rows(world: World) -> None:
     world.more["waiver"] = Waiver.objects.create(
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
-    world.more |= alerts(world)
+    world.more |= alerts(world) | guardrails(world)
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
         place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
@@ -92,6 +102,20 @@ def alerts(world: World) -> dict[str, Any]:
             name="snow-production-1", service="snow", environment="production", team_id=world.team.pk, state="firing",
             started=now, since=now, fired=now, seen=now, value=93, peak=97,
         ),
+    }  # fmt: skip
+
+
+def guardrails(world: World) -> dict[str, Any]:
+    """A calendar of one's own with an exception, a freeze window, and a release in spite of guardrails."""
+    office = Calendar.objects.create(slug="office", title="Office")
+    return {
+        "calendar": office,
+        "day": office.days.create(day="2026-12-31"),
+        "freeze": Freeze.objects.create(
+            environment=world.more["place"].environment, kind="once", reason="x",
+            starts="2026-01-01T00:00Z", ends="2026-01-02T00:00Z",
+        ),
+        "glass": BrokenGlass.objects.create(deployment=world.more["done"], reason="x", by_name="sam"),
     }  # fmt: skip
 
 
@@ -269,9 +293,13 @@ SERVICES = [
     change("containers:front_remove", named(slug="edge")),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
-    Line("containers:log_stream", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:log_stream", "GET", 403, 200, 200, named(slug="ice", environment="isolated"), named(instance="9")),
+    *[Line(f"containers:{name}", "GET", 403, 200, 200, HERE) for name in ("log_lines", "log_download")],
+    Line("containers:instance_log", "GET", 302, 302, 302, row("instance", "number")),
+    everybody("containers:log_history", row("instance", "number")),
+    Line("containers:log_files", "GET", 403, 200, 200, row("instance", "number")),
+    Line("containers:log_file", "GET", 403, 404, 404, row("instance", "number")),
     Line("containers:kept_log", "GET", 403, 200, 200, row("kept", "number")),
-    Line("containers:log_text", "GET", 403, 200, 200, row("instance", "number")),
     Line("containers:terminal_new", "GET", 403, 403, 200, row("instance", "number")),
     change("containers:terminal_new", row("instance", "number"), named(reason="x")),
     everybody("containers:terminals"),
@@ -346,4 +374,26 @@ ALERTS = [
     change("alerts:channel_remove", row("channel")),
 ]
 
-GROUPS = {"alerts": ALERTS, "hosts": HOSTS, "builds": BUILDS, "services": SERVICES}
+OFFICE = named(slug="office")
+PRODUCTION = named(slug="production")
+GUARDRAILS = [
+    everybody("containers:guardrails"),
+    everybody("containers:guardrails_of", PRODUCTION),
+    everybody("containers:calendars"),
+    everybody("containers:calendar", OFFICE),
+    Line("containers:calendar_by_key", "GET", 302, 302, 302, row("calendar", "number")),
+    everybody("containers:glass"),
+    change("containers:guardrails_of", PRODUCTION, WRONG, sre=400),
+    change("containers:freeze_add", named(slug="production", kind="once"), WRONG, sre=400),
+    change("containers:freeze_end", lambda w: {"slug": "production", "number": w.more["freeze"].pk}),
+    change("containers:calendars", data=named(market="XSHG")),
+    change("containers:calendar", OFFICE, WRONG, sre=400),
+    change("containers:calendar_day", OFFICE, named(day="2026-12-30")),
+    change("containers:calendar_day_remove", lambda w: {"slug": "office", "number": w.more["day"].pk}),
+    change("containers:calendar_ics", OFFICE, named(means="closed")),
+    *[change("containers:calendar_act", named(slug="office", verb=verb)) for verb in ("compute", "remove")],
+    change("containers:glass_review", row("glass", "number"), named(comment="fine")),
+    change("containers:release_go_on", row("release", "number"), named(glass_reason="x", glass_name="ice")),
+]
+
+GROUPS = {"guardrails": GUARDRAILS, "alerts": ALERTS, "hosts": HOSTS, "builds": BUILDS, "services": SERVICES}

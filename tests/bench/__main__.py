@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases metrics collecting alerts charts applications terminal]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ ALL = [
     "clicks",
     "builds",
     "releases",
+    "traffic",
     "metrics",
     "collecting",
     "alerts",
     "charts",
     "applications",
     "terminal",
+    "logs",
 ]
 PART = "XQ_BENCH_PART"
 

@@ -6,12 +6,16 @@ import json
 import statistics
 import time
 import urllib.request
+from typing import TYPE_CHECKING
 
 from tests.bench.platform import Platform, bench_place, connect, ended, image_row, platform
 from tests.bench.releases import CONFIG, push_images
 from tests.bench.results import Results
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
+
+if TYPE_CHECKING:
+    from containers.models import ServiceEnvironment
 
 CLICKS = 12
 
@@ -64,11 +68,11 @@ def run(results: Results) -> None:
         ended(
             releases.deploy(Actor.system("bench"), talking, image_row(fleet, talking, "bench", "talk"), reason="bench")
         )
-        delays = log_delays(site, token, talking.instances.get().pk)
+        delays = log_delays(site, talking)
         results.add("log line to browser, median", statistics.median(delays), "ms", 200)
 
 
-def log_delays(site: Platform, token: str, instance: int) -> list[float]:
+def log_delays(site: Platform, place: ServiceEnvironment) -> list[float]:
     """Milliseconds from the engine's own time stamp of a line to its arrival at the other end of the page's stream."""
     from django.conf import settings
     from django.test import Client
@@ -79,10 +83,10 @@ def log_delays(site: Platform, token: str, instance: int) -> list[float]:
     session.force_login(User.objects.get(username="admin"))
     cookie = session.cookies[settings.SESSION_COOKIE_NAME].value
     request = urllib.request.Request(
-        f"{site.url}/instances/{instance}/log/stream/?tail=1",
+        f"{site.url}/services/{place.service.slug}/{place.environment.slug}/logs/stream/?tail=1",
         headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"},
     )
-    from containers.logs import epoch_of
+    from containers.logs.text import nanos
 
     delays: list[float] = []
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -92,9 +96,8 @@ def log_delays(site: Platform, token: str, instance: int) -> list[float]:
                 continue
             now = time.time()
             for entry in json.loads(line.removeprefix("data: ")):
-                stamp = epoch_of(entry[1]) if isinstance(entry, list) and len(entry) == 3 else None
-                if stamp is not None:
-                    delays.append((now - stamp) * 1000)
+                if isinstance(entry, list) and len(entry) == 6:
+                    delays.append((now - nanos(entry[1]) / 1e9) * 1000)
             if len(delays) > 30:
                 break
     return delays[2:]

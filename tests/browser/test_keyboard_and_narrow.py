@@ -71,6 +71,33 @@ def test_the_wizard_goes_by_keyboard_alone(page: Page, place: Any) -> None:
     assert Deployment.objects.get().reason == "by keyboard"
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_instance_is_left_out_by_keyboard_with_scripts_and_without(
+    new_context: Callable[..., BrowserContext],
+    place: Any,
+    live_server_with_worker: Site,
+    sre: Any,
+    scripts: bool,
+) -> None:
+    context = new_context(base_url=live_server_with_worker.url, java_script_enabled=True)
+    cookies = sign_in(context, live_server_with_worker, sre).context.cookies()
+    plain = new_context(base_url=live_server_with_worker.url, java_script_enabled=scripts)
+    plain.add_cookies(cookies)  # type: ignore[arg-type]
+    release = factories.make_deployment(place, "paused")
+    step = factories.make_step(release, place.instances.get(number=2), "waiting")
+    page = plain.new_page()
+    page.goto(f"/releases/{release.pk}/")
+    summary = page.locator("details.xq-leave summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("its disk is bad")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#st-{step.pk}")).to_contain_text("its disk is bad")
+    step.refresh_from_db()
+    assert (step.state, step.asked_why) == ("skipped", "its disk is bad")
+
+
 def test_the_skip_link_is_first(page: Page, place: Any) -> None:
     page.goto("/services/")
     page.keyboard.press("Tab")

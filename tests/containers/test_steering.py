@@ -54,11 +54,19 @@ def test_a_click_that_comes_too_late_is_refused_in_words(world: World) -> None:
     assert not Event.objects.filter(action="deployment.continue").exists()
 
 
+def test_a_release_that_holds_or_rests_is_the_only_one(world: World) -> None:
+    row = held(begun(world, **CANARY), "canary")
+    for state in ("running", "paused", "rolling_back"):
+        Deployment.objects.filter(pk=row.pk).update(state=state)
+        with pytest.raises(Refused, match=f"#{row.pk}"):
+            releases.deploy(world.actor, world.place, world.v1)
+
+
 def test_the_click_of_the_switch_is_the_switch(world: World) -> None:
     row = held(begun(world, strategy="blue-green"), "switch", 1)
     steering.proceed(world.actor, row)
-    assert (row.hold, row.switch, row.passed) == ("", "switched", -1)
-    with pytest.raises(Refused, match="switched"):
+    assert (row.hold, row.switch, row.passed) == ("", "switching", -1)
+    with pytest.raises(Refused, match="traffic is switched"):
         releases.cancel(world.actor, row)
 
 

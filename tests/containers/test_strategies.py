@@ -188,9 +188,9 @@ class World:
         if self.end or clicks.proceed(self.view) or self.view.noted is None:
             return
         if self.view.noted.kind in {"switch", "switch_back"}:
-            side = {"switch": "new", "switch_back": "old"}[self.view.noted.kind]
-            self.view = replace(self.view, switch={"new": "switched", "old": "back"}[side], noted=None)
-            self.traffic = {side}
+            going = {"switch": "switching", "switch_back": "switching_back"}[self.view.noted.kind]
+            self.view = replace(self.view, switch=going, noted=None)
+            self.traffic = {"old", "new"}
         else:
             self.view = replace(self.view, passed=self.view.noted.batch, noted=None)
 

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from containers import logs
 from containers.models import Deployment
-from hosts.engine_errors import EngineError
-from hosts.engine_streams import LogLine
 from tests import factories
 from xqplatform.audit.models import Event
 
@@ -209,41 +206,3 @@ def test_a_developer_kept_to_some_environments(place: Any, as_: Any) -> None:
 @pytest.mark.parametrize("path", [f"{RUN}act/", "/services/snow/build/", f"{RUN}deploy/discard/", "/releases/1/pause/"])
 def test_no_state_is_changed_by_a_get(place: Any, sara: Any, path: str) -> None:
     assert sara.get(path).status_code == 405
-
-
-class FakeLog(list):
-    def stop(self) -> None: ...
-    def close(self) -> None: ...
-
-
-LINES = FakeLog(
-    [
-        LogLine("stdout", "2026-01-01T10:00:00.5Z", "\x1b[32mready\x1b[0m on 80"),
-        LogLine("stderr", "2026-01-01T10:00:01.5Z", "oh <b>no</b>"),
-    ]
-)
-
-
-def test_the_log_as_text_has_no_colours(place: Any, sara: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(logs, "open_log", lambda *_a, **_k: LINES)
-    answer = sara.get(f"/instances/{place.instances.first().pk}/log/")
-    text = b"".join(answer.streaming_content).decode()
-    assert "ready on 80" in text
-    assert "\x1b" not in text
-    assert answer["Content-Type"].startswith("text/plain")
-
-
-def test_a_dead_engine_is_said_in_the_log(place: Any, sara: Any, monkeypatch: Any) -> None:
-    def refuse(*_a: Any, **_k: Any) -> Any:
-        raise EngineError("refused", "connection refused", "run-a1 refuses the connection.")
-
-    monkeypatch.setattr(logs, "open_log", refuse)
-    answer = sara.get(f"/instances/{place.instances.first().pk}/log/")
-    assert b"refuses the connection" in b"".join(answer.streaming_content)
-
-
-def test_others_may_not_read_the_log(place: Any, as_: Any) -> None:
-    pk = place.instances.first().pk
-    assert as_("quinn").get(f"/instances/{pk}/log/").status_code == 403
-    assert as_("quinn").get(f"/instances/{pk}/log/stream/").status_code == 403
-    assert as_("mia").get(f"/instances/{pk}/log/").status_code == 200

@@ -90,8 +90,9 @@ class FleetNginx:
             "program": "/usr/sbin/nginx",
         }
 
-    def prepare(self, upstream: str) -> None:
-        """nginx tries no request a second time: what an instance does not answer is seen by who asked."""
+    def prepare(self, upstream: str, *, tries_others: bool = False) -> None:
+        """nginx tries no request a second time, unless `tries_others`: what an instance does not answer is seen by who asked."""
+        next_one = "error timeout" if tries_others else "off"
         (self.folder / "upstreams").mkdir(parents=True, exist_ok=True)
         temp = "\n".join(
             f"  {name}_temp_path {self.folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -101,7 +102,7 @@ class FleetNginx:
             "events { worker_connections 512; }\n"
             f"http {{\n  access_log off;\n{temp}\n  include {self.folder}/upstreams/*.conf;\n"
             f"  server {{\n    listen {self.host.address}:{self.port};\n"
-            f"    location / {{ proxy_pass http://{upstream}; proxy_next_upstream off; proxy_connect_timeout 3s; }}\n"
+            f"    location / {{ proxy_pass http://{upstream}; proxy_next_upstream {next_one}; proxy_connect_timeout 3s; }}\n"
             "  }\n}\n"
         )
 

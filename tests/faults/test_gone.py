@@ -16,8 +16,9 @@ from django.test import Client
 from builds import sample
 from builds.models import Build, Project
 from builds.services.builds import start_build
-from containers import logs
-from containers.models import Deployment, Instance
+from containers.logs import seats
+from containers.logs.reader import Reader
+from containers.models import Deployment
 from hosts.models import Host
 from tests.builds.conftest import commit
 from tests.faults.conftest import Site, wait_for
@@ -57,7 +58,7 @@ class Browser:
 
 
 def readers() -> set[threading.Thread]:
-    return {one for one in threading.enumerate() if isinstance(one, logs.Reader)}
+    return {one for one in threading.enumerate() if isinstance(one, Reader)}
 
 
 @pytest.mark.timeout(400)
@@ -78,12 +79,12 @@ def test_streams_end_with_their_browsers_and_the_build_goes_on(
     commit(tmp_path / "slow.git", entries)
     build = start_build(site.actor, Project.objects.create(name="slow", repository=str(tmp_path / "slow.git")))
     # Other tests of this process may have left some.
-    old_readers, old_listeners, old_logs, old_pages = readers(), listeners(), logs._open, live_views._open
+    old_readers, old_listeners, old_logs, old_pages = readers(), listeners(), seats.taken()[0], live_views._open
     paths = {
         f"/builds/{build.pk}/log/stream": "begun",
         f"/live/?topics=release:{row.pk}": "hello",
         # Its container says nothing: the reader waits within a read of the engine's answer.
-        f"/instances/{Instance.objects.get().pk}/log/stream/": "hello",
+        "/services/snow/isolated/logs/stream/?instance=1": "hello",
     }
     browsers = [(Browser(server, sre, path), text, gone) for path, text in paths.items() for gone in (False, True)]
     for browser, text, _gone in browsers:
@@ -93,7 +94,7 @@ def test_streams_end_with_their_browsers_and_the_build_goes_on(
     for browser, _text, abruptly in browsers:
         browser.leave(abruptly)
     wait_for("no log is read any more", lambda: not readers() - old_readers)
-    wait_for("no stream is open any more", lambda: logs._open <= old_logs and live_views._open <= old_pages)
+    wait_for("no stream is open any more", lambda: seats.taken()[0] <= old_logs and live_views._open <= old_pages)
     wait_for("nobody listens to the broker any more", lambda: not listeners() - old_listeners)
     wait_for("the build is over", lambda: not Build.objects.filter(pk=build.pk, state__in=Build.ACTIVE).exists())
     build.refresh_from_db()

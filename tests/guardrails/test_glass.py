@@ -16,6 +16,7 @@ from tests.guardrails.conftest import Stage
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts import sources
 from xqplatform.alerts.models import Rule
+from xqplatform.alerts.sources import Was
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -71,8 +72,14 @@ def test_the_alert_holds_until_it_is_reviewed(stage: Stage, actor_sre: Actor) ->
     (found,) = sources.SOURCES["place.break_glass"].read(time.time())
     assert found.subject == f"place:{stage.place.pk}"
     assert "customers see no prices" in found.words
-    glass.review(Actor.person(make_person("sam", "sre")), row.glass.get(), "it was right")
+    mark = glass.review(Actor.person(make_person("sam", "sre")), row.glass.get(), "it was right")
     assert not list(sources.SOURCES["place.break_glass"].read(time.time()))
+    assert mark.reviewed is not None
+    now = time.time()
+    assert list(glass.was([found.subject], now - 60, now + 1)) == [
+        Was(found.subject, mark.created.timestamp(), mark.reviewed.timestamp())
+    ]
+    assert not list(glass.was([found.subject], now + 60, now + 61))
 
 
 def test_somebody_else_reviews_it_once_with_a_comment(stage: Stage, actor_sre: Actor, actor_dev: Any) -> None:
@@ -115,3 +122,26 @@ def test_the_api_breaks_it(stage: Stage, sre: Any, client: Any) -> None:
     found = client.get(answer["Location"]).json()
     assert found["broken_glass"][0]["reason"] == "no prices"
     assert not found["guardrails"][0]["passes"]
+
+
+def test_the_list_for_review_takes_a_comment_of_somebody_else(stage: Stage, actor_sre: Actor, client: Any) -> None:
+    mark = broken(stage, actor_sre).glass.get()
+    client.force_login(make_person("sam", "sre"))
+    assert "/releases/break-glass/" in client.get("/releases/").content.decode()
+    page = client.get("/releases/break-glass/").content.decode()
+    assert "customers see no prices" in page
+    answer = client.post(f"/releases/break-glass/{mark.pk}/review/", {"comment": " "})
+    assert answer.status_code == 400
+    assert "Say what you found" in answer.content.decode()
+    assert client.post(f"/releases/break-glass/{mark.pk}/review/", {"comment": "it was right"}).status_code == 302
+    page = client.get("/releases/break-glass/").content.decode()
+    assert "Nothing waits for a review" in page
+    assert "it was right" in page
+    assert "glass broken" not in client.get("/").content.decode()
+
+
+def test_home_and_the_run_page_show_it_until_then(stage: Stage, sre: Any, actor_sre: Actor, client: Any) -> None:
+    broken(stage, actor_sre)
+    client.force_login(sre)
+    assert "glass broken" in client.get("/").content.decode()
+    assert "broke the glass" in client.get("/services/snow/production/").content.decode()

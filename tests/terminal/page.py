@@ -87,7 +87,7 @@ class Page:
         self.socket.send(data)
 
     def wait(self, text: bytes, seconds: float = 20) -> None:
-        wait_for(f"it shows {text!r}", lambda: text in self.said or self._gone(text), seconds)
+        wait_for(f"it shows {text[:40]!r}", lambda: text in self.said or self._gone(text), seconds)
 
     def _gone(self, text: bytes) -> bool:
         assert self.closed is None, f"closed before {text!r}: {bytes(self.said[-500:])!r} {self.messages}"

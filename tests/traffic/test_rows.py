@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from containers import holds
 from containers.models import Deployment, Front, Instance, Serving, Upstream
-from containers.traffic import fronts, rows, sweep, switch
+from containers.traffic import fronts, operation, rows, sweep, switch
 from containers.traffic.operation import current
 from containers.traffic.shape import Traffic
 from tests import factories
@@ -131,3 +131,23 @@ def test_who_failed_just_now_is_not_asked_again_at_once(place: Any) -> None:
     assert len(sweep.behind(place)) == 2
     Upstream.objects.filter(host__name="edge-1").update(trouble="no", tried=timezone.now())
     assert [one.host.name for one in sweep.behind(place)] == ["edge-2"]
+
+
+def test_a_file_of_another_life_is_counted_on_from(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, written = [17], []
+
+    def put(_run: Any, upstream: Upstream, generation: int, text: str) -> int | None:
+        if there[0] > generation:
+            return there[0]
+        there[0] = generation
+        written.append((generation, text))
+        return None
+
+    monkeypatch.setattr(operation, "_put", put)
+    upstream = Upstream.objects.first()
+    assert upstream is not None
+    found = operation._until_ours(None, upstream, *current(upstream))  # type: ignore[arg-type]
+    assert found[0] == 18
+    assert written == [found]
+    assert "# generation 18\n" in found[1]
+    assert Upstream.objects.get(pk=upstream.pk).wanted == 18

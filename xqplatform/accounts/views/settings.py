@@ -36,6 +36,13 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("Environments"),
             _("Branch rules, host groups, networks, repair."),
         ),
+        (
+            "/settings/guardrails/",
+            "shield-lock",
+            _("Guardrails"),
+            _("What a release must have behind it, and when none begins."),
+        ),
+        ("/settings/calendars/", "calendar-time", _("Calendars"), _("When markets and offices are open.")),
         ("/settings/fronts/", "arrows-exchange", _("nginx fronts"), _("Where instances are taken out of traffic.")),
         ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
         ("/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),

@@ -1,0 +1,189 @@
+"""The log of a place: live, around a moment, as a plain page, as a file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from containers.logs import window
+from containers.logs.asking import count_asked, filter_asked, known_asked, numbers_of, stamp_asked
+from containers.logs.download import in_pieces, text_of
+from containers.logs.filters import Filter
+from containers.logs.levels import NAMES
+from containers.logs.sources import MOST, Source, sources_of
+from containers.logs.stream import SCANNED, TAIL, Asked, as_events, follow
+from containers.models import ServiceEnvironment
+from containers.services.log_reading import open_logs
+from containers.views.access import get_instance, get_place
+from containers.views.run import frame
+from xqplatform.accounts.http import actor_of
+from xqplatform.errors import Denied, Refused
+
+AROUND = 200  # lines before and after a moment
+PLAIN = 500
+MARK = "<!-- lines -->"
+SHORT = ("", "TRC", "DBG", "INF", "WRN", "ERR", "FTL")
+
+
+@require_GET
+def page(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
+    """The log tab of a place; `?plain=1`: the last lines without scripts."""
+    place = get_place(slug, environment)
+    context = frame(request, place, "logs")
+    numbers = numbers_of(request.GET.getlist("instance"))
+    everyone = sources_of(place)
+    chosen = [one for one in everyone if not numbers or one.number in numbers]
+    wanted, error = Filter(), ""
+    try:
+        wanted = filter_asked(request.GET)
+    except Refused as refused:
+        error = refused.message
+    plain = request.GET.get("plain") == "1"
+    if context["may"]["logs"] and chosen:
+        context["opening"] = open_logs(actor_of(request), place, "page", opening=request.GET.get("opening", ""))
+    context |= {
+        "rows": everyone,
+        "chosen": {one.number for one in chosen} if numbers else set(),
+        "unknown": numbers and not chosen,
+        "most": MOST if place.instances.filter(removed=None).count() > MOST else 0,
+        "q": request.GET.get("q", "")[:1000],
+        "level": request.GET.get("level", "")[:20],
+        "fields": request.GET.getlist("f")[:10],
+        "levels": NAMES[1:],
+        "error": error,
+        "plain": plain,
+        "bare": urlencode([(k, v) for k, v in request.GET.lists() if k in {"q", "level", "f", "instance"}], doseq=True),
+        "mark": MARK,
+    }
+    if not plain or error or not context["may"]["logs"] or not chosen:
+        return render(request, "containers/logs.html", context)
+    return StreamingHttpResponse(_plain(request, context, chosen, wanted), content_type="text/html; charset=utf-8")
+
+
+async def _plain(
+    request: HttpRequest, context: dict[str, Any], chosen: list[Source], wanted: Filter
+) -> AsyncIterator[str]:
+    """The page around its lines: its beginning is there at once, the lines when the engines have answered."""
+    head, _mark, foot = (await sync_to_async(render_to_string)("containers/logs.html", context, request)).partition(
+        MARK
+    )
+    yield head
+    found = await sync_to_async(window.last)(chosen, PLAIN, wanted, SCANNED)
+    for words in found.problems:
+        yield f'<div class="note">{escape(words)}</div>'
+    for line in found.lines:
+        css, time = ("", "err")[line.channel], line.stamp[:23].replace("T", " ")
+        yield f'<div class="{css}"><time>{time}</time> #{line.number} {SHORT[line.level]:3} {escape(line.text)}</div>'
+    if not found.lines:
+        yield f'<div class="note">{escape(_("There is no such line."))}</div>'
+    yield foot
+
+
+@require_GET
+def of_instance(request: HttpRequest, number: int) -> HttpResponse:
+    """The place's page with this instance alone; of one that went, what is kept of it."""
+    instance = get_instance(number)
+    if instance.removed:
+        return redirect(f"{reverse('containers:instance', args=[instance.pk])}#containers")
+    place = instance.place
+    address = reverse("containers:logs", args=[place.service.slug, place.environment.slug])
+    return redirect(f"{address}?instance={instance.number}")
+
+
+def _opened(request: HttpRequest, slug: str, environment: str, what: str) -> tuple[ServiceEnvironment, Filter]:
+    """The place and the filter, for who may read. Raises Denied, Refused, Http404."""
+    place = get_place(slug, environment)
+    open_logs(actor_of(request), place, what, opening=request.GET.get("opening", ""))
+    return place, filter_asked(request.GET)
+
+
+async def stream(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
+    """The live log as server-sent events; `known` says what the page has already."""
+    if request.method not in {"GET", "HEAD"}:
+        return JsonResponse({"error": "GET"}, status=405)
+    refused: Refused | None = None
+    try:
+        place, wanted = await sync_to_async(_opened)(request, slug, environment, "stream")
+    except Denied as denied:
+        return JsonResponse({"error": denied.message}, status=403)
+    except Refused as error:
+        refused = error
+    if request.method == "HEAD":  # a page whose stream broke off asks whether it may go on
+        return HttpResponse()
+    response = StreamingHttpResponse(
+        _once("refused", {"field": refused.field, "text": refused.message})
+        if refused is not None
+        else _events(
+            Asked(
+                place,
+                numbers_of(request.GET.getlist("instance")),
+                wanted,
+                count_asked(request.GET.get("tail"), TAIL),
+                known_asked(request.GET.get("known", "")),
+                person=actor_of(request).user.pk,  # type: ignore[union-attr]
+            )
+        ),
+        content_type="text/event-stream",
+    )
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _once(name: str, data: Any) -> AsyncIterator[str]:
+    yield as_events(name, data)
+
+
+async def _events(asked: Asked) -> AsyncIterator[str]:
+    events = follow(asked)
+    try:
+        async for name, data in events:
+            yield as_events(name, data)
+    finally:
+        await events.aclose()  # type: ignore[attr-defined]
+
+
+@require_GET
+def lines(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """Lines before or after a moment, or around it, as JSON."""
+    try:
+        place, wanted = _opened(request, slug, environment, "page")
+        sources = sources_of(place, numbers_of(request.GET.getlist("instance")))
+        count = count_asked(request.GET.get("n"), TAIL)
+        before, after, at = (stamp_asked(request.GET, name) for name in ("before", "after", "at"))
+        if before or at:
+            found = window.before(sources, before or at, count if before else AROUND, wanted)
+        else:
+            found = window.Found()
+        if after or at:
+            more = window.after(sources, after or at, count if after else AROUND, wanted)
+            found.lines += more.lines
+            found.problems += [words for words in more.problems if words not in found.problems]
+    except Denied as denied:
+        return JsonResponse({"error": denied.message}, status=403)
+    except Refused as refused:
+        return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+    return JsonResponse({"lines": found.lines, "problems": found.problems, "more": found.more})
+
+
+@require_GET
+def download(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
+    """All that there is (of the range, the instances and the filter asked for) as a text file."""
+    place, wanted = _opened(request, slug, environment, "download")
+    sources = sources_of(place, numbers_of(request.GET.getlist("instance")))
+    texts = text_of(sources, wanted, stamp_asked(request.GET, "from"), stamp_asked(request.GET, "to"))
+    response = StreamingHttpResponse(in_pieces(texts), content_type="text/plain; charset=utf-8")
+    response["X-Content-Type-Options"] = "nosniff"
+    name = f"{place.service.slug}-{place.environment.slug}"
+    response["Content-Disposition"] = f'attachment; filename="{name}.log"'
+    return response
