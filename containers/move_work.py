@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from django.db import transaction
@@ -134,7 +135,9 @@ class Move(Work):
 
     def _up(self, engine_id: str, state: str = "starting") -> None:
         """Starts it and waits until it is well; meanwhile its address is announced."""
-        words = threading.Thread(target=self._announce, args=(self.engine, self.host, engine_id), daemon=True)
+        words = threading.Thread(
+            target=copy_context().run, args=(self._announce, self.engine, self.host, engine_id), daemon=True
+        )
         self._bring_up(engine_id, self._deadline(), state=state, tidy=words.start)
         words.join(helper.SECONDS)
 

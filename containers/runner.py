@@ -27,6 +27,7 @@ from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
 from containers.pulse import Pulse
+from containers.recorder.writing import Recorder
 from containers.stored import step_views, view_of
 from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts import labels
@@ -87,6 +88,7 @@ class Runner:
             pulse=Pulse(pk),
         )
         self._work = AfterHalt if policy.get("strategy") == "recreate" else WORK.get(row.kind, Work)
+        self.recorder = Recorder(pk)
         self.wake = threading.Event()
         self.forward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
@@ -112,7 +114,9 @@ class Runner:
             stream.stop()
         self.pool.shutdown(wait=True, cancel_futures=True)
         if self.abandoned:
-            sweep_steps(self.abandoned)
+            with self.recorder.hearing():
+                sweep_steps(self.abandoned)
+        self.recorder.store()
 
     # --- The loop ------------------------------------------------------------------------------------------------
 
@@ -124,6 +128,7 @@ class Runner:
                 return
             self._raise_deaths()
             self._save_pulls()
+            self.recorder.look()
             now_known = Deployment.objects.filter(pk=self.pk).values_list("state", "asked").first()
             if now_known is None:
                 return
@@ -176,6 +181,7 @@ class Runner:
                 case rollout.Finish(state):
                     if not self._in_work and self._closed(row, state):
                         point("before finish")
+                        self.recorder.store()
                         finish(self.pk, state, lease=self.lease.text)
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
@@ -250,7 +256,8 @@ class Runner:
     def _submit(self, function: Callable[[], None], step: int = 0, failed: str = "") -> Future[None]:
         def task() -> None:
             try:
-                function()
+                with self.recorder.hearing(step):
+                    function()
             except Broken:
                 pass
             except Exception as error:
@@ -258,6 +265,7 @@ class Runner:
                     raise
             finally:
                 connections.close_all()
+                self.recorder.soon()
                 self.wake.set()
 
         return self.pool.submit(task)

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from containers.guardrails.urls import urlpatterns as guardrails
+from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
 from containers.views import (
     charts,
@@ -99,4 +100,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
     *guardrails,
+    *recorder,
 ]

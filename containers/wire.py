@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from django.db import connections
@@ -44,7 +45,8 @@ class Wire:
         with self._lock:
             if host not in self._answers:
                 self._answers[host] = Answer()
-                threading.Thread(target=self._asked, args=(host, self._answers[host]), daemon=True).start()
+                work = (self._asked, host, self._answers[host])
+                threading.Thread(target=copy_context().run, args=work, daemon=True).start()
             return self._answers[host]
 
     def _asked(self, host: int, answer: Answer) -> None:

@@ -17,6 +17,7 @@ import requests
 import urllib3.exceptions
 from django.utils.translation import gettext as _
 
+from hosts import engine_calls
 from hosts.engine_body import ContainerSpec, Json, Limits, create_body, version_tuple
 from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_response, from_transfer
 from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
@@ -119,12 +120,18 @@ class Engine:
         wait = None if timeout == 0 else timeout or self.timeout
         for attempt in (1, 2):
             version = f"/v{self.api_version}" if versioned else ""
-            answer = self._send(
-                method, f"{self.api.base_url}{version}{path}", wait, repeat, params=params, json=body, **options
-            )
+            began = time.time()
+            try:
+                answer = self._send(
+                    method, f"{self.api.base_url}{version}{path}", wait, repeat, params=params, json=body, **options
+                )
+            except EngineError as error:
+                engine_calls.tell(self.where, method, path, params, began=began, status=0, words=error.message)
+                raise
+            message = _message(answer) if answer.status_code >= 400 else ""
+            engine_calls.tell(self.where, method, path, params, began=began, status=answer.status_code, words=message)
             if answer.status_code < 400 or answer.status_code in accept:
                 return answer
-            message = _message(answer)
             if versioned and attempt == 1 and repeat and TOO_OLD.search(message):
                 # The engine was upgraded or downgraded since its version was stored.
                 self._api_version = ""
@@ -338,6 +345,7 @@ class Engine:
         params = {"stream": 0, "one-shot": 1}
         return dict(self._json("GET", f"/containers/{container}/stats", params=params, timeout=timeout))
 
+    @engine_calls.as_one
     def exec(
         self,
         container: str,
@@ -424,6 +432,7 @@ class Engine:
         )
         return str(last.get("Digest", ""))
 
+    @engine_calls.as_one
     def _transfer(
         self, path: str, ref: str, params: Json, *, auth: Auth | None, on_progress: OnProgress | None, on_stream: Any
     ) -> Json:

@@ -18,6 +18,7 @@ from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.guardrails.api import router as guardrails
+from containers.recorder.api import router as recorder
 from containers.terminal.api import router as terminals
 from hosts.api import router as hosts
 from hosts.api_certificates import router as certificates
@@ -79,6 +80,7 @@ api.add_router("/v1/", containers)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
+api.add_router("/v1/", recorder)
 api.add_router("/v1/", alerts)
 api.add_router("/v1/", audit)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +127,7 @@ def _try(row: HookRun, hook: Hook, setting: Setting, guard: Guard, act: Callable
         finally:
             connections.close_all()
 
-    thread = threading.Thread(target=work, name=f"hook-{row.pk}", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(work,), name=f"hook-{row.pk}", daemon=True)
     thread.start()
     until = time.monotonic() + hook.timeout + LATE
     try:

@@ -1,5 +1,6 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.calls import CallBlock
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
 from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
@@ -15,6 +16,7 @@ __all__ = [
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
+    "CallBlock",
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",

@@ -17,6 +17,7 @@ from containers import reading
 from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
+from containers.recorder import summary
 from containers.services import releases, steering, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
@@ -105,6 +106,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
+        "calls": summary.of(deployment),
         "policy": [
             *policy_words(deployment.policy, deployment.kind),
             (_("Traffic"), traffic_words(config_of(deployment.config).traffic)),

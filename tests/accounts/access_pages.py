@@ -264,6 +264,7 @@ SERVICES = [
     everybody("containers:scale", HERE),
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
+    everybody("containers:release_calls", row("done", "number")),
     everybody("containers:instance", row("instance", "number")),
     everybody("containers:instance_charts", row("instance", "number")),
     everybody("containers:slow", row("instance", "number")),

@@ -6,6 +6,8 @@ import pytest
 
 from containers.converge import converge
 from containers.models import Deployment, Instance
+from containers.recorder import words
+from containers.recorder.reading import calls_of
 from containers.services import catalog, releases
 from containers.services.settings import save_config
 from hosts.models import Address
@@ -27,6 +29,10 @@ def test_a_release_keeps_addresses_and_leaves_nothing_behind(site: Site) -> None
     assert {one.number: one.address.ip for one in Instance.objects.all() if one.address} == addresses
     assert row.outcome
     assert all(step.times["healthy"][1] for step in row.steps.all())
+    for step in row.steps.all():
+        calls = [one for group in calls_of(row) if group.step == step for one in group.entries]
+        asked = {words.verb(one.method, one.path) for one in calls if not one.failed}
+        assert asked >= {"create container", "stop container", "start container", "remove container"}
 
 
 def test_settings_and_limits_reach_the_container(site: Site) -> None:

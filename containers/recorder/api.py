@@ -1,0 +1,55 @@
+"""REST API of a release's record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from containers.recorder.reading import as_json, calls_of
+from containers.views.access import get_deployment
+
+router = Router(tags=["deployments"])
+
+
+class CallOut(Schema):
+    time: datetime
+    last: datetime | None
+    host: str
+    method: str
+    path: str
+    facts: str
+    status: int
+    ms: int
+    longest_ms: int
+    words: str
+    count: int
+
+
+class CallsOut(Schema):
+    step: int | None
+    number: int | None
+    host: str
+    left_out: int
+    calls: list[CallOut]
+
+
+@router.get("/deployments/{number}/calls", response=list[CallsOut])
+def list_calls(request: HttpRequest, number: int) -> Any:
+    """Every call to an engine with its answer, by step and engine; calls of the same kind in a row are one, with `count`.
+
+    `step` is null for what belongs to no single one, such as pulls. `status` 0: nothing came back. `left_out`: calls
+    between the first and the last ones of a step that are not kept.
+    """
+    return [
+        {
+            "step": group.step.pk if group.step else None,
+            "number": group.step.instance.number if group.step else None,
+            "host": group.where,
+            "left_out": group.left_out,
+            "calls": [as_json(one) for one in group.entries],
+        }
+        for group in calls_of(get_deployment(max(0, number)))
+    ]
