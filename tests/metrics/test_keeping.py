@@ -271,7 +271,7 @@ def test_a_long_range_that_ends_now_has_the_running_hour(minutes: int, monkeypat
     hour = time.time() // 3600 * 3600 - 7200
     now = hour + 60 * minutes
     shard, place = divmod(numbers.ids(["instance:1"], make=True)["instance:1"], ranks.SHARD)
-    ranking.replace(3600, int(hour), shard, {"cpu.cores": {place: (6, 3.0, 1.0)}})
+    ranking.replace(300, int(hour), shard, {"cpu.cores": {place: (6, 3.0, 1.0)}})
     Upkeep.objects.update_or_create(id=1, defaults={"ranked_until": int(now) // 300 * 300})
     monkeypatch.setattr(ranking.time, "time", lambda: now)
     assert metrics.top("cpu.cores", now - 86400, now, n=2) == [("instance:1", 0.5)]

@@ -15,6 +15,7 @@ Row = tuple[int, int, bytes]  # number (or time), layout, data
 Head = tuple[int, int]  # a row without its data
 LONGEST = 128
 MANY = 200  # rows of a tick from which on the tick is read whole
+LAYOUTS = 400  # of more the database is not asked
 HEAD, WHOLE = "id, layout", "id, layout, data"
 
 # One short range of numbers in each tick. The ticks come first, then the index is asked for each.
@@ -98,6 +99,18 @@ def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
 def of_all(tick: int, last_tick: int) -> list[Row]:
     """All rows of these ticks, in the order of their numbers."""
     return _with_bytes(_of_all(WHOLE, tick, last_tick))
+
+
+def of_layouts(layouts: Sequence[int], tick: int, last_tick: int) -> list[Row]:
+    """All rows of these ticks that have one of the layouts."""
+    if not layouts:
+        return []
+    if len(layouts) > LAYOUTS:
+        wanted = set(layouts)
+        return [row for row in of_all(tick, last_tick) if row[1] in wanted]
+    places = ",".join(["%s"] * len(layouts))
+    statement = f"SELECT {WHOLE} FROM metrics_hot WHERE id >= %s AND id < %s AND layout IN ({places})"  # noqa: S608
+    return _with_bytes(_select(statement, [keys.first(tick), keys.first(last_tick + 1), *layouts]))
 
 
 def heads_of_all(tick: int, last_tick: int) -> list[Head]:

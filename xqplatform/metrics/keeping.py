@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 
 from xqplatform import leases
-from xqplatform.metrics import days, disk, ranking, retention, sealing
+from xqplatform.metrics import days, disk, retention, running, sealing
 from xqplatform.metrics.models import Upkeep
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def _round(lease: leases.Lease, until: float) -> bool:
     low = disk.look(now)
     keep_for = {**settings.METRICS_KEEP, **({10: 0.0} if low else {})}
     pieces: tuple[Callable[[], Iterator[None]], ...] = (
-        lambda: ranking.refresh(now),
+        lambda: running.rank(now),
         lambda: sealing.seal(now, fine=not low),
         lambda: days.roll_up(now),
         lambda: retention.delete_old(now, keep_for),

@@ -1,4 +1,4 @@
-"""Who has most of something: from ranks of 5 minutes, hours and days, and the newest hot rows."""
+"""Who has most of something: from ranks of 5 minutes, hours and days, and the newest hot rows. `running.py` makes those of the running hour."""
 
 from __future__ import annotations
 
@@ -6,38 +6,42 @@ import math
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Max
 
-from xqplatform.metrics import cells, hot, keys, numbers, ranks
+from xqplatform.metrics import catalogue, hot, keys, numbers, ranks
 from xqplatform.metrics.cells import Sum
 from xqplatform.metrics.levels import DAY, HOUR, MINUTE
-from xqplatform.metrics.models import Due, Rank, Subject, Upkeep
+from xqplatform.metrics.models import Due, Layout, Rank, Upkeep
 
-SHORT, SHORT_GRACE = 300, 40.0
+SHORT = 300
 SHORT_KEPT = 6 * HOUR  # how long ranks of 5 minutes are kept
 SHORT_RANGE = 3 * HOUR  # ranges up to this are answered by them, longer ones by whole hours
 DAYS_RANGE = 3 * DAY  # ranges from this on use whole days where there are some
-TAIL = 600  # seconds of hot rows that are looked through at most
-LONG_RANGE, LONG_TAIL = HOUR, 20  # of ranges from an hour on only the newest samples are, until the rest is ranked
-_FLOAT = struct.Struct("f")
+TAIL = 600  # seconds of hot rows that are looked through at most, should nobody rank
+UNTIL = ""  # in the place of a metric: how far the running 5 minutes of a shard are ranked
+_FLOAT, _SECONDS = struct.Struct("f"), struct.Struct("<q")
+
+Ranked = Iterable[tuple[int, Any]]  # shard, data
 
 
 def top(metric: str, start: float, end: float, *, kind: str, n: int, by: str) -> list[tuple[str, float]]:
     """See `xqplatform.metrics.top`."""
     shards: dict[int, list[bytes]] = defaultdict(list)
-    for shard, data in _rows(metric, start, end):
+    ranked = ranked_until()
+    rows, until = _rows(metric, start, end, ranked)
+    for shard, data in rows:
         shards[shard].append(bytes(data))
-    for shard, entries in _tail(metric, start, end).items():
-        shards[shard].append(ranks.pack(entries))
+    if not ranked or end - start <= SHORT_RANGE:
+        for shard, entries in _tail(metric, kind, _unranked(start, end, ranked), until).items():
+            shards[shard].append(ranks.pack(entries))
     found: dict[int, float] = {}
-    for shard, rows in shards.items():
+    for shard, data in shards.items():
         base = shard * ranks.SHARD
-        found.update((base + place, value) for place, value in ranks.values(rows, by).items())
+        found.update((base + place, value) for place, value in ranks.values(data, by).items())
     return _named(found, kind, n)
 
 
@@ -54,20 +58,39 @@ def _named(found: dict[int, float], kind: str, n: int) -> list[tuple[str, float]
     return named[:n]
 
 
-def _ranked_until() -> int:
+def ranked_until() -> int:
+    """Seconds before which all is ranked; 0: nothing was yet."""
     return Upkeep.objects.filter(id=1).values_list("ranked_until", flat=True).first() or 0
 
 
-def _rows(metric: str, start: float, end: float) -> Iterator[tuple[int, Any]]:
-    """The ranks that cover a range, rounded to 5 minutes or to hours: (shard, data)."""
-    rows, now = Rank.objects.filter(metric=metric), time.time()
+def _rows(metric: str, start: float, end: float, ranked: int) -> tuple[Ranked, Mapping[int, int]]:
+    """The ranks that cover a range, rounded to 5 minutes or to hours, and until when each shard of the running 5 minutes is ranked."""
+    now = time.time()
     if end - start <= SHORT_RANGE and start >= now - SHORT_KEPT:
-        first = math.floor(start / SHORT) * SHORT
-        yield from rows.filter(span=SHORT, start__gte=first, start__lt=end).values_list("shard", "data")
-        return
-    # Of the running hour nothing is ranked that is after the range: it counts however young it is.
-    whole_end = end if end >= now - TAIL else end - HOUR / 2
-    first, last = round(start / HOUR) * HOUR, math.ceil(whole_end / HOUR) * HOUR
+        return _of_short(metric, math.floor(start / SHORT) * SHORT, end, ranked)
+    # The running hour has no ranks of its own yet, but those of its 5 minutes.
+    settled = ranked // HOUR * HOUR if ranked else math.ceil(end / HOUR) * HOUR
+    of_short, until = _of_short(metric, settled, end, ranked)
+    return chain(_of_hours(metric, start, end, settled), of_short), until
+
+
+def _of_short(metric: str, first: int, end: float, ranked: int) -> tuple[Ranked, Mapping[int, int]]:
+    """In one question, since a shard is ranked anew at any moment: what is ranked of it, and until when."""
+    rows = Rank.objects.filter(span=SHORT, start__gte=first, start__lt=end).order_by()
+    running = rows.filter(metric=UNTIL, start__gte=ranked // SHORT * SHORT)
+    fields = ("metric", "shard", "data")
+    found = list(rows.filter(metric=metric).values_list(*fields).union(running.values_list(*fields), all=True))
+    until: dict[int, int] = {}
+    for name, shard, data in found:
+        if name == UNTIL:
+            until[shard] = max(until.get(shard, ranked), _SECONDS.unpack(data)[0])
+    return [(shard, data) for name, shard, data in found if name != UNTIL], until
+
+
+def _of_hours(metric: str, start: float, end: float, settled: int) -> Ranked:
+    """Of the hours before `settled` that a range has, rounded."""
+    rows, now = Rank.objects.filter(metric=metric), time.time()
+    first, last = round(start / HOUR) * HOUR, min(settled, math.ceil((end - HOUR / 2) / HOUR) * HOUR)
     ranked: set[tuple[int, int]] = set()  # days and shards
     unsettled: set[int] = set()
     if end - start >= DAYS_RANGE:
@@ -81,47 +104,64 @@ def _rows(metric: str, start: float, end: float) -> Iterator[tuple[int, Any]]:
                 yield shard, data
     days = {day for day, _shard in ranked} - unsettled
     kept = math.floor(now - settings.METRICS_KEEP[MINUTE]) // HOUR * HOUR
-    hours = [hour for hour in range(max(first, kept), max(last, first + HOUR), HOUR) if hour // DAY * DAY not in days]
+    hours = [
+        h for h in range(max(first, kept), min(settled, max(last, first + HOUR)), HOUR) if h // DAY * DAY not in days
+    ]
     of_hours = rows.filter(span=HOUR, start__in=hours).values_list("start", "shard", "data")
     yield from ((shard, data) for hour, shard, data in of_hours if (hour // DAY * DAY, shard) not in ranked)
 
 
-def _tail(metric: str, start: float, end: float) -> dict[int, ranks.Entries]:
-    """What is newer than the ranks: of the hot rows, by shard; all of it while nothing was ranked yet. Of ranges from an
-    hour on the newest samples only (who is high just now is seen), those of more than three hours do without."""
-    oldest, ranked = hot.oldest(), _ranked_until()
-    if oldest is None or (ranked and end - start > SHORT_RANGE):
-        return {}
-    first = max(start, ranked, (oldest >> keys.TICK_SHIFT) * keys.TICK)
+def _unranked(start: float, end: float, ranked: int) -> tuple[float, float]:
+    """The part of a range that has no ranks yet: all of it while there are none at all."""
+    now = time.time()
     if ranked:
-        first = max(first, min(end, time.time()) - (LONG_TAIL if end - start >= LONG_RANGE else TAIL))
-    end = min(end, time.time() + settings.METRICS_AHEAD)
+        start = max(start, ranked, min(end, now) - TAIL)
+    return start, min(end, now + settings.METRICS_AHEAD)
+
+
+def _tail(metric: str, kind: str, span: tuple[float, float], until: Mapping[int, int]) -> dict[int, ranks.Entries]:
+    """What is newer than the ranks: of the hot rows, by shard."""
+    oldest = hot.oldest()
+    if oldest is None:
+        return {}
+    first, end = max(span[0], (oldest >> keys.TICK_SHIFT) * keys.TICK), span[1]
     if first >= end:
         return {}
     found: dict[int, ranks.Entries] = defaultdict(dict)
-    rows = hot.of_all(math.floor(first) // keys.TICK, math.floor(end) // keys.TICK)
-    for subject, seen in _values(rows, metric, first, end).items():
+    places = _places(metric, kind)
+    rows = hot.of_layouts(list(places), math.floor(first) // keys.TICK, math.floor(end) // keys.TICK)
+    if any(seconds > first for seconds in until.values()):  # a shard was ranked a moment ago
+        ticks = {shard: seconds // keys.TICK for shard, seconds in until.items()}
+        tick, shift, subjects = keys.TICK_SHIFT, keys.SLOT_BITS, keys.SUBJECTS - 1
+        rows = [r for r in rows if r[0] >> tick >= ticks.get((r[0] >> shift & subjects) // ranks.SHARD, 0)]
+    for subject, seen in _values(rows, places, first, end).items():
         shard, place = divmod(subject, ranks.SHARD)
         found[shard][place] = (len(seen), sum(seen), max(seen))
     return found
 
 
-def _values(rows: Sequence[hot.Row], metric: str, start: float, end: float) -> dict[int, list[float]]:
-    """One metric's values in a range by subject."""
-    offsets = {
-        layout: 4 * columns.index(metric)
-        for layout, columns in numbers.columns({row[1] for row in rows}).items()
-        if metric in columns
+def _places(metric: str, kind: str) -> dict[int, int]:
+    """Where the metric stands in each layout that has it, but for those that only another kind of subject can have."""
+    others = {one.name for one in catalogue.METRICS if kind not in one.subjects} - {metric}
+    known = numbers.columns(Layout.objects.values_list("id", flat=True))
+    return {
+        layout: columns.index(metric)
+        for layout, columns in known.items()
+        if metric in columns and others.isdisjoint(columns)
     }
+
+
+def _values(rows: Sequence[hot.Row], places: Mapping[int, int], start: float, end: float) -> dict[int, list[float]]:
+    """One metric's values in a range by subject."""
+    offsets = {layout: 4 * place for layout, place in places.items()}
     low, high = math.ceil(start * 100), math.floor(end * 100)
     found: dict[int, list[float]] = defaultdict(list)
     # No call a row where it can be helped: there are hundreds of thousands. Ticks that lie within need no look at their moment.
     inner, outer = keys.first(math.floor(start) // keys.TICK + 1), keys.first(math.floor(end) // keys.TICK)
     shift, subjects, unpack = keys.SLOT_BITS, keys.SUBJECTS - 1, _FLOAT.unpack_from
     for key, layout, data in rows:
-        offset = offsets.get(layout)
-        if offset is not None and (inner <= key < outer or low <= keys.hundredths(key) <= high):
-            value = unpack(data, offset)[0]
+        if inner <= key < outer or low <= keys.hundredths(key) <= high:
+            value = unpack(data, offsets[layout])[0]
             if value - value == 0:
                 found[key >> shift & subjects].append(value)
     return found
@@ -147,45 +187,13 @@ def put(span: int, start: int, shard: int, entries: Mapping[str, Mapping[int, Su
     )
 
 
-def replace(span: int, start: int, shard: int, entries: Mapping[str, ranks.Entries]) -> None:
-    """Writes ranks in the place of what was there."""
+def replace(
+    span: int, start: int, shard: int, entries: Mapping[str, ranks.Entries], *, until: int | None = None
+) -> None:
+    """Writes ranks in the place of what was there; of a span that goes on, `until` says how far they reach."""
     rows = [Rank(span=span, start=start, metric=m, shard=shard, data=ranks.pack(held)) for m, held in entries.items()]
+    if until is not None:
+        rows.append(Rank(span=span, start=start, metric=UNTIL, shard=shard, data=_SECONDS.pack(until)))
     Rank.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["span", "metric", "start", "shard"], update_fields=["data"]
     )
-
-
-def refresh(now: float) -> Iterator[None]:
-    """Ranks of the 5 minutes that have ended, and of the running hour up to them; stops after each piece.
-
-    What comes later still is in the hour's ranks when it is sealed.
-    """
-    hour = math.floor(now / HOUR) * HOUR
-    start = max(_ranked_until(), hour - HOUR)
-    while start + SHORT + SHORT_GRACE <= now:
-        for shard in range((Subject.objects.aggregate(last=Max("id"))["last"] or 0) // ranks.SHARD + 1):
-            _refresh_shard(start, shard)
-            yield
-        start += SHORT
-        Upkeep.objects.filter(id=1).update(ranked_until=start)
-
-
-def _refresh_shard(start: int, shard: int) -> None:
-    first = shard * ranks.SHARD
-    rows = hot.of_subjects(first, first + ranks.SHARD - 1, start // keys.TICK, (start + SHORT) // keys.TICK - 1)
-    if not rows:
-        return
-    layouts = numbers.columns({row[1] for row in rows})
-    found: dict[str, ranks.Entries] = defaultdict(dict)
-    for subject, of_one in hot.by_subject(rows).items():
-        for name, (count, total, _low, high) in cells.totals(cells.raw_of(of_one, layouts)).items():
-            if is_ranked(name):
-                found[name][subject - first] = (count, total, high)
-    hour = start // HOUR * HOUR
-    parts: dict[str, list[ranks.Entries]] = {name: [entries] for name, entries in found.items()}
-    earlier = Rank.objects.filter(span=SHORT, shard=shard, start__gte=hour, start__lt=start, metric__in=list(found))
-    for metric, data in earlier.values_list("metric", "data"):
-        parts[metric].append(ranks.unpack(bytes(data)))
-    with transaction.atomic():
-        replace(SHORT, start, shard, found)
-        replace(HOUR, hour, shard, {metric: ranks.merge(held) for metric, held in parts.items()})
