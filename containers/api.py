@@ -69,9 +69,10 @@ from containers.schemas import (
     ServiceNew,
     ServiceOut,
     StepAskIn,
+    TurnIn,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering
+from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering, waiting
 from containers.services import settings as settings_verbs
 from containers.services.planning import config_of as planned
 from containers.traffic.words import words as traffic_words
@@ -291,17 +292,18 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         config = place.configs.filter(version=max(0, min(body.config, 2**31 - 1))).first()
         if config is None:
             raise Refused(_("There is no settings version %(n)s.") % {"n": body.config}, "config", 400)
-    row = releases.deploy(
-        actor_of(request),
-        place,
-        _image(place, body.image),
-        policy=body.policy.dict(),
-        reason=_clean(body.reason),
-        config=config,
-        addresses=_addresses(body),
-        broken=_glass(body),
-    )
-    return accepted(response, row)
+    asked: dict[str, Any] = {
+        "policy": body.policy.dict(),
+        "reason": _clean(body.reason),
+        "config": config,
+        "addresses": _addresses(body),
+    }
+    actor, image, broken = actor_of(request), _image(place, body.image), _glass(body)
+    if body.queue or body.not_before is not None:
+        if broken is not None:
+            raise Refused(_("The glass is broken for a release that begins now."), "break_glass", 400)
+        return accepted(response, waiting.wait(actor, place, image, not_before=body.not_before, **asked))
+    return accepted(response, releases.deploy(actor, place, image, broken=broken, **asked))
 
 
 @router.post("/services/{slug}/{environment}/deployments/preview", response=PlanOut, tags=["deployments"])
@@ -379,7 +381,14 @@ def resume(request: HttpRequest, number: int, response: HttpResponse, body: Reas
 
 @router.post("/deployments/{number}/cancel", response={202: DeploymentOut}, tags=["deployments"])
 def cancel(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
-    return _ask(request, number, releases.cancel, body, response)
+    return _ask(request, number, waiting.cancel, body, response)
+
+
+@router.post("/deployments/{number}/turn", response={202: DeploymentOut}, tags=["deployments"])
+def turn(request: HttpRequest, number: int, body: TurnIn, response: HttpResponse) -> Any:
+    """Moves a waiting one in its place's queue."""
+    row = waiting.move(actor_of(request), get_deployment(max(0, number)), body.by, _clean(body.reason))
+    return accepted(response, row)
 
 
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])

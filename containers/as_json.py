@@ -20,6 +20,7 @@ from containers.reading import Standing, places, shown_ip, shown_mac, standings
 from containers.rollout import clicks
 from containers.services import drains
 from containers.stored import view_of
+from containers.waiting_words import words_of
 
 
 def _version(row: ConfigVersion | None) -> int | None:
@@ -75,9 +76,10 @@ def services_json(rows: list[Service]) -> list[dict[str, Any]]:
 def deployment_json(row: Deployment) -> dict[str, Any]:
     names = (
         "id", "kind", "state", "asked", "reason", "outcome", "wanted", "policy", "created", "started", "finished",
-        "held_until", "held_why",
+        "held_until", "held_why", "not_before", "changed",
     )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {
+        "waits_for": words_of(row),
         "hold": hold_json(row),
         "switch": row.switch,
         "service": row.place.service.slug,

@@ -405,6 +405,8 @@ def keeps_image(image: Any) -> str | None:
     active = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     if active.filter(image=image).exists() or active.filter(steps__old_image=image).exists():
         return _("A release that is under way needs it.")
+    if Deployment.objects.filter(state=Deployment.State.WAITING, image=image).exists():
+        return _("A release that waits needs it.")
     place = ServiceEnvironment.objects.filter(current_image=image).select_related("service", "environment").first()
     if place is not None:
         return _("It is the current release of %(place)s.") % {"place": place}

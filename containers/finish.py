@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.readdressing import mark_of
+from containers.services import queue
 from containers.services.catalog import settle_removal
 from containers.services.settings import topic
 from hosts.services import addresses, choosing
@@ -43,8 +44,11 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
             parent=row.place.service,
         )
         if row.kind == Deployment.Kind.REMOVE:
+            if state == Deployment.State.SUCCEEDED:
+                queue.end_all(row.place)
             settle_removal(row.place.service)
         live.bump(f"release:{row.pk}", topic(row.place), f"service:{row.place.service.slug}", "services")
+        queue.look(row.place_id)
         _tell_drains(row)
     return True
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Field, Schema
+from pydantic import AwareDatetime
 
 MOST = 200  # rows of one answer
 
@@ -148,7 +149,16 @@ class DeployIn(Schema):
     config: int | None = Field(None, description="A settings version; left out: the newest.")
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
+    not_before: AwareDatetime | None = Field(None, description="Begin by itself then; at most 90 days ahead.")
+    queue: bool = Field(
+        False, description="Begin by itself as soon as it may: behind what is under way or waits there."
+    )
     break_glass: BreakGlassIn | None = Field(None, description="An SRE goes on in spite of guardrails.")
+
+
+class TurnIn(Schema):
+    by: Literal[-1, 1] = Field(description="-1: sooner, 1: later.")
+    reason: str = Field("", max_length=2000)
 
 
 class ScaleIn(Schema):
@@ -266,6 +276,9 @@ class DeploymentOut(Schema):
     finished: datetime | None
     held_until: datetime | None = Field(description="While a freeze holds it between two batches.")
     held_why: str
+    not_before: datetime | None
+    waits_for: list[str] = Field(description="While it waits to begin: what for, in words.")
+    changed: list[str] = Field(description="When a waiting one began: what was not as it had been confirmed.")
     link: str
 
 

@@ -58,6 +58,25 @@ def _held(row: Deployment, now: datetime) -> bool:
     return row.hold_until is None or row.hold_until > now
 
 
+@shared_task(name="containers.tasks.begin_waiting")
+def begin_waiting(place: int) -> None:
+    """Begins the first of a place's waiting releases, if it may."""
+    from containers.services.beginning import begin
+
+    begin(place)
+
+
+@shared_task(name="containers.tasks.begin_due")
+def begin_due() -> int:
+    """The same for every place in which one is due."""
+    from containers.services.beginning import due
+
+    found = due()
+    for place in found:
+        begin_waiting.delay(place)
+    return len(found)
+
+
 @shared_task(name="containers.tasks.drain")
 def drain(pk: int) -> None:
     """Looks what a drain can do next."""

@@ -22,6 +22,7 @@ from containers.views import (
     services,
     settings,
     slow,
+    waiting,
 )
 
 app_name = "containers"
@@ -71,6 +72,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         r"^releases/(?P<number>[0-9]{1,12})/steps/(?P<step>[0-9]{1,12})/(?P<verb>skip|retry)/$",
         releases.ask_step,
         name="release_step",
+    ),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>sooner|later)/$",
+        waiting.move,
+        name="release_move",
     ),
     path("hosts/<slug:name>/persisted/", persisted.index, name="persisted"),
     path("persisted/<int:number>/remove/", persisted.remove, name="persisted_remove"),

@@ -40,11 +40,17 @@ def ask(
 
 
 def ask_for_the_record(
-    place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None, reason: str
+    place: ServiceEnvironment,
+    plan: Plan,
+    image: Image,
+    config: ConfigVersion | None,
+    reason: str,
+    *,
+    at: float | None = None,
 ) -> Verdict:
     """The same in the words that rows keep, whoever asks: the platform's language, and UTC."""
     with translation.override(settings.LANGUAGE_CODE), timezone.override(UTC):
-        return ask(place, plan, image, config, reason)
+        return ask(place, plan, image, config, reason, at=at)
 
 
 def way_back(place: ServiceEnvironment, image: Image, config: ConfigVersion | None) -> bool:

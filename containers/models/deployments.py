@@ -27,6 +27,7 @@ class Deployment(models.Model):
         ADDRESS = "address", _("change of address")
 
     class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")  # decided, not begun: neither active (it holds no lock) nor ended
         QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
         PAUSED = "paused", _("paused")
@@ -92,6 +93,12 @@ class Deployment(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
+    # While it waits: not before when, its place in the queue (from 0), and what was confirmed:
+    # {"mark": `planned.mark_of`, "pinned": settings version chosen?, "addresses": {number: ip}, "system": asked by the platform?}
+    not_before = models.DateTimeField(null=True)
+    turn = models.PositiveIntegerField(default=0)
+    confirmed = models.JSONField(default=dict, blank=True)
+    changed = models.JSONField(default=list, blank=True)  # when it began: what was not as confirmed, in words
     # What its guardrails said when it was asked for: {"checks": [{"name", "passes", "words", "until"}], "way_back": true}
     guard = models.JSONField(default=dict, blank=True)
     # While a freeze holds it between two batches: until when (asked again all the time), and why.

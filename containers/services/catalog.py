@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Project
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
-from containers.services import releases
+from containers.services import queue, releases
 from containers.services.settings import topic
 from hosts.models import Segment
 from xqplatform import audit, live
@@ -229,6 +229,8 @@ def settle_removal(service: Service) -> None:
         return
     changed = Service.objects.filter(pk=service.pk, removed=None, removal_asked__isnull=False)
     if changed.update(removed=timezone.now()):
+        for place in service.places.select_related("service", "environment"):
+            queue.end_all(place)
         live.bump("services", f"service:{service.slug}")
 
 

@@ -342,7 +342,8 @@ def held_by(place: ServiceEnvironment) -> str:
     row = place.deployments.filter(state__in=Deployment.ACTIVE).first()
     if row is None:
         return ""
-    minutes = int((timezone.now() - row.created).total_seconds() // 60)
+    began = row.started or row.created
+    minutes = max(0, int((timezone.now() - began).total_seconds() // 60))
     return _("%(who)s has a %(kind)s (#%(pk)s) under way since %(minutes)s min: %(why)s") % {
         "who": row.created_name,
         "kind": row.get_kind_display(),
@@ -354,15 +355,20 @@ def held_by(place: ServiceEnvironment) -> str:
 
 def free(place: ServiceEnvironment) -> ServiceEnvironment:
     """The place's row, locked. Raises Refused while another change is active."""
-    locked = (
-        ServiceEnvironment.objects.select_for_update(of=("self",))
-        .select_related("service", "environment", "segment", "environment__segment")
-        .get(pk=place.pk)
-    )
+    locked = lock(place)
     holder = held_by(locked)
     if holder:
         raise Refused(holder)
     return locked
+
+
+def lock(place: ServiceEnvironment) -> ServiceEnvironment:
+    """The place's row, locked until the transaction ends, whoever changes it."""
+    return (
+        ServiceEnvironment.objects.select_for_update(of=("self",))
+        .select_related("service", "environment", "segment", "environment__segment")
+        .get(pk=place.pk)
+    )
 
 
 _ACTION = {"deploy": "service.deploy", "repair": "instance.repair", "remove": "service.remove"}
@@ -426,7 +432,7 @@ def _start(
                 created_by=actor.user,
                 created_name=actor.name,
             )
-            _save_steps(row, plan, image, config)
+            save_steps(row, plan, image, config)
             ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
             audit.record(
                 actor,
@@ -465,7 +471,8 @@ def refuse_unfit(plan: Plan, reason: str) -> None:
         raise Refused(_("#%(n)s: %(why)s.") % {"n": silent.number, "why": silent.note}, "reason")
 
 
-def _save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
+def save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigVersion | None) -> None:
+    """The plan as rows: a step an instance, and the instances that it makes."""
     place = row.place
     instances = {one.pk: one for one in standing(place)}
     running = running_of(list(instances.values()))

@@ -23,15 +23,18 @@ from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
 from containers.forms import InformationForm, as_fields, chosen_of, image_of
 from containers.forms.strategy import StrategyFields
+from containers.forms.waiting import WhenForm
 from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
-from containers.services import planning, releases
+from containers.planned import mark_of, stale
+from containers.services import planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
 from containers.views.how import batch_rows, policy_words, stops_all
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
+from containers.views.waiting import When
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -187,40 +190,6 @@ def preview(
     return releases.preview(actor, place, image, form.policy(), config=config, addresses=chosen, reason=reason)
 
 
-def mark_of(plan: Plan, place: ServiceEnvironment, config: ConfigVersion | None) -> dict[str, Any]:
-    """What a plan was, so that a later one can be told from it."""
-    version = config or place.config
-    return {
-        "config": version.version if version else 0,
-        "current": place.current_image.tag if place.current_image else "",
-        "entries": {
-            str(e.number): [e.action, e.host_name, "" if e.action == "add" else e.address, e.old] for e in plan.entries
-        },
-    }
-
-
-def stale(shown: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What changed between the plan that was shown and the one made now, in words."""
-    words = []
-    if shown.get("config") != now["config"]:
-        words.append(_("the settings are v%(b)s, not v%(a)s") % {"a": shown.get("config"), "b": now["config"]})
-    if shown.get("current") != now["current"]:
-        words.append(_("%(b)s runs now, not %(a)s") % {"a": shown.get("current") or "–", "b": now["current"] or "–"})
-    before, after = shown.get("entries") or {}, now["entries"]
-    for number in sorted({*before, *after}, key=int):
-        old, new = before.get(number), after.get(number)
-        if old == new:
-            continue
-        if old is None:
-            words.append(_("#%(n)s came") % {"n": number})
-        elif new is None:
-            words.append(_("#%(n)s went") % {"n": number})
-        else:
-            pairs = [f"{a or '–'} → {b or '–'}" for a, b in zip(old, new, strict=False) if a != b]
-            words.append(f"#{number}: {', '.join(pairs)}")
-    return words
-
-
 def _mark_read(text: str, place: ServiceEnvironment) -> dict[str, Any] | None:
     try:
         data = json.loads(decrypt(text))
@@ -234,7 +203,9 @@ def _plan(
     place: ServiceEnvironment,
     image: Image,
     changed: list[str] | None = None,
+    *,
     refusal: str = "",
+    when: WhenForm | None = None,
 ) -> HttpResponse:
     data = request.POST if request.method == "POST" else request.GET
     form = form_of(place, data)
@@ -271,8 +242,10 @@ def _plan(
         "batches": batch_rows(plan),
         "stops_all": stops_all(plan),
         "guards": guards.Guards(actor_of(request), place, plan, data),
+        "when": When(place, plan, when or (WhenForm(data) if "when" in data else None)),
     }
-    return render(request, "containers/deploy_plan.html", context, status=409 if changed or refusal else 200)
+    status = 409 if changed or refusal else 400 if when is not None and when.errors else 200
+    return render(request, "containers/deploy_plan.html", context, status=status)
 
 
 def _words(plan: Plan | None) -> dict[str, int]:
@@ -304,26 +277,30 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
     if not form.is_valid():
         return _information(request, place, image, form)
     config = config_asked(place, request.POST)
+    when = WhenForm(request.POST)
+    broken = guards.glass_of(request.POST)
+    if broken is None and not when.is_valid():
+        return _plan(request, place, image, when=when)
     shown = _mark_read(request.POST.get("mark", ""), place)
     try:
         plan = preview(request, place, image, form, config)
         now = mark_of(plan, place, config)
         changed = stale(shown, now) if shown else [_("the plan was not shown here")]
         if changed and not releases.held_by(place):
-            return _plan(request, place, image, changed)
-        row = releases.deploy(
-            actor_of(request),
-            place,
-            image,
-            policy=form.policy(),
-            reason=form.cleaned_data["why"]
+            return _plan(request, place, image, changed, when=when)
+        asked: dict[str, Any] = {
+            "policy": form.policy(),
+            "reason": form.cleaned_data["why"]
             or ("" if any(e.needs_reason for e in plan.entries) else guards.first_line(place, image)),
-            config=config,
-            addresses=chosen_of(request.POST),
-            broken=guards.glass_of(request.POST),
-        )
+            "config": config,
+            "addresses": chosen_of(request.POST),
+        }
+        if broken is None and when.cleaned_data["when"] != "now":
+            row = waiting.wait(actor_of(request), place, image, not_before=when.cleaned_data["at"], **asked)
+        else:
+            row = releases.deploy(actor_of(request), place, image, broken=broken, **asked)
     except Refused as refused:
-        return _plan(request, place, image, refusal=refused.message)
+        return _plan(request, place, image, refusal=refused.message, when=when)
     return redirect("containers:release", row.pk)
 
 

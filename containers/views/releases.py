@@ -18,13 +18,14 @@ from containers.guardrails import glass, holding
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
-from containers.services import releases, steering
+from containers.services import releases, steering, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
 from containers.views.holding import held, mark_asks, sides
 from containers.views.hooks import decorated
 from containers.views.how import policy_words
 from containers.views.settings import changes, config_of
+from containers.views.waiting import queue_of
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
@@ -38,7 +39,7 @@ VERBS = {
     "continue": steering.proceed,
     "pause": releases.pause,
     "resume": releases.resume,
-    "cancel": releases.cancel,
+    "cancel": waiting.cancel,
     "rollback": releases.rollback,
 }
 
@@ -88,6 +89,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "hook_runs": runs,
         "held": [run for run in runs if run.state == "held" and deployment.is_active],
         "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
+        "queue": queue_of(place) if deployment.state == Deployment.State.WAITING else [],
         "place": place,
         "service": place.service,
         "environment": place.environment,
@@ -145,6 +147,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
 
     if asked in {"cancel", "rollback"} or state == Deployment.State.ROLLING_BACK:
         return found
+    if state == Deployment.State.WAITING:
+        add("cancel", _("Cancel"), "x", "", _("It does not begin; nothing was touched yet."))
     finishing = ngettext("%(n)d under way is finished", "%(n)d under way are finished", moving) % {"n": moving}
     waits = ngettext("%(n)d waits", "%(n)d wait", waiting) % {"n": waiting}
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}

@@ -25,6 +25,7 @@ from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
 from containers.views.access import get_place, may, numbers_of, reason_of
 from containers.views.how import batch_rows
+from containers.views.waiting import queue_of
 from hosts.services import choosing
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
@@ -92,6 +93,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     active = place.active
     context = frame(request, place, "run") | {
         "rows": rows,
+        "queue": queue_of(place),
         "handles_traffic": _handles_traffic(place),
         "standing": standing,
         "drifted": [r.number for r in rows if r.drift],

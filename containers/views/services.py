@@ -26,6 +26,7 @@ from containers.reading import GOOD, Standing, history, places, standings
 from containers.services import catalog
 from containers.services.settings import save_config
 from containers.views.access import get_service, may
+from containers.waiting_words import lines
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
@@ -199,6 +200,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "service": service,
         "standings": [standing[p.pk] for p in of],
+        "queues": lines(of),
         "missing": environments,
         "deployments": deployments,
         "builds": builds,

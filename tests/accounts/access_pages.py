@@ -341,6 +341,7 @@ SERVICES = [
     change("containers:act", HERE, named(do="move", instances="1")),
     change("containers:discard", HERE, lambda w: {"image": w.more["image"].pk}),
     *[change("containers:release_ask", asked(verb)) for verb in ("pause", "resume", "continue", "cancel", "rollback")],
+    *[change("containers:release_move", asked(verb)) for verb in ("sooner", "later")],
     *[change("containers:release_step", asked_step(verb), named(reason="x")) for verb in ("skip", "retry")],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),

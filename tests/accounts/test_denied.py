@@ -76,6 +76,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/settings": {"settings": {}},
     "post /services/{slug}/{environment}/deployments": lambda w: {"image": w.more["image"].pk},
     "post /services/{slug}/{environment}/deployments/preview": lambda w: {"image": w.more["image"].pk},
+    "post /deployments/{number}/turn": {"by": 1},
     "post /deployments/{number}/skip": {"instance": 1, "reason": "x"},
     "post /deployments/{number}/retry": {"instance": 1},
     "post /services/{slug}/{environment}/scale": {"instances": 3},

@@ -165,6 +165,7 @@ def build(actor: Actor) -> dict[str, Any]:
             Q(state__in=BAD, wanted_state="running") | Q(drift_since__isnull=False)
         ).select_related("place__service", "place__environment", "host")[:10],
         "active": deployments.filter(state__in=Deployment.ACTIVE)[:10],
+        "waiting": deployments.filter(state=Deployment.State.WAITING).order_by("not_before", "place", "turn")[:10],
         "recent": deployments.filter(state__in=Deployment.TERMINAL)[:8],
         "failed_today": deployments.filter(
             state__in=[Deployment.State.FAILED, Deployment.State.ROLLED_BACK], finished__gte=today
