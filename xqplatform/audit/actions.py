@@ -131,6 +131,7 @@ ACTIONS: dict[str, Any] = {
     "deployment.retry": _("had an instance tried again in the release"),
     "deployment.break_glass": _("broke the glass for the release"),
     "deployment.review_glass": _("reviewed the broken glass of the release"),
+    "deployment.export": _("took along the record of"),
     "deployment.finish": _("finished the release"),
     "hook.retry": _("tries the held hook again of"),
     "hook.pass": _("went on without the held hook of"),
