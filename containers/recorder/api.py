@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from containers.recorder import effects, export
 from containers.recorder.reading import as_json, calls_of
-from containers.views.access import get_deployment
+from containers.views.access import actor_of, get_deployment
 
 router = Router(tags=["deployments"])
 
@@ -53,3 +55,38 @@ def list_calls(request: HttpRequest, number: int) -> Any:
         }
         for group in calls_of(get_deployment(max(0, number)))
     ]
+
+
+class EffectOut(Schema):
+    metric: str
+    unit: str
+    before: float | None
+    after: float | None
+    percent: int | None
+
+
+class FiredOut(Schema):
+    id: int
+    rule: str
+    severity: str
+    about: str
+    words: str
+    fired: datetime | None
+    resolved: datetime | None
+
+
+class EffectsOut(Schema):
+    changes: list[EffectOut]
+    alerts: list[FiredOut]
+
+
+@router.get("/deployments/{number}/effects", response=EffectsOut)
+def show_effects(request: HttpRequest, number: int) -> Any:
+    """Means of its instances 15 minutes before and after, and the alerts that fired until half an hour after its end."""
+    return effects.as_json(get_deployment(max(0, number)), time.time())
+
+
+@router.get("/deployments/{number}/record", response=dict[str, Any])
+def show_record(request: HttpRequest, number: int) -> Any:
+    """All of the record in one piece, without secrets and values of variables; logs only for who may read them. An event."""
+    return export.exported(actor_of(request), get_deployment(max(0, number)), "json")

@@ -111,18 +111,24 @@ class Recorder:
 
 
 def hidden_of(deployment: int) -> list[str]:
-    """Values that no record of the release may show: variables and secrets of all its settings, registries' passwords."""
+    """Values that no engine's words may show: variables and secrets of all its settings, registries' passwords."""
+    plain_values = [v for version in _settings(deployment) for v in parse(version.content).env.values()]
+    return hidden_values(secrets_in(deployment), plain_values)
+
+
+def secrets_in(deployment: int) -> list[str]:
+    """Secrets of all settings that the release knows, and its registries' passwords; each line of them, too."""
+    found = [value for version in _settings(deployment) for value in secrets_of(version).values()]
     row = Deployment.objects.select_related("image__registry", "old_image__registry").get(pk=deployment)
-    steps = row.steps.values_list("config", "old_config")
-    every = [row.config_id, row.old_config_id, *(pk for pair in steps for pk in pair)]
-    versions = {pk for pk in every if pk is not None}
-    secrets: list[str] = []
-    plain_values: list[str] = []
-    for version in ConfigVersion.objects.filter(pk__in=versions):
-        secrets += secrets_of(version).values()
-        plain_values += parse(version.content).env.values()
     for image in (row.image, row.old_image):
         auth = auth_of(image.registry) if image is not None else None
         if auth is not None:
-            secrets.append(auth.password)
-    return hidden_values(secrets, plain_values)
+            found.append(auth.password)
+    return hidden_values(found, [])
+
+
+def _settings(deployment: int) -> Iterable[ConfigVersion]:
+    row = Deployment.objects.get(pk=deployment)
+    pairs = row.steps.values_list("config", "old_config")
+    every = [row.config_id, row.old_config_id, *(pk for pair in pairs for pk in pair)]
+    return ConfigVersion.objects.filter(pk__in={pk for pk in every if pk is not None})

@@ -133,6 +133,7 @@ ACTIONS: dict[str, Any] = {
     "deployment.withdraw": _("withdrew the approval of the release"),
     "deployment.break_glass": _("broke the glass for the release"),
     "deployment.review_glass": _("reviewed the broken glass of the release"),
+    "deployment.export": _("took along the record of"),
     "deployment.finish": _("finished the release"),
     "hook.retry": _("tries the held hook again of"),
     "hook.pass": _("went on without the held hook of"),

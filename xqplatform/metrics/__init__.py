@@ -71,6 +71,7 @@ def latest(subjects: Sequence[str] | None = None, *, within: float = 60) -> dict
     """The newest sample (time, values) of these or all subjects, unless it is older than `within` seconds.
 
     With the newest of what the application itself tells (`app.NAME`), which comes in samples of its own.
+    Of subjects that are named also what is sealed already; of all only what is not, which reaches back 3 minutes at least.
     """
     from xqplatform.metrics import newest
 

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
 
-from xqplatform.metrics import catalogue, hot, keys, numbers
+from xqplatform.metrics import catalogue, hot, keys, numbers, sealed
+from xqplatform.metrics.levels import HOUR
 
 MANY = 60  # subjects from which on the latest of all are read and sorted out
 LATELY = 15  # ticks, with those ahead of the clock, in which whoever is measured has a sample
@@ -39,6 +40,12 @@ def latest(subjects: Sequence[str] | None, within: float) -> Latest:
                 answer[name][1].update(values)
             else:
                 answer[name] = (at, values)
+    # Hot rows first, blocks second: what is sealed in between is found there. Nothing of the running hour is sealed.
+    since = now - within
+    if wanted is not None and since // HOUR < now // HOUR and (silent := wanted - answer.keys()):
+        ids = numbers.ids(silent)
+        in_blocks = sealed.newest(ids.values(), since)
+        answer |= {name: in_blocks[number] for name, number in ids.items() if number in in_blocks}
     return answer
 
 
