@@ -6,7 +6,7 @@ import json
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 FIRST, LAST = 150, 100  # entries kept of a step on one engine
 Key = tuple[int, str]
@@ -35,6 +35,9 @@ class Entry:
 
     @property
     def failed(self) -> bool:
+        """Not so when it was asked whether something is there, and it is not."""
+        if self.method == "GET" and self.status == 404:
+            return False
         return self.status == 0 or self.status >= 400 or bool(self.words)
 
     def same(self, other: Entry) -> bool:
@@ -98,7 +101,7 @@ class Book:
 
 def packed(entries: Iterable[Entry], left_out: Counter[Key] | None = None) -> bytes:
     missing = [[step, where, n] for (step, where), n in (left_out or {}).items()]
-    return zlib.compress(json.dumps([[astuple(one) for one in entries], missing]).encode(), 3)
+    return zlib.compress(json.dumps([[list(vars(one).values()) for one in entries], missing]).encode(), 3)
 
 
 def unpacked(data: bytes | memoryview[int]) -> tuple[list[Entry], Counter[Key]]:

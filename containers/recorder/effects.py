@@ -86,7 +86,8 @@ def changes_of(row: Deployment, now: float) -> list[Change]:
     ]
     restarts = catalogue.find("restarts")
     counts = [_restarts(instances, *times.before), _restarts(instances, *times.after)]
-    return [*found[:2], Change(str(restarts.title), restarts.unit, *counts), *found[2:]]
+    own = sum(name in COMPARED_METRICS for name in {*old, *new})
+    return [*found[:own], Change(str(restarts.title), restarts.unit, *counts), *found[own:]]
 
 
 def _told(subjects: Sequence[str], times: Times) -> list[str]:

@@ -12,15 +12,19 @@ from containers.as_json import full_json
 from containers.keeping_logs import lines_of
 from containers.logs.text import plain
 from containers.models import Deployment
+from containers.reading import history
 from containers.recorder import compare, effects, reading
 from containers.recorder.masks import HIDDEN, masked
-from containers.recorder.writing import secrets_in
+from containers.recorder.writing import hidden_of, secrets_in
 from containers.views.settings import changes
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import READ, can, require
+from xqplatform.audit.actions import ACTIONS
 
 MOST_HOOKS, MOST_LOGS, MOST_EVENTS = 500, 60, 200
+# Fields in which engines, containers and hooks speak: values of variables are hidden in them, too.
+SAID = frozenset({"reason", "outcome", "log", "output", "words", "lines", "error", "held_why", "why"})
 
 
 def exported(actor: Actor, row: Deployment, shape: str) -> dict[str, Any]:
@@ -42,6 +46,7 @@ def record_of(row: Deployment, *, logs: bool) -> dict[str, Any]:
         "digest": row.image.digest if row.image else "",
         "settings_changed": _settings(row),
         "phases": {name: _spread(one) for name, one in compare.phases(row, steps).items()},
+        "events": _events(row),
         "hooks": _hooks(row, logs=logs),
         "calls": _calls(row),
         "kept_logs": _kept(row, logs=logs),
@@ -50,7 +55,7 @@ def record_of(row: Deployment, *, logs: bool) -> dict[str, Any]:
     if not logs:
         for step in found["steps"]:
             step["log"] = ""
-    return everywhere(found, hidden_by(secrets_in(row.pk)))
+    return everywhere(found, hidden_by(secrets_in(row.pk)), hidden_by(hidden_of(row.pk)))
 
 
 def hidden_by(secrets: Collection[str]) -> Callable[[str], str]:
@@ -58,14 +63,14 @@ def hidden_by(secrets: Collection[str]) -> Callable[[str], str]:
     return lambda text: masked(text, ordered)
 
 
-def everywhere(value: Any, change: Callable[[str], str]) -> Any:
-    """The same structure with every text in it changed; names of fields stay."""
+def everywhere(value: Any, change: Callable[[str], str], said: Callable[[str], str]) -> Any:
+    """The same structure with every text in it changed, what was said by `said`; names of fields stay."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {name: everywhere(one, change) for name, one in value.items()}
+        return {name: everywhere(one, said if name in SAID else change, said) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [everywhere(one, change) for one in value]
+        return [everywhere(one, change, said) for one in value]
     return value
 
 
@@ -82,6 +87,15 @@ def _settings(row: Deployment) -> list[dict[str, Any]]:
 
 def _spread(one: compare.Spread | None) -> dict[str, float] | None:
     return {"p50": round(one.p50, 3), "max": round(one.longest, 3), "count": one.count} if one is not None else None
+
+
+def _events(row: Deployment) -> list[dict[str, Any]]:
+    """Who did what to it, the oldest first; what changed is told elsewhere."""
+    events = reversed(history([row], MOST_EVENTS))
+    return [
+        {"time": e.time, "by": e.actor, "action": str(ACTIONS.get(e.action, e.action)), "reason": e.reason}
+        for e in events
+    ]
 
 
 def _hooks(row: Deployment, *, logs: bool) -> list[dict[str, Any]]:

@@ -54,6 +54,12 @@ def test_polls_are_one_line_and_others_are_not() -> None:
     assert closed[0].last == 13.0
 
 
+def test_what_is_not_there_is_an_answer_and_no_refusal() -> None:
+    assert not entry(1, 0, "/images/x/json", 404).failed
+    assert entry(1, 0, "/images/x/json", 500).failed
+    assert entry(1, 0, "/images/x/json", 0).failed
+
+
 def test_the_first_and_the_last_stay() -> None:
     book = Book(2, 3)
     for n in range(10):

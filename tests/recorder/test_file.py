@@ -29,7 +29,9 @@ def release() -> Deployment:
         config.save()
     row = factories.make_deployment(place, config=configs[1], old_config=configs[0], reason="<script>alert(1)</script>")
     instance = place.instances.all()[0]
-    factories.make_step(row, instance, "failed", reason=f"refused {SECRET}", log=f"key {SECRET} is wrong")
+    factories.make_step(
+        row, instance, "failed", reason=f"refused {SECRET} by http://inner-2", log=f"key {SECRET} is wrong"
+    )
     factories.make_kept_log(factories.make_container(instance), f"began\nkey={SECRET}\n", deployment=row)
     return row
 
@@ -46,7 +48,7 @@ def test_it_needs_nothing_else_and_has_no_secret(release: Deployment, client: Cl
     html = take(client, release, "html")
     assert not re.search(r"<script|<link|src=|@import|url\(", html)
     assert "key=•••" in html
-    assert "refused •••" in html
+    assert "refused ••• by •••" in html
     assert "env.URL" in html
     found = json.loads(take(client, release, "json"))
     assert found["steps"][0]["log"] == "key ••• is wrong"
@@ -69,3 +71,5 @@ def test_taking_it_is_an_event(release: Deployment, client: Client) -> None:
     take(client, release, "json")
     assert client.get(f"/api/v1/deployments/{release.pk}/record").json()["id"] == release.pk
     assert Event.objects.filter(action="deployment.export").count() == 2
+    (first,) = json.loads(take(client, release, "json"))["events"][:1]
+    assert (first["by"], first["action"]) == ("sara", "took along the record of")
