@@ -33,7 +33,7 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
-        from containers.guardrails import holding
+        from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.traffic import operation, switch  # (the operation registers its kind)
         from containers.views import moves
@@ -41,6 +41,7 @@ class ContainersConfig(AppConfig):
 
         alerting.register()
         holds.FREEZES.append(holding.freeze)
+        holds.FREEZES.append(approvals.hold)
         hooks.HOST_USERS.append(instances_on)
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema, Status
 
 from containers.as_json import glass_json
-from containers.guardrails import calendars, glass, services, windows
-from containers.models import BrokenGlass, Calendar, CalendarDay, Environment, Freeze
+from containers.guardrails import approvals, calendars, glass, services, windows
+from containers.guardrails.views_approvals import waiting_for
+from containers.models import Approval, BrokenGlass, Calendar, CalendarDay, Environment, Freeze
 from containers.views.access import actor_of, get_deployment
 from xqplatform.errors import Refused
 
@@ -33,6 +34,9 @@ class RulesIn(Schema):
     most_share: int | None = Field(None, description="Percent of the instances that stand.")
     least_healthy: int | None = Field(None, description="Percent that stay healthy during a batch.")
     when_frozen: Literal["hold", "go_on"] | None = None
+    approvals: int | None = Field(None, description="So many other people approve a release before it begins; 0: none.")
+    approvals_role: Literal["", "sre"] | None = Field(None, description="Only people of this role count.")
+    approvals_hours: int | None = Field(None, description="How long an approval holds.")
 
 
 class FreezeIn(Schema):
@@ -229,6 +233,48 @@ def remove_day(request: HttpRequest, slug: str, day: date) -> Any:
 def import_ics(request: HttpRequest, slug: str, body: IcsIn) -> Any:
     calendars.import_ics(actor_of(request), _calendar(slug), body.text.encode(), body.means)
     return calendar_json(_calendar(slug))
+
+
+# --- Approvals ----------------------------------------------------------------------------------------------------
+
+
+class CommentIn(Schema):
+    reason: str = Field("", max_length=2000)
+
+
+NO_COMMENT = CommentIn(reason="")
+
+
+@router.get("/approvals", response=list[dict[str, Any]])
+def list_approvals(request: HttpRequest) -> Any:
+    """Releases that wait for approvals, those first that you can approve."""
+    return [
+        {"deployment": row.pk, "service": row.place.service.slug, "environment": row.place.environment.slug}
+        | {"missing": lacks, "why_not": why}
+        for row, lacks, why in waiting_for(actor_of(request))
+    ]
+
+
+@router.get("/deployments/{number}/approvals", response=list[dict[str, Any]])
+def show_approvals(request: HttpRequest, number: int) -> Any:
+    return [approval_json(row) for row in get_deployment(max(0, number)).approvals.all()]
+
+
+@router.post("/deployments/{number}/approve", response=dict[str, Any])
+def approve(request: HttpRequest, number: int, body: CommentIn = NO_COMMENT) -> Any:
+    """You, who did not decide it, say that it may begin."""
+    return approval_json(approvals.approve(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+
+
+@router.post("/deployments/{number}/withdraw", response=dict[str, Any])
+def withdraw(request: HttpRequest, number: int, body: CommentIn = NO_COMMENT) -> Any:
+    """You take your approval back; a release under way begins no further batch."""
+    return approval_json(approvals.withdraw(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+
+
+def approval_json(row: Approval) -> dict[str, Any]:
+    names = ("id", "given", "expires", "comment", "withdrawn", "withdrawn_why")
+    return {name: getattr(row, name) for name in names} | {"deployment": row.deployment_id, "by": row.by_name}
 
 
 # --- Broken glass -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers.guardrails import evidence, limits, windows
+from containers.guardrails import approvals, evidence, limits, windows
 from containers.guardrails.rules import Rules, rules_of
 from containers.guardrails.verdict import Check, Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
@@ -25,8 +25,9 @@ def ask(
     reason: str,
     *,
     at: float | None = None,
+    row: Deployment | None = None,
 ) -> Verdict:
-    """What every guardrail of the environment says of this release now (`at`, epoch seconds)."""
+    """What every guardrail of the environment says of this release now (`at`, epoch seconds). `row`: the one that waits, with its approvals."""
     at = time.time() if at is None else at
     rules = rules_of(place.environment)
     back = way_back(place, image, config)
@@ -35,6 +36,7 @@ def ask(
         *_freeze(place, back, at),
         *_reason(rules, reason),
         *_limits(place, plan, rules),
+        *approvals.check(row, rules.approvals, at, back=back),
     ]
     return Verdict(tuple(checks), back)
 

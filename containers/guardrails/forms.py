@@ -61,6 +61,16 @@ class RulesForm(SaneForm):
     least_healthy = number(
         gettext_lazy("So many percent stay healthy"), gettext_lazy("While a batch is changed; empty: no rule."), 100
     )
+    approvals = number(
+        gettext_lazy("Approvals by other people"),
+        gettext_lazy("A release then waits until so many have approved it; 0: none is needed."),
+        5,
+        0,
+    )
+    approvals_role = forms.ChoiceField(
+        label=gettext_lazy("Approved by"), choices=Guardrails.Approver.choices, required=False
+    )
+    approvals_hours = number(gettext_lazy("An approval holds for (hours)"), "", 720)
     when_frozen = forms.ChoiceField(
         label=gettext_lazy("When a freeze begins during a release"), choices=Guardrails.Frozen.choices
     )
@@ -68,7 +78,14 @@ class RulesForm(SaneForm):
     def __init__(self, *args: Any, environment: Environment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         others = Environment.objects.exclude(pk=environment.pk)
+        self.fields["approvals"].initial, self.fields["approvals_hours"].initial = 0, 24
         self.fields["proof_from"].choices = [(e.slug, e.local_title) for e in others]  # type: ignore[attr-defined]
+
+    def clean_approvals(self) -> int:
+        return int(self.cleaned_data["approvals"] or 0)
+
+    def clean_approvals_hours(self) -> int:
+        return int(self.cleaned_data["approvals_hours"] or 24)
 
 
 class FreezeForm(SaneForm):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from containers.guardrails.approving import Asked
 from containers.guardrails.proof import Rule
 from containers.models import Environment, Guardrails
 
@@ -21,6 +22,7 @@ class Rules:
     most_share: int | None = None
     least_healthy: int | None = None
     when_frozen: str = Guardrails.Frozen.HOLD
+    approvals: Asked = field(default_factory=Asked)
     row: bool = False
 
 
@@ -33,7 +35,15 @@ def rules_of(environment: Environment) -> Rules:
         names = tuple(row.proof_from.order_by("position", "slug").values_list("slug", flat=True))
         rule = Rule(names, row.proof_minutes * 60, max(1, row.proof_instances))
     return Rules(
-        rule, row.reason, row.ticket, row.most_batch, row.most_share, row.least_healthy, row.when_frozen, row=True
+        rule,
+        row.reason,
+        row.ticket,
+        row.most_batch,
+        row.most_share,
+        row.least_healthy,
+        row.when_frozen,
+        approvals=Asked(row.approvals, row.approvals_role, row.approvals_hours),
+        row=True,
     )
 
 

@@ -22,12 +22,14 @@ from xqplatform.errors import Refused
 RIGHT = "environment.manage"
 # Highest numbers: minutes in two weeks, instances, percent.
 MOST = {"proof_minutes": 20_160, "proof_instances": 500, "most_batch": 500, "most_share": 100, "least_healthy": 100}
+MOST |= {"approvals": 5, "approvals_hours": 720}
+NEVER_EMPTY = {"proof_minutes", "proof_instances", "approvals", "approvals_hours"}
 LONGEST_AROUND = 1440  # minutes before and after
 
 
 def save_rules(actor: Actor, environment: Environment, data: Mapping[str, Any], reason: str = "") -> Rules:
     """Changes what `data` names of: proof, proof_from (slugs), proof_minutes, proof_instances, reason, ticket, most_batch,
-    most_share, least_healthy, when_frozen. Raises Refused with the field.
+    most_share, least_healthy, when_frozen, approvals, approvals_role, approvals_hours. Raises Refused with the field.
     """
     require(actor, RIGHT, obj=environment)
     before = shown(environment)
@@ -70,6 +72,11 @@ def _read_rules(data: Mapping[str, Any]) -> dict[str, Any]:
         fields["ticket"] = ", ".join(limits.patterns(str(data["ticket"] or "")))
         if len(fields["ticket"]) > 120:
             raise Refused(_("At most 120 characters."), "ticket", 400)
+    if "approvals_role" in data:
+        if data["approvals_role"] not in Guardrails.Approver.values:
+            words = _("Choose one of: %(choices)s.") % {"choices": ", ".join(Guardrails.Approver.values)}
+            raise Refused(words, "approvals_role", 400)
+        fields["approvals_role"] = data["approvals_role"]
     if "when_frozen" in data:
         if data["when_frozen"] not in Guardrails.Frozen.values:
             words = _("Choose one of: %(choices)s.") % {"choices": ", ".join(Guardrails.Frozen.values)}
@@ -79,9 +86,9 @@ def _read_rules(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(name: str, value: Any, most: int) -> int | None:
-    if value in (None, "") and name not in {"proof_minutes", "proof_instances"}:
+    if value in (None, "") and name not in NEVER_EMPTY:
         return None
-    low = 0 if name == "proof_minutes" else 1
+    low = 0 if name in {"proof_minutes", "approvals"} else 1
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= most:
         raise Refused(_("A number from %(low)s to %(most)s.") % {"low": low, "most": most}, name, 400)
     return value
@@ -110,6 +117,9 @@ def shown(environment: Environment) -> dict[str, Any]:
         "most_batch": rules.most_batch,
         "most_share": rules.most_share,
         "least_healthy": rules.least_healthy,
+        "approvals": rules.approvals.count,
+        "approvals_role": str(rules.approvals.role),
+        "approvals_hours": rules.approvals.hours,
         "when_frozen": str(rules.when_frozen),
     }
 

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.guardrails import views_approvals as approvals
 from containers.guardrails import views_calendars as calendars
 from containers.guardrails import views_glass as glass
 from containers.guardrails import views_rules as rules
@@ -24,6 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{C}ics/", calendars.ics, name="calendar_ics"),
     re_path(
         r"^settings/calendars/(?P<slug>[-a-zA-Z0-9_]+)/(?P<verb>compute|remove)/$", calendars.act, name="calendar_act"
+    ),
+    path("releases/approvals/", approvals.index, name="approvals"),
+    re_path(
+        r"^releases/(?P<number>[0-9]{1,12})/(?P<verb>approve|withdraw)/$", approvals.answer, name="release_approve"
     ),
     path("releases/break-glass/", glass.index, name="glass"),
     path("releases/break-glass/<int:number>/review/", glass.review, name="glass_review"),

@@ -3,7 +3,7 @@
 from containers.models.calls import CallBlock
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
-from containers.models.guardrails import BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
+from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
@@ -13,6 +13,7 @@ from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "Approval",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",

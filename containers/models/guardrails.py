@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from containers.models.deployments import Deployment
@@ -17,6 +18,10 @@ class Guardrails(models.Model):
         HOLD = "hold", _("finish the batch, then hold until the freeze ends")
         GO_ON = "go_on", _("go on to its end")
 
+    class Approver(models.TextChoices):
+        ANY = "", _("whoever may approve there")
+        SRE = "sre", _("SREs")
+
     environment = models.OneToOneField(Environment, models.CASCADE, related_name="guardrails")
     # Promotion proof: where the digest must have run healthy before, for how long, on how many instances.
     proof = models.BooleanField(default=False)
@@ -28,6 +33,10 @@ class Guardrails(models.Model):
     most_batch = models.PositiveIntegerField(null=True, blank=True)  # instances at a time
     most_share = models.PositiveSmallIntegerField(null=True, blank=True)  # the same, in percent of those that stand
     least_healthy = models.PositiveSmallIntegerField(null=True, blank=True)  # percent that stay healthy during a batch
+    # So many people other than who decides a release say that it may begin; each for so long.
+    approvals = models.PositiveSmallIntegerField(default=0)
+    approvals_role = models.CharField(max_length=12, choices=Approver, default=Approver.ANY, blank=True)
+    approvals_hours = models.PositiveIntegerField(default=24)
     when_frozen = models.CharField(max_length=6, choices=Frozen, default=Frozen.HOLD)
 
     def __str__(self) -> str:
@@ -135,3 +144,26 @@ class BrokenGlass(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.deployment_id}"
+
+
+class Approval(models.Model):
+    """Somebody said that a release may begin, until when, and perhaps took it back."""
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="approvals")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    by_name = models.CharField(max_length=150)
+    given = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    comment = models.TextField(blank=True)
+    withdrawn = models.DateTimeField(null=True)
+    withdrawn_why = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"#{self.deployment_id}: {self.by_name}"
+
+    @property
+    def expired(self) -> bool:
+        return self.expires <= timezone.now()

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from containers.guardrails import asking, windows
+from containers.guardrails import approvals, asking, windows
 from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan, Policy
@@ -50,8 +50,10 @@ def due() -> list[int]:
 
 
 def _still_frozen(row: Deployment, now: float) -> bool:
-    """Whether it was kept back before, and a freeze goes on: nothing needs to be planned to see that."""
-    return bool(row.held_why) and windows.frozen(row.place.environment, now) is not None
+    """Whether it was kept back before, and a freeze goes on or approvals are missing: that is seen without a plan."""
+    if not row.held_why:
+        return False
+    return windows.frozen(row.place.environment, now) is not None or approvals.lacks(row, now) > 0
 
 
 def begin(place: int) -> Deployment | None:
@@ -94,7 +96,7 @@ def _begin(row: Deployment) -> Deployment | None:
     config = row.config if row.confirmed.get("pinned") else ensure_config(Actor.system(), place)
     plan = _plan(row, config)
     releases.refuse_unfit(plan, row.reason)
-    verdict = asking.ask(place, plan, image, config, row.reason)
+    verdict = asking.ask(place, plan, image, config, row.reason, row=row)
     if not verdict.passes:
         if not can_wait(verdict):
             raise Refused(verdict.words)

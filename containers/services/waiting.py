@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from builds.models import Image
 from containers import waiting
 from containers.guardrails import asking
+from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Check, Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan, Policy
@@ -29,8 +30,8 @@ FARTHEST = timedelta(days=90)
 
 
 def passes_by_itself(check: Check) -> bool:
-    """Whether time alone takes it out of the way: a release may wait for that, and nothing else."""
-    return check.until is not None or check.name == "freeze"
+    """Whether time, or other people's approval, takes it out of the way: a release may wait for that, and nothing else."""
+    return check.until is not None or check.name in {"freeze", "approvals"}
 
 
 def can_wait(verdict: Verdict) -> bool:
@@ -84,7 +85,8 @@ def wait(
         row.guard = asking.ask_for_the_record(locked, plan, image, used, reason, at=at).to_json()
         row.confirmed = {
             "mark": mark_of(plan, locked, used),
-            "pinned": config is not None,
+            # Where others approve it, it begins with the settings that they saw.
+            "pinned": config is not None or rules_of(locked.environment).approvals.count > 0,
             "addresses": {str(number): ip for number, ip in (addresses or {}).items()},
             "system": actor.is_system,
         }

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
 from containers.guardrails import glass, holding
+from containers.guardrails.views_approvals import card as approvals_of
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
@@ -90,6 +91,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "held": [run for run in runs if run.state == "held" and deployment.is_active],
         "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "queue": queue_of(place) if deployment.state == Deployment.State.WAITING else [],
+        "approvals": approvals_of(actor_of(request), deployment),
         "place": place,
         "service": place.service,
         "environment": place.environment,

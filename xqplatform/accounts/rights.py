@@ -28,6 +28,7 @@ OF_DEVELOPERS = frozenset(
         "service.remove",
         "service.logs",
         "service.terminal",
+        "release.approve",
         "build.start",
         "build.cancel",
         "image.discard",

@@ -129,6 +129,8 @@ ACTIONS: dict[str, Any] = {
     "deployment.continue": _("let the release go on"),
     "deployment.skip": _("left an instance out of the release"),
     "deployment.retry": _("had an instance tried again in the release"),
+    "deployment.approve": _("approved the release"),
+    "deployment.withdraw": _("withdrew the approval of the release"),
     "deployment.break_glass": _("broke the glass for the release"),
     "deployment.review_glass": _("reviewed the broken glass of the release"),
     "deployment.export": _("took along the record of"),

@@ -58,6 +58,7 @@ RIGHTS = {
     "address.manage": gettext_lazy("manage addresses"),
     "registry.manage": gettext_lazy("manage the registry"),
     "environment.manage": gettext_lazy("manage the environment"),
+    "release.approve": gettext_lazy("approve the release"),
     "release.break_glass": gettext_lazy("go on in spite of guardrails"),
     "people.manage": gettext_lazy("manage people"),
     "base_image.manage": gettext_lazy("manage base images"),
