@@ -49,7 +49,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "heats": [(name, words) for name, (words, _unit, _full) in monitoring.HEAT.items()],
         "tiles": [
             (group, len(tiles), monitoring.drawn(tiles))
-            for group, tiles in monitoring.heat_map(what.heat, control.range)
+            for group, tiles in monitoring.heat_map(what.heat, control.range, [one.host for one in found])
         ],
         "full": monitoring.HEAT[what.heat],
         "health": found if request.GET.get("all") else found[:SHOWN],

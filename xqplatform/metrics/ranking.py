@@ -157,7 +157,7 @@ def _values(rows: Sequence[hot.Row], places: Mapping[int, int], start: float, en
     low, high = math.ceil(start * 100), math.floor(end * 100)
     found: dict[int, list[float]] = defaultdict(list)
     # No call a row where it can be helped: there are hundreds of thousands. Ticks that lie within need no look at their moment.
-    inner, outer = keys.first(math.floor(start) // keys.TICK + 1), keys.first(math.floor(end) // keys.TICK)
+    inner, outer = keys.first(math.ceil(start / keys.TICK)), keys.first(math.floor(end) // keys.TICK)
     shift, subjects, unpack = keys.SLOT_BITS, keys.SUBJECTS - 1, _FLOAT.unpack_from
     for key, layout, data in rows:
         if inner <= key < outer or low <= keys.hundredths(key) <= high:
