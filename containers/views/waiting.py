@@ -36,6 +36,7 @@ class When:
         self.queue = queue_of(place)
         self.active = place.active
         self.can_wait = waiting.can_wait(verdict)
+        self.approved = any(check.name == "approvals" for check in verdict.checks)
         self.frozen = not verdict.passes and self.can_wait
         self.must_wait = self.active is not None or self.frozen
         self.error = form.errors.get("at", [""])[0] if form is not None and form.is_bound else ""

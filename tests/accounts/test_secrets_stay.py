@@ -68,7 +68,7 @@ def texts(client: Client, world: World) -> Iterator[tuple[str, str]]:  # noqa: F
         if "get" in methods:
             names = {"number": 1, "pk": 1} | of(world, NAMES.get(path.split("/")[3], {}))
             address = path.format_map(Otherwise(names))
-            yield address, client.get(address, {"a": 1, "b": 2}).content.decode(errors="replace")
+            yield address, client.get(address, {"a": 1, "b": 2}).getvalue().decode(errors="replace")
     for event in Event.objects.all():
         address = reverse("audit:event", args=[event.pk])
         yield address, client.get(address).content.decode()
