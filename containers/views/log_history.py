@@ -112,7 +112,8 @@ async def _file(request: HttpRequest, context: dict[str, Any], wanted: Filter) -
         yield foot
         return
     if end.cut:
-        yield f'<div class="note">{escape(_("The end of %(n)d bytes:") % {"n": end.size})}</div>'
+        words = _("The end of %(n)d bytes:") % {"n": end.size}
+        yield f'<div class="note">{escape(words)}</div>'
     lines = [text for text, _cut in map(shown, end.lines) if wanted.takes(text, level_of(text))]
     for text in lines:
         yield f"<div>{escape(text) or ' '}</div>"

@@ -85,7 +85,8 @@ async def _plain(
         css, time = ("", "err")[line.channel], line.stamp[:23].replace("T", " ")
         yield f'<div class="{css}"><time>{time}</time> #{line.number} {SHORT[line.level]:3} {escape(line.text)}</div>'
     if not found.lines:
-        yield f'<div class="note">{escape(_("There is no such line."))}</div>'
+        words = _("There is no such line.")
+        yield f'<div class="note">{escape(words)}</div>'
     yield foot
 
 
