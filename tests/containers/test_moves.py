@@ -13,6 +13,7 @@ from containers.services import drains, moves, releases
 from containers.services import settings as places
 from containers.services.drains import advance
 from hosts import labels
+from hosts.engine_errors import EngineError
 from hosts.models import Address, Host, HostGroup, SeenContainer
 from hosts.services import machines
 from tests.containers.conftest import World
@@ -149,6 +150,9 @@ def test_what_comes_back_with_a_lost_host_is_a_stray(stands: World, monkeypatch:
     gone: list[str] = []
 
     class Engine:
+        def logs(self, engine_id: str, *, tail: int, timeout: float) -> Any:
+            raise EngineError("unreachable", "nothing came of it")
+
         def remove(self, engine_id: str, *, force: bool) -> None:
             gone.append(engine_id)
 
