@@ -15,6 +15,7 @@ from containers import converge
 from containers.models import Container, Deployment
 from containers.services import lost, releases
 from hosts import labels
+from hosts.engine_errors import EngineError
 from hosts.models import Address, Host, SeenContainer
 from tests import factories
 from tests.conftest import make_person
@@ -80,6 +81,9 @@ def test_what_still_runs_on_a_host_that_comes_back_is_removed(half: World, monke
     removed: list[str] = []
 
     class Engine:
+        def logs(self, engine_id: str, *, tail: int, timeout: float) -> Any:
+            raise EngineError("unreachable", "nothing came of it")
+
         def remove(self, engine_id: str, force: bool) -> None:
             removed.append(engine_id)
 
