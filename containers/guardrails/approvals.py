@@ -27,12 +27,15 @@ LONGEST = 2000
 
 
 def given_to(row: Deployment | None) -> list[Given]:
+    """Those of people who may approve there still."""
     if row is None:
         return []
+    place = row.place
     return [
         Given(one.by_id, one.by_name, one.by.role if one.by else "", one.expires.timestamp(), bool(one.withdrawn))
         for one in row.approvals.select_related("by").order_by("id")
-        if one.by is None or one.by.is_active
+        if one.by is None
+        or can(Actor.person(one.by), RIGHT, team_id=place.service.team_id, environment=place.environment.slug)
     ]
 
 

@@ -22,7 +22,7 @@ def check(actor: Actor, place: ServiceEnvironment, config: Config) -> None:
     before = stored_hooks(place.config)
     for number, hook in enumerate(config.hooks, 1):
         if hook.kind == "host" and hook not in before:
-            _check_host(actor, hook, f"hooks.{number}")
+            check_host(actor, hook, f"hooks.{number}")
     if config.traffic.way == "nginx" and not Front.objects.filter(slug=config.traffic.front).exists():
         words = _("There is no nginx front «%(name)s»: an SRE makes it under Settings.")
         raise Refused(words % {"name": config.traffic.front}, "traffic.front", 400)
@@ -36,7 +36,8 @@ def stored_hooks(version: ConfigVersion | None) -> tuple[Hook, ...]:
         return ()
 
 
-def _check_host(actor: Actor, hook: Hook, at: str) -> None:
+def check_host(actor: Actor, hook: Hook, at: str) -> None:
+    """Raises Refused for a reviewed command that is not there, or that the actor may not run by hand."""
     command = HostCommand.objects.filter(name=hook.operation).first()
     if command is None:
         raise Refused(_("There is no command «%(name)s».") % {"name": hook.operation}, f"{at}.operation", 400)

@@ -43,6 +43,18 @@ def of_segments() -> list[Network]:
     return [ipaddress.ip_network(cidr, strict=False) for cidr in Segment.objects.values_list("cidr", flat=True)]
 
 
+def is_own(ip: Address) -> bool:
+    """Whether it is this machine's, which may stand in a segment itself: what goes there comes from there. (Nothing is sent.)"""
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(ip), 9))
+        except OSError:
+            return False
+        return ipaddress.ip_address(str(sock.getsockname()[0]).partition("%")[0]) == ip
+
+
 def resolve(host: str, port: int) -> str:
     """The one address that is then spoken to: looked up once, so that no second answer leads elsewhere. Raises NotAllowed."""
     try:
@@ -52,7 +64,7 @@ def resolve(host: str, port: int) -> str:
     segments, more = of_segments(), named()
     for entry in found:
         ip = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
-        if not judge(ip, segments, more):
+        if not judge(ip, [] if is_own(ip) else segments, more):
             words = _("No hook may go to %(ip)s: only to segments, and to what XQ_HOOK_NETWORKS names.")
             raise NotAllowed(words % {"ip": ip})
     return str(found[0][4][0])

@@ -17,7 +17,8 @@ from xqplatform.errors import Refused
 LONGEST = 500  # characters of a pattern
 MEMORY = 4 << 20  # bytes that a pattern may take
 MOST_FIELDS = 10
-PAIR = re.compile(r'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+# Begins where a word does: tried at each of its signs, a long word (such as base64) would take the square of its length.
+PAIR = re.compile(r'(?<![\w.@/-])(?:[^\WA-Za-z_]|[./-])*([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
 ASKED = re.compile(r"([^=!]{1,200})(!?=)(.{0,1000})", re.DOTALL)
 
 

@@ -21,7 +21,11 @@ from containers.logs.seats import seat
 from containers.logs.sources import Source, sources_of
 from containers.logs.text import NOTE, Line
 from containers.models import ServiceEnvironment
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import User
+from xqplatform.accounts.rights import can
 
+RIGHT = "service.logs"
 MOST_SECONDS = 15 * 60
 BEAT = 10.0  # seconds after which a silent stream says that it is there
 GATHER = 0.05  # seconds that lines are gathered for one event
@@ -120,11 +124,26 @@ async def _events(follower: Follower) -> AsyncIterator[Event]:
             yield "beat", {}
         if now > looked + LOOK:
             looked = now
+            if not await sync_to_async(_may_still)(follower.asked):
+                break  # who comes back is told why
             if more := await sync_to_async(_newcomers)(follower):
                 several, sorter.hold = True, HOLD
                 follower.start(more, later=True)
                 yield "sources", _sources(more)
     yield "again", {}
+
+
+def _may_still(asked: Asked) -> bool:
+    """Whether who follows it may read there now: rights are taken away while streams are open, and people leave."""
+    if not asked.person:
+        return True
+    user = User.objects.filter(pk=asked.person).first()
+    place = ServiceEnvironment.objects.filter(pk=asked.place.pk).select_related("service", "environment").first()
+    return (
+        user is not None
+        and place is not None
+        and can(Actor.person(user), RIGHT, team_id=place.service.team_id, environment=place.environment.slug)
+    )
 
 
 def _newcomers(follower: Follower) -> list[Source]:

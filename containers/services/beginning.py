@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from containers.guardrails import approvals, asking, windows
+from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan, Policy
@@ -93,7 +94,7 @@ def _begin(row: Deployment) -> Deployment | None:
     assert image is not None
     _may_still(row)
     check_image(place, image)
-    config = row.config if row.confirmed.get("pinned") else ensure_config(Actor.system(), place)
+    config = row.config if _pinned(row) else ensure_config(Actor.system(), place)
     plan = _plan(row, config)
     releases.refuse_unfit(plan, row.reason)
     verdict = asking.ask(place, plan, image, config, row.reason, row=row)
@@ -103,6 +104,13 @@ def _begin(row: Deployment) -> Deployment | None:
         _keep_back(row, verdict)
         return None
     return _go(row, plan, config, verdict)
+
+
+def _pinned(row: Deployment) -> bool:
+    """Whether it begins with its own settings: chosen ones, or those that others saw and approve, also where the rule came
+    after the release was decided.
+    """
+    return bool(row.confirmed.get("pinned")) or rules_of(row.place.environment).approvals.count > 0
 
 
 def _may_still(row: Deployment) -> None:

@@ -28,7 +28,7 @@ PROGRAM = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 def save_front(actor: Actor, data: Mapping[str, Any], front: Front | None = None) -> Front:
     """Makes a front, or changes one; `hosts`: names. Raises Refused with the field."""
-    require(actor, "host.operate", obj=front, extra={"name": str(data.get("slug", ""))[:60]})
+    require(actor, "host.operate", obj=front, extra={"name": str(data.get("slug", ""))[:60].replace("\0", "")})
     if unknown := set(data) - set(FIELDS):
         raise Refused(_("There is no field «%(field)s».") % {"field": min(unknown)}, min(unknown), 400)
     row = front or Front()

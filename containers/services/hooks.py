@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
-from containers.hooks import running, shape
+from containers.hooks import checks, running, shape
 from containers.hooks.kinds import Setting
 from containers.hooks.running import Guard
 from containers.hooks.shape import Hook
@@ -94,6 +94,8 @@ def try_out(actor: Actor, place: ServiceEnvironment, name: str, number: int | No
 
     require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
     hook = find(place, name)
+    if hook.kind == "host":
+        checks.check_host(actor, hook, "hook")  # a release has it run; by hand it is run by who may
     instance = None
     if hook.at in shape.INSTANCE:
         rows = place.instances.filter(removed=None).order_by("number")

@@ -25,6 +25,7 @@ MOST_FILES = 500
 MOST_BYTES = 1 << 20  # of the end of a file
 MOST_LINES = 2000
 SECONDS = 20.0
+LATEST = 2**37  # Unix seconds; a name with a line end in it may claim any time, and years have four digits
 ENTRY = re.compile(r"(\d+) (\d+) \./(.+)")
 LINK, MISSING = 3, 4  # what the scripts end with
 LIST = f"""[ -L {ROOT} ] && exit {LINK}
@@ -92,7 +93,7 @@ def files(folder: Folder) -> tuple[list[File], bool]:
         return [], False
     matches = [match for line in said.output.splitlines() if (match := ENTRY.fullmatch(line))]
     found = [
-        File(match[3], int(match[1]), datetime.fromtimestamp(min(int(match[2]), 2**40), UTC))
+        File(match[3], int(match[1]), datetime.fromtimestamp(min(int(match[2]), LATEST), UTC))
         for match in matches
         if safe_name(match[3])
     ]

@@ -14,12 +14,13 @@ from builds.models import Image
 from containers import live_limits
 from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
+from containers.hooks.shape import SECRET
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
 from containers.services import capacity
 from containers.services.planning import check_image, config_of, plan_for, segment_of, standing
-from containers.services.settings import ensure_config, topic
+from containers.services.settings import ensure_config, secrets_of, topic
 from hosts.models import Host
 from hosts.services import addresses as ledger
 from xqplatform import audit, live
@@ -219,10 +220,19 @@ def apply_limits(
     found = live_changes(place)
     if not found:
         raise Refused(_("The newest settings are in use already: save other limits first."))
-    why = live_limits.refusal(found)
+    why = live_limits.refusal(found) or _other_secrets(place)
     if why:
         raise Refused(why)
     return _start(actor, place, "limits", config=place.config, policy=policy, reason=reason, numbers=numbers)
+
+
+def _other_secrets(place: ServiceEnvironment) -> str:
+    """Why new limits alone do not make running containers those of the newest settings. (Hooks' secrets are not theirs.)"""
+    old, new = (
+        {name: value for name, value in secrets_of(version).items() if not name.startswith(SECRET)}
+        for version in (place.current_config, place.config)
+    )
+    return _("A secret was changed, too: this needs new containers, by a release.") if old != new else ""
 
 
 def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:

@@ -80,10 +80,14 @@ class Session:
 
     # --- In the event loop ---------------------------------------------------------------------------------------------
 
-    def attach(self, page: Page, place: int) -> tuple[int, bool]:
-        """The page takes it up (another one that had it leaves): where its bytes begin, and whether it clears its screen."""
+    def attach(self, page: Page, place: int, session_key: str = "") -> tuple[int, bool]:
+        """The page takes it up (another one that had it leaves): where its bytes begin, and whether it clears its screen.
+
+        `session_key`: of the page's log-in, which counts from now on: signing out there ends the terminal.
+        """
         if self.page is not None:
             self.page.leave(4409)
+        self.session_key = session_key or self.session_key
         with self._room:
             begin, clear = self.ring.resumes(place)
             self.acked = begin

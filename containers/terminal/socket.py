@@ -151,9 +151,9 @@ class Socket:
 
     # What the application calls.
 
-    async def stay(self, session: Session, place: int) -> None:
+    async def stay(self, session: Session, visit: Visit) -> None:
         """Until the browser goes, or the session ends."""
-        begin, clear = session.attach(self, place)
+        begin, clear = session.attach(self, visit.place, visit.session_key)
         self._place = begin
         limits = {"idle": settings.TERMINAL_IDLE, "total": settings.TERMINAL_TOTAL, "away": settings.TERMINAL_AWAY}
         self.tell(t="hello", at=begin, clear=clear, age=round(session.at), **limits)
@@ -262,7 +262,7 @@ async def serve(scope: Any, receive: Any, send: Any) -> None:
     if session is None:
         session = await _begin(keep, socket, actor, row, visit)
     if session is not None:
-        await socket.stay(session, visit.place)
+        await socket.stay(session, visit)
 
 
 async def _begin(keep: Keeper, socket: Socket, actor: Actor, row: Terminal, visit: Visit) -> Session | None:

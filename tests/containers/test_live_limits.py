@@ -144,6 +144,17 @@ def test_more_than_limits_needs_a_release(running: World) -> None:
     assert not Deployment.objects.filter(kind="limits").exists()
 
 
+def test_a_changed_secret_does_not_come_along_with_limits(running: World) -> None:
+    save(running, cpus=2, secret_names=["KEY"], secrets={"KEY": "one"})
+    running.place.refresh_from_db()
+    running.place.current_config = running.place.config
+    running.place.save()
+    save(running, cpus=1, secret_names=["KEY"], secrets={"KEY": "two"})
+    with pytest.raises(Refused, match="A secret was changed"):
+        releases.apply_limits(running.actor, running.place)
+    assert not Deployment.objects.filter(kind="limits").exists()
+
+
 def test_nothing_new_is_said(running: World) -> None:
     with pytest.raises(Refused, match="in use already"):
         releases.apply_limits(running.actor, running.place)

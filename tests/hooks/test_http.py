@@ -105,6 +105,20 @@ def test_who_drips_is_left() -> None:
     assert "did not answer" in answer.words
 
 
+def test_who_drips_a_head_is_left() -> None:
+    def drip(sock: socket.socket, _asked: bytes) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n")
+        for n in range(200):
+            sock.sendall(b"X-%d: x\r\n" % (n % 50))
+            time.sleep(0.05)
+
+    with server(drip) as (port, _asked):
+        began = time.monotonic()
+        answer = call(port, 0.5)
+    assert time.monotonic() - began < 5
+    assert "did not answer" in answer.words
+
+
 def test_a_flood_is_cut() -> None:
     with server(says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2_000_000)) as (port, _asked):
         answer = call(port)
@@ -150,3 +164,15 @@ def test_this_machine_is_refused_unless_it_is_named(settings: Any) -> None:
             assert answer.code == 0, host
             assert not answer.again
     assert asked == []
+
+
+def test_this_machine_is_refused_where_it_stands_in_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert networks.is_own(ipaddress.ip_address("127.0.0.1"))
+    assert networks.is_own(ipaddress.ip_address("::ffff:127.0.0.1"))
+    assert not networks.is_own(ipaddress.ip_address("192.0.2.7"))
+    Segment.objects.create(slug="lan", cidr="192.0.2.0/24")
+    assert networks.resolve("192.0.2.7", 80) == "192.0.2.7"
+    monkeypatch.setattr(networks, "is_own", lambda ip: str(ip) == "192.0.2.7")
+    with pytest.raises(networks.NotAllowed):
+        networks.resolve("192.0.2.7", 80)
+    assert networks.resolve("192.0.2.8", 80) == "192.0.2.8"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from containers.hooks.closing import due
 from containers.models import HookRun
-from containers.services import hooks, releases
+from containers.services import fronts, hooks, releases
 from containers.services.settings import save_config, secrets_of
 from hosts.models import HostCommand
 from tests import factories
@@ -67,9 +67,20 @@ def test_a_developer_has_no_command_run_that_is_not_for_developers(world: World)
     world.place.refresh_from_db()
     # One that stands already hinders nobody who changes something else.
     hooks.put_one(developer, world.place, TELL | {"signed": False})
+    # A release has it run; by hand it is run by who may.
+    world.place.refresh_from_db()
+    with pytest.raises(Refused, match="ask an SRE"):
+        hooks.try_out(developer, world.place, "lb")
+    assert hooks.try_out(world.actor, world.place, "lb").way == "test"
     command.roles, command.looks_only = ["developer"], True
     command.save()
     hooks.put_one(developer, world.place, hook | {"name": "lb2"})
+
+
+def test_a_denied_try_to_make_a_front_is_noted_whatever_its_name(db: None) -> None:
+    with pytest.raises(Denied):
+        fronts.save_front(Actor.person(factories.make_user("dora", "developer")), {"slug": "a\0b"})
+    assert Event.objects.get(action="host.operate", denied=True).after == {"name": "ab"}
 
 
 def test_a_front_has_to_be_there(world: World) -> None:  # noqa: F811

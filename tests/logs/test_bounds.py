@@ -11,6 +11,9 @@ from containers.logs import seats
 from containers.logs.mailbox import Mailbox
 from containers.logs.seats import refusal, seat
 from containers.logs.text import Line
+from containers.services import log_files
+from hosts.helper import Result
+from hosts.models import Host
 
 
 def line(text: str) -> Line:
@@ -94,3 +97,11 @@ def test_seats_are_counted_over_threads() -> None:
     for one in threads:
         one.join(60)
     assert seats.taken() == (0, 0)
+
+
+def test_a_file_name_that_claims_a_time_hinders_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "12 1800000000 ./app.log\n1 99999999999999999999 ./later\n1 1800000000 ./../out"
+    monkeypatch.setattr(log_files, "_run", lambda folder, command: Result(0, said))
+    found, more = log_files.files(log_files.Folder("f1", Host(), "/x:/persist:ro", "x"))
+    assert [(one.name, one.changed.year < 10_000) for one in found] == [("later", True), ("app.log", True)]
+    assert not more

@@ -79,3 +79,17 @@ def test_a_field_that_is_not_there() -> None:
     assert value_of({"a": {"b": 1}}, "a.c") is None
     assert value_of({"a": 1}, "a.b") is None
     assert value_of({"a": None}, "a") == "null"
+
+
+def test_pairs_within_words_are_found_as_they_stand() -> None:
+    assert fields_of("--flag=1 2x=3 (a.b/c=4) user@host=5 «雪=6 k=7»") == {
+        "flag": "1", "x": "3", "a.b/c": "4)", "user@host": "5", "k": "7»",
+    }  # fmt: skip
+
+
+def test_a_long_word_costs_no_more_than_many_short_ones() -> None:
+    wanted = filter_of(fields=["a=b"])
+    began = time.process_time()
+    for _n in range(100):
+        assert not wanted.takes("aGVs/bG8" * 1000, INFO)
+    assert time.process_time() - began < 3

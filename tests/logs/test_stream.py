@@ -270,3 +270,20 @@ def test_it_ends_by_itself_and_says_how_to_go_on(
     got = heard(Asked(place), lambda events: events[-1][0] == "again")
     assert texts(got) == ["x"]
     assert id_of(place.instances.get(number=1)) == ids[0]
+
+
+def test_who_may_read_no_more_is_told_to_ask_again(
+    place: Any, ids: list[str], log_engine: LogEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LOOK", 0.1)
+    team = factories.make_team("readers")
+    place.service.team = team
+    place.service.save()
+    dan = factories.make_user("dan", "developer", team)
+    log_engine.say(ids[0], "before", at=T0)
+
+    def left() -> None:
+        team.memberships.all().delete()
+
+    got = heard(Asked(place, person=dan.pk), lambda events: events[-1][0] == "again", left)
+    assert texts(got) == ["before"]

@@ -15,7 +15,9 @@ from containers.models import CommandRun
 from containers.terminal import commands
 from hosts import execs
 from hosts.engine import EngineError
+from tests import factories
 from xqplatform.accounts.actor import Actor
+from xqplatform.audit import queries
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -95,6 +97,20 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
     assert answer.status_code == 400
     assert words in answer.content.decode()
     assert not CommandRun.objects.exists()
+
+
+def test_a_denied_try_is_noted_whatever_its_words(actor_manager: Actor, instance: Any) -> None:
+    with pytest.raises(Denied):
+        commands.start(actor_manager, instance, ["a\0b", "\ud800", "x" * 10_000], reason="x")
+    event = Event.objects.get(action="service.terminal", denied=True)
+    assert event.after == {"argv": ["a\\0b", "\\ud800", "x" * 200]}
+
+
+def test_its_words_are_in_the_log_for_who_reads_all_of_it(actor_dev: Actor, actor_sre: Actor, instance: Any) -> None:
+    commands.start(actor_dev, instance, ["login", "--password=1234"], reason="x")
+    stranger = Actor.person(factories.make_user("quinn", "developer", factories.make_team("quotes")))
+    for actor, count in ((actor_dev, 1), (actor_sre, 1), (stranger, 0)):
+        assert queries.readable(actor).filter(action="instance.command").count() == count
 
 
 def test_it_requires_the_right_and_keeps_within_limits(actor_dev: Actor, actor_manager: Actor, instance: Any) -> None:

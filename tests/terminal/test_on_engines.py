@@ -109,7 +109,9 @@ def test_it_types_shows_resizes_ends_and_is_on_record(
     assert [60, 20] in [[int(n) for n in data.split("x")] for _at, kind, data in events if kind == "r"]
     assert not [1 for _at, kind, _data in events if kind == "i"], "what is typed is not recorded"
     assert dan.client.get(f"/terminals/{row.pk}/recording.cast").status_code == 403
-    assert Visitor(dan.site, sre).client.get(f"/terminals/{row.pk}/recording/").status_code == 200
+    sara = Visitor(dan.site, sre).client
+    assert sara.get(f"/terminals/{row.pk}/recording/").status_code == 200
+    assert cast_of(row, sara)
     assert Event.objects.filter(action="terminal.watch", actor="sara").exists()
 
 

@@ -142,3 +142,11 @@ def test_a_second_window_takes_it_over_and_who_left_starts_the_clock() -> None:
         assert session.clocks.away_since is not None
 
     played(scene)
+
+
+def test_the_log_in_that_counts_is_that_of_the_window_that_has_it() -> None:
+    async def scene(session: Session, wire: Wire, page: Page) -> None:
+        session.attach(Page(), 0, "the second browser's")
+        assert session.session_key == "the second browser's"
+
+    played(scene)

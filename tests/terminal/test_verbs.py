@@ -163,3 +163,14 @@ def test_a_recording_is_a_file_of_whole_pieces_and_goes_when_it_is_old(
     assert client.get(f"/terminals/{row.pk}/recording.cast").status_code == 404
     assert recordings.tidy() == 0
     assert "removed" in client.get(f"/terminals/{row.pk}/").content.decode()
+
+
+def test_whoever_gets_a_recording_is_noted_by_whichever_way(
+    client: Client, actor_dev: Actor, manager: Any, sre: Any, instance: Any
+) -> None:
+    row = opened(actor_dev, instance)
+    ways = ((sre, f"/terminals/{row.pk}/recording.cast"), (manager, f"/api/v1/terminals/{row.pk}/recording"))
+    for person, path in ways:
+        client.force_login(person)
+        assert client.get(path).status_code == 200
+        assert Event.objects.filter(action="terminal.watch", user=person, object_id=str(row.pk)).count() == 1

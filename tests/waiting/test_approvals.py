@@ -179,3 +179,27 @@ def test_pages_and_the_api(yard: Yard, two: list[Actor], actor_dev: Actor, clien
     page = client.get("/settings/guardrails/production/").content.decode()
     assert 'name="approvals"' in page
     assert Deployment.objects.get(pk=row.pk).state == "waiting"
+
+
+def test_a_rule_that_comes_later_keeps_the_settings_that_are_approved(
+    yard: Yard, actor_dev: Actor, actor_sre: Actor
+) -> None:
+    row = yard.wait(actor_dev)
+    seen = row.config
+    Guardrails.objects.update(approvals=1)
+    approvals.approve(actor_sre, row)
+    settings_verbs.save_config(yard.actor, yard.place, {"memory": "96m"})
+    begun = yard.begin()
+    assert begun is not None
+    assert begun.config == seen
+
+
+def test_who_left_the_team_approves_nothing_any_more(yard: Yard, team: Any, actor_sre: Actor) -> None:
+    Guardrails.objects.update(approvals=1)
+    cleo = make_person("cleo", "developer")
+    team.memberships.create(user=cleo)
+    row = yard.wait(actor_sre, not_before=soon())
+    approvals.approve(Actor.person(cleo), row)
+    assert approvals.lacks(row) == 0
+    team.memberships.filter(user=cleo).delete()
+    assert approvals.lacks(row) == 1

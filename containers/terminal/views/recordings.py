@@ -25,16 +25,16 @@ def _recorded(request: HttpRequest, number: int) -> Terminal:
 
 @require_GET
 def play(request: HttpRequest, number: int) -> HttpResponse:
-    """The player. That somebody watches is an event, too."""
+    """The player: it fetches the file, which is the event."""
     row = _recorded(request, number)
-    audit.record(actor_of(request), "terminal.watch", row, after={"who": row.who}, parent=row.instance)
     return render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
 
 
 @require_GET
 def cast(request: HttpRequest, number: int) -> HttpResponseBase:
-    """The file, as asciinema and its players read it."""
+    """The file, as asciinema and its players read it. That somebody sees it is an event, whichever way it is fetched."""
     row = _recorded(request, number)
+    audit.record(actor_of(request), "terminal.watch", row, after={"who": row.who}, parent=row.instance)
     answer = StreamingHttpResponse(recordings.read(row), content_type="application/x-asciicast")
     answer["Content-Disposition"] = f'attachment; filename="{row.instance.name}-{row.pk}.cast"'
     answer["Cache-Control"] = "no-store"
