@@ -92,7 +92,9 @@ class HookForm(SaneForm):
         required=False,
         max_length=1000,
         widget=forms.TextInput(attrs=MONO | {"placeholder": "https://hooks.example/released"}),
-        help_text=gettext_lazy("In a segment, or in a network that XQ_HOOK_NETWORKS names. No redirect is followed."),
+        help_text=gettext_lazy(
+            "In a segment of this place, or in a network that XQ_HOOK_NETWORKS names. No redirect is followed."
+        ),
     )
     signed = forms.BooleanField(label=gettext_lazy("Signed (X-XQ-Signature)"), required=False)
     secret = forms.CharField(

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -32,14 +32,25 @@ class Answer:
     again: bool = True  # a further try may help
 
 
-def call(method: str, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
-    """The answer, or why there is none. Never raises for what the other side does."""
+def call(
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float,
+    *,
+    segments: Sequence[networks.Network] = (),
+) -> Answer:
+    """The answer, or why there is none. Never raises for what the other side does.
+
+    `segments`: where it may go beside the networks that `XQ_HOOK_NETWORKS` names.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     until = time.monotonic() + seconds
     try:
-        ip = networks.resolve(host, port)
+        ip = networks.resolve(host, port, segments)
     except networks.NotAllowed as error:
         return Answer(0, words=str(error), again=False)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

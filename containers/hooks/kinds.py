@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from containers.hooks import http
+from containers.hooks import http, networks
 from containers.hooks.shape import Hook
 from hosts import operation_runner
 from hosts.engine import Engine, EngineError
@@ -140,6 +140,8 @@ def call(hook: Hook, setting: Setting) -> Outcome:
     if setting.secret:
         signed = b"" if hook.method == "GET" else body
         headers["X-XQ-Signature"] = signature(setting.secret, str(int(time.time())), signed)
-    answer = http.call(hook.method, hook.url, body, headers, hook.timeout)
+    facts = setting.facts
+    segments = networks.of_place(str(facts.get("service", "")), str(facts.get("environment", "")))
+    answer = http.call(hook.method, hook.url, body, headers, hook.timeout, segments=segments)
     ok = 200 <= answer.code < 300 and not answer.words
     return Outcome(ok, answer.code or None, answer.text, answer.truncated, answer.words, answer.again)

@@ -1,7 +1,7 @@
 """Where an HTTP hook may go: a hook must not be a way into the platform's own network.
 
-Allowed are the addresses of the segments (instances are there) and the networks that `XQ_HOOK_NETWORKS` names. What is this
-machine itself, link-local (clouds keep their secrets there), multicast or nothing at all is allowed only when it is named there.
+Allowed are the segments of the service in its environment (whoever may write its hooks has instances there, and no hook of an
+isolated environment is a way into production) and the networks that `XQ_HOOK_NETWORKS` names. What is this machine itself, link-local (clouds keep their secrets there), multicast or nothing at all is allowed only when it is named there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from containers.models import ServiceEnvironment
 from hosts.models import Segment
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,8 +40,15 @@ def named() -> list[Network]:
     return [ipaddress.ip_network(text, strict=False) for text in settings.HOOK_NETWORKS]
 
 
-def of_segments() -> list[Network]:
-    return [ipaddress.ip_network(cidr, strict=False) for cidr in Segment.objects.values_list("cidr", flat=True)]
+def of_place(service: str, environment: str) -> list[Network]:
+    """The segments that the service has instances in, in the environment, and the one that new ones get their address from."""
+    place = ServiceEnvironment.objects.filter(service__slug=service, environment__slug=environment)
+    rows = place.select_related("segment", "environment__segment").first()
+    if rows is None:
+        return []
+    own = rows.segment or rows.environment.segment
+    held = Segment.objects.filter(addresses__instance__place=rows).values_list("cidr", flat=True)
+    return [ipaddress.ip_network(cidr, strict=False) for cidr in {*held, *([own.cidr] if own is not None else [])}]
 
 
 def is_own(ip: Address) -> bool:
@@ -55,16 +63,18 @@ def is_own(ip: Address) -> bool:
         return ipaddress.ip_address(str(sock.getsockname()[0]).partition("%")[0]) == ip
 
 
-def resolve(host: str, port: int) -> str:
+def resolve(host: str, port: int, segments: Sequence[Network] = ()) -> str:
     """The one address that is then spoken to: looked up once, so that no second answer leads elsewhere. Raises NotAllowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise NotAllowed(_("%(host)s does not resolve to an address.") % {"host": host}) from None
-    segments, more = of_segments(), named()
+    more = named()
     for entry in found:
         ip = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
         if not judge(ip, [] if is_own(ip) else segments, more):
-            words = _("No hook may go to %(ip)s: only to segments, and to what XQ_HOOK_NETWORKS names.")
+            words = _(
+                "No hook may go to %(ip)s: only to the segments of its place, and to what XQ_HOOK_NETWORKS names."
+            )
             raise NotAllowed(words % {"ip": ip})
     return str(found[0][4][0])

@@ -18,6 +18,7 @@ import pytest
 from containers.hooks import http, kinds, networks
 from containers.hooks.shape import Hook
 from hosts.models import Segment
+from tests import factories
 
 
 @contextlib.contextmanager
@@ -157,10 +158,10 @@ def test_hooks_go_to_segments_and_what_is_named(ip: str, good: bool) -> None:
 
 def test_this_machine_is_refused_unless_it_is_named(settings: Any) -> None:
     settings.HOOK_NETWORKS = []
-    Segment.objects.create(slug="lan", cidr="127.0.0.0/8")
+    lan = [ipaddress.ip_network("127.0.0.0/8")]
     with server(says(b"HTTP/1.1 200 OK\r\n\r\n")) as (port, asked):
         for host in ("127.0.0.1", "localhost", "2130706433", "[::1]"):
-            answer = http.call("POST", f"http://{host}:{port}/", b"", {}, 2)
+            answer = http.call("POST", f"http://{host}:{port}/", b"", {}, 2, segments=lan)
             assert answer.code == 0, host
             assert not answer.again
     assert asked == []
@@ -170,9 +171,17 @@ def test_this_machine_is_refused_where_it_stands_in_a_segment(monkeypatch: pytes
     assert networks.is_own(ipaddress.ip_address("127.0.0.1"))
     assert networks.is_own(ipaddress.ip_address("::ffff:127.0.0.1"))
     assert not networks.is_own(ipaddress.ip_address("192.0.2.7"))
-    Segment.objects.create(slug="lan", cidr="192.0.2.0/24")
-    assert networks.resolve("192.0.2.7", 80) == "192.0.2.7"
+    lan = [ipaddress.ip_network("192.0.2.0/24")]
+    assert networks.resolve("192.0.2.7", 80, lan) == "192.0.2.7"
     monkeypatch.setattr(networks, "is_own", lambda ip: str(ip) == "192.0.2.7")
     with pytest.raises(networks.NotAllowed):
-        networks.resolve("192.0.2.7", 80)
-    assert networks.resolve("192.0.2.8", 80) == "192.0.2.8"
+        networks.resolve("192.0.2.7", 80, lan)
+    assert networks.resolve("192.0.2.8", 80, lan) == "192.0.2.8"
+
+
+def test_a_hook_goes_to_the_segments_of_its_own_place_only() -> None:
+    place = factories.make_running_place("snow", "isolated", 1)
+    Segment.objects.create(slug="elsewhere", cidr="10.77.0.0/24")
+    own = Segment.objects.filter(addresses__instance__place=place).distinct().get()
+    assert networks.of_place("snow", "isolated") == [ipaddress.ip_network(own.cidr)]
+    assert networks.of_place("snow", "production") == []
