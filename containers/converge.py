@@ -21,6 +21,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, KeptLog, ServiceEnvironment, Step
 from containers.services import contract, releases
 from containers.services.settings import topic
+from containers.traffic import rows as traffic
 from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
 from hosts.models import Host, SeenContainer
@@ -231,6 +232,7 @@ def _save(one: Instance, container: Container | None, seen: SeenContainer | None
     fields: Json = {"state": state, "status": seen.status if seen is not None else "", "seen": now}
     if seen is not None and seen.ip and one.address_id is None:
         fields["ip"] = seen.ip
+    moved = fields.get("ip", one.ip) != one.ip
     appeared = bool(what) and not one.drift
     if what != one.drift:
         fields |= {"drift": what, "drift_since": (one.drift_since or now) if what else None}
@@ -241,6 +243,8 @@ def _save(one: Instance, container: Container | None, seen: SeenContainer | None
         setattr(one, name, value)
     with transaction.atomic():
         Instance.objects.filter(pk=one.pk).update(**fields)
+        if moved:
+            traffic.changed(one.place)  # fronts would go on to send to the old address
         if appeared:
             audit.record(Actor.system(), "instance.drift", one, after={"drift": what}, parent=one.place.service)
         if changed:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, Step
+from containers.models import Deployment, HookRun, Step
 from containers.rollout import clicks
 from containers.services.releases import may_change
 from containers.services.settings import topic
@@ -93,6 +93,9 @@ def retry(actor: Actor, step: Step, reason: str = "") -> Deployment:
         Step.objects.filter(pk=step.pk, state=Step.State.FAILED).update(
             state=Step.State.WAITING, reason="", attempts=0, tries=F("tries") + 1, asked_by=actor.name, asked_why=reason
         )
+        # Hooks that all steps wait for and that failed are tried again with it: else it would fail by them at once.
+        wide = HookRun.objects.filter(deployment=row, step=None, way="forward", state=HookRun.State.FAILED)
+        wide.update(state=HookRun.State.RUNNING)
         _goes_on(row)
         _tell(actor, "deployment.retry", row, reason, after={"number": step.instance.number})
     return row

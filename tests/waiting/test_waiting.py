@@ -100,6 +100,22 @@ def test_a_freeze_keeps_it_back_until_it_ends(yard: Yard) -> None:
     assert (begun.held_why, begun.held_until) == ("", None)
 
 
+def test_a_calendar_that_cannot_be_read_keeps_no_other_places_queue_waiting(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("Mars/Olympus")
+
+    yard.freeze(1)
+    row = yard.wait()
+    assert yard.begin() is None
+    row.refresh_from_db()
+    assert row.held_why
+    assert beginning.due() == []
+    monkeypatch.setattr(beginning.windows, "frozen", broken)
+    assert beginning.due() == [yard.place.pk]
+
+
 def test_the_clock_jumps_over_a_freeze_and_back(yard: Yard) -> None:
     row = yard.wait(not_before=soon())
     freeze = yard.freeze(2)
