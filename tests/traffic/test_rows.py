@@ -13,7 +13,7 @@ from containers.config import parse
 from containers.ending import Broken
 from containers.hooks.around import Around
 from containers.hooks.shape import Hook
-from containers.models import Deployment, Front, Instance, Serving, Upstream
+from containers.models import Container, Deployment, Front, Instance, Serving, Upstream
 from containers.traffic import fronts, operation, rows, sweep, switch
 from containers.traffic.operation import current
 from containers.traffic.shape import Traffic
@@ -171,6 +171,11 @@ def test_another_address_that_an_engine_gave_by_itself_is_told_to_fronts(place: 
     assert versions() == {before + 1}
     converge._save(one, None, seen, [])
     assert versions() == {before + 1}
+    seen.ip = "172.17.0.4"
+    converge._save(one, None, seen, [], busy=True)  # a change says it itself
+    converge._save(one, Container(engine_id="c2"), seen, [])  # this is the container of before
+    one.refresh_from_db()
+    assert (one.ip, versions()) == ("172.17.0.3", {before + 1})
 
 
 def around_of(place: Any, **step: Any) -> Around:
