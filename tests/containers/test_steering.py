@@ -70,6 +70,20 @@ def test_the_click_of_the_switch_is_the_switch(world: World) -> None:
         releases.cancel(world.actor, row)
 
 
+def test_no_click_switches_in_a_freeze_that_began_while_it_waited(
+    world: World, enqueued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = held(begun(world, strategy="blue-green"), "switch", 1)
+    monkeypatch.setattr(holds, "FREEZES", [lambda _row: holds.Freeze("market hours")])
+    with pytest.raises(Refused, match="frozen: market hours"):
+        steering.proceed(world.actor, row)
+    row.refresh_from_db()
+    assert (row.hold, row.switch) == ("switch", "")
+    monkeypatch.setattr(holds, "FREEZES", [])
+    steering.proceed(world.actor, row)
+    assert row.switch == "switching"
+
+
 def test_an_instance_is_left_out_with_a_reason(world: World) -> None:
     row = begun(world)
     step = row.steps.last()
