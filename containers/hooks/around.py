@@ -34,7 +34,6 @@ class Around:
         self.work = work
         self.place = work.instance.place
         self.returning = False  # a move that failed brings the instance home within its own step
-        self.moved = False  # it stayed in traffic, and has another address by now
 
     # --- By what it goes ------------------------------------------------------------------------------------------
 
@@ -95,7 +94,6 @@ class Around:
 
     def readdressed(self) -> None:
         """An engine gave it another address than it had: all fronts have to hear it, also of one that stays in."""
-        self.moved = True
         rows.changed(self.place)
 
     def drained(self) -> None:
@@ -135,7 +133,8 @@ class Around:
         if self.config.traffic.way == "none":
             return
         if rows.state_of(self.work.instance) == Serving.State.IN:
-            if self.moved:
+            # It stayed in with a container of another address: the one of before goes when fronts know that.
+            if self.work.instance.address_id is None and any(one.applied < one.wanted for one in self._upstreams()):
                 self._front("traffic.in")
             return
         if self._deployment().policy.get("strategy") == "blue-green":

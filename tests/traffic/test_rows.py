@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from containers import converge, holds
@@ -151,12 +152,14 @@ def test_an_instance_that_stays_in_with_another_address_is_told_to_fronts(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(Around, "_front", lambda _self, point: told.append(point))
+    Instance.objects.update(address=None)
+    Upstream.objects.update(applied=F("wanted"))
     around = around_of(place)
     around._put_in("c1")
     assert told == []
     (before,) = versions()
     around.readdressed()
-    around._put_in("c1")
+    Around(around.work)._put_in("c1")  # also after a death
     assert versions() == {before + 1}
     assert told == ["traffic.in"]
 
