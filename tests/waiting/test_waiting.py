@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.models import Image
 from containers import tasks
+from containers.guardrails import windows
 from containers.models import Deployment, Guardrails, Instance
 from containers.services import beginning, catalog, releases, waiting
 from containers.services import settings as settings_verbs
@@ -112,7 +113,7 @@ def test_a_calendar_that_cannot_be_read_keeps_no_other_places_queue_waiting(
     row.refresh_from_db()
     assert row.held_why
     assert beginning.due() == []
-    monkeypatch.setattr(beginning.windows, "frozen", broken)
+    monkeypatch.setattr(windows, "frozen", broken)
     assert beginning.due() == [yard.place.pk]
 
 
