@@ -21,6 +21,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, KeptLog, ServiceEnvironment, Step
 from containers.services import contract, releases
 from containers.services.settings import topic
+from containers.traffic import rows as traffic
 from hosts import hooks, labels
 from hosts.engine import EngineError, Limits, connect
 from hosts.models import Host, SeenContainer
@@ -134,7 +135,7 @@ def converge(
         if seen is None and not _surely_missing(one, container, gone):
             continue
         if one.place_id in busy:
-            _save(one, container, seen, one.drift)
+            _save(one, container, seen, one.drift, busy=True)
             continue
         _missed_end(one, container, seen)
         what = drift(_stored(one, container), _as_seen(one, seen, look))
@@ -223,14 +224,19 @@ def _found_well(container: Container | None, seen: SeenContainer | None) -> bool
     return container.healthy is not None and container.exit_code is None
 
 
-def _save(one: Instance, container: Container | None, seen: SeenContainer | None, what: list[Json]) -> None:
+def _save(
+    one: Instance, container: Container | None, seen: SeenContainer | None, what: list[Json], *, busy: bool = False
+) -> None:
     now = timezone.now()
     state = shown_state(seen)
     if state == "starting" and _found_well(container, seen):
         state = "healthy"
     fields: Json = {"state": state, "status": seen.status if seen is not None else "", "seen": now}
-    if seen is not None and seen.ip and one.address_id is None:
+    # (While a change is under way, it notes the address itself: the inventory may know the container of before only.)
+    known = seen is not None and (container is None or seen.engine_id == container.engine_id)
+    if seen is not None and known and not busy and seen.ip and one.address_id is None:
         fields["ip"] = seen.ip
+    moved = fields.get("ip", one.ip) != one.ip
     appeared = bool(what) and not one.drift
     if what != one.drift:
         fields |= {"drift": what, "drift_since": (one.drift_since or now) if what else None}
@@ -241,6 +247,8 @@ def _save(one: Instance, container: Container | None, seen: SeenContainer | None
         setattr(one, name, value)
     with transaction.atomic():
         Instance.objects.filter(pk=one.pk).update(**fields)
+        if moved:
+            traffic.changed(one.place)  # fronts would go on to send to the old address
         if appeared:
             audit.record(Actor.system(), "instance.drift", one, after={"drift": what}, parent=one.place.service)
         if changed:

@@ -61,8 +61,17 @@ def _asked(one: Callable[[Deployment, int], Verdict], row: Deployment, batch: in
 
 
 def freeze(row: Deployment) -> Freeze | None:
-    """What forbids to begin anything new now."""
-    return next((found for one in FREEZES if (found := one(row)) is not None), None)
+    """What forbids to begin anything new now; so does one that cannot say, until it can."""
+    return next((found for one in FREEZES if (found := _frozen(one, row)) is not None), None)
+
+
+def _frozen(one: Callable[[Deployment], Freeze | None], row: Deployment) -> Freeze | None:
+    try:
+        return one(row)
+    except Exception as error:
+        log.exception("Whether release %s is frozen could not be told", row.pk)
+        words = _("Whether it is frozen could not be told: %(why)s")
+        return Freeze(words % {"why": f"{type(error).__name__}: {error}"})
 
 
 def switch(row: Deployment, to: str) -> None:

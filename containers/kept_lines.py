@@ -62,5 +62,8 @@ def unpacked(data: bytes | memoryview[int]) -> list[LogLine]:
 
 
 def texts(lines: Iterable[LogLine], count: int, size: int) -> str:
-    """The last `count` lines as text, within `size` characters: for where a glance is enough."""
-    return "\n".join(line.text for line in list(lines)[-count:])[-size:]
+    """The last `count` lines as text, within `size` characters: for where a glance is enough.
+
+    Without NUL, which PostgreSQL takes in no text: a program that says one would keep its step from ending.
+    """
+    return "\n".join(line.text for line in list(lines)[-count:])[-size:].replace("\x00", "")

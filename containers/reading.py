@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from containers.models import Container, Deployment, Instance, PersistedFolder, ServiceEnvironment, Step
@@ -78,10 +78,10 @@ def standings(places: Iterable[ServiceEnvironment]) -> dict[int, Standing]:
     )
     for place_id, n in hosts.order_by().values_list("place_id", "n"):
         found[place_id].hosts = n
-    newest: dict[int, int] = {}
-    for place_id, pk in Deployment.objects.filter(place__in=found).order_by("id").values_list("place_id", "id"):
-        newest[place_id] = pk
-    for deployment in Deployment.objects.filter(pk__in=newest.values()).select_related("image"):
+    # (What waits has changed nothing yet.)
+    begun = Deployment.objects.filter(place__in=found).exclude(state=Deployment.State.WAITING)
+    newest = begun.order_by().values("place_id").annotate(newest=Max("id")).values_list("newest", flat=True)
+    for deployment in Deployment.objects.filter(pk__in=list(newest)).select_related("image"):
         found[deployment.place_id].last = deployment
     return found
 

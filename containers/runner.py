@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -382,6 +382,11 @@ class Runner:
                 holds.switch(row, to)
             except holds.SwitchFailed as error:
                 fields: dict[str, Any] = {"switch": bad, "hold_why": str(error)}
+            except (Broken, DatabaseError):
+                raise
+            except Exception as error:  # else it would be begun again for ever: the way back switches, too
+                log.exception("Release %s: the switch met an unforeseen error", self.pk)
+                fields = {"switch": bad, "hold_why": f"{type(error).__name__}: {error}"}
             else:
                 fields = {"switch": good}
             point("after switch")

@@ -652,7 +652,11 @@ class Work:
         fresh: Json = {"state": health.shown_state(seen), "seen": now, "drift": [], "drift_since": None}
         if not self._fixed:
             fresh["ip"] = _ip(seen)
-        Instance.objects.filter(pk=self.instance.pk).update(**fresh)
+        with transaction.atomic():
+            Instance.objects.filter(pk=self.instance.pk).update(**fresh)
+            if fresh.get("ip", self.instance.ip) != self.instance.ip:
+                self.instance.ip = fresh["ip"]
+                self.around.readdressed()
         self.around.after_start(engine_id)
 
     def _begin(self, engine_id: str) -> None:

@@ -92,6 +92,10 @@ class Around:
         self._run("start.after", container)
         self._put_in(container)
 
+    def readdressed(self) -> None:
+        """An engine gave it another address than it had: all fronts have to hear it, also of one that stays in."""
+        rows.changed(self.place)
+
     def drained(self) -> None:
         """Waits as after a taking out: a new container has taken the old one's place in traffic."""
         if self.config.traffic.way != "none":
@@ -126,7 +130,12 @@ class Around:
         self.work.patience.sleep(max(0.0, traffic.drain - (time.monotonic() - began)))
 
     def _put_in(self, container: str) -> None:
-        if self.config.traffic.way == "none" or rows.state_of(self.work.instance) == Serving.State.IN:
+        if self.config.traffic.way == "none":
+            return
+        if rows.state_of(self.work.instance) == Serving.State.IN:
+            # It stayed in with a container of another address: the one of before goes when fronts know that.
+            if self.work.instance.address_id is None and any(one.applied < one.wanted for one in self._upstreams()):
+                self._front("traffic.in")
             return
         if self._deployment().policy.get("strategy") == "blue-green":
             return  # the switch puts in a whole side at once
@@ -193,8 +202,10 @@ class Around:
     def _row(self, hook: Hook, of: str, *, what: str) -> HookRun:
         way = "back" if self.back else "forward"
         step = self.work.step
+        # Somebody's further try of the step is another run, with a key of its own: the one before may be undone by now.
+        again = f".{step.tries}" if step.tries else ""
         row, _made = HookRun.objects.get_or_create(
-            slot=f"s{of}/{way}/{hook.at}/{hook.kind}/{hook.name}",
+            slot=f"s{of}{again}/{way}/{hook.at}/{hook.kind}/{hook.name}",
             defaults={
                 "place": self.place,
                 "deployment_id": self.work.context.deployment,

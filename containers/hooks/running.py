@@ -28,6 +28,7 @@ from xqplatform import live
 TICK = 0.1
 LATE = 15.0  # seconds after its time in which a try may still say something
 HELD_TICK = 0.5
+MOST_ATTEMPTS = 32_000  # that are counted: the sweep tries once a minute for as long as it takes
 
 
 @dataclass
@@ -112,7 +113,7 @@ def _words(hook: Hook, words: str) -> str:
 def _try(row: HookRun, hook: Hook, setting: Setting, guard: Guard, act: Callable[[Hook, Setting], Outcome]) -> Outcome:
     """One try, on a thread of its own: a rollback need not wait for a hook that hangs."""
     guard.check()
-    attempt = row.attempts + 1
+    attempt = min(row.attempts + 1, MOST_ATTEMPTS)
     guard.write(row, state=HookRun.State.RUNNING, attempts=attempt, started=timezone.now(), ended=None, asked="")
     setting.facts |= {"key": row.key, "attempt": attempt}
     left = threading.Event()

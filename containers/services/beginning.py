@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
+log = logging.getLogger(__name__)
 MOST_WORDS = 20
 State = Deployment.State
 
@@ -54,7 +56,11 @@ def _still_frozen(row: Deployment, now: float) -> bool:
     """Whether it was kept back before, and a freeze goes on or approvals are missing: that is seen without a plan."""
     if not row.held_why:
         return False
-    return windows.frozen(row.place.environment, now) is not None or approvals.lacks(row, now) > 0
+    try:
+        return windows.frozen(row.place.environment, now) is not None or approvals.lacks(row, now) > 0
+    except Exception:  # of one place (its calendar, say): the others' queues go on, and its own is asked by itself
+        log.exception("Whether release %s is still kept back could not be told", row.pk)
+        return False
 
 
 def begin(place: int) -> Deployment | None:

@@ -32,7 +32,8 @@ Promised = Mapping[int, tuple[float, int, int]]
 
 def policy_of(place: ServiceEnvironment) -> Policy:
     """The service's own rules: how its last release went."""
-    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
+    begun = place.deployments.filter(kind=Deployment.Kind.DEPLOY).exclude(state=Deployment.State.WAITING)
+    last = begun.order_by("-id").first()
     known = {name: value for name, value in (last.policy if last else {}).items() if name in USUAL}
     if known.get("on_failure") == "hold":
         known["on_failure"] = "stop"  # what did not move is at home already: nobody has to be waited for

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, Step
+from containers import holds
+from containers.models import Deployment, HookRun, Step
 from containers.rollout import clicks
 from containers.services.releases import may_change
 from containers.services.settings import topic
@@ -45,6 +46,7 @@ def words(why: clicks.Why, row: Deployment) -> str:
 def proceed(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
     """«Continue»: what holds the release holds it no longer (a canary, a gate, the switch, the time old ones are kept)."""
     may_change(actor, deployment)
+    _no_switch_in_a_freeze(deployment)
     with transaction.atomic():
         row = _locked(deployment)
         _refuse(clicks.proceed(view_of(row)), row)
@@ -60,6 +62,17 @@ def proceed(actor: Actor, deployment: Deployment, reason: str = "") -> Deploymen
         _tell(actor, "deployment.continue", row, reason, after=held)
     deployment.refresh_from_db()
     return deployment
+
+
+def _no_switch_in_a_freeze(deployment: Deployment) -> None:
+    """A freeze that began while the switch waited for its click is not noted yet: nobody looked at it since."""
+    from containers.tasks import advance
+
+    row = Deployment.objects.select_related("place__environment").get(pk=deployment.pk)
+    frozen = holds.freeze(row) if row.hold == Deployment.Hold.SWITCH else None
+    if frozen is not None:
+        enqueue(advance, row.pk)  # it notes the freeze, of which glass may be broken
+        raise Refused(_("The release is frozen: %(why)s") % {"why": frozen.why})
 
 
 def skip(actor: Actor, step: Step, reason: str) -> Deployment:
@@ -93,6 +106,9 @@ def retry(actor: Actor, step: Step, reason: str = "") -> Deployment:
         Step.objects.filter(pk=step.pk, state=Step.State.FAILED).update(
             state=Step.State.WAITING, reason="", attempts=0, tries=F("tries") + 1, asked_by=actor.name, asked_why=reason
         )
+        # Hooks that all steps wait for and that failed are tried again with it: else it would fail by them at once.
+        wide = HookRun.objects.filter(deployment=row, step=None, way="forward", state=HookRun.State.FAILED)
+        wide.update(state=HookRun.State.RUNNING)
         _goes_on(row)
         _tell(actor, "deployment.retry", row, reason, after={"number": step.instance.number})
     return row

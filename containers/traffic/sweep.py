@@ -43,6 +43,8 @@ def sweep() -> int:
             count += _place(place, config)
         except Refused as refused:
             log.warning("Traffic of %s: %s", place, refused.message)
+        except Exception:  # of one place: all others are still seen to
+            log.exception("Traffic of %s could not be seen to", place)
     return count
 
 

@@ -28,15 +28,18 @@ def is_blue_green(row: Deployment) -> bool:
 
 
 def switch(row: Deployment, to: str) -> None:
-    """Sends the traffic to «new» or «old», as the service's settings say. Raises holds.SwitchFailed; safe to repeat."""
+    """Sends the traffic to «new» or «old», as the service's settings say. `row`: as it was when that was decided.
+
+    Raises holds.SwitchFailed, or Broken when something else has been decided since. Safe to repeat.
+    """
     release = Deployment.objects.select_related("place__service", "place__environment", "config").get(pk=row.pk)
     config = parse(release.config.content) if release.config is not None else Config()
     come, go = _sides(release, to)
     try:
         if config.traffic.way == "nginx":
-            _by_nginx(release, config, come, go)
+            _by_nginx(row, release, config, come, go)
         elif config.traffic.way == "hooks":
-            _by_hooks(release, config, to, come, go)
+            _by_hooks(row, release, config, to, come, go)
     except (fronts.NotApplied, StepFailed) as error:
         raise holds.SwitchFailed(str(error)) from error
 
@@ -54,9 +57,15 @@ def _sides(release: Deployment, to: str) -> tuple[list[Step], list[Step]]:
     return (new, old) if to == "new" else (old, new)
 
 
-def say(come: list[Step], go: list[Step]) -> None:
-    """Notes it of both sides in one go: no file ever has none of them in."""
+def say(row: Deployment, come: list[Step], go: list[Step]) -> None:
+    """Notes it of both sides in one go: no file ever has none of them in.
+
+    Raises Broken when that is not what was said last.
+    """
     with transaction.atomic():
+        same = Deployment.objects.select_for_update().filter(pk=row.pk, switch=row.switch, lease=row.lease)
+        if not list(same.values_list("pk", flat=True)):
+            raise Broken  # somebody went back meanwhile, or another process has it
         now = timezone.now()
         for steps, state in ((come, Serving.State.IN), (go, Serving.State.OUT)):
             for step in steps:
@@ -67,20 +76,22 @@ def say(come: list[Step], go: list[Step]) -> None:
             rows.changed((come or go)[0].instance.place)
 
 
-def _by_nginx(release: Deployment, config: Config, come: list[Step], go: list[Step]) -> None:
+def _by_nginx(row: Deployment, release: Deployment, config: Config, come: list[Step], go: list[Step]) -> None:
     rows.ensure(release.place, config.traffic)
-    say(come, go)
+    say(row, come, go)
     found = Upstream.objects.filter(place=release.place, front__slug=config.traffic.front)
     upstreams = list(found.select_related("front", "host", "place__service", "place__environment"))
     fronts.settle_all(upstreams, _("switch of release #%(pk)s") % {"pk": release.pk}, SECONDS, lambda: None)
 
 
-def _by_hooks(release: Deployment, config: Config, to: str, come: list[Step], go: list[Step]) -> None:
+def _by_hooks(
+    row: Deployment, release: Deployment, config: Config, to: str, come: list[Step], go: list[Step]
+) -> None:
     for point, steps in (("traffic.in", come), ("traffic.out", go)):
         for step in steps:
             for hook in shape.at(config.hooks, point):
                 _hook(release, hook, to, step)
-    say(come, go)
+    say(row, come, go)
 
 
 def _hook(release: Deployment, hook: Hook, to: str, step: Step) -> None:

@@ -52,3 +52,4 @@ def test_a_glance() -> None:
     lines = [LogLine("stdout", "", str(n)) for n in range(10)]
     assert texts(lines, 2, 100) == "8\n9"
     assert texts(lines, 10, 3) == "8\n9"
+    assert texts([LogLine("stdout", "", "a\x00b")], 1, 100) == "ab", "PostgreSQL takes no NUL"

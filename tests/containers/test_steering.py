@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from containers import holds, tasks
-from containers.models import Deployment, Step
+from containers.models import Deployment, HookRun, Step
 from containers.services import releases, steering
 from tests.containers.conftest import World
 from xqplatform.audit.models import Event
@@ -70,6 +70,20 @@ def test_the_click_of_the_switch_is_the_switch(world: World) -> None:
         releases.cancel(world.actor, row)
 
 
+def test_no_click_switches_in_a_freeze_that_began_while_it_waited(
+    world: World, enqueued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = held(begun(world, strategy="blue-green"), "switch", 1)
+    monkeypatch.setattr(holds, "FREEZES", [lambda _row: holds.Freeze("market hours")])
+    with pytest.raises(Refused, match="frozen: market hours"):
+        steering.proceed(world.actor, row)
+    row.refresh_from_db()
+    assert (row.hold, row.switch) == ("switch", "")
+    monkeypatch.setattr(holds, "FREEZES", [])
+    steering.proceed(world.actor, row)
+    assert row.switch == "switching"
+
+
 def test_an_instance_is_left_out_with_a_reason(world: World) -> None:
     row = begun(world)
     step = row.steps.last()
@@ -111,6 +125,36 @@ def test_a_failed_one_is_tried_again_once_a_click(world: World) -> None:
     first.refresh_from_db()
     row.refresh_from_db()
     assert (first.state, first.tries, first.attempts, row.asked) == ("waiting", 1, 0, "resume")
+
+
+def test_with_a_step_its_releases_failed_hooks_are_tried_again(world: World) -> None:
+    row = begun(world, on_failure="hold")
+    step = row.steps.all()[0]
+    Step.objects.filter(pk=step.pk).update(state="failed", times={"stop": [1, 2]})
+    held(row, "failed", -1, state="paused")
+    runs = [
+        HookRun.objects.create(
+            place=world.place, deployment=row, slot=f"s{n}", point="release.before", name="h", kind="http", state=state
+        )
+        for n, state in enumerate(("failed", "succeeded", "passed"))
+    ]
+    steering.retry(world.actor, step)
+    for run in runs:
+        run.refresh_from_db()
+    assert [run.state for run in runs] == ["running", "succeeded", "passed"]
+
+
+def test_a_freeze_that_cannot_be_told_holds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = begun(world)
+
+    def broken(_row: Deployment) -> holds.Freeze | None:
+        raise ZeroDivisionError("no calendar")
+
+    monkeypatch.setattr(holds, "FREEZES", [lambda _row: None, broken])
+    found = holds.freeze(row)
+    assert found is not None
+    assert "no calendar" in found.why
+    assert found.until is None
 
 
 def test_what_only_a_click_lets_go_on_is_not_looked_at_again_and_again(world: World, enqueued: Any) -> None:

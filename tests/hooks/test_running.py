@@ -56,6 +56,13 @@ def test_it_is_tried_again_at_growing_pauses_with_one_key(row: HookRun) -> None:
     assert "fine" in row.output
 
 
+def test_tries_beyond_what_a_row_can_count_are_made_all_the_same(row: HookRun) -> None:
+    HookRun.objects.filter(pk=row.pk).update(attempts=running.MOST_ATTEMPTS)
+    row.refresh_from_db()
+    running.run(row, hook(), Setting({}), guard(), Script(GOOD))
+    assert (row.state, row.attempts) == ("succeeded", running.MOST_ATTEMPTS)
+
+
 def test_what_has_succeeded_is_not_run_again(row: HookRun) -> None:
     running.run(row, hook(), Setting({}), guard(), Script(GOOD))
     running.run(row, hook(), Setting({}), guard(), Script())

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
-from containers import holds
-from containers.models import Deployment, Front, Instance, Serving, Upstream
+from containers import converge, holds
+from containers.config import parse
+from containers.ending import Broken
+from containers.hooks.around import Around
+from containers.hooks.shape import Hook
+from containers.models import Container, Deployment, Front, Instance, Serving, Upstream
 from containers.traffic import fronts, operation, rows, sweep, switch
 from containers.traffic.operation import current
 from containers.traffic.shape import Traffic
+from hosts.models import SeenContainer
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -111,9 +118,93 @@ def test_a_whole_side_is_switched_in_one_go(place: Any, monkeypatch: pytest.Monk
     holds.switch(release, "old")
     assert states(place) == ["in", "in", "in", "out", "out"]
     assert [text.count(" down;") for text in texts] == [3, 2]
-    release.switch = "switched"  # by somebody's click
+    Deployment.objects.update(switch="switched")  # by somebody's click
+    release.refresh_from_db()
     switch.follow(release)
     assert states(place) == ["out", "out", "out", "in", "in"]
+
+
+def test_a_switch_that_is_overtaken_says_nothing_any_more(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "settle_all", lambda *_: [])
+    release = factories.make_deployment(
+        place, "running", policy={"strategy": "blue-green"}, config=place.config, switch="switched"
+    )
+    for one in place.instances.all():
+        factories.make_step(release, one, "waiting", action="remove")
+    for fields in ({"switch": "back"}, {"switch": "switched", "lease": "another process"}):
+        Deployment.objects.filter(pk=release.pk).update(**fields)
+        switch.follow(release)  # it was read before that
+        with pytest.raises(Broken):
+            holds.switch(release, "new")
+        assert states(place) == ["in"] * 3
+
+
+def test_one_place_that_cannot_be_seen_to_keeps_no_other_waiting(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sweep, "_place", broken)
+    assert sweep.sweep() == 0
+
+
+def test_an_instance_that_stays_in_with_another_address_is_told_to_fronts(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Around, "_front", lambda _self, point: told.append(point))
+    Instance.objects.update(address=None)
+    Upstream.objects.update(applied=F("wanted"))
+    around = around_of(place)
+    around._put_in("c1")
+    assert told == []
+    (before,) = versions()
+    around.readdressed()
+    Around(around.work)._put_in("c1")  # also after a death
+    assert versions() == {before + 1}
+    assert told == ["traffic.in"]
+
+
+def test_another_address_that_an_engine_gave_by_itself_is_told_to_fronts(place: Any) -> None:
+    one = place.instances.select_related("place__service", "place__environment").first()
+    Instance.objects.filter(pk=one.pk).update(address=None, ip="172.17.0.2")
+    one.refresh_from_db(fields=["address", "ip"])
+    (before,) = versions()
+    seen = SeenContainer(engine_id="c1", state="running", status="Up", ip="172.17.0.3")
+    converge._save(one, None, seen, [])
+    assert versions() == {before + 1}
+    converge._save(one, None, seen, [])
+    assert versions() == {before + 1}
+    seen.ip = "172.17.0.4"
+    converge._save(one, None, seen, [], busy=True)  # a change says it itself
+    converge._save(one, Container(engine_id="c2"), seen, [])  # this is the container of before
+    one.refresh_from_db()
+    assert (one.ip, versions()) == ("172.17.0.3", {before + 1})
+
+
+def around_of(place: Any, **step: Any) -> Around:
+    """Around a step of the first instance, with nothing of an engine."""
+    one = place.instances.first()
+    release = factories.make_deployment(place, "running", config=place.config)
+    made = factories.make_step(release, one, "starting", config=place.config, **step)
+    work = SimpleNamespace(
+        instance=one,
+        step=made,
+        context=SimpleNamespace(deployment=release.pk),
+        config_of=lambda version: parse(version.content),
+    )
+    return Around(work)  # type: ignore[arg-type]
+
+
+def test_a_further_try_of_a_step_runs_its_hooks_anew(place: Any) -> None:
+    around = around_of(place)
+    step = around.work.step
+    hook = Hook("drain", "traffic.out", "command", ("/bin/x",))
+    first = around._row(hook, str(step.pk), what="")
+    assert around._row(hook, str(step.pk), what="") == first, "a death begins nothing anew"
+    step.tries = 1
+    again = around._row(hook, str(step.pk), what="")
+    assert again != first
+    assert again.key != first.key
 
 
 def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from builds.models import Image
 from containers import tasks
+from containers.guardrails import windows
 from containers.models import Deployment, Guardrails, Instance
+from containers.reading import standings
 from containers.services import beginning, catalog, releases, waiting
 from containers.services import settings as settings_verbs
+from containers.services.moves import policy_of
 from containers.waiting_words import words_of
 from tests.waiting.conftest import Yard, soon
 from xqplatform.accounts.actor import Actor
@@ -48,6 +51,13 @@ def test_a_scheduled_one_holds_no_lock_and_begins_at_its_time(yard: Yard) -> Non
 def test_another_change_goes_on_meanwhile(yard: Yard) -> None:
     yard.wait(not_before=soon())
     assert releases.restart(yard.actor, yard.place).state == "queued"
+
+
+def test_what_waits_is_not_the_places_last_change(yard: Yard) -> None:
+    last = releases.restart(yard.actor, yard.place)
+    yard.wait(not_before=soon(), policy={"deadline": 61})
+    assert standings([yard.place])[yard.place.pk].last == last
+    assert policy_of(yard.place).deadline != 61
 
 
 def test_behind_a_release_it_begins_when_that_has_ended(yard: Yard, django_capture_on_commit_callbacks: Any) -> None:
@@ -98,6 +108,22 @@ def test_a_freeze_keeps_it_back_until_it_ends(yard: Yard) -> None:
     begun = yard.begin()
     assert begun is not None
     assert (begun.held_why, begun.held_until) == ("", None)
+
+
+def test_a_calendar_that_cannot_be_read_keeps_no_other_places_queue_waiting(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("Mars/Olympus")
+
+    yard.freeze(1)
+    row = yard.wait()
+    assert yard.begin() is None
+    row.refresh_from_db()
+    assert row.held_why
+    assert beginning.due() == []
+    monkeypatch.setattr(windows, "frozen", broken)
+    assert beginning.due() == [yard.place.pk]
 
 
 def test_the_clock_jumps_over_a_freeze_and_back(yard: Yard) -> None:
