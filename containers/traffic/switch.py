@@ -23,6 +23,9 @@ SECONDS = 60.0
 SIDES = {"switched": "new", "back": "old"}
 
 
+Sides = tuple[list[Step], list[Step]]  # who comes into traffic, who leaves it
+
+
 def is_blue_green(row: Deployment) -> bool:
     return bool(row.policy.get("strategy") == STRATEGY)
 
@@ -39,7 +42,7 @@ def switch(row: Deployment, to: str) -> None:
         if config.traffic.way == "nginx":
             _by_nginx(row, release, config, come, go)
         elif config.traffic.way == "hooks":
-            _by_hooks(row, release, config, to, come, go)
+            _by_hooks(row, release, config, to, (come, go))
     except (fronts.NotApplied, StepFailed) as error:
         raise holds.SwitchFailed(str(error)) from error
 
@@ -84,9 +87,8 @@ def _by_nginx(row: Deployment, release: Deployment, config: Config, come: list[S
     fronts.settle_all(upstreams, _("switch of release #%(pk)s") % {"pk": release.pk}, SECONDS, lambda: None)
 
 
-def _by_hooks(
-    row: Deployment, release: Deployment, config: Config, to: str, come: list[Step], go: list[Step]
-) -> None:
+def _by_hooks(row: Deployment, release: Deployment, config: Config, to: str, sides: Sides) -> None:
+    come, go = sides
     for point, steps in (("traffic.in", come), ("traffic.out", go)):
         for step in steps:
             for hook in shape.at(config.hooks, point):
