@@ -127,7 +127,7 @@ def alerts_of(row: Deployment) -> list[Alert]:
     rows = Alert.objects.filter(subject__in=subjects, fired__gte=begin)
     if row.finished is not None:
         rows = rows.filter(fired__lte=row.finished + timedelta(seconds=AROUND))
-    return list(rows.order_by("fired")[:MOST_ALERTS])
+    return list(rows.order_by("fired", "id")[:MOST_ALERTS])
 
 
 def as_json(row: Deployment, now: float) -> dict[str, Any]:
