@@ -113,7 +113,8 @@ def test_bytes_sent_to_a_neighbour_and_its_connections(site: Site, truth: Collec
     truth.sample_after("instance:1", time.time() + 1.5, has="net.tx_bytes")
     truth.sample_after("instance:2", time.time() + 1.5, has="net.rx_bytes")
     for total in (truth.total(1, "net.tx_bytes", first), truth.total(2, "net.rx_bytes", other)):
-        assert 20 * MIB <= total <= 20 * MIB * 1.06, "and the heads of its packets"
+        # (A tick of one second begins a few milliseconds early or late: what a burst within one adds up to is that much off.)
+        assert 20 * MIB * 0.98 <= total <= 20 * MIB * 1.06, "and the heads of its packets"
     assert truth.total(2, "net.rx_packets", other) > 300
     assert truth.total(1, "net.tx_dropped", first) == 0
     assert before["tcp.established"] == 0

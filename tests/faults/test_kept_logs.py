@@ -14,7 +14,10 @@ from tests.faults.conftest import CONFIG, Site
 from tests.faults.workers import Workers
 
 pytestmark = pytest.mark.engine
-CHATTY = "i=0; while [ $i -lt 700 ]; do i=$((i+1)); echo line $i; done; echo oops >&2; exec httpd -f -p 80 -h /www"
+# (The engine reads the two streams side by side: a breath between them is what makes their order certain.)
+CHATTY = (
+    "i=0; while [ $i -lt 700 ]; do i=$((i+1)); echo line $i; done; sleep 2; echo oops >&2; exec httpd -f -p 80 -h /www"
+)
 
 
 def chatty(site: Site, wanted: int) -> None:
