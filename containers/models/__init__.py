@@ -1,5 +1,6 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.ascode import AppliedFile
 from containers.models.calls import CallBlock
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
@@ -13,6 +14,7 @@ from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "AppliedFile",
     "Approval",
     "BrokenGlass",
     "Calendar",
