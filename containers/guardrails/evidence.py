@@ -62,9 +62,9 @@ def proved_here(place: ServiceEnvironment, images: Sequence[Image], rule: Rule, 
     known = list(Image.objects.filter(project=place.service.project_id).values_list("pk", "digest", "image_id"))
     done = place.deployments.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED)
     most: dict[int, int] = defaultdict(int)
-    for key, wanted in done.exclude(image=None).values_list("image", "wanted"):
+    for key, wanted in done.exclude(image=None).values_list("image_id", "wanted"):
         most[key] = max(most[key], wanted)
-    home, found = place.environment.slug, set()
+    home, found = place.environment.slug, set[int]()
     runs = runs_of(place, images, [home])
     for image in images:
         released = [most[twin] for twin in same(known, (image.pk, image.digest, image.image_id)) if twin in most]

@@ -87,13 +87,14 @@ def _try(row: Deployment) -> Deployment | None:
     except (OperationalError, InterfaceError):
         raise  # the database is away or busy: that says nothing of the release, which waits on
     except Refused as refused:
-        return _fails(row, refused.message)
+        _fails(row, refused.message)
     except Exception as error:
         if isinstance(error, IntegrityError) and row.place.deployments.filter(state__in=Deployment.ACTIVE).exists():
             return None  # another change was faster; this one waits on
         # Nobody foresaw it, so it would come again with every try, and all that wait behind would wait for ever.
         log.exception("Release %s could not begin", row.pk)
-        return _fails(row, _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__})
+        _fails(row, _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__})
+    return None
 
 
 def _fails(row: Deployment, why: str) -> None:
