@@ -1,0 +1,63 @@
+"""Answers that are sent while they are made: a page's frame at once, and what stands in it piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.safestring import mark_safe
+
+T = TypeVar("T")
+HERE = mark_safe("<!-- what follows is on its way -->")
+
+
+def page_around(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    make: Callable[[], Iterator[str]],
+    status: int = 200,
+) -> StreamingHttpResponse:
+    """The template's page; the pieces that `make()` gives (of safe HTML) stand where it has `{{ streamed_here }}`.
+
+    The head goes out before `make` is called. What `make` raises ends the answer: it says in pieces what a person shall know.
+    """
+    head, mark, tail = render_to_string(template, {**context, "streamed_here": HERE}, request).partition(HERE)
+    if not mark:
+        raise LookupError(f"{template} has no {{{{ streamed_here }}}}")
+
+    def parts() -> Iterator[str]:
+        yield head
+        yield from make()
+        yield tail
+
+    pieces = _as_now(parts())
+    # An async server would gather a plain iterator whole before it sends the first byte.
+    content = made_apart(pieces) if isinstance(request, ASGIRequest) else pieces
+    response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def made_apart(pieces: Iterator[T]) -> AsyncIterator[T]:
+    """Each piece is made in a thread, so that other requests go on in between."""
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
+        yield piece
+
+
+def _as_now(pieces: Iterator[str]) -> Iterator[str]:
+    """Each piece made in the viewer's zone and language, which end with the view."""
+    zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
+    while True:
+        with timezone.override(zone), translation.override(language):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
