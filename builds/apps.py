@@ -5,7 +5,8 @@ class BuildsConfig(AppConfig):
     name = "builds"
 
     def ready(self) -> None:
-        from builds import around
+        from builds import around, notices
         from builds.forges import taking
 
+        notices.register()
         around.CHANGED.append(taking.tell)
