@@ -76,7 +76,12 @@ def test_a_quantile_is_one_of_them(values: list[float], part: float) -> None:
     assert found in ordered
 
 
-@given(st.lists(st.integers(0, 500), max_size=20), st.integers(0, 500), st.none() | st.floats(0, 1e4), st.floats(0, 64))
+@given(
+    st.lists(st.integers(0, 500), max_size=20),
+    st.integers(0, 500),
+    st.none() | st.floats(0, 1e4),
+    st.just(0.0) | st.floats(0.01, 64),
+)
 def test_the_fewer_are_left_the_busier_they_are(least: list[int], up: int, cores: float | None, limit: float) -> None:
     rows = middles(least, up, cores, limit)
     assert [(row.number, row.least) for row in rows] == list(enumerate(least, start=1))
