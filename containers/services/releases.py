@@ -17,6 +17,7 @@ from containers.guardrails.glass import Glass
 from containers.guardrails.verdict import read
 from containers.hooks.shape import SECRET
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.notices import telling
 from containers.plan import Entry, Plan, Policy
 from containers.planned import Mark, Stale, mark_of, stale
 from containers.rollout import STRENGTH
@@ -494,6 +495,7 @@ def _start(
                 parent=locked.service,
             )
             glass.note(actor, row, broken)
+            telling.begun(row, actor)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:
