@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Project, Registry
+from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -27,6 +27,7 @@ from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
+from xqplatform.notices.models import Entry, Notice
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -51,6 +52,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
@@ -77,6 +79,8 @@ def rows(world: World) -> None:
     )
     world.more |= alerts(world) | guardrails(world)
     world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
+    told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
+    world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
         place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
@@ -232,6 +236,10 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    everybody("builds:forge", named(name="snow")),
+    change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
+    change("builds:forge_secret", named(name="ice"), sre=200),
+    change("builds:forge_remove", named(name="ice")),
     everybody("builds:build", row("build")),
     everybody("builds:raw_log", row("build")),
     everybody("builds:stream", row("build")),
@@ -277,6 +285,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
     everybody("containers:release_file", lambda w: {"number": w.more["done"].pk, "shape": "html"}),
@@ -362,6 +371,11 @@ SERVICES = [
 ]
 
 ALERTS = [
+    everybody("notices:inbox"),
+    everybody("notices:badge"),
+    Line("notices:open", "POST", 404, 404, 302, row("entry")),  # an inbox is its owner's only
+    Line("notices:mark", "POST", 404, 404, 302, row("entry")),
+    Line("notices:read_all", "POST", 302, 302, 302),
     everybody("alerts:firing"),
     everybody("alerts:badge"),
     everybody("alerts:history"),

@@ -61,6 +61,12 @@ STATES: dict[str, Look] = {
     "in": Look(_("in traffic"), "ok", "dot"),
     "leaving": Look(_("is taken out"), "warn", "half"),
     "out": Look(_("out of traffic"), "off", "frame"),
+    # what people are told of
+    "begun": Look(_("begun"), "busy", "ring"),
+    "wants_approval": Look(_("wants approval"), "warn", "half"),
+    "approved": Look(_("approved"), "ok", "check"),
+    "withdrawn": Look(_("withdrawn"), "warn", "cross"),
+    "glass": Look(_("glass broken"), "bad", "triangle"),
     # work: builds, releases, steps
     "queued": Look(_("queued"), "off", "ring"),
     "pending": Look(_("pending"), "off", "ring"),
@@ -89,6 +95,10 @@ STATES: dict[str, Look] = {
     "halting": Look(_("stopping"), "busy", "spin"),
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
+    # pushes that a forge told of
+    "received": Look(_("received"), "busy", "half"),
+    "nothing": Look(_("nothing to do"), "off", "dash"),
+    "refused": Look(_("refused"), "bad", "triangle"),
     # images
     "deployable": Look(_("deployable"), "ok", "ring"),
     "deployed": Look(_("deployed"), "ok", "dot"),
