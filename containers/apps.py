@@ -33,6 +33,7 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.traffic import operation, switch  # (the operation registers its kind)
@@ -40,6 +41,7 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
 
         alerting.register()
+        holds.GATES.append(asking.gate)
         holds.FREEZES.append(holding.freeze)
         holds.FREEZES.append(approvals.hold)
         hooks.HOST_USERS.append(instances_on)
