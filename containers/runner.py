@@ -220,10 +220,11 @@ class Runner:
             return view
         verdict = holds.gate(row, batch) if batch > row.passed and batch >= 0 else holds.Verdict()
         frozen = holds.freeze(row)
-        self.why = {"freeze": frozen.why if frozen else "", "gate": verdict.why, "measuring": verdict.why}
+        held = frozen.why if frozen else ""
+        self.why = {"freeze": held, "approval": held, "gate": verdict.why, "measuring": verdict.why}
         if frozen is None:
             return replace(view, gate=verdict.state)
-        return replace(view, gate=verdict.state, held_why=frozen.why, held_until=frozen.until)
+        return replace(view, gate=verdict.state, held_why=frozen.why, held_until=frozen.until, held_by=frozen.kind)
 
     def _with_instances(self) -> list[Step]:
         if not hasattr(self, "_plan"):
@@ -352,7 +353,7 @@ class Runner:
         """Notes what holds the release; a click that came meanwhile is taken up first."""
         until = datetime.fromtimestamp(action.until, UTC) if action.until is not None else None
         why = self.why.get(action.kind, "")
-        frozen = {"held_until": until, "held_why": why} if action.kind == "freeze" else {}
+        frozen = {"held_until": until, "held_why": why} if action.kind in {"freeze", "approval"} else {}
         Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text).update(
             hold=action.kind,
             hold_batch=action.batch,

@@ -50,7 +50,8 @@ RESTING = ("pk", "state", "asked", "lease", "lease_until", "batch_pause_until", 
 
 def _held(row: Deployment, now: datetime) -> bool:
     """Whether nothing but a click, or its time, lets it go on: gates and freezes are asked again and again."""
-    looks = row.hold in {Deployment.Hold.MEASURING, Deployment.Hold.FREEZE, Deployment.Hold.GATE}
+    hold = Deployment.Hold
+    looks = row.hold in {hold.MEASURING, hold.FREEZE, hold.APPROVAL, hold.GATE}
     if not row.hold or looks or _measures(row):
         return False
     return row.hold_until is None or row.hold_until > now

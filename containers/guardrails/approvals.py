@@ -92,7 +92,7 @@ def hold(row: Deployment) -> holds.Freeze | None:
     if last is None or not lacking(given_to(row), asked, row.created_by_id, None):
         return None
     words = _("%(who)s withdrew the approval: %(why)s") % {"who": last.by_name, "why": last.withdrawn_why or "–"}
-    return holds.Freeze(f"{words} {needs_words(asked)}")
+    return holds.Freeze(f"{words} {needs_words(asked)}", kind=Deployment.Hold.APPROVAL)
 
 
 def may_approve(actor: Actor, row: Deployment) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -84,14 +84,22 @@ def _try(row: Deployment) -> Deployment | None:
     try:
         with transaction.atomic():
             return _begin(row)
-    except IntegrityError:
-        if not row.place.deployments.filter(state__in=Deployment.ACTIVE).exists():
-            raise
-        return None  # another change was faster; this one waits on
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or busy: that says nothing of the release, which waits on
     except Refused as refused:
-        words = _("It could not begin: %(why)s") % {"why": refused.message}
-        queue.end(row, State.FAILED, words, Actor.system())
-        return None
+        _fails(row, refused.message)
+    except Exception as error:
+        if isinstance(error, IntegrityError) and row.place.deployments.filter(state__in=Deployment.ACTIVE).exists():
+            return None  # another change was faster; this one waits on
+        # Nobody foresaw it, so it would come again with every try, and all that wait behind would wait for ever.
+        log.exception("Release %s could not begin", row.pk)
+        _fails(row, _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__})
+    return None
+
+
+def _fails(row: Deployment, why: str) -> None:
+    """It has failed in words, and the next one's turn comes."""
+    queue.end(row, State.FAILED, _("It could not begin: %(why)s") % {"why": why}, Actor.system())
 
 
 def _begin(row: Deployment) -> Deployment | None:

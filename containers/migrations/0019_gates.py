@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('containers', '0017_approvals'),
+        ('containers', '0018_hold_by_approval'),
     ]
 
     operations = [
