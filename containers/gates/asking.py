@@ -195,7 +195,7 @@ def said(rules: list[Rule], numbers: list[Numbers], findings: list[Finding], sta
         or (state == "hold" and in_the_way(rule, found))
         or (state == "continue" and found.state == "missing")
     ]
-    kept = sum(found.state in {"kept", "nothing"} for found in findings)
+    kept = sum(found.state in {"kept", "alone"} for found in findings)
     if state == "continue":
         lines.insert(0, ngettext("%(n)d rule is kept", "%(n)d rules are kept", kept) % {"n": kept})
     return ". ".join(lines) + ("." if lines else "")

@@ -9,7 +9,7 @@ from typing import Literal
 
 LATE = 30.0  # seconds after a rule's watch for which samples that come late are waited for
 Compare = Literal["old", "past", "bound"]
-State = Literal["waits", "kept", "broken", "missing", "nothing"]
+State = Literal["waits", "kept", "broken", "missing", "alone"]
 Outcome = Literal["measuring", "continue", "hold", "roll back"]
 # Whose numbers the new ones are compared with: old instances now, the same ones before the release, the old ones before
 # it (since none is left), nobody's (there never was an old one), or none were asked for.
@@ -78,7 +78,7 @@ def judge(rule: Rule, numbers: Numbers, watched: float) -> Finding:
     if watched < rule.watch:
         return Finding("waits", limit)
     if rule.compare != "bound" and numbers.basis == "none":
-        return Finding("nothing")
+        return Finding("alone")
     compared = rule.compare == "bound" or numbers.base.enough(rule.samples)
     if limit is None or not compared or not numbers.new.enough(rule.samples):
         return Finding("waits" if watched < rule.watch + LATE else "missing", limit)

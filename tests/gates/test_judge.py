@@ -44,7 +44,7 @@ def test_only_enough_numbers_are_judged_and_only_after_the_watch(rule: Rule, giv
     if watched < rule.watch:
         assert found.state == "waits"
     elif rule.compare != "bound" and given.basis == "none":
-        assert found.state == "nothing"
+        assert found.state == "alone"
     elif given.new.enough(rule.samples) and base_counts:
         assert found.state in {"kept", "broken"}
     else:

@@ -63,7 +63,7 @@ STATES: dict[str, Look] = {
     "not_judged": Look(_("not judged"), "off", "dash"),
     "waits": Look(_("waits"), "off", "half"),
     "broken": Look(_("broken"), "bad", "cross"),
-    "nothing": Look(_("nothing to compare"), "off", "dash"),
+    "alone": Look(_("nothing to compare"), "off", "dash"),
     # hooks and traffic
     "holds": Look(_("holds"), "warn", "bars"),
     "passed": Look(_("went on without it"), "warn", "triangle"),
