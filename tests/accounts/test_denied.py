@@ -47,6 +47,7 @@ NAMES: dict[str, Any] = {
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
     "files": {},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
