@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +16,15 @@ from containers.ending import Broken
 from containers.hooks.around import Around
 from containers.hooks.shape import Hook
 from containers.models import Container, Deployment, Front, Instance, Serving, Upstream
+from containers.services.catalog import save_environment
+from containers.services.settings import save_config
 from containers.traffic import fronts, operation, rows, sweep, switch
 from containers.traffic.operation import current
 from containers.traffic.shape import Traffic
 from hosts.models import SeenContainer
+from hosts.operations import Failed
 from tests import factories
+from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
 NGINX = Traffic("nginx", "edge")
@@ -215,6 +220,33 @@ def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch:
     release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=place.config)
     with pytest.raises(holds.SwitchFailed, match="edge-1 does not answer"):
         holds.switch(release, "new")
+
+
+def test_two_places_of_one_name_share_no_file(team: Any, actor_sre: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments made from now on have no «--»; one of old keeps its file, whoever comes later is refused in words."""
+    with pytest.raises(Refused, match="no two «-»"):
+        save_environment(actor_sre, None, {"slug": "b--c"})
+    old = factories.make_running_place("a", "b--c", 1, team=team)
+    new = factories.make_running_place("a--b", "c", 1, team=team)
+    front = Front.objects.create(slug="edge")
+    front.hosts.add(factories.make_host("edge-1"))
+    rows.ensure(old, NGINX)
+    with pytest.raises(Refused, match="a/b--c has the upstream's name"):
+        save_config(actor_sre, new, {"traffic": NGINX.to_json()})
+    save_config(actor_sre, old, {"traffic": {**NGINX.to_json(), "drain": 3}})
+    rows.ensure(new, NGINX)  # by settings of before
+    written: list[str] = []
+    monkeypatch.setattr(operation, "_put", lambda _run, upstream, *_rest: written.append(str(upstream.place)))
+    for place in (old, new):
+        run = SimpleNamespace(params={"upstream": place.upstreams.get().pk}, say=lambda _text: None,
+                              step=lambda *_: contextlib.nullcontext())  # fmt: skip
+        if place == old:
+            operation.put(run)
+        else:
+            with pytest.raises(Failed, match=r"xq_a__b__c\.conf is that of a/b--c"):
+                operation.put(run)
+    assert written == ["a/b--c"]
+    assert "is that of a/b--c" in new.upstreams.get().trouble
 
 
 def test_who_failed_just_now_is_not_asked_again_at_once(place: Any) -> None:
