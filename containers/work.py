@@ -202,7 +202,7 @@ class Work:
             self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
             self._bring_up(made, self._deadline())
-            self.around.drained()
+            self.around.drained(others)
             self._retire_all(others, state="starting", serves=False)
             self._take_name(made, mine, others)
         else:
@@ -655,8 +655,8 @@ class Work:
         with transaction.atomic():
             Instance.objects.filter(pk=self.instance.pk).update(**fresh)
             if fresh.get("ip", self.instance.ip) != self.instance.ip:
-                self.instance.ip = fresh["ip"]
-                self.around.readdressed()
+                old, self.instance.ip = self.instance.ip, fresh["ip"]
+                self.around.readdressed(old)
         self.around.after_start(engine_id)
 
     def _begin(self, engine_id: str) -> None:

@@ -108,6 +108,7 @@ def current(upstream: Upstream) -> tuple[int, str]:
             if ip:
                 serving = getattr(one, "serving", None)
                 is_in = serving is not None and serving.state == Serving.State.IN
-                servers.append(render.Server(one.number, f"{ip}:{upstream.port}", is_in))
+                port = serving.port if serving is not None and serving.port else upstream.port
+                servers.append(render.Server(one.number, f"{ip}:{port}", is_in))
     name = render.name_of(place.service.slug, place.environment.slug)
     return generation, render.render(name, str(place), generation, servers)

@@ -163,7 +163,7 @@ def test_an_instance_that_stays_in_with_another_address_is_told_to_fronts(
     around._put_in("c1")
     assert told == []
     (before,) = versions()
-    around.readdressed()
+    around.readdressed("")
     Around(around.work)._put_in("c1")  # also after a death
     assert versions() == {before + 1}
     assert told == ["traffic.in"]
@@ -200,6 +200,58 @@ def around_of(place: Any, **step: Any) -> Around:
     return Around(work)  # type: ignore[arg-type]
 
 
+def ports(place: Any) -> list[str]:
+    lines = current(place.upstreams.first())[1].splitlines()
+    return [line.split()[1].rpartition(":")[2].rstrip(";") for line in lines if " server " in line]
+
+
+def test_in_a_release_that_changes_the_port_each_instance_is_asked_where_its_container_listens(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Around, "_front", lambda *_: None)
+    monkeypatch.setattr(Around, "_say", lambda self, state: rows.put(self.work.instance, state, self.work.step))
+    monkeypatch.setattr(fronts, "settle", lambda *_: "")
+    Serving.objects.update(port=None)  # rows of before, which knew no port of their own
+    new = factories.make_config(place, {"traffic": {**NGINX.to_json(), "port": 8080}})
+    around = around_of(place)
+    around.work.step.config, around.work.step.old_config = new, place.config
+    around.work.timed = lambda *_, **__: contextlib.nullcontext()
+    around.work.point = lambda _name: None
+    rows.ensure(place, Around(around.work).config.traffic)
+    assert ports(place) == ["80", "80", "80"], "nobody listens there yet"
+    rows.put(around.work.instance, "out", None)
+    before = min(versions())
+    around._put_in("c1")
+    assert ports(place) == ["8080", "80", "80"]
+    assert min(versions()) > before
+    around.readdressed("")  # start-first: it stays in, with the new container's address and port
+    assert ports(place) == ["8080", "80", "80"]
+    around.work.step.state = "undoing"
+    rows.put(around.work.instance, "out", None)
+    Around(around.work)._put_in("c1")
+    assert ports(place) == ["80", "80", "80"]
+    # Without a release the containers that stand say it.
+    Deployment.objects.update(state="succeeded")
+    Container.objects.filter(instance=place.instances.last(), ended=None).update(config=new)
+    sweep.sweep()
+    assert ports(place) == ["80", "80", "8080"]
+
+
+def test_the_new_side_is_asked_at_its_own_port(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "settle_all", lambda *_: [])
+    new = factories.make_config(place, {"traffic": {**NGINX.to_json(), "port": 8080}})
+    release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=new)
+    first = place.instances.first()
+    one = Instance.objects.create(place=place, number=7, host=first.host, ip="10.0.0.7", state="healthy")
+    factories.make_step(release, one, "done", action="add")
+    for each in place.instances.exclude(pk=one.pk):
+        factories.make_step(release, each, "waiting", action="remove")
+    holds.switch(release, "new")
+    assert ports(place) == ["80", "80", "80", "8080"]
+    holds.switch(release, "old")
+    assert ports(place) == ["80", "80", "80", "8080"]
+
+
 def test_a_further_try_of_a_step_runs_its_hooks_anew(place: Any) -> None:
     around = around_of(place)
     step = around.work.step
@@ -210,6 +262,39 @@ def test_a_further_try_of_a_step_runs_its_hooks_anew(place: Any) -> None:
     again = around._row(hook, str(step.pk), what="")
     assert again != first
     assert again.key != first.key
+
+
+def test_hooks_are_told_of_both_addresses_where_the_new_container_comes_up_beside_the_old(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    def run(row: Any, hook: Hook, setting: Any, _guard: Any) -> None:
+        told.append((hook.at, setting.facts["instance"]["address"], setting.container))
+
+    monkeypatch.setattr("containers.hooks.running.run", run)
+    monkeypatch.setattr(Around, "_drain", lambda self: told.append(("drain", "", "")))
+    hooks = [Hook(at[8:], at, "command", ("/bin/x",)).to_json() for at in ("traffic.out", "traffic.in")]
+    place.config.content = {"hooks": hooks, "traffic": {"way": "hooks", "drain": 5}}
+    place.config.save()
+    Instance.objects.update(address=None, ip="172.17.0.2")
+    around = around_of(place)
+    work = around.work
+    work.engine, work.host, work.patience = None, work.instance.host, SimpleNamespace(check=None, sleep=None)
+    work.context.lease, work.context.topics = SimpleNamespace(text=""), ()
+    around.after_start("c1")
+    assert told == [], "the same address as before"
+    work.instance.ip = "172.17.0.3"
+    around.readdressed("172.17.0.2")
+    for _death in range(2):
+        around = Around(work)
+        around.after_start("c2")
+        around.drained([{"Id": "c1"}])
+        assert told[-3:] == [
+            ("traffic.in", "172.17.0.3", "c2"), ("traffic.out", "172.17.0.2", "c1"), ("drain", "", ""),
+        ]  # fmt: skip
+    work.step.refresh_from_db()
+    assert work.step.old_ip == "172.17.0.2"
 
 
 def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
