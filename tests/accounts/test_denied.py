@@ -46,6 +46,7 @@ NAMES: dict[str, Any] = {
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
@@ -71,6 +72,7 @@ BODIES: dict[str, Any] = {
     "post /deployments/{number}/go-on": {"reason": "x", "service": "ice"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},
     "post /services/{slug}/{environment}/settings": {"settings": {}},
