@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('containers', '0020_gates'),
+        ('containers', '0020_serving_port'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
