@@ -36,10 +36,12 @@ class ContainersConfig(AppConfig):
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.traffic import operation, switch  # (the operation registers its kind)
+        from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
 
         alerting.register()
+        holds.KEEPS.append(keeping.keeps)
         holds.FREEZES.append(holding.freeze)
         holds.FREEZES.append(approvals.hold)
         hooks.HOST_USERS.append(instances_on)

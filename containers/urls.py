@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
+from containers.trains.urls import urlpatterns as trains
 from containers.views import (
     charts,
     deploy,
@@ -101,4 +102,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
     *guardrails,
     *recorder,
+    *trains,
 ]

@@ -11,6 +11,7 @@ from containers.models.services import ConfigVersion, Environment, Service, Serv
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
+from containers.models.trains import Car, Train, TrainTemplate
 
 __all__ = [
     "Approval",
@@ -18,6 +19,7 @@ __all__ = [
     "Calendar",
     "CalendarDay",
     "CallBlock",
+    "Car",
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",
@@ -42,5 +44,7 @@ __all__ = [
     "Step",
     "Terminal",
     "TerminalPiece",
+    "Train",
+    "TrainTemplate",
     "Upstream",
 ]

@@ -45,6 +45,8 @@ NAMES: dict[str, Any] = {
     "alert-rules": lambda w: {"pk": w.more["rule"].pk},
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
+    "trains": lambda w: {"number": w.more["train"].pk},
+    "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
 }
 # What an operation must be given before it asks for the right.
@@ -84,6 +86,9 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /trains": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
+    "put /trains/{number}": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
+    "post /trains/{number}/template": {"name": "weekly"},
     "post /nginx-fronts": {"slug": "second", "hosts": ["spare"]},
     "post /instances/{number}/commands": {"argv": ["true"], "reason": "x"},
     "post /alert-silences": {"service": "snow", "reason": "x"},
