@@ -126,7 +126,7 @@ def _number(data: Mapping[str, Any], name: str, low: float, high: float, default
         if isinstance(value, bool):
             raise ValueError
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _refuse(name, _("«%(value)s» is not a number.") % {"value": value}) from None
     if not low <= number <= high:
         raise _refuse(name, _("It must lie between %(low)g and %(high)g.") % {"low": low, "high": high})
@@ -144,7 +144,7 @@ def parse_bytes(value: Any, name: str = "memory") -> int:
     """«512m», «8 GiB», «8g» or a number of bytes. Raises Refused."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", str(value).lower())
+    found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,20})?)\s*([kmgt]?)(?:i?b)?\s*", str(value).lower())
     if not found:
         raise _refuse(name, _("«%(value)s» is no size: write «512m» or «8g».") % {"value": value})
     return int(float(found[1]) * UNITS[found[2]])

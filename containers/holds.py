@@ -30,10 +30,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Freeze:
-    """Nothing new begins. `until`: epoch seconds; None: until it is over."""
+    """Nothing new begins. `until`: epoch seconds; None: until it is over. `kind`: what holds it, as the row says (`Deployment.Hold`)."""
 
     why: str
     until: float | None = None
+    kind: str = "freeze"
 
 
 class SwitchFailed(Exception):

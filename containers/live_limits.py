@@ -46,6 +46,12 @@ def _judged(name: str, before: Any, after: Any, api_version: str) -> Change:
     return Change(name, before, after, False, _("it is part of what a container is made of"))
 
 
+def aside(found: Iterable[Change]) -> list[str]:
+    """Which of hooks and traffic are changed, too: what is done around a container is no limit of it."""
+    names = {one.setting.split(".", maxsplit=1)[0] for one in found}
+    return [name for name in ASIDE if name in names]
+
+
 def applied(running: Config, new: Config, found: Iterable[Change]) -> Config:
     """The settings that a container has after its live changes."""
     names = {one.setting.split(".")[0] for one in found if one.live}

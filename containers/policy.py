@@ -89,9 +89,13 @@ def _share(wanted: int | str, instances: int) -> int:
 def _batch(value: Any, name: str) -> int | str:
     text = str(value).strip() if not isinstance(value, bool) else "?"
     number, share = text.removesuffix("%").strip(), text.endswith("%")
-    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= (100 if share else 10_000):
+    whole = (
+        number.isascii() and number.isdigit() and len(number.lstrip("0")) <= 5
+    )  # (int() refuses thousands of digits)
+    if not whole or not 1 <= int(number.lstrip("0") or 0) <= (100 if share else 10_000):
         raise Refused(_("The batch is a number such as 2, or a share such as 25%."), name, 400)
-    return f"{int(number)}%" if share else int(number)
+    number = number.lstrip("0")
+    return f"{number}%" if share else int(number)
 
 
 def _seconds(data: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
@@ -100,7 +104,7 @@ def _seconds(data: Mapping[str, Any], name: str, default: float, low: float, hig
         if isinstance(value, bool):
             raise ValueError
         number = float(default if value in (None, "") else value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Refused(_("«%(value)s» is not a number.") % {"value": value}, name, 400) from None
     if not low <= number <= high:
         raise Refused(_("It must lie between %(low)g and %(high)g.") % {"low": low, "high": high}, name, 400)

@@ -26,6 +26,7 @@ from containers.halting import AfterHalt, Halt
 from containers.hooks import closing
 from containers.models import Deployment, Step
 from containers.move_work import Move
+from containers.notices import telling
 from containers.pulse import Pulse
 from containers.recorder.writing import Recorder
 from containers.stored import step_views, view_of
@@ -220,10 +221,11 @@ class Runner:
             return view
         verdict = holds.gate(row, batch) if batch > row.passed and batch >= 0 else holds.Verdict()
         frozen = holds.freeze(row)
-        self.why = {"freeze": frozen.why if frozen else "", "gate": verdict.why, "measuring": verdict.why}
+        held = frozen.why if frozen else ""
+        self.why = {"freeze": held, "approval": held, "gate": verdict.why, "measuring": verdict.why}
         if frozen is None:
             return replace(view, gate=verdict.state)
-        return replace(view, gate=verdict.state, held_why=frozen.why, held_until=frozen.until)
+        return replace(view, gate=verdict.state, held_why=frozen.why, held_until=frozen.until, held_by=frozen.kind)
 
     def _with_instances(self) -> list[Step]:
         if not hasattr(self, "_plan"):
@@ -249,7 +251,10 @@ class Runner:
             fields["asked"] = ""
         if row.started is None and state == "running":
             fields["started"] = timezone.now()
-        Deployment.objects.filter(pk=self.pk, state=row.state, asked=row.asked, lease=self.lease.text).update(**fields)
+        rows = Deployment.objects.filter(pk=self.pk, state=row.state, asked=row.asked, lease=self.lease.text)
+        with transaction.atomic():
+            if rows.update(**fields) and hold:
+                telling.rests(self.row, hold, row.hold_why, fields["hold_since"])
         live.bump(*self.context.topics)
         self.wake.set()
 
@@ -352,15 +357,18 @@ class Runner:
         """Notes what holds the release; a click that came meanwhile is taken up first."""
         until = datetime.fromtimestamp(action.until, UTC) if action.until is not None else None
         why = self.why.get(action.kind, "")
-        frozen = {"held_until": until, "held_why": why} if action.kind == "freeze" else {}
-        Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text).update(
-            hold=action.kind,
-            hold_batch=action.batch,
-            hold_since=timezone.now(),
-            hold_until=until,
-            hold_why=why,
-            **frozen,
-        )
+        frozen = {"held_until": until, "held_why": why} if action.kind in {"freeze", "approval"} else {}
+        rows = Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text)
+        with transaction.atomic():
+            if rows.update(
+                hold=action.kind,
+                hold_batch=action.batch,
+                hold_since=timezone.now(),
+                hold_until=until,
+                hold_why=why,
+                **frozen,
+            ):
+                telling.held(self.row, action.kind, action.batch, why, until)
         live.bump(*self.context.topics)
         point(f"held by {action.kind}")
         self.wake.set()

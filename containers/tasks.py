@@ -52,7 +52,8 @@ def _held(row: Deployment, now: datetime) -> bool:
     """Whether nothing but a click, or its time, lets it go on: gates and freezes are asked again and again."""
     from containers import holds
 
-    looks = row.hold in {Deployment.Hold.MEASURING, Deployment.Hold.FREEZE, Deployment.Hold.GATE}
+    hold = Deployment.Hold
+    looks = row.hold in {hold.MEASURING, hold.FREEZE, hold.APPROVAL, hold.GATE}
     if not row.hold or looks or (holds.GATES and row.hold in {Deployment.Hold.CANARY, Deployment.Hold.KEEP}):
         return False
     return row.hold_until is None or row.hold_until > now

@@ -32,7 +32,7 @@ def ask(
     rules = rules_of(place.environment)
     back = way_back(place, image, config)
     checks = [
-        *_proof(place, image, rules, at),
+        *_proof(place, image, rules, at, back),
         *_freeze(place, back, at),
         *_reason(rules, reason),
         *_limits(place, plan, rules),
@@ -64,8 +64,8 @@ def way_back(place: ServiceEnvironment, image: Image, config: ConfigVersion | No
     return (last.old_image_id, last.old_config_id) == (image.pk, config.pk)
 
 
-def _proof(place: ServiceEnvironment, image: Image, rules: Rules, at: float) -> list[Check]:
-    return [evidence.check(place, image, rules.proof, at)] if rules.proof is not None else []
+def _proof(place: ServiceEnvironment, image: Image, rules: Rules, at: float, back: bool) -> list[Check]:
+    return [evidence.check(place, image, rules.proof, at, back=back)] if rules.proof is not None else []
 
 
 def _freeze(place: ServiceEnvironment, back: bool, at: float) -> list[Check]:

@@ -13,7 +13,7 @@ from builds.models import Image
 from containers.guardrails.proof import Proof, Rule, Run, prove, same
 from containers.guardrails.verdict import Check
 from containers.guardrails.windows import moment_words
-from containers.models import Container, Environment, InstanceEvent, ServiceEnvironment
+from containers.models import Container, Deployment, Environment, InstanceEvent, ServiceEnvironment
 from xqplatform.web.templatetags.xq import duration
 
 WELL = ("healthy", "running")
@@ -55,20 +55,34 @@ def _run(row: Container, broken: list[float]) -> Run:
     )
 
 
-def ran_here(place: ServiceEnvironment, image: Image) -> bool:
-    """Whether its digest was healthy in this very place once: then it needs no proof from elsewhere."""
+def proved_here(place: ServiceEnvironment, images: Sequence[Image], rule: Rule, now: float) -> set[int]:
+    """The images (by key) that need no proof from elsewhere: a release of their digest succeeded in this very place, and it ran
+    here for as long as the rule asks, on as many instances (or all of that release, where it had fewer).
+    """
     known = list(Image.objects.filter(project=place.service.project_id).values_list("pk", "digest", "image_id"))
-    twins = same(known, (image.pk, image.digest, image.image_id))
-    return Container.objects.filter(instance__place=place, image__in=twins, healthy__isnull=False).exists()
+    done = place.deployments.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED)
+    most: dict[int, int] = defaultdict(int)
+    for key, wanted in done.exclude(image=None).values_list("image_id", "wanted"):
+        most[key] = max(most[key], wanted)
+    home, found = place.environment.slug, set[int]()
+    runs = runs_of(place, images, [home])
+    for image in images:
+        released = [most[twin] for twin in same(known, (image.pk, image.digest, image.image_id)) if twin in most]
+        if released:
+            here = Rule((home,), rule.seconds, max(1, min(rule.instances, max(released))))
+            found |= {image.pk} if prove(runs[image.pk], here, now).holds else set()
+    return found
 
 
 def titles(slugs: Iterable[str]) -> dict[str, str]:
     return {one.slug: one.local_title for one in Environment.objects.filter(slug__in=list(slugs))}
 
 
-def check(place: ServiceEnvironment, image: Image, rule: Rule, now: float) -> Check:
-    """The promotion proof of one image, for the plan."""
-    if ran_here(place, image):
+def check(place: ServiceEnvironment, image: Image, rule: Rule, now: float, *, back: bool = False) -> Check:
+    """The promotion proof of one image, for the plan. `back`: it is the way back to what the newest release replaced."""
+    if back:
+        return Check("proof", True, _("The way back to what ran before needs no proof."))
+    if proved_here(place, [image], rule, now):
         return Check("proof", True, _("It ran healthy in this environment before, so it needs no proof from another."))
     if not rule.environments:
         return Check("proof", False, _("The rule asks for proof, but names no environment in which it could be given."))
@@ -141,12 +155,12 @@ def of_versions(
 ) -> dict[int, dict[str, Any]]:
     """For the version list: whether each image has proved itself, and in which words."""
     names, found = titles(rule.environments), runs_of(place, images, rule.environments)
-    at_home = runs_of(place, images, [place.environment.slug])
+    at_home = proved_here(place, images, rule, now)
     said = {}
     for image in images:
         proof = prove(found[image.pk], rule, now)
         text = words(proof, names) if proof.environment else ""
-        if not text and at_home.get(image.pk):
+        if not text and image.pk in at_home:
             text = _("It ran healthy here before.")
-        said[image.pk] = {"holds": proof.holds or bool(at_home.get(image.pk)), "words": text}
+        said[image.pk] = {"holds": proof.holds or image.pk in at_home, "words": text}
     return said

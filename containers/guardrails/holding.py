@@ -36,13 +36,15 @@ def frozen_for(row: Deployment, at: float) -> Frozen | None:
 
 
 def is_held(row: Deployment) -> bool:
-    return row.is_active and row.hold == Deployment.Hold.FREEZE
+    return row.is_active and row.hold in {Deployment.Hold.FREEZE, Deployment.Hold.APPROVAL}
 
 
 def words(row: Deployment) -> str:
-    """What a page says of a release that a freeze holds; empty otherwise."""
+    """What a page says of a release that a freeze or a withdrawn approval holds; empty otherwise."""
     if not is_held(row):
         return ""
+    if row.hold == Deployment.Hold.APPROVAL:
+        return _("held: %(why)s") % {"why": row.held_why}
     if row.held_until is None:
         return _("held by a freeze: %(why)s") % {"why": row.held_why}
     values = {"until": windows.moment_words(row.held_until.timestamp()), "why": row.held_why}

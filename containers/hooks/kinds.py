@@ -128,6 +128,15 @@ def filled(text: str, facts: Mapping[str, Any]) -> str:
     return text
 
 
+def signed(method: str, url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """What the signature of a call covers beside its time: method, address, key and body, each in its line.
+
+    The address as the settings have it: a proxy may rewrite the path that the receiver sees. It has no line break.
+    """
+    lines = [method, url, headers["X-XQ-Delivery"], headers["X-XQ-Event"]]
+    return "\n".join(lines).encode() + b"\n" + body
+
+
 def call(hook: Hook, setting: Setting) -> Outcome:
     """Over HTTP: JSON with a signature that the receiver can check, and a key by which it knows a repetition."""
     body = json.dumps(setting.facts, ensure_ascii=False, separators=(",", ":")).encode()
@@ -138,8 +147,8 @@ def call(hook: Hook, setting: Setting) -> Outcome:
         "X-XQ-Event": str(setting.facts.get("point", "")),
     }
     if setting.secret:
-        signed = b"" if hook.method == "GET" else body
-        headers["X-XQ-Signature"] = signature(setting.secret, str(int(time.time())), signed)
+        when, sent = str(int(time.time())), b"" if hook.method == "GET" else body
+        headers["X-XQ-Signature"] = signature(setting.secret, when, signed(hook.method, hook.url, headers, sent))
     facts = setting.facts
     segments = networks.of_place(str(facts.get("service", "")), str(facts.get("environment", "")))
     answer = http.call(hook.method, hook.url, body, headers, hook.timeout, segments=segments)

@@ -42,6 +42,7 @@ class Deployment(models.Model):
         MEASURING = "measuring", _("its gate measures")
         GATE = "gate", _("its gate holds it")
         FREEZE = "freeze", _("frozen")
+        APPROVAL = "approval", _("an approval was withdrawn")
         FAILED = "failed", _("an instance failed")
         SWITCH = "switch", _("the traffic is to be switched")
         SWITCH_FAILED = "switch_failed", _("the switch failed")

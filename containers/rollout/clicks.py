@@ -7,7 +7,18 @@ from typing import Literal
 from containers.rollout.views import StepView, View
 
 Why = Literal[
-    "", "ended", "leaving", "paused", "nothing", "freeze", "measuring", "under way", "settled", "together", "not failed"
+    "",
+    "ended",
+    "leaving",
+    "paused",
+    "nothing",
+    "freeze",
+    "approval",
+    "measuring",
+    "under way",
+    "settled",
+    "together",
+    "not failed",
 ]
 # What somebody may let go on. A freeze is a guardrail's, and a failed instance is retried, skipped or brought back.
 CLICKS = frozenset({"canary", "gate", "switch", "switch_back", "keep"})
@@ -24,8 +35,10 @@ def proceed(view: View) -> Why:
         return "leaving"
     if view.state == "paused":
         return "paused"
-    if view.noted is not None and view.noted.kind in {"freeze", "measuring"}:
-        return "freeze" if view.noted.kind == "freeze" else "measuring"
+    if view.noted is not None and view.noted.kind in {"freeze", "approval"}:
+        return "freeze" if view.noted.kind == "freeze" else "approval"
+    if view.noted is not None and view.noted.kind == "measuring":
+        return "measuring"
     return "" if view.noted is not None and view.noted.kind in CLICKS else "nothing"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from containers.rollout.views import HALTING, IN_WORK, Action, Become, Hold, Rest, StepView, View, Wait
 
 BUSY = IN_WORK | {"undoing", HALTING}
-AFTER_HOLD = frozenset({"measuring", "gate", "freeze"})  # noted only when the time of a hold is over
+AFTER_HOLD = frozenset({"measuring", "gate", "freeze", "approval"})  # noted only when the time of a hold is over
 
 
 def at_gate(view: View, steps: Sequence[StepView]) -> int | None:
@@ -59,7 +59,7 @@ def frozen(view: View, batch: int, now: float) -> list[Action]:
     """Nothing new begins in a freeze, whoever clicks."""
     if not view.held_why or (view.held_until is not None and now >= view.held_until):
         return []
-    return note(view, "freeze", batch, view.held_until)
+    return note(view, view.held_by, batch, view.held_until)
 
 
 def rested(view: View, batch: int, now: float) -> list[Action]:

@@ -48,6 +48,7 @@ class View:
     gate: str = ""
     held_until: float | None = None
     held_why: str = ""
+    held_by: str = "freeze"  # or approval: what a hold of it is called
     switch: str = ""  # blue/green: "", switching, switched, failed; and the way back: back, back_fail
     switch_by: str = "click"  # or auto
     keep: float = 0  # blue/green: old instances are kept so long after the switch

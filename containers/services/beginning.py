@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -17,6 +17,7 @@ from containers.guardrails import approvals, asking, windows
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import mark_of, stale
 from containers.services import capacity, queue, releases
@@ -85,14 +86,22 @@ def _try(row: Deployment) -> Deployment | None:
     try:
         with transaction.atomic():
             return _begin(row)
-    except IntegrityError:
-        if not row.place.deployments.filter(state__in=Deployment.ACTIVE).exists():
-            raise
-        return None  # another change was faster; this one waits on
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or busy: that says nothing of the release, which waits on
     except Refused as refused:
-        words = _("It could not begin: %(why)s") % {"why": refused.message}
-        queue.end(row, State.FAILED, words, Actor.system())
-        return None
+        _fails(row, refused.message)
+    except Exception as error:
+        if isinstance(error, IntegrityError) and row.place.deployments.filter(state__in=Deployment.ACTIVE).exists():
+            return None  # another change was faster; this one waits on
+        # Nobody foresaw it, so it would come again with every try, and all that wait behind would wait for ever.
+        log.exception("Release %s could not begin", row.pk)
+        _fails(row, _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__})
+    return None
+
+
+def _fails(row: Deployment, why: str) -> None:
+    """It has failed in words, and the next one's turn comes."""
+    queue.end(row, State.FAILED, _("It could not begin: %(why)s") % {"why": why}, Actor.system())
 
 
 def _begin(row: Deployment) -> Deployment | None:
@@ -158,6 +167,8 @@ def _keep_back(row: Deployment, why: str, at: float | None) -> None:
     if (row.held_why, row.held_until) != (why, until):
         waiting = Deployment.objects.filter(pk=row.pk, state=State.WAITING)
         waiting.update(held_why=why, held_until=until)
+        if approvals.lacks(row):
+            telling.wants_approval(row, Actor.system())
         queue.tell(row.place)
 
 
@@ -191,6 +202,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
     after = {"image": str(row.image), "instances": row.wanted, "numbers": [entry.number for entry in plan.entries]}
     after |= {"changed since": changed} if changed else {}
     audit.record(Actor.system(), "deployment.begin", row, after=after, reason=row.reason, parent=place.service)
+    telling.begun(row, Actor.system())
     live.bump(f"release:{row.pk}")
     queue.tell(place)
     enqueue(advance, row.pk)

@@ -16,6 +16,7 @@ from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
 from containers.hooks.shape import SECRET
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.notices import telling
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
 from containers.services import capacity
@@ -212,7 +213,10 @@ def apply_limits(
     reason: str = "",
     policy: PolicyData = None,
 ) -> Deployment:
-    """The running containers take the limits of the newest settings, without a restart. Refused for what needs a release."""
+    """The running containers take the limits of the newest settings, without a restart. Refused for what needs a release.
+
+    Where hooks or traffic come along with them, guardrails have a say as in a release.
+    """
     _may(actor, "service.operate", place)
     place.refresh_from_db()
     if place.config is None or place.current_config is None:
@@ -233,6 +237,22 @@ def _other_secrets(place: ServiceEnvironment) -> str:
         for version in (place.current_config, place.config)
     )
     return _("A secret was changed, too: this needs new containers, by a release.") if old != new else ""
+
+
+def _admit_aside(place: ServiceEnvironment, plan: Plan, config: ConfigVersion | None, reason: str) -> dict[str, Any]:
+    """What guardrails say where a change of limits changes hooks, their secrets or traffic, too. Raises Refused."""
+    found = live_limits.changes(config_of(place.current_config), config_of(config))
+    old, new = (
+        {name: value for name, value in secrets_of(version).items() if name.startswith(SECRET)}
+        for version in (place.current_config, config)
+    )
+    if place.current_image is None or (not live_limits.aside(found) and old == new):
+        return {}
+    try:
+        return glass.admit(place, plan, place.current_image, config, reason=reason, glass=None)
+    except Refused as refused:
+        words = _("Hooks or traffic are changed with the limits, so guardrails have a say: %(why)s")
+        raise Refused(words % {"why": refused.message}, refused.field, refused.code) from None
 
 
 def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
@@ -427,6 +447,8 @@ def _start(
             guard = {}
             if kind == "deploy":
                 guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
+            elif kind == "limits":
+                guard = _admit_aside(locked, plan, config, reason)
             row = Deployment.objects.create(
                 place=locked,
                 kind=kind,
@@ -460,6 +482,7 @@ def _start(
                 parent=locked.service,
             )
             glass.note(actor, row, broken)
+            telling.begun(row, actor)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:

@@ -32,6 +32,7 @@ def words(why: clicks.Why, row: Deployment) -> str:
         "paused": _("The release is paused: resume it first."),
         "nothing": _("Nothing holds the release now: it goes on by itself."),
         "freeze": _("The release is frozen: %(why)s") % {"why": row.hold_why},
+        "approval": _("The release waits to be approved again: %(why)s") % {"why": row.hold_why},
         "measuring": _("The gate still measures: it decides, or wait for it to ask you."),
         "under way": _("This instance is under way just now."),
         "settled": _("This instance is through already."),
@@ -72,7 +73,9 @@ def _no_switch_in_a_freeze(deployment: Deployment) -> None:
     frozen = holds.freeze(row) if row.hold == Deployment.Hold.SWITCH else None
     if frozen is not None:
         enqueue(advance, row.pk)  # it notes the freeze, of which glass may be broken
-        raise Refused(_("The release is frozen: %(why)s") % {"why": frozen.why})
+        why: clicks.Why = "approval" if frozen.kind == Deployment.Hold.APPROVAL else "freeze"
+        row.hold_why = frozen.why
+        raise Refused(words(why, row))
 
 
 def skip(actor: Actor, step: Step, reason: str) -> Deployment:

@@ -51,6 +51,7 @@ def _words(row: Deployment, steps: Sequence[Step]) -> tuple[str, str]:
         HOLD.MEASURING: (_("The gate measures"), row.hold_why),
         HOLD.GATE: (_("The gate holds it: you decide"), row.hold_why),
         HOLD.FREEZE: (_("Held: nothing new begins"), row.hold_why),
+        HOLD.APPROVAL: (_("An approval was withdrawn: nothing new begins"), row.hold_why),
         HOLD.FAILED: (
             _("An instance failed, and the release waits for you"),
             _("Try it again, leave it out, or roll back."),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.template.loader import render_to_string
-from django.utils.html import escape
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -24,8 +22,8 @@ from containers.views.access import get_instance, may
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
+from xqplatform.web.streaming import page_around
 
-MARK = "<!-- lines -->"
 LINES = 500
 
 
@@ -91,32 +89,26 @@ def file(request: HttpRequest, number: int) -> HttpResponseBase:
         "levels": NAMES[1:],
         "count": min(count_asked(request.GET.get("n"), LINES), log_files.MOST_LINES),
         "counts": (100, 500, 2000),
-        "mark": MARK,
         "error": "",
     }
     try:
         wanted = filter_asked(request.GET)
     except Refused as refused:
         return render(request, "containers/log_file.html", context | {"error": refused.message})
-    return StreamingHttpResponse(_file(request, context, wanted), content_type="text/html; charset=utf-8")
+    return page_around(request, "containers/log_file.html", context, lambda: _file(context, wanted))
 
 
-async def _file(request: HttpRequest, context: dict[str, Any], wanted: Filter) -> AsyncIterator[str]:
-    page = await sync_to_async(render_to_string)("containers/log_file.html", context, request)
-    head, _mark, foot = page.partition(MARK)
-    yield head
+def _file(context: dict[str, Any], wanted: Filter) -> Iterator[str]:
+    """The lines, when the host has answered."""
     try:
-        end = await sync_to_async(log_files.end_of)(context["folder"], context["name"], context["count"])
+        end = log_files.end_of(context["folder"], context["name"], context["count"])
     except Refused as refused:
-        yield f'<div class="note">{escape(refused.message)}</div>'
-        yield foot
+        yield format_html('<div class="note">{}</div>', refused.message)
         return
     if end.cut:
-        words = _("The end of %(n)d bytes:") % {"n": end.size}
-        yield f'<div class="note">{escape(words)}</div>'
+        yield format_html('<div class="note">{}</div>', _("The end of %(n)d bytes:") % {"n": end.size})
     lines = [text for text, _cut in map(shown, end.lines) if wanted.takes(text, level_of(text))]
     for text in lines:
-        yield f"<div>{escape(text) or ' '}</div>"
+        yield format_html("<div>{}</div>", text or " ")
     if not lines:
-        yield f'<div class="note">{escape(_("There is no such line."))}</div>'
-    yield foot
+        yield format_html('<div class="note">{}</div>', _("There is no such line."))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import escape
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -28,10 +27,10 @@ from containers.views.access import get_instance, get_place
 from containers.views.run import frame
 from xqplatform.accounts.http import actor_of
 from xqplatform.errors import Denied, Refused
+from xqplatform.web.streaming import page_around
 
 AROUND = 200  # lines before and after a moment
 PLAIN = 500
-MARK = "<!-- lines -->"
 SHORT = ("", "TRC", "DBG", "INF", "WRN", "ERR", "FTL")
 
 
@@ -63,31 +62,23 @@ def page(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
         "error": error,
         "plain": plain,
         "bare": urlencode([(k, v) for k, v in request.GET.lists() if k in {"q", "level", "f", "instance"}], doseq=True),
-        "mark": MARK,
     }
     if not plain or error or not context["may"]["logs"] or not chosen:
         return render(request, "containers/logs.html", context)
-    return StreamingHttpResponse(_plain(request, context, chosen, wanted), content_type="text/html; charset=utf-8")
+    return page_around(request, "containers/logs.html", context, lambda: _plain(chosen, wanted))
 
 
-async def _plain(
-    request: HttpRequest, context: dict[str, Any], chosen: list[Source], wanted: Filter
-) -> AsyncIterator[str]:
-    """The page around its lines: its beginning is there at once, the lines when the engines have answered."""
-    head, _mark, foot = (await sync_to_async(render_to_string)("containers/logs.html", context, request)).partition(
-        MARK
-    )
-    yield head
-    found = await sync_to_async(window.last)(chosen, PLAIN, wanted, SCANNED)
+def _plain(chosen: list[Source], wanted: Filter) -> Iterator[str]:
+    """The lines, when the engines have answered."""
+    found = window.last(chosen, PLAIN, wanted, SCANNED)
     for words in found.problems:
-        yield f'<div class="note">{escape(words)}</div>'
+        yield format_html('<div class="note">{}</div>', words)
     for line in found.lines:
         css, time = ("", "err")[line.channel], line.stamp[:23].replace("T", " ")
-        yield f'<div class="{css}"><time>{time}</time> #{line.number} {SHORT[line.level]:3} {escape(line.text)}</div>'
+        level = f"{SHORT[line.level]:3}"
+        yield format_html('<div class="{}"><time>{}</time> #{} {} {}</div>', css, time, line.number, level, line.text)
     if not found.lines:
-        words = _("There is no such line.")
-        yield f'<div class="note">{escape(words)}</div>'
-    yield foot
+        yield format_html('<div class="note">{}</div>', _("There is no such line."))
 
 
 @require_GET

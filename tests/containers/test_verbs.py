@@ -83,8 +83,12 @@ def test_a_host_that_is_away_is_said_before_anything_happens(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    "policy", [{"batch": 0}, {"batch": "0%"}, {"pause": -1}, {"deadline": "x"}, {"order": "up"}, 7]
-)
+    "policy",
+    [
+        {"batch": 0}, {"batch": "0%"}, {"pause": -1}, {"deadline": "x"}, {"order": "up"}, 7,
+        {"batch": "9" * 4301}, {"canary": "9" * 4301 + "%"}, {"pause": 10**400}, {"batch": "0" * 5000},
+    ],
+)  # fmt: skip
 def test_nonsense_policies_are_refused(world: World, policy: object) -> None:
     with pytest.raises(Refused):
         releases.deploy(world.actor, world.place, world.v1, policy=policy)  # type: ignore[arg-type]

@@ -11,12 +11,15 @@ from django.utils import timezone
 
 from containers.guardrails import services, windows
 from containers.guardrails.asking import ask
-from containers.models import Calendar, Deployment, Freeze
+from containers.models import Calendar, Deployment, Freeze, Guardrails
 from containers.services import releases
+from containers.services.settings import save_config
 from tests.guardrails.conftest import Stage
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
+
+HOOK = {"name": "tell", "at": "start.after", "kind": "http", "url": "http://10.9.0.5/tell"}
 
 
 @pytest.fixture
@@ -51,6 +54,30 @@ def test_other_environments_and_other_changes_go_on(ready: Stage, actor_sre: Act
     once(ready, actor_sre)
     releases.deploy(ready.actor, ready.before, ready.new)
     assert releases.restart(ready.actor, ready.place).state == "queued"
+
+
+def test_limits_change_in_a_freeze_but_bring_no_hooks_or_traffic_along(ready: Stage, actor_sre: Actor) -> None:
+    place = ready.place
+    once(ready, actor_sre)
+    for more in (
+        {"hooks": [HOOK]},
+        {"hooks": [{**HOOK, "at": "traffic.out"}], "traffic": {"way": "hooks", "drain": 5}},
+    ):
+        save_config(actor_sre, place, {"cpus": 2, **more})
+        with pytest.raises(Refused, match=r"Hooks or traffic are changed with the limits.*Frozen until"):
+            releases.apply_limits(actor_sre, place)
+    assert not Deployment.objects.filter(place=place, kind="limits").exists()
+    save_config(actor_sre, place, {"cpus": 2})
+    assert releases.apply_limits(actor_sre, place).kind == "limits"
+
+
+def test_limits_with_hooks_are_asked_as_a_release_is(ready: Stage, actor_sre: Actor) -> None:
+    Guardrails.objects.update_or_create(environment=ready.place.environment, defaults={"reason": True})
+    save_config(actor_sre, ready.place, {"cpus": 2, "hooks": [HOOK]})
+    with pytest.raises(Refused, match="need a reason"):
+        releases.apply_limits(actor_sre, ready.place)
+    row = releases.apply_limits(actor_sre, ready.place, reason="the new balancer")
+    assert [check["name"] for check in row.guard["checks"]] == ["reason"]
 
 
 def test_the_way_back_is_not_held_up(ready: Stage, actor_sre: Actor) -> None:

@@ -36,6 +36,8 @@ def test_the_batch_under_way_is_finished_and_none_is_begun() -> None:
     assert rollout.decide(view, states("done", "starting", "waiting", "waiting"), 50) == [Run(2), Run(3)]
     assert rollout.decide(view, states("done", "done", "done", "waiting"), 50) == [Hold("freeze", 1, 100.0)]
     assert rollout.decide(view, states("done", "done", "done", "waiting"), 100) == [Run(4)]
+    withdrawn = replace(view, held_until=None, held_by="approval")
+    assert rollout.decide(withdrawn, states("done", "done", "done", "waiting"), 50) == [Hold("approval", 1)]
 
 
 @given(

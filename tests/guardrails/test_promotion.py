@@ -82,10 +82,45 @@ def test_another_service_proves_nothing(stage: Stage) -> None:
         releases.deploy(stage.actor, stage.place, stage.new)
 
 
-def test_what_ran_here_before_needs_no_proof(stage: Stage) -> None:
+def released_here(stage: Stage, state: str = "succeeded") -> None:
+    """A release of the new image in production ended in `state`; the old one runs again."""
+    factories.make_deployment(stage.place, state, image=stage.new, old_image=stage.old, wanted=4)
+
+
+def test_what_a_release_brought_here_before_needs_no_proof(stage: Stage) -> None:
+    released_here(stage)
     stage.ran(stage.place, stage.new, 1, ended=0.5)
     row = releases.deploy(stage.actor, stage.place, stage.new)
     assert "ran healthy in this environment before" in row.guard["checks"][0]["words"]
+
+
+@pytest.mark.parametrize("state", ["failed", "rolled_back", "cancelled"])
+def test_a_healthy_instance_of_a_release_that_failed_proves_nothing(stage: Stage, sara: Client, state: str) -> None:
+    released_here(stage, state)
+    stage.ran(stage.place, stage.new, 1, ended=0.5)
+    with pytest.raises(Refused, match="release it there first"):
+        releases.deploy(stage.actor, stage.place, stage.new)
+    page = sara.get("/services/snow/production/deploy/").content.decode()
+    assert "It ran healthy here before." not in page
+
+
+def test_it_ran_here_for_as_long_and_on_as_many_as_the_rule_asks(stage: Stage) -> None:
+    released_here(stage)
+    stage.ran(stage.place, stage.new, 1, ended=0.5)
+    stage.rule(proof=True, proof_minutes=60)
+    with pytest.raises(Refused, match="release it there first"):
+        releases.deploy(stage.actor, stage.place, stage.new)
+    stage.rule(proof=True, proof_minutes=20, proof_instances=9)  # of four that there are
+    assert releases.deploy(stage.actor, stage.place, stage.new).guard["checks"][0]["passes"]
+
+
+def test_the_way_back_needs_no_proof(stage: Stage) -> None:
+    """What was let in without one a minute ago, and replaced by what is worse, may come back at once."""
+    Container.objects.filter(instance__place=stage.place).delete()
+    factories.make_deployment(stage.place, image=stage.old, old_image=stage.new, old_config=stage.place.config)
+    row = releases.deploy(stage.actor, stage.place, stage.new)
+    assert row.guard["way_back"]
+    assert "way back" in row.guard["checks"][0]["words"]
 
 
 def test_nothing_but_a_release_is_asked_for_proof(stage: Stage) -> None:

@@ -72,9 +72,23 @@ def test_a_call_is_signed_and_has_a_key() -> None:
     headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
     assert json.loads(body)["key"] == headers["X-XQ-Delivery"] == "k1"
     when, digest = (part.split("=", 1)[1] for part in headers["X-XQ-Signature"].split(","))
-    wanted = hmac.new(b"s3cret", f"{when}.{body}".encode(), hashlib.sha256).hexdigest()
-    assert digest == wanted
+    wanted = f"{when}.POST\n{hook.url}\nk1\nrelease.after\n{body}"
+    assert digest == hmac.new(b"s3cret", wanted.encode(), hashlib.sha256).hexdigest()
     assert abs(time.time() - int(when)) < 60
+
+
+def test_the_signature_of_a_call_without_a_body_is_of_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds.time, "time", lambda: 1_800_000_000.0)
+    found = set()
+    with server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as (port, asked):
+        for path, key, point in (("in", "k1", "traffic.in"), ("out", "k1", "traffic.in"), ("in", "k2", "traffic.in"),
+                                 ("in", "k1", "traffic.out")):  # fmt: skip
+            hook = Hook("tell", point, "http", url=f"http://127.0.0.1:{port}/{path}", method="GET", signed=True)
+            assert kinds.call(hook, kinds.Setting({"key": key, "point": point}, secret="s3cret")).ok
+            head = asked[-1].decode()
+            assert head.startswith(f"GET /{path} ")
+            found.add(head.partition("X-XQ-Signature: ")[2].split("\r\n")[0])
+    assert len(found) == 4
 
 
 def test_a_redirect_is_not_followed() -> None:

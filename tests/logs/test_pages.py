@@ -41,6 +41,8 @@ def stranger(place: Any) -> Client:
 
 def whole(answer: Any) -> str:
     """All of an answer that comes in pieces."""
+    if not answer.is_async:
+        return b"".join(answer.streaming_content).decode()
 
     async def read() -> bytes:
         return b"".join([piece async for piece in answer.streaming_content])

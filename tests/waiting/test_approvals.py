@@ -15,7 +15,7 @@ from containers import holds
 from containers.guardrails import approvals, glass, services
 from containers.guardrails.approving import Asked, Given, counting, lacking
 from containers.models import Approval, Deployment, Guardrails
-from containers.services import beginning, releases
+from containers.services import beginning, releases, steering
 from containers.services import settings as settings_verbs
 from tests.conftest import make_person
 from tests.waiting.conftest import Yard, soon
@@ -126,7 +126,31 @@ def test_withdrawn_in_the_middle_it_holds_until_it_is_approved_again(
     found = holds.freeze(begun)
     assert found is not None
     assert found.why.startswith("ann withdrew the approval: the exchange called")
+    assert found.kind == "approval"
     approvals.approve(two[0], begun)
+    assert holds.freeze(begun) is None
+
+
+def test_what_a_withdrawn_approval_holds_is_not_said_to_be_frozen(
+    yard: Yard, two: list[Actor], actor_dev: Actor, client: Client, sre: Any
+) -> None:
+    row = yard.wait(actor_dev)
+    for one in two:
+        approvals.approve(one, row)
+    begun = yard.begin()
+    assert begun is not None
+    approvals.withdraw(two[0], begun, "the exchange called")
+    why = holds.freeze(begun).why  # type: ignore[union-attr]
+    fields = {"state": "running", "hold": "approval", "hold_batch": 0, "hold_why": why, "held_why": why}
+    Deployment.objects.filter(pk=begun.pk).update(**fields)
+    client.force_login(sre)
+    page = client.get(f"/releases/{begun.pk}/").content.decode()
+    assert "This release is held: ann withdrew the approval" in page
+    assert "An approval was withdrawn: nothing new begins" in page
+    assert "held by a freeze" not in page
+    with pytest.raises(Refused, match="waits to be approved again: ann withdrew"):
+        steering.proceed(actor_dev, begun)
+    glass.go_on(Actor.person(sre), begun, glass.Glass("customers see no prices", "snow"))
     assert holds.freeze(begun) is None
 
 

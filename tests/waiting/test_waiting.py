@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from builds.models import Image
@@ -185,6 +185,39 @@ def test_a_discarded_image_fails_it_and_the_next_begins(yard: Yard) -> None:
     begun = yard.begin()
     assert begun is not None
     assert begun.pk == second.pk
+
+
+def test_what_nobody_foresaw_fails_it_in_words_and_the_next_begins(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = yard.wait(), yard.wait(image=yard.other)
+    real = beginning.plan_for
+
+    def broken(*args: Any, **fields: Any) -> Any:
+        if fields["image"] == yard.new:
+            raise ZeroDivisionError("of this one alone")
+        return real(*args, **fields)
+
+    monkeypatch.setattr(beginning, "plan_for", broken)
+    assert yard.begin() is None
+    first.refresh_from_db()
+    assert first.state == "failed"
+    assert "It could not begin: something unforeseen (ZeroDivisionError)" in first.outcome
+    assert "of this one alone" in caplog.text
+    begun = yard.begin()
+    assert begun is not None
+    assert begun.pk == second.pk
+
+
+def test_a_database_that_is_away_fails_nothing_that_waits(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = yard.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(beginning, "plan_for", lambda *_a, **_k: (_ for _ in ()).throw(OperationalError("locked")))
+        with pytest.raises(OperationalError):
+            yard.begin()
+    row.refresh_from_db()
+    assert row.state == "waiting"
+    assert yard.begin() is not None
 
 
 def test_who_lost_the_right_begins_nothing(yard: Yard, actor_dev: Actor) -> None:

@@ -26,7 +26,7 @@ class Raw:
     """`times` in 1/100 s, rising. A column a name; what was not measured is not finite."""
 
     times: Sequence[int]
-    columns: dict[str, Sequence[float]]
+    columns: Mapping[str, Sequence[float]]
 
     def part(self, start: float, end: float) -> Raw:
         """The samples from `start` to before `end` (seconds)."""
@@ -49,7 +49,7 @@ class Cells:
     """`times`: the buckets' starts in seconds, rising. A count of 0: nothing was measured there."""
 
     times: Sequence[int]
-    columns: dict[str, Column]
+    columns: Mapping[str, Column]
 
 
 Part = Raw | Cells

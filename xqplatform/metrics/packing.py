@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import accumulate
 from operator import sub
+from typing import TypeVar
 
 from xqplatform.metrics.cells import Cells, Column, Raw
+
+C = TypeVar("C")
 
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("The store of metrics needs a little-endian machine.")
@@ -53,12 +56,31 @@ class Packed:
         return array("I", found), array("f", found)
 
 
-def _stretches(names: Sequence[str], wanted: Container[str] | None) -> Iterator[tuple[int, Sequence[str]]]:
+class Later(Mapping[str, C]):
+    """Columns by their names, each unpacked when it is first asked for: a page draws its first chart before it needs the others."""
+
+    def __init__(self, names: Sequence[str], unpack: Callable[[int], C]) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+        self._unpack = unpack
+        self._made: dict[str, C] = {}
+
+    def __getitem__(self, name: str) -> C:
+        if name not in self._made:
+            self._made[name] = self._unpack(self._places[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _stretches(names: Sequence[str], wanted: Container[str]) -> Iterator[tuple[int, Sequence[str]]]:
     """Neighbours among the wanted names, each stretch with the place of its first."""
-    if wanted is None:
-        if names:
-            yield 0, names
-        return
     held = [place for place, name in enumerate(names) if name in wanted]
     first = 0
     for at in range(1, len(held) + 1):
@@ -89,11 +111,14 @@ def _floats(values: Sequence[float]) -> array[float]:
 
 def unpack_raw(data: bytes, names: Sequence[str], start: int, wanted: Container[str] | None = None) -> Raw:
     packed = Packed(data, 1 + len(names))
+    times = _from_differences(packed.whole(0), start * 100)
+    if wanted is None:
+        return Raw(times, Later(names, lambda place: packed.floats(1 + place)))
     n, columns = packed.length, dict[str, Sequence[float]]()
     for first, some in _stretches(names, wanted):
         floats = packed.floats(1 + first, len(some))
         columns.update((name, floats[at * n : (at + 1) * n]) for at, name in enumerate(some))
-    return Raw(_from_differences(packed.whole(0), start * 100), columns)
+    return Raw(times, columns)
 
 
 def pack_cells(cells: Cells, start: int) -> tuple[tuple[str, ...], bytes]:
@@ -108,10 +133,19 @@ def pack_cells(cells: Cells, start: int) -> tuple[tuple[str, ...], bytes]:
 
 def unpack_cells(data: bytes, names: Sequence[str], start: int, wanted: Container[str] | None = None) -> Cells:
     packed = Packed(data, 1 + 4 * len(names))
-    n, columns = packed.length, dict[str, Column]()
+    times = _from_differences(packed.whole(0), start)
+    if wanted is None:
+        return Cells(times, Later(names, lambda place: next(_columns(packed, place, 1))))
+    columns = dict[str, Column]()
     for first, some in _stretches(names, wanted):
-        whole, floats = packed.both(1 + 4 * first, 4 * len(some))
-        for name, at in zip(some, range(0, 4 * n * len(some), 4 * n), strict=True):
-            low, high, end = at + 2 * n, at + 3 * n, at + 4 * n
-            columns[name] = Column(whole[at : at + n], floats[at + n : low], floats[low:high], floats[high:end])
-    return Cells(_from_differences(packed.whole(0), start), columns)
+        columns.update(zip(some, _columns(packed, first, len(some)), strict=True))
+    return Cells(times, columns)
+
+
+def _columns(packed: Packed, first: int, count: int) -> Iterator[Column]:
+    """Neighbours, from the place of the first."""
+    n = packed.length
+    whole, floats = packed.both(1 + 4 * first, 4 * count)
+    for at in range(0, 4 * n * count, 4 * n):
+        low, high, end = at + 2 * n, at + 3 * n, at + 4 * n
+        yield Column(whole[at : at + n], floats[at + n : low], floats[low:high], floats[high:end])

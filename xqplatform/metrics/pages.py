@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -26,6 +23,7 @@ from xqplatform.metrics.board import POINTS, TICK, stale_words
 from xqplatform.metrics.charts import MOST_PLACES, Chart, Group
 from xqplatform.metrics.figure import context_of
 from xqplatform.metrics.ranges import Range
+from xqplatform.web.streaming import page_around
 from xqplatform.web.tables import csv_response
 
 log = logging.getLogger(__name__)
@@ -33,7 +31,6 @@ FEWEST = 10
 
 
 Part = tuple[str, Callable[[], list[Chart]]]
-MARKER = mark_safe("<!--charts-->")
 # What templates/metrics/_head.html has the browser wait for: one frame with the first chart is there sooner than two.
 BEGUN = mark_safe('<i id="xqc-begun" hidden></i>')
 SHEET = "metrics/_sheet.html"
@@ -87,53 +84,34 @@ def respond(
     control = ranges.control(request.GET, now, default)
     found = {
         "control": control,
-        "charts_here": MARKER,
         "follow": follow(control.range),
         "kept": [(k, v) for k, v in request.GET.items() if k not in {*ranges.NAMES, "format"}],
     }
     # Who changes the range has the frame already.
     shown = SHEET if request.headers.get("HX-Request") else template
-    html = render_to_string(shown, {**context, **more(control.range), **found}, request)
-    # In the viewer's zone and language, which end with the view.
-    pieces = _as_now(_in_parts(html, lambda: make(control.range, POINTS), control.range))
-    content = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     status = 400 if control.error else 200
-    response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
-    response["Cache-Control"] = "no-store"
+    response = page_around(
+        request,
+        shown,
+        {**context, **more(control.range), **found},
+        lambda: _parts(lambda: make(control.range, POINTS), control.range),
+        status,
+    )
     response["Vary"] = "HX-Request"
-    response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _as_now(pieces: Iterator[str]) -> Iterator[str]:
-    """Each piece made in the zone and language of this moment."""
-    zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
-
-    def following() -> Iterator[str]:
-        while True:
-            with timezone.override(zone), translation.override(language):
-                piece = next(pieces, None)
-            if piece is None:
-                return
-            yield piece
-
-    return following()
-
-
-def _in_parts(html: str, make: Callable[[], Sheet], span: Range) -> Iterator[str]:
-    """The page up to its charts at once: the browser takes in its frame while the samples are read. Then a chart at a time,
-    and the rest. What fails is said in its place: the page has begun already."""
-    head, _marker, tail = html.partition(MARKER)
-    yield head
+def _parts(make: Callable[[], Sheet], span: Range) -> Iterator[str]:
+    """The browser takes in the page's frame while the samples are read. Then a chart at a time. What fails is said in its place:
+    the page has begun already."""
     try:
         sheet = make()
     except DatabaseError as error:
-        yield _failed(_("Charts"), error) + BEGUN + tail
+        yield _failed(_("Charts"), error) + BEGUN
         return
     pieces = _pieces(sheet)
     yield _lead(sheet, span) + next(pieces, render_to_string("metrics/_none.html")) + BEGUN
     yield from pieces
-    yield tail
 
 
 def _lead(sheet: Sheet, span: Range) -> str:
@@ -162,12 +140,6 @@ def _pieces(sheet: Sheet) -> Iterator[str]:
             for chart in charts[1:]:
                 yield render_to_string("metrics/_chart.html", context_of(chart))
             yield "</div></section>"
-
-
-async def _async_pieces(pieces: Iterator[str]) -> AsyncIterator[str]:
-    # An async server would gather a plain iterator whole before it sends the first byte.
-    while (piece := await sync_to_async(lambda: next(pieces, None))()) is not None:
-        yield piece
 
 
 def follow(span: Range) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -14,6 +14,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
 from xqplatform.metrics.exporting import sources
 from xqplatform.metrics.exporting.text import CONTENT_TYPE
+from xqplatform.web.streaming import made_apart
 
 RIGHT = "metrics.read"
 
@@ -43,7 +44,7 @@ async def metrics(request: HttpRequest) -> HttpResponseBase:
         return refusal
     zipped = "gzip" in request.headers.get("Accept-Encoding", "")
     data = _zipped(sources.pieces()) if zipped else (piece.encode() for piece in sources.pieces())
-    body = _streamed(data) if request.method == "GET" else _streamed(iter(()))
+    body = made_apart(data if request.method == "GET" else iter(()))
     response = StreamingHttpResponse(body, content_type=CONTENT_TYPE)
     if zipped:
         response["Content-Encoding"] = "gzip"
@@ -58,13 +59,6 @@ metrics.login_required = False  # type: ignore[attr-defined]  # it asks for a to
 def _zipped(pieces: Iterator[str]) -> Iterator[bytes]:
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     for piece in pieces:
-        yield packer.compress(piece.encode())
+        if ready := packer.compress(piece.encode()):
+            yield ready
     yield packer.flush()
-
-
-async def _streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each piece is made in a thread, so that other requests go on in between."""
-    following = sync_to_async(lambda: next(pieces, None))
-    while (piece := await following()) is not None:
-        if piece:
-            yield piece

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0001_initial'),
-        ('containers', '0017_approvals'),
+        ('containers', '0018_hold_by_approval'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
