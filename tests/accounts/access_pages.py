@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Project, Registry
+from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
     BrokenGlass,
     Calendar,
@@ -53,6 +53,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
@@ -240,6 +241,10 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    everybody("builds:forge", named(name="snow")),
+    change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
+    change("builds:forge_secret", named(name="ice"), sre=200),
+    change("builds:forge_remove", named(name="ice")),
     everybody("builds:build", row("build")),
     everybody("builds:raw_log", row("build")),
     everybody("builds:stream", row("build")),
@@ -276,6 +281,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
     everybody("containers:release_file", lambda w: {"number": w.more["done"].pk, "shape": "html"}),
