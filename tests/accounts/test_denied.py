@@ -48,6 +48,7 @@ NAMES: dict[str, Any] = {
     "trains": lambda w: {"number": w.more["train"].pk},
     "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0001_initial'),
-        ('containers', '0018_hold_by_approval'),
+        ('containers', '0020_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
