@@ -1,7 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.calls import CallBlock
-from containers.models.deployments import Deployment, Step
+from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
 from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
@@ -16,6 +16,7 @@ from containers.models.traffic import Front, Serving, Upstream
 from containers.models.trains import Car, Train, TrainTemplate
 
 __all__ = [
+    "NEEDS_SOMEBODY",
     "Approval",
     "BrokenGlass",
     "Calendar",
