@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0001_initial'),
-        ('containers', '0020_gates'),
+        ('containers', '0021_applied_files'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
