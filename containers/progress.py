@@ -36,6 +36,7 @@ class Progress:
     done: int = 0
     failed: int = 0
     undone: int = 0
+    to_undo: int = 0  # on the way back: those that had been begun; 0 otherwise
     moving: int = 0
     waiting: int = 0
     batches: int = 0
@@ -84,7 +85,8 @@ def progress(deployment: Deployment, steps: list[Step], now: float | None = None
     p.waiting = states["waiting"]
     back = deployment.state in {Deployment.State.ROLLING_BACK, Deployment.State.ROLLED_BACK}
     reached = p.undone if back else p.done + p.failed
-    to_do = (p.undone + states["undoing"] + states["done"] + states["failed"]) if back else p.total
+    p.to_undo = (p.undone + states["undoing"] + states["done"] + states["failed"]) if back else 0
+    to_do = p.to_undo if back else p.total
     # A step under way counts half, so that the bar never stands still for a whole batch.
     p.percent = round(100 * (reached + p.moving / 2) / to_do) if to_do else 0
     if deployment.state == Deployment.State.SUCCEEDED:
