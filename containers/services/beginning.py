@@ -16,6 +16,7 @@ from containers.guardrails import approvals, asking, windows
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import mark_of, stale
 from containers.services import capacity, queue, releases
@@ -162,6 +163,8 @@ def _keep_back(row: Deployment, verdict: Verdict) -> None:
     if (row.held_why, row.held_until) != (verdict.words, until):
         waiting = Deployment.objects.filter(pk=row.pk, state=State.WAITING)
         waiting.update(held_why=verdict.words, held_until=until)
+        if approvals.lacks(row):
+            telling.wants_approval(row, Actor.system())
         queue.tell(row.place)
 
 
@@ -195,6 +198,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
     after = {"image": str(row.image), "instances": row.wanted, "numbers": [entry.number for entry in plan.entries]}
     after |= {"changed since": changed} if changed else {}
     audit.record(Actor.system(), "deployment.begin", row, after=after, reason=row.reason, parent=place.service)
+    telling.begun(row, Actor.system())
     live.bump(f"release:{row.pk}")
     queue.tell(place)
     enqueue(advance, row.pk)

@@ -16,6 +16,7 @@ from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
 from containers.hooks.shape import SECRET
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.notices import telling
 from containers.plan import Entry, Plan, Policy
 from containers.rollout import STRENGTH
 from containers.services import capacity
@@ -481,6 +482,7 @@ def _start(
                 parent=locked.service,
             )
             glass.note(actor, row, broken)
+            telling.begun(row, actor)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:

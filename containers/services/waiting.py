@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import waiting
-from containers.guardrails import asking
+from containers.guardrails import approvals, asking
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Check, Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import mark_of
 from containers.services import queue, releases
@@ -93,6 +94,8 @@ def wait(
         _queue(row, locked)
         after = {"image": str(image), "instances": row.wanted, "not before": not_before and not_before.isoformat()}
         audit.record(actor, "deployment.wait", row, after=after, reason=reason, parent=locked.service)
+        if approvals.lacks(row):
+            telling.wants_approval(row, actor)
         queue.tell(locked)
         queue.look(locked)
     return row

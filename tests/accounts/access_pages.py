@@ -26,6 +26,7 @@ from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
+from xqplatform.notices.models import Entry, Notice
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -75,6 +76,8 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world) | guardrails(world)
+    told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
+    world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
         place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
@@ -350,6 +353,11 @@ SERVICES = [
 ]
 
 ALERTS = [
+    everybody("notices:inbox"),
+    everybody("notices:badge"),
+    Line("notices:open", "POST", 404, 404, 302, row("entry")),  # an inbox is its owner's only
+    Line("notices:mark", "POST", 404, 404, 302, row("entry")),
+    Line("notices:read_all", "POST", 302, 302, 302),
     everybody("alerts:firing"),
     everybody("alerts:badge"),
     everybody("alerts:history"),

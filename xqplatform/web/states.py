@@ -61,6 +61,12 @@ STATES: dict[str, Look] = {
     "in": Look(_("in traffic"), "ok", "dot"),
     "leaving": Look(_("is taken out"), "warn", "half"),
     "out": Look(_("out of traffic"), "off", "frame"),
+    # what people are told of
+    "begun": Look(_("begun"), "busy", "ring"),
+    "wants_approval": Look(_("wants approval"), "warn", "half"),
+    "approved": Look(_("approved"), "ok", "check"),
+    "withdrawn": Look(_("withdrawn"), "warn", "cross"),
+    "glass": Look(_("glass broken"), "bad", "triangle"),
     # work: builds, releases, steps
     "queued": Look(_("queued"), "off", "ring"),
     "pending": Look(_("pending"), "off", "ring"),
