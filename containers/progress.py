@@ -170,7 +170,10 @@ def _pulls(deployment: Deployment) -> str:
 
 
 def _rest(deployment: Deployment, steps: list[Step], now: float) -> float | None:
-    """Mean of a finished step × batches to go, plus the pauses between them."""
+    """Mean of a finished step × batches to go, plus the pauses between them; None while it waits for a person."""
+    until = deployment.hold_until
+    if deployment.hold and until is None:
+        return None
     took = [d for d in (duration_of(s) for s in steps if s.state == "done") if d is not None]
     if not took:
         return None
@@ -182,7 +185,7 @@ def _rest(deployment: Deployment, steps: list[Step], now: float) -> float | None
     begun = [b[0] for s in moving for b in (span(v) for v in s.times.values()) if b]
     if moving:
         rest += max(0.0, mean - (now - min(begun))) if begun else mean
-    return rest
+    return rest + (max(0.0, until.timestamp() - now) if deployment.hold and until else 0)
 
 
 def timeline(deployment: Deployment, steps: list[Step], now: float | None = None) -> dict[int, list[Bar]]:
