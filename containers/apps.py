@@ -33,6 +33,7 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.notices import asked, words
@@ -42,6 +43,7 @@ class ContainersConfig(AppConfig):
         from xqplatform.notices import sources
 
         alerting.register()
+        holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))
         holds.FREEZES.append(holding.freeze)
         holds.FREEZES.append(approvals.hold)

@@ -1,8 +1,9 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.calls import CallBlock
-from containers.models.deployments import Deployment, Step
+from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
+from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
@@ -14,6 +15,7 @@ from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "NEEDS_SOMEBODY",
     "Approval",
     "BrokenGlass",
     "Calendar",
@@ -31,6 +33,8 @@ __all__ = [
     "Environment",
     "Freeze",
     "Front",
+    "GateRules",
+    "GateRun",
     "Guardrails",
     "HookRun",
     "ImageFacts",
