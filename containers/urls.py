@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.automatic.urls import urlpatterns as automatic
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
@@ -29,6 +30,7 @@ app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     *terminals,
+    *automatic,  # before places: it names no environment
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),
     path(S, services.show, name="service"),

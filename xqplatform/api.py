@@ -18,6 +18,7 @@ from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
+from containers.automatic.api import router as automatic
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
 from containers.terminal.api import router as terminals
@@ -77,6 +78,7 @@ api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", forges)
+api.add_router("/v1/", automatic)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", guardrails)

@@ -1,5 +1,6 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
@@ -15,6 +16,8 @@ from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "Approval",
+    "AutomaticRelease",
+    "AutomaticRule",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
