@@ -36,6 +36,7 @@ class ContainersConfig(AppConfig):
         from containers import alerting, converge, exported, happenings, holds, measured
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
+        from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.notices import asked, words
@@ -45,6 +46,7 @@ class ContainersConfig(AppConfig):
         from xqplatform.notices import sources
 
         alerting.register()
+        holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))
         holds.FREEZES.append(holding.freeze)
         holds.FREEZES.append(approvals.hold)

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from containers.automatic.urls import urlpatterns as automatic
+from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
@@ -101,6 +102,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+    *gates,
     *guardrails,
     *recorder,
 ]

@@ -19,6 +19,7 @@ from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.automatic.api import router as automatic
+from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
 from containers.terminal.api import router as terminals
@@ -81,6 +82,7 @@ api.add_router("/v1/", forges)
 api.add_router("/v1/", automatic)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
+api.add_router("/v1/", gates)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)

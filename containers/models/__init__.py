@@ -4,6 +4,7 @@ from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import Deployment, Step
 from containers.models.drains import Drain
+from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
@@ -34,6 +35,8 @@ __all__ = [
     "Environment",
     "Freeze",
     "Front",
+    "GateRules",
+    "GateRun",
     "Guardrails",
     "HookRun",
     "ImageFacts",

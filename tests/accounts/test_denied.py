@@ -46,6 +46,7 @@ NAMES: dict[str, Any] = {
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {

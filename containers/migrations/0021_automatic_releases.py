@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0002_forges'),
-        ('containers', '0019_confirmed_plans'),
+        ('containers', '0020_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
