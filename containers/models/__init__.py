@@ -2,7 +2,7 @@
 
 from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
-from containers.models.deployments import Deployment, Step
+from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
 from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
@@ -16,6 +16,7 @@ from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
+    "NEEDS_SOMEBODY",
     "Approval",
     "AutomaticRelease",
     "AutomaticRule",

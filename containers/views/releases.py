@@ -98,7 +98,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "service": place.service,
         "environment": place.environment,
         "steps": steps,
-        "failed": [s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing"})],
+        "failed": [
+            s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing", "undo_fail"})
+        ],
         "stranded": stranded(steps, may_fence=can(actor_of(request), "host.manage")),
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
@@ -158,7 +160,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
         add("pause", _("Pause"), "player-pause", "", _join(finishing if moving else "", waits))
-    rests = deployment.hold == Deployment.Hold.FAILED and any(s.state == "failed" and not s.asked for s in steps)
+    needs = {("failed", ""), ("undo_fail", "skip")}  # `NEEDS_SOMEBODY`
+    rests = deployment.hold == Deployment.Hold.FAILED and any((s.state, s.asked) in needs for s in steps)
     if (state == Deployment.State.PAUSED and not rests) or asked == "pause":
         text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
         add("resume", _("Resume"), "player-play", "btn-primary", text)
