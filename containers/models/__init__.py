@@ -1,5 +1,6 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.ascode import AppliedFile
 from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
@@ -17,6 +18,7 @@ from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "NEEDS_SOMEBODY",
+    "AppliedFile",
     "Approval",
     "AutomaticRelease",
     "AutomaticRule",

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0002_forges'),
-        ('containers', '0020_gates'),
+        ('containers', '0021_applied_files'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
