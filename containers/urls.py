@@ -6,6 +6,7 @@ from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
+from containers.trains.urls import urlpatterns as trains
 from containers.views import (
     charts,
     deploy,
@@ -107,4 +108,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *gates,
     *guardrails,
     *recorder,
+    *trains,
 ]
