@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0002_forges'),
-        ('containers', '0021_applied_files'),
+        ('containers', '0022_trains'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
