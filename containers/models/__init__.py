@@ -1,6 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.ascode import AppliedFile
+from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
@@ -14,15 +15,19 @@ from containers.models.services import ConfigVersion, Environment, Service, Serv
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
+from containers.models.trains import Car, Train, TrainTemplate
 
 __all__ = [
     "NEEDS_SOMEBODY",
     "AppliedFile",
     "Approval",
+    "AutomaticRelease",
+    "AutomaticRule",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
     "CallBlock",
+    "Car",
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",
@@ -50,5 +55,7 @@ __all__ = [
     "Step",
     "Terminal",
     "TerminalPiece",
+    "Train",
+    "TrainTemplate",
     "Upstream",
 ]
