@@ -72,8 +72,10 @@ def withdrawn(row: Deployment, actor: Actor, given: Approval) -> None:
 
 
 def held(row: Deployment, hold: str, batch: int, why: str, until: datetime | None) -> None:
-    """By what people may have to see to: not by a gate that still measures, nor by old instances that are kept for a time."""
-    if hold == Hold.MEASURING or (hold == Hold.KEEP and until is not None):
+    """By what people may have to see to: not by a gate that still measures, nor by old instances that are kept for a time.
+    (A withdrawn approval was told of itself.)
+    """
+    if hold in {Hold.MEASURING, Hold.APPROVAL} or (hold == Hold.KEEP and until is not None):
         return
     at = until.isoformat() if until is not None else ""
     _tell(row, Kind.HELD, Actor.system(), more=f"{hold}:{batch}", hold=hold, batch=batch + 1, why=why, until=at)
