@@ -84,7 +84,7 @@ def held(row: Deployment, hold: str, batch: int, why: str, until: datetime | Non
 def rests(row: Deployment, hold: str, why: str, since: datetime) -> None:
     """Beside what failed, until somebody sees to it; each time anew."""
     failed = row.steps.filter(state=Step.State.FAILED).exclude(reason="").select_related("instance")
-    why = why or " ".join(f"#{step.instance.number}: {step.reason}" for step in failed[:3])
+    why = " ".join(f"#{step.instance.number}: {step.reason}" for step in failed[:3]) or why
     _tell(row, Kind.HELD, Actor.system(), more=f"{hold}:{since.timestamp():.0f}", hold=hold, why=why)
 
 
