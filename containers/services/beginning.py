@@ -18,7 +18,7 @@ from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.notices import telling
 from containers.plan import Plan, Policy
-from containers.planned import mark_of, stale
+from containers.planned import mark_of, shortened, stale
 from containers.services import capacity, queue, releases
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
@@ -31,7 +31,6 @@ from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
 log = logging.getLogger(__name__)
-MOST_WORDS = 20
 State = Deployment.State
 
 
@@ -172,9 +171,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
     from containers.tasks import advance
 
     place = row.place
-    changed = stale(row.confirmed.get("mark") or {}, mark_of(plan, place, config))
-    if len(changed) > MOST_WORDS:
-        changed = [*changed[:MOST_WORDS], _("and %(count)s more") % {"count": len(changed) - MOST_WORDS}]
+    changed = shortened(stale(row.confirmed.get("mark") or {}, mark_of(plan, place, config, row.image)))
     values = {
         "state": State.QUEUED,
         "started": timezone.now(),

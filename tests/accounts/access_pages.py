@@ -271,6 +271,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
     everybody("containers:release_file", lambda w: {"number": w.more["done"].pk, "shape": "html"}),
