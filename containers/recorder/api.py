@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
+from containers.models import ConfirmedPlan
 from containers.recorder import effects, export
 from containers.recorder.reading import as_json, calls_of
+from containers.schemas import ConfirmedOut
 from containers.views.access import actor_of, get_deployment
 
 router = Router(tags=["deployments"])
@@ -55,6 +58,12 @@ def list_calls(request: HttpRequest, number: int) -> Any:
         }
         for group in calls_of(get_deployment(max(0, number)))
     ]
+
+
+@router.get("/deployments/{number}/plan", response=ConfirmedOut)
+def show_plan(request: HttpRequest, number: int) -> Any:
+    """The plan as it was confirmed, with what was known then; only releases keep one."""
+    return get_object_or_404(ConfirmedPlan, deployment=get_deployment(max(0, number)))
 
 
 class EffectOut(Schema):

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Project, Registry
+from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
+    AppliedFile,
     BrokenGlass,
     Calendar,
     CommandRun,
@@ -19,6 +20,8 @@ from containers.models import (
     PersistedFolder,
     Service,
     Terminal,
+    Train,
+    TrainTemplate,
 )
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
@@ -51,6 +54,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
@@ -76,6 +80,12 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world) | guardrails(world)
+    train = Train.objects.create(name="evening")
+    train.cars.create(stage=1, place=place, image=world.more["image"])
+    world.more["train"] = train
+    content = {"cars": [{"stage": 1, "service": "snow", "environment": "production", "policy": {}}]}
+    world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
+    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
     world.more["subscription"] = Subscription.objects.create(
         channel=world.more["channel"], service="snow", kinds=["failed"], created_name="sara"
@@ -142,8 +152,10 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
+FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
+ONE_CAR = named(**{"name": "x", "on_failure": "stop", "c0-stage": "1", "c0-place": "snow/production"})
 HERE = named(slug="snow", environment="production")
 SNOW = named(slug="snow")
 EMPTY = named(slug="empty")
@@ -235,6 +247,10 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    everybody("builds:forge", named(name="snow")),
+    change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
+    change("builds:forge_secret", named(name="ice"), sre=200),
+    change("builds:forge_remove", named(name="ice")),
     everybody("builds:build", row("build")),
     everybody("builds:raw_log", row("build")),
     everybody("builds:stream", row("build")),
@@ -260,6 +276,15 @@ BUILDS = [
 ]
 
 SERVICES = [
+    everybody("containers:files"),
+    everybody("containers:file", row("file", "number")),
+    everybody("containers:file_apply"),
+    everybody("containers:service_code", SNOW),
+    everybody("containers:service_export", SNOW),
+    everybody("containers:environment_code", named(slug="production")),
+    everybody("containers:environment_export", named(slug="production")),
+    change("containers:file_apply", data=named(text=FILE), sre=200),
+    change("containers:file_apply", data=named(text=FILE, do="apply", token="x"), sre=400),
     everybody("containers:services"),
     everybody("containers:service", SNOW),
     everybody("containers:place", HERE),
@@ -271,6 +296,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
     everybody("containers:release_file", lambda w: {"number": w.more["done"].pk, "shape": "html"}),
@@ -350,6 +376,19 @@ SERVICES = [
     *[change("containers:release_approve", asked(verb)) for verb in ("approve", "withdraw")],
     *[change("containers:release_move", asked(verb)) for verb in ("sooner", "later")],
     *[change("containers:release_step", asked_step(verb), named(reason="x")) for verb in ("skip", "retry")],
+    everybody("containers:trains"),
+    everybody("containers:train_new"),
+    everybody("containers:train", row("train", "number")),
+    everybody("containers:train_change", row("train", "number")),
+    change("containers:train_new", data=ONE_CAR),
+    change("containers:train_change", row("train", "number"), ONE_CAR),
+    change("containers:train_begin", row("train", "number")),
+    change("containers:train_keep", row("train", "number"), named(name="weekly")),
+    change("containers:train_template_remove", row("train_template", "number")),
+    *[
+        change("containers:train_ask", lambda w, v=verb: {"number": w.more["train"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("pause", "continue", "abort", "rollback")
+    ],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),
     change("containers:environment_remove", named(slug="lab")),
@@ -405,6 +444,12 @@ GUARDRAILS = [
     everybody("containers:calendars"),
     everybody("containers:calendar", OFFICE),
     Line("containers:calendar_by_key", "GET", 302, 302, 302, row("calendar", "number")),
+    everybody("containers:gates"),
+    everybody("containers:gates_of", PRODUCTION),
+    everybody("containers:place_gates", HERE),
+    change("containers:gates", data=WRONG, sre=400),
+    change("containers:gates_of", PRODUCTION, WRONG, sre=400),
+    change("containers:place_gates", HERE, WRONG, sre=400),
     everybody("containers:glass"),
     everybody("containers:approvals"),
     change("containers:guardrails_of", PRODUCTION, WRONG, sre=400),

@@ -31,6 +31,8 @@ PAGES = {
     "containers.service": "/services/{name}/",
     "containers.serviceenvironment": "/services/{name}/",
     "containers.deployment": "/releases/{id}/",
+    "containers.train": "/trains/{id}/",
+    "containers.traintemplate": "/trains/",
     "containers.instance": "/instances/{id}/",
     "containers.terminal": "/terminals/{id}/",
     "containers.commandrun": "/commands/{id}/",
@@ -95,6 +97,8 @@ KINDS = {
     "containers.service": gettext_lazy("Service"),
     "containers.serviceenvironment": gettext_lazy("Service in an environment"),
     "containers.deployment": gettext_lazy("Release"),
+    "containers.train": gettext_lazy("Train"),
+    "containers.traintemplate": gettext_lazy("Template of trains"),
     "containers.instance": gettext_lazy("Instance"),
     "containers.terminal": gettext_lazy("Terminal"),
     "containers.commandrun": gettext_lazy("Command in an instance"),
@@ -104,6 +108,7 @@ VIAS = {
     "page": gettext_lazy("page"),
     "api": gettext_lazy("API"),
     "cli": gettext_lazy("command line"),
+    "forge": gettext_lazy("a push to the repository"),
     "system": gettext_lazy("the platform itself"),
 }
 
