@@ -31,8 +31,8 @@ class ContainersConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
-        from builds import guards
-        from containers import alerting, converge, exported, happenings, holds, measured
+        from builds import guards, uses
+        from containers import alerting, converge, exported, happenings, holds, image_uses, measured
         from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
@@ -62,5 +62,7 @@ class ContainersConfig(AppConfig):
         holds.SWITCHES.append(switch.switch)
         build_hooks.register()
         assert operation.KIND  # importing it registered it
+        uses.USES.append(image_uses.uses)
+        uses.NEXT.append(image_uses.nexts)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

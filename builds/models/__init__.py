@@ -2,6 +2,7 @@
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
 from builds.models.forges import Forge, ForgeDelivery
+from builds.models.waves import Wave, WaveItem
 
 __all__ = [
     "Blueprint",
@@ -13,4 +14,6 @@ __all__ = [
     "Image",
     "Project",
     "Registry",
+    "Wave",
+    "WaveItem",
 ]
