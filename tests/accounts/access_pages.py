@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Forge, Project, Registry, Wave
+from builds.models import Badge, Blueprint, Forge, Project, Registry, Wave
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -54,6 +54,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
@@ -245,6 +246,7 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    change("builds:badges", named(name="snow"), named(do="save")),
     everybody("builds:forge", named(name="snow")),
     change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
     change("builds:forge_secret", named(name="ice"), sre=200),
@@ -363,6 +365,8 @@ SERVICES = [
     change("containers:act", HERE, named(do="restart", instances="1")),
     change("containers:scale", HERE, named(wanted="3")),
     change("containers:place_remove", HERE, WRONG, sre=400),
+    everybody("containers:automatic", SNOW),
+    change("containers:automatic_save", HERE, named(**{"production-branches": "main"})),
     change("containers:settings", HERE, WRONG, sre=400),
     change("containers:place_change", HERE, named(branch="prod")),
     change("containers:deploy", HERE, named(step="plan")),

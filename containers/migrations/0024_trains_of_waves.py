@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('builds', '0003_waves'),
-        ('containers', '0022_trains'),
+        ('builds', '0004_waves'),
+        ('containers', '0023_automatic_releases'),
     ]
 
     operations = [
