@@ -1,7 +1,7 @@
 """The rows of this app."""
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
-from builds.models.forges import Badge, Forge, ForgeDelivery
+from builds.models.forges import Badge, Forge, ForgeDelivery, ForgeStatus
 from builds.models.waves import Wave, WaveItem
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "BuildLine",
     "Forge",
     "ForgeDelivery",
+    "ForgeStatus",
     "Image",
     "Project",
     "Registry",

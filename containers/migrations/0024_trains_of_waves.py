@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('builds', '0004_waves'),
+        ('builds', '0005_waves'),
         ('containers', '0023_automatic_releases'),
     ]
 

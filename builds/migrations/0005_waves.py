@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('builds', '0003_badges'),
+        ('builds', '0004_commit_statuses'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
