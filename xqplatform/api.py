@@ -18,6 +18,7 @@ from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
+from containers.ascode.api import router as ascode
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -82,6 +83,7 @@ api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
 api.add_router("/v1/", guardrails)
+api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
 api.add_router("/v1/", recorder)

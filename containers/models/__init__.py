@@ -1,5 +1,6 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.ascode import AppliedFile
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
@@ -16,6 +17,7 @@ from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "NEEDS_SOMEBODY",
+    "AppliedFile",
     "Approval",
     "BrokenGlass",
     "Calendar",

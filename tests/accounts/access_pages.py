@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
+    AppliedFile,
     BrokenGlass,
     Calendar,
     CommandRun,
@@ -77,6 +78,7 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world) | guardrails(world)
+    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
@@ -140,6 +142,7 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
+FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
 HERE = named(slug="snow", environment="production")
@@ -262,6 +265,15 @@ BUILDS = [
 ]
 
 SERVICES = [
+    everybody("containers:files"),
+    everybody("containers:file", row("file", "number")),
+    everybody("containers:file_apply"),
+    everybody("containers:service_code", SNOW),
+    everybody("containers:service_export", SNOW),
+    everybody("containers:environment_code", named(slug="production")),
+    everybody("containers:environment_export", named(slug="production")),
+    change("containers:file_apply", data=named(text=FILE), sre=200),
+    change("containers:file_apply", data=named(text=FILE, do="apply", token="x"), sre=400),
     everybody("containers:services"),
     everybody("containers:service", SNOW),
     everybody("containers:place", HERE),

@@ -46,6 +46,7 @@ NAMES: dict[str, Any] = {
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "files": {},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
@@ -92,6 +93,8 @@ BODIES: dict[str, Any] = {
     "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
+    "post /files/plan": {"text": access_pages.FILE},
+    "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.

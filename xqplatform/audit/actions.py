@@ -112,6 +112,7 @@ ACTIONS: dict[str, Any] = {
     "calendar.change": _("changed the calendar"),
     "calendar.remove": _("removed the calendar"),
     "calendar.compute": _("asked for new sessions of the calendar"),
+    "file.apply": _("applied a file to"),
     "service.create": _("made the service"),
     "service.change": _("changed the service"),
     "service.config": _("changed the settings of"),
