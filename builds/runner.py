@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from builds import around, dockerfile, git, masking, queue, tags
+from builds import around, dockerfile, git, masking, notices, queue, tags
 from builds.lease import Holder, claim
 from builds.models import Build, Image, Project, Registry
 from builds.outcomes import Cancelled, Failed, LeaseLost, Wait
@@ -456,6 +456,7 @@ def _over(holder: Holder, state: str, reason: str) -> None:
     build = holder.build
     holder.write(state=state, reason=reason, finished=timezone.now(), retry_at=None, progress=holder.progress)
     Build.objects.filter(pk=build.pk, lease=holder.lease).update(lease="", lease_until=None)
+    around.changed(build)
     topics = [f"service:{build.project.name}"] if build.project else []
     live.bump("builds", f"build:{build.pk}", *topics)
 
@@ -486,6 +487,8 @@ def _end(holder: Holder, error: Exception) -> None:
                 reason=reason[:2000],
                 parent=build.project or build.blueprint,
             )
+            if state in {Build.State.FAILED, Build.State.ERRORED}:
+                notices.failed(build, reason)
     except LeaseLost:
         return
 

@@ -35,6 +35,8 @@ from containers.models import (
     ServiceEnvironment,
     Step,
 )
+from containers.planned import mark_of, seal, unseal
+from containers.preview import gather
 from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
     MOST,
@@ -63,6 +65,7 @@ from containers.schemas import (
     Paged,
     PlaceOut,
     PlanOut,
+    PreviewOut,
     ReasonIn,
     ScaleIn,
     ServiceChange,
@@ -287,16 +290,13 @@ def _image(place: ServiceEnvironment, named: int | str) -> Image:
 @router.post("/services/{slug}/{environment}/deployments", response={202: DeploymentOut}, tags=["deployments"])
 def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, response: HttpResponse) -> Any:
     place = _place(slug, environment)
-    config = None
-    if body.config is not None:
-        config = place.configs.filter(version=max(0, min(body.config, 2**31 - 1))).first()
-        if config is None:
-            raise Refused(_("There is no settings version %(n)s.") % {"n": body.config}, "config", 400)
+    config = _config(place, body)
     asked: dict[str, Any] = {
         "policy": body.policy.dict(),
         "reason": _clean(body.reason),
         "config": config,
         "addresses": _addresses(body),
+        "shown": unseal(body.mark, place) if body.mark is not None else None,
     }
     actor, image, broken = actor_of(request), _image(place, body.image), _glass(body)
     if body.queue or body.not_before is not None:
@@ -306,20 +306,33 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
     return accepted(response, releases.deploy(actor, place, image, broken=broken, **asked))
 
 
-@router.post("/services/{slug}/{environment}/deployments/preview", response=PlanOut, tags=["deployments"])
+@router.post("/services/{slug}/{environment}/deployments/preview", response=PreviewOut, tags=["deployments"])
 def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -> Any:
-    """The plan of a release: changes nothing."""
+    """The plan of a release with all that the page shows of it: changes nothing."""
     place = _place(slug, environment)
-    image = _image(place, body.image)
+    image, config = _image(place, body.image), _config(place, body)
     plan = releases.preview(
         actor_of(request),
         place,
         image,
         body.policy.dict(),
+        config=config,
         addresses=_addresses(body),
         reason=_clean(body.reason),
     )
-    return plan.to_json() | {"traffic": traffic_words(planned(place.config).traffic)}
+    mark = seal(mark_of(plan, place, config, image, plan.guards), place)
+    traffic = traffic_words(planned(config or place.config).traffic)
+    return plan.to_json() | gather.of(place, plan, image, config) | {"traffic": traffic, "mark": mark}
+
+
+def _config(place: ServiceEnvironment, body: DeployIn) -> ConfigVersion | None:
+    """The settings version that is named; None: the newest. Raises Refused."""
+    if body.config is None:
+        return None
+    config = place.configs.filter(version=max(0, min(body.config, 2**31 - 1))).first()
+    if config is None:
+        raise Refused(_("There is no settings version %(n)s.") % {"n": body.config}, "config", 400)
+    return config
 
 
 def _glass(body: DeployIn) -> Glass | None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
+from containers.notices import telling
 from containers.readdressing import mark_of
 from containers.services import queue
 from containers.services.catalog import settle_removal
@@ -43,6 +44,7 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
             reason=row.reason,
             parent=row.place.service,
         )
+        telling.ended(row, state, outcome, Actor.system())
         if row.kind == Deployment.Kind.REMOVE:
             if state == Deployment.State.SUCCEEDED:
                 queue.end_all(row.place)

@@ -26,6 +26,7 @@ from containers.halting import AfterHalt, Halt
 from containers.hooks import closing
 from containers.models import NEEDS_SOMEBODY, Deployment, Step
 from containers.move_work import Move
+from containers.notices import telling
 from containers.pulse import Pulse
 from containers.recorder.writing import Recorder
 from containers.stored import step_views, view_of
@@ -265,8 +266,8 @@ class Runner:
             same = same.filter(state=row.state, asked=row.asked, lease=self.lease.text)
             # A click may have seen to the failed one in this very moment: then there is nothing to rest for.
             rests = hold != "failed" or Step.objects.filter(NEEDS_SOMEBODY, deployment=self.pk).exists()
-            if same.first() is not None and rests:
-                same.update(**fields)
+            if same.first() is not None and rests and same.update(**fields) and hold:
+                telling.rests(self.row, hold, row.hold_why, fields["hold_since"])
         live.bump(*self.context.topics)
         self.wake.set()
 
@@ -370,14 +371,17 @@ class Runner:
         until = datetime.fromtimestamp(action.until, UTC) if action.until is not None else None
         why = self.why.get(action.kind, "")
         frozen = {"held_until": until, "held_why": why} if action.kind in {"freeze", "approval"} else {}
-        Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text).update(
-            hold=action.kind,
-            hold_batch=action.batch,
-            hold_since=timezone.now(),
-            hold_until=until,
-            hold_why=why,
-            **frozen,
-        )
+        rows = Deployment.objects.filter(pk=self.pk, state=row.state, asked="", lease=self.lease.text)
+        with transaction.atomic():
+            if rows.update(
+                hold=action.kind,
+                hold_batch=action.batch,
+                hold_since=timezone.now(),
+                hold_until=until,
+                hold_why=why,
+                **frozen,
+            ):
+                telling.held(self.row, action.kind, action.batch, why, until)
         live.bump(*self.context.topics)
         point(f"held by {action.kind}")
         self.wake.set()

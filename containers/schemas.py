@@ -154,6 +154,11 @@ class DeployIn(Schema):
         False, description="Begin by itself as soon as it may: behind what is under way or waits there."
     )
     break_glass: BreakGlassIn | None = Field(None, description="An SRE goes on in spite of guardrails.")
+    mark: str | None = Field(
+        None,
+        max_length=400_000,
+        description="`mark` of a preview: refused, with what changed in words, when the plan is not that one any more.",
+    )
 
 
 class TurnIn(Schema):
@@ -360,6 +365,29 @@ class PlanOut(Schema):
     least: list[int] = Field(description="How many healthy instances are promised at least in each batch.")
     guardrails: list[dict[str, Any]] = Field(
         description="Each with `name`, `passes`, `words`, and `until` (Unix seconds) when only time stands in the way."
+    )
+
+
+class PreviewOut(PlanOut):
+    mark: str = Field(description="Give it to the release, and it begins only if the plan is still this one.")
+    image: dict[str, Any] = Field(
+        description="`new` and `old` image with size in bytes and base; commits that only one of them has, with authors."
+    )
+    settings: dict[str, Any] = Field(description="What changes, and which secrets get another value (never the value).")
+    capacity: list[dict[str, Any]] = Field(
+        description="The middle of each batch: healthy instances at least, their share in per cent, and how busy they are."
+    )
+    expected: dict[str, Any] = Field(
+        description="`p50` and `p90` in seconds, from past releases here; null where too few are known."
+    )
+    conflicts: list[dict[str, Any]] = Field(description="Other changes here, of this service, and on these hosts.")
+    alerts: list[dict[str, Any]] = Field(description="What fires on the place, its instances, and the plan's hosts.")
+
+
+class ConfirmedOut(Schema):
+    made: datetime
+    content: dict[str, Any] = Field(
+        description="`plan`, and the rest as the preview has it, without values of settings."
     )
 
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("xqplatform.audit.urls")),
     path("", include("xqplatform.live.urls")),
     path("", include("xqplatform.alerts.urls")),
+    path("", include("xqplatform.notices.urls")),
     path("", include("xqplatform.metrics.exporting.urls")),
     path("", include("hosts.urls")),
     path("", include("builds.urls")),

@@ -26,6 +26,7 @@ from xqplatform import live
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
+from xqplatform.web.streaming import in_portions, streamed
 from xqplatform.web.tables import Filter, Table
 
 SHOWN_LINES = 3000
@@ -136,7 +137,7 @@ def raw_log(request: HttpRequest, pk: int) -> StreamingHttpResponse:
         for line in row.lines.order_by("number").values_list("text", flat=True).iterator(2000):
             yield f"{line}\n"
 
-    response = StreamingHttpResponse(text(), content_type="text/plain; charset=utf-8")
+    response = streamed(request, in_portions(text()), "text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="build-{pk}.log"'
     response["X-Content-Type-Options"] = "nosniff"
     return response

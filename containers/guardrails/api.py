@@ -13,7 +13,7 @@ from ninja import Field, Router, Schema, Status
 
 from containers.as_json import glass_json
 from containers.guardrails import approvals, calendars, glass, services, windows
-from containers.guardrails.views_approvals import waiting_for
+from containers.guardrails.approvals import waiting_for
 from containers.models import Approval, BrokenGlass, Calendar, CalendarDay, Environment, Freeze
 from containers.views.access import actor_of, get_deployment
 from xqplatform.errors import Refused

@@ -15,6 +15,7 @@ from containers.guardrails.approving import Asked, Given, counting, lacking
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Check
 from containers.models import Approval, Deployment, Guardrails
+from containers.notices import telling
 from containers.services.settings import topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -83,6 +84,14 @@ def lacks(row: Deployment, at: float | None = None) -> int:
     return lacking(given_to(row), asked, row.created_by_id, time.time() if at is None else at)
 
 
+def missing(row: Deployment) -> int:
+    """How many it lacks, whether it waits or is under way (then none expires); 0 when it has ended."""
+    if row.is_active:
+        asked = rules_of(row.place.environment).approvals
+        return 0 if hold(row) is None else lacking(given_to(row), asked, row.created_by_id, None)
+    return lacks(row) if row.state == Deployment.State.WAITING else 0
+
+
 def hold(row: Deployment) -> holds.Freeze | None:
     """A release under way whose approval was withdrawn begins no further batch until it is approved again."""
     if row.kind != Deployment.Kind.DEPLOY or row.guard.get("way_back") or row.glass.exists():
@@ -122,6 +131,19 @@ def standing(row: Deployment, actor: Actor) -> Approval | None:
     return (mine if row.is_active else mine.filter(expires__gt=timezone.now())).first()
 
 
+def waiting_for(actor: Actor, most: int = 200) -> list[tuple[Deployment, int, str]]:
+    """Releases that wait for approvals: how many each lacks, and why this person cannot help (empty: can)."""
+    rows = Deployment.objects.filter(
+        state=Deployment.State.WAITING, place__environment__guardrails__approvals__gt=0
+    ).order_by("id")
+    found = []
+    for row in rows.select_related("place__service", "place__environment", "image")[:most]:
+        if missing_here := lacks(row):
+            done = _("You have approved it already.") if standing(row, actor) else ""
+            found.append((row, missing_here, done or may_approve(actor, row)))
+    return sorted(found, key=lambda one: bool(one[2]))
+
+
 def approve(actor: Actor, deployment: Deployment, comment: str = "") -> Approval:
     """Another person says that it may begin. Raises Refused for who decided it, for others than the rule's role, and for one
     who has approved it already.
@@ -141,6 +163,7 @@ def approve(actor: Actor, deployment: Deployment, comment: str = "") -> Approval
         )
         after = {"until": made.expires.isoformat()}
         audit.record(actor, "deployment.approve", row, after=after, reason=comment, parent=row.place.service)
+        telling.approved(row, actor, made)
         _tell(row)
     return made
 
@@ -159,6 +182,7 @@ def withdraw(actor: Actor, deployment: Deployment, why: str = "") -> Approval:
         made.withdrawn, made.withdrawn_why = timezone.now(), why
         made.save(update_fields=["withdrawn", "withdrawn_why"])
         audit.record(actor, "deployment.withdraw", row, reason=why, parent=row.place.service)
+        telling.withdrawn(row, actor, made)
         _tell(row)
     return made
 

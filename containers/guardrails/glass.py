@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from builds.models import Image
 from containers.guardrails import asking, holding
 from containers.models import BrokenGlass, ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan
 from containers.services.settings import topic
 from xqplatform import audit, live
@@ -88,6 +89,7 @@ def _break(actor: Actor, row: Deployment, glass: Glass, overridden: list[str]) -
         reason=glass.reason.strip(),
         parent=row.place.service,
     )
+    telling.glass_broken(row, actor, made)
     live.bump("services", "glass", topic(row.place), f"release:{row.pk}")
     return made
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from containers.guardrails import approvals
@@ -39,20 +38,9 @@ def card(actor: Actor, row: Deployment) -> dict[str, Any] | None:
     }
 
 
-def waiting_for(actor: Actor) -> list[tuple[Deployment, int, str]]:
-    """Releases that wait for approvals: how many each lacks, and why this person cannot help (empty: can)."""
-    rows = Deployment.objects.filter(state=Deployment.State.WAITING).order_by("id")
-    found = []
-    for row in rows.select_related("place__service", "place__environment", "image")[:200]:
-        if lacks := approvals.lacks(row):
-            done = _("You have approved it already.") if approvals.standing(row, actor) else ""
-            found.append((row, lacks, done or approvals.may_approve(actor, row)))
-    return sorted(found, key=lambda one: bool(one[2]))
-
-
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    return render(request, "containers/approvals.html", {"rows": waiting_for(actor_of(request))})
+    return render(request, "containers/approvals.html", {"rows": approvals.waiting_for(actor_of(request))})
 
 
 @require_POST

@@ -1,12 +1,15 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.ascode import AppliedFile
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
+from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
+from containers.models.plans import ConfirmedPlan
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
@@ -14,6 +17,7 @@ from containers.models.traffic import Front, Serving, Upstream
 
 __all__ = [
     "NEEDS_SOMEBODY",
+    "AppliedFile",
     "Approval",
     "BrokenGlass",
     "Calendar",
@@ -22,6 +26,7 @@ __all__ = [
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",
+    "ConfirmedPlan",
     "Container",
     "Deployment",
     "Drain",
@@ -30,6 +35,8 @@ __all__ = [
     "Environment",
     "Freeze",
     "Front",
+    "GateRules",
+    "GateRun",
     "Guardrails",
     "HookRun",
     "ImageFacts",

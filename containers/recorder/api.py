@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 
 from builds.git import Revision
+from containers.models import ConfirmedPlan
 from containers.recorder import effects, export
 from containers.recorder.reading import as_json, calls_of
 from containers.recorder.views import comparison
+from containers.schemas import ConfirmedOut
 from containers.views.access import NUMBER_LIMIT, actor_of, get_deployment
 from xqplatform.errors import Refused
 
@@ -60,6 +63,12 @@ def list_calls(request: HttpRequest, number: int) -> Any:
         }
         for group in calls_of(get_deployment(max(0, number)))
     ]
+
+
+@router.get("/deployments/{number}/plan", response=ConfirmedOut)
+def show_plan(request: HttpRequest, number: int) -> Any:
+    """The plan as it was confirmed, with what was known then; only releases keep one."""
+    return get_object_or_404(ConfirmedPlan, deployment=get_deployment(max(0, number)))
 
 
 class EffectOut(Schema):

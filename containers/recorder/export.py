@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from containers.as_json import full_json
+from containers.gates import shown
 from containers.keeping_logs import lines_of
 from containers.logs.text import plain
-from containers.models import Deployment
+from containers.models import ConfirmedPlan, Deployment
 from containers.reading import history
 from containers.recorder import compare, effects, reading
 from containers.recorder.masks import HIDDEN, masked
@@ -45,8 +46,10 @@ def record_of(row: Deployment, *, logs: bool) -> dict[str, Any]:
         "exported": timezone.now(),
         "digest": row.image.digest if row.image else "",
         "settings_changed": _settings(row),
+        "plan": _plan(row),
         "phases": {name: _spread(one) for name, one in compare.phases(row, steps).items()},
         "events": _events(row),
+        "gates": [shown.run_json(run) for run in shown.runs_of(row)],
         "hooks": _hooks(row, logs=logs),
         "calls": _calls(row),
         "kept_logs": _kept(row, logs=logs),
@@ -83,6 +86,12 @@ def _settings(row: Deployment) -> list[dict[str, Any]]:
         values = (HIDDEN if old is not None else None, HIDDEN if new is not None else None) if hidden else (old, new)
         found.append({"name": name, "before": values[0], "after": values[1]})
     return found
+
+
+def _plan(row: Deployment) -> dict[str, Any] | None:
+    """As it was confirmed; None of changes that keep none."""
+    copy = ConfirmedPlan.objects.filter(deployment=row).first()
+    return copy.content if copy is not None else None
 
 
 def _spread(one: compare.Spread | None) -> dict[str, float] | None:

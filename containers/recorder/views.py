@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from containers import charts
-from containers.models import Deployment
+from containers.models import ConfirmedPlan, Deployment
 from containers.recorder import compare as compare_rows
 from containers.recorder import effects, export, summary
 from containers.recorder.reading import calls_of
@@ -55,6 +55,22 @@ def calls(request: HttpRequest, number: int) -> HttpResponse:
         "pages": pages,
     }
     return render(request, "containers/release_calls.html", about(deployment) | context)
+
+
+@require_GET
+def plan(request: HttpRequest, number: int) -> HttpResponse:
+    """The plan as it was confirmed."""
+    deployment = get_deployment(number)
+    copy = ConfirmedPlan.objects.filter(deployment=deployment).first()
+    pv = copy.content if copy is not None else None
+    context = about(deployment) | {
+        "copy": copy,
+        "pv": pv,
+        "batches": pv["capacity"] if pv else [],
+        "news": pv["image"] if pv else None,
+        "changes": changes(deployment.old_config, deployment.config) if deployment.old_config_id else [],
+    }
+    return render(request, "containers/release_plan.html", context)
 
 
 @require_GET

@@ -16,8 +16,9 @@ from containers.guardrails import approvals, asking, windows
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan, Policy
-from containers.planned import mark_of, stale
+from containers.planned import mark_of, shortened, stale
 from containers.services import capacity, queue, releases
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
@@ -30,7 +31,6 @@ from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
 log = logging.getLogger(__name__)
-MOST_WORDS = 20
 State = Deployment.State
 
 
@@ -162,6 +162,8 @@ def _keep_back(row: Deployment, verdict: Verdict) -> None:
     if (row.held_why, row.held_until) != (verdict.words, until):
         waiting = Deployment.objects.filter(pk=row.pk, state=State.WAITING)
         waiting.update(held_why=verdict.words, held_until=until)
+        if approvals.lacks(row):
+            telling.wants_approval(row, Actor.system())
         queue.tell(row.place)
 
 
@@ -169,9 +171,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
     from containers.tasks import advance
 
     place = row.place
-    changed = stale(row.confirmed.get("mark") or {}, mark_of(plan, place, config))
-    if len(changed) > MOST_WORDS:
-        changed = [*changed[:MOST_WORDS], _("and %(count)s more") % {"count": len(changed) - MOST_WORDS}]
+    changed = shortened(stale(row.confirmed.get("mark") or {}, mark_of(plan, place, config, row.image)))
     values = {
         "state": State.QUEUED,
         "started": timezone.now(),
@@ -195,6 +195,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
     after = {"image": str(row.image), "instances": row.wanted, "numbers": [entry.number for entry in plan.entries]}
     after |= {"changed since": changed} if changed else {}
     audit.record(Actor.system(), "deployment.begin", row, after=after, reason=row.reason, parent=place.service)
+    telling.begun(row, Actor.system())
     live.bump(f"release:{row.pk}")
     queue.tell(place)
     enqueue(advance, row.pk)

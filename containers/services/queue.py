@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.services.settings import topic
 from containers.waiting import Held, Wait, Waiter, waits
 from xqplatform import audit, live
@@ -67,6 +68,7 @@ def end(row: Deployment, state: str, outcome: str, actor: Actor, reason: str = "
     action = "deployment.cancel" if actor.user is not None else "deployment.finish"
     after = {"state": state, "outcome": outcome}
     audit.record(actor, action, row, after=after, reason=reason or row.reason, parent=row.place.service)
+    telling.ended(row, state, outcome, actor)
     live.bump(f"release:{row.pk}")
     tell(row.place)
     look(row.place_id)

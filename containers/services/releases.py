@@ -14,9 +14,12 @@ from builds.models import Image
 from containers import live_limits
 from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
+from containers.guardrails.verdict import read
 from containers.hooks.shape import SECRET
 from containers.models import NEEDS_SOMEBODY, ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.notices import telling
 from containers.plan import Entry, Plan, Policy
+from containers.planned import Mark, Stale, mark_of, stale
 from containers.rollout import STRENGTH
 from containers.services import capacity
 from containers.services.planning import check_image, config_of, plan_for, segment_of, standing
@@ -71,12 +74,14 @@ def deploy(
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
     broken: Glass | None = None,
+    shown: Mark | None = None,
 ) -> Deployment:
     """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit, or when a
     guardrail of the environment stands in the way.
 
     `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free. `broken`:
-    an SRE goes on in spite of guardrails.
+    an SRE goes on in spite of guardrails. `shown`: the plan that somebody looked at; raises Stale when it is not the one
+    that would be carried out.
     """
     _may(actor, "service.deploy", place)
     _may_choose(actor, place, addresses)
@@ -95,6 +100,7 @@ def deploy(
         reason=reason,
         chosen=addresses,
         broken=broken,
+        shown=shown,
     )
 
 
@@ -416,16 +422,20 @@ def _start(
     numbers: Collection[int] | None = None,
     chosen: Chosen = None,
     broken: Glass | None = None,
+    shown: Mark | None = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
+    from containers.preview import record
     from containers.tasks import advance
 
     parsed = Policy.parse(policy)
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
+    apart = record.before(place, image) if kind == "deploy" and image is not None else {}
     try:
         with transaction.atomic():
             locked = free(place)
+            first = config is None and locked.config is None
             if kind == "deploy":
                 config = config or ensure_config(actor, locked)
             else:
@@ -442,10 +452,12 @@ def _start(
             plan = plan_for(
                 locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
             )
+            refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
             refuse_unfit(plan, reason)
             guard = {}
             if kind == "deploy":
                 guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
+                refuse_changed(shown, mark_of(plan, locked, config, image, read(guard)), first=first)
             elif kind == "limits":
                 guard = _admit_aside(locked, plan, config, reason)
             row = Deployment.objects.create(
@@ -463,6 +475,8 @@ def _start(
                 created_by=actor.user,
                 created_name=actor.name,
             )
+            if apart:
+                record.keep(row, plan, config, apart)
             save_steps(row, plan, image, config)
             ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
             audit.record(
@@ -481,6 +495,7 @@ def _start(
                 parent=locked.service,
             )
             glass.note(actor, row, broken)
+            telling.begun(row, actor)
             live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
             enqueue(advance, row.pk)
     except IntegrityError:
@@ -490,6 +505,15 @@ def _start(
             raise
         raise Refused(holder) from None
     return row
+
+
+def refuse_changed(shown: Mark | None, now: Mark, *, first: bool = False) -> None:
+    """Raises Stale, with what changed in words, when the plan is not the one that somebody looked at. `first`: the settings
+    are the defaults, made a version just now, of which whoever looked could not know.
+    """
+    changed = stale(shown, now | ({"config": 0} if first else {})) if shown is not None else []
+    if changed:
+        raise Stale(changed)
 
 
 def refuse_unfit(plan: Plan, reason: str) -> None:

@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import waiting
-from containers.guardrails import asking
+from containers.guardrails import approvals, asking
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Check, Verdict
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
+from containers.notices import telling
 from containers.plan import Plan, Policy
-from containers.planned import mark_of
+from containers.planned import Mark, mark_of
+from containers.preview import record
 from containers.services import queue, releases
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
@@ -49,11 +51,14 @@ def wait(
     config: ConfigVersion | None = None,
     addresses: releases.Chosen = None,
     not_before: datetime | None = None,
+    shown: Mark | None = None,
 ) -> Deployment:
     """Decides a release that begins by itself: not before `not_before`, when the one under way has ended, when its turn has
     come and no guardrail keeps it back any more. Then it is planned anew, with the newest settings (or those of `config`).
 
     Raises Refused for what does not fit now, for a guardrail that time alone does not take away, and for a full queue.
+    `shown`: the plan that somebody looked at; raises Stale when it is not so any more, unless a change is under way here,
+    which moves it on and is waited for.
     """
     _may(actor, place, addresses)
     check_image(place, image)
@@ -62,10 +67,12 @@ def wait(
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
     _in_reach(not_before)
+    apart = record.before(place, image)
     with transaction.atomic():
         locked = releases.lock(place)
         if locked.service.removed is not None or locked.service.removal_asked is not None:
             raise Refused(_("The service is being removed."))
+        first = config is None and locked.config is None
         used = config or ensure_config(actor, locked)
         plan = plan_for(
             locked,
@@ -76,6 +83,8 @@ def wait(
             wanted=locked.wanted,
             chosen=addresses,
         )
+        if not releases.held_by(locked):
+            releases.refuse_changed(shown, mark_of(plan, locked, used, image), first=first)
         releases.refuse_unfit(plan, reason)
         at = max(time.time(), not_before.timestamp() if not_before is not None else 0)
         guard = asking.ask(locked, plan, image, used, reason, at=at)
@@ -84,15 +93,18 @@ def wait(
         row = _row(actor, locked, plan, image=image, config=used, reason=reason, not_before=not_before)
         row.guard = asking.ask_for_the_record(locked, plan, image, used, reason, at=at).to_json()
         row.confirmed = {
-            "mark": mark_of(plan, locked, used),
+            "mark": mark_of(plan, locked, used, image),
             # Where others approve it, it begins with the settings that they saw.
             "pinned": config is not None or rules_of(locked.environment).approvals.count > 0,
             "addresses": {str(number): ip for number, ip in (addresses or {}).items()},
             "system": actor.is_system,
         }
         _queue(row, locked)
+        record.keep(row, plan, used, apart)
         after = {"image": str(image), "instances": row.wanted, "not before": not_before and not_before.isoformat()}
         audit.record(actor, "deployment.wait", row, after=after, reason=reason, parent=locked.service)
+        if approvals.lacks(row):
+            telling.wants_approval(row, actor)
         queue.tell(locked)
         queue.look(locked)
     return row

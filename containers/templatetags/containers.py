@@ -80,6 +80,12 @@ def first_line(text: Any) -> str:
     return str(text or "").strip().split("\n", 1)[0]
 
 
+@register.filter
+def magnitude(value: Any) -> Any:
+    """A number without its sign."""
+    return abs(value) if isinstance(value, int | float) else value
+
+
 @register.simple_tag
 def setting(value: Any, name: str = "") -> str:
     """A value of the settings as text: «–» for what is not there, memory with its unit."""

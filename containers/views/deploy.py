@@ -6,7 +6,6 @@ The plan that was shown is sent along as a mark; when the plan made at the click
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,18 +26,18 @@ from containers.forms.waiting import WhenForm
 from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
-from containers.planned import mark_of, stale
+from containers.planned import Stale, mark_of, seal, unseal
+from containers.preview import gather, images
 from containers.services import planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
-from containers.views.how import batch_rows, policy_words, stops_all
+from containers.views.how import policy_words, stops_all
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
 from containers.views.waiting import When
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
-from xqplatform.secrets import decrypt, encrypt
 
 CARRIED = ("image", "config", "why", "batch", "pause", "order", "deadline", "on_failure", *StrategyFields.base_fields)
 DEFAULTS: dict[str, Any] = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
@@ -157,7 +156,6 @@ def _information(
         initial=defaults_of(place) | {n: request.GET[n] for n in InformationForm.base_fields if n in request.GET}
     )
     config = config_asked(place, request.GET)
-    old = place.current_image
     context = frame(request, place, "deploy") | {
         "step": 2,
         "image": image,
@@ -168,7 +166,7 @@ def _information(
         "there": place.instances.filter(removed=None).count(),
         "fixed": planning.segment_of(place) is not None
         or place.instances.filter(removed=None, address__isnull=False).exists(),
-        "commits": commits(place, old, image),
+        "news": images.between(place, place.current_image, image),
     }
     return render(request, "containers/deploy_information.html", context, status=400 if form.errors else 200)
 
@@ -190,14 +188,6 @@ def preview(
     return releases.preview(actor, place, image, form.policy(), config=config, addresses=chosen, reason=reason)
 
 
-def _mark_read(text: str, place: ServiceEnvironment) -> dict[str, Any] | None:
-    try:
-        data = json.loads(decrypt(text))
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) and data.get("place") == place.pk else None
-
-
 def _plan(
     request: HttpRequest,
     place: ServiceEnvironment,
@@ -217,6 +207,7 @@ def _plan(
         plan = preview(request, place, image, form, config)
     except Refused as refused:
         refusal = refusal or refused.message
+    pv = gather.of(place, plan, image, config) if plan is not None else None
     context = frame(request, place, "deploy") | {
         "step": 3,
         "image": image,
@@ -229,17 +220,18 @@ def _plan(
         "config": config or place.config,
         "config_asked": config,
         "changes": changes(place.current_config, config or place.config) if place.current_config else [],
-        "commits": commits(place, place.current_image, image),
+        "pv": pv,
+        "news": pv["image"] if pv is not None else images.between(place, place.current_image, image),
         "holder": releases.held_by(place),
         "changed": changed or [],
         "refusal": refusal,
-        "mark": encrypt(json.dumps(mark_of(plan, place, config) | {"place": place.pk})) if plan else "",
+        "mark": seal(mark_of(plan, place, config, image, plan.guards), place) if plan else "",
         "deploy_words": _words(plan),
         "how": [
             *policy_words(form.policy() | ({"size": plan.batch_size} if plan else {}), "deploy"),
             (_("Traffic"), traffic_words(config_of(config or place.config).traffic)),
         ],
-        "batches": batch_rows(plan),
+        "batches": pv["capacity"] if pv is not None else [],
         "stops_all": stops_all(plan),
         "guards": guards.Guards(actor_of(request), place, plan, data),
         "when": When(place, plan, when or (WhenForm(data) if "when" in data else None)),
@@ -281,24 +273,22 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
     broken = guards.glass_of(request.POST)
     if broken is None and not when.is_valid():
         return _plan(request, place, image, when=when)
-    shown = _mark_read(request.POST.get("mark", ""), place)
     try:
-        plan = preview(request, place, image, form, config)
-        now = mark_of(plan, place, config)
-        changed = stale(shown, now) if shown else [_("the plan was not shown here")]
-        if changed and not releases.held_by(place):
-            return _plan(request, place, image, changed, when=when)
+        choices = planning.choices(place, chosen_of(request.POST))
+        needs_reason = any(one.rests for one in choices.values())  # then a person has to say why
         asked: dict[str, Any] = {
             "policy": form.policy(),
-            "reason": form.cleaned_data["why"]
-            or ("" if any(e.needs_reason for e in plan.entries) else guards.first_line(place, image)),
+            "reason": form.cleaned_data["why"] or ("" if needs_reason else guards.first_line(place, image)),
             "config": config,
             "addresses": chosen_of(request.POST),
+            "shown": unseal(request.POST.get("mark", ""), place),
         }
         if broken is None and when.cleaned_data["when"] != "now":
             row = waiting.wait(actor_of(request), place, image, not_before=when.cleaned_data["at"], **asked)
         else:
             row = releases.deploy(actor_of(request), place, image, broken=broken, **asked)
+    except Stale as stale:
+        return _plan(request, place, image, stale.changed, when=when)
     except Refused as refused:
         return _plan(request, place, image, refusal=refused.message, when=when)
     return redirect("containers:release", row.pk)

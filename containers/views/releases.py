@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
+from containers.gates import shown as gates
 from containers.guardrails import glass, holding
 from containers.guardrails.views_approvals import card as approvals_of
 from containers.models import Deployment, Environment, Service, Step
@@ -88,6 +89,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "deployment": deployment,
         "hook_runs": runs,
+        "gate_runs": gates.runs_of(deployment),
         "held": [run for run in runs if run.state == "held" and deployment.is_active],
         "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "queue": queue_of(place) if deployment.state == Deployment.State.WAITING else [],

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Project, Registry
+from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
+    AppliedFile,
     BrokenGlass,
     Calendar,
     CommandRun,
@@ -26,6 +27,7 @@ from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
+from xqplatform.notices.models import Entry, Notice
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -50,6 +52,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
     }
@@ -75,6 +78,9 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world) | guardrails(world)
+    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
+    told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
+    world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
         place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
@@ -136,6 +142,7 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
+FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
 HERE = named(slug="snow", environment="production")
@@ -229,6 +236,10 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    everybody("builds:forge", named(name="snow")),
+    change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
+    change("builds:forge_secret", named(name="ice"), sre=200),
+    change("builds:forge_remove", named(name="ice")),
     everybody("builds:build", row("build")),
     everybody("builds:raw_log", row("build")),
     everybody("builds:stream", row("build")),
@@ -254,6 +265,15 @@ BUILDS = [
 ]
 
 SERVICES = [
+    everybody("containers:files"),
+    everybody("containers:file", row("file", "number")),
+    everybody("containers:file_apply"),
+    everybody("containers:service_code", SNOW),
+    everybody("containers:service_export", SNOW),
+    everybody("containers:environment_code", named(slug="production")),
+    everybody("containers:environment_export", named(slug="production")),
+    change("containers:file_apply", data=named(text=FILE), sre=200),
+    change("containers:file_apply", data=named(text=FILE, do="apply", token="x"), sre=400),
     everybody("containers:services"),
     everybody("containers:service", SNOW),
     everybody("containers:place", HERE),
@@ -265,6 +285,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
     everybody("containers:release_file", lambda w: {"number": w.more["done"].pk, "shape": "html"}),
@@ -350,6 +371,11 @@ SERVICES = [
 ]
 
 ALERTS = [
+    everybody("notices:inbox"),
+    everybody("notices:badge"),
+    Line("notices:open", "POST", 404, 404, 302, row("entry")),  # an inbox is its owner's only
+    Line("notices:mark", "POST", 404, 404, 302, row("entry")),
+    Line("notices:read_all", "POST", 302, 302, 302),
     everybody("alerts:firing"),
     everybody("alerts:badge"),
     everybody("alerts:history"),
@@ -387,6 +413,12 @@ GUARDRAILS = [
     everybody("containers:calendars"),
     everybody("containers:calendar", OFFICE),
     Line("containers:calendar_by_key", "GET", 302, 302, 302, row("calendar", "number")),
+    everybody("containers:gates"),
+    everybody("containers:gates_of", PRODUCTION),
+    everybody("containers:place_gates", HERE),
+    change("containers:gates", data=WRONG, sre=400),
+    change("containers:gates_of", PRODUCTION, WRONG, sre=400),
+    change("containers:place_gates", HERE, WRONG, sre=400),
     everybody("containers:glass"),
     everybody("containers:approvals"),
     change("containers:guardrails_of", PRODUCTION, WRONG, sre=400),

@@ -46,6 +46,8 @@ NAMES: dict[str, Any] = {
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "files": {},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
@@ -71,6 +73,7 @@ BODIES: dict[str, Any] = {
     "post /deployments/{number}/go-on": {"reason": "x", "service": "ice"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},
     "post /services/{slug}/{environment}/settings": {"settings": {}},
@@ -90,6 +93,8 @@ BODIES: dict[str, Any] = {
     "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
+    "post /files/plan": {"text": access_pages.FILE},
+    "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from containers.models import Service
 from xqplatform.accounts.rights import visible_teams
 from xqplatform.alerts import reading as alerts
+from xqplatform.notices.services import inbox
 
 THEMES = ("auto", "light", "dark")
 # The side bar is for finding one's own; the whole list has a page, a search and Ctrl-K.
@@ -94,6 +95,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: _navigation(request)) if signed_in else [],
         "side_services": SimpleLazyObject(lambda: _services(request)) if signed_in else {},
         "firing_alerts": SimpleLazyObject(lambda: alerts.mine(request.actor).count()) if signed_in else 0,  # type: ignore[attr-defined]
+        "unread_notices": SimpleLazyObject(lambda: inbox.unread(request.actor)) if signed_in else 0,  # type: ignore[attr-defined]
         "live_since": getattr(request, "live_since", 0),
         "request_id": getattr(request, "request_id", ""),
     }

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Build
-from containers.guardrails import glass
+from containers.guardrails import approvals, glass
 from containers.models import Deployment, Drain, Instance, InstanceEvent, Service, ServiceEnvironment
 from hosts.conformance import matrix
 from hosts.models import Address, Host, SegmentNetwork
@@ -151,6 +151,7 @@ def build(actor: Actor) -> dict[str, Any]:
         else [],
         "certificates": list(certificates.warnings()[:500]) if fleet else [],
         "unshaped": dict(zip(("checks", "hosts"), matrix.failing(), strict=True)) if fleet else {},
+        "approvals": [row for row, _missing, why_not in approvals.waiting_for(actor, 50) if not why_not],
         "glass": glass.open_ones().filter(deployment__place__in=places)[:8],
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
         "kills": InstanceEvent.objects.filter(kind="oom", last__gte=today, instance__in=instances)

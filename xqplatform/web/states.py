@@ -55,12 +55,27 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
+    # gates: their verdicts, and what each rule found
+    "measuring": Look(_("measuring"), "busy", "spin"),
+    "continue": Look(_("goes on"), "ok", "check"),
+    "hold": Look(_("hold"), "warn", "bars"),
+    "roll_back": Look(_("roll back"), "bad", "back"),
+    "not_judged": Look(_("not judged"), "off", "dash"),
+    "waits": Look(_("waits"), "off", "half"),
+    "broken": Look(_("broken"), "bad", "cross"),
+    "alone": Look(_("nothing to compare"), "off", "dash"),
     # hooks and traffic
     "holds": Look(_("holds"), "warn", "bars"),
     "passed": Look(_("went on without it"), "warn", "triangle"),
     "in": Look(_("in traffic"), "ok", "dot"),
     "leaving": Look(_("is taken out"), "warn", "half"),
     "out": Look(_("out of traffic"), "off", "frame"),
+    # what people are told of
+    "begun": Look(_("begun"), "busy", "ring"),
+    "wants_approval": Look(_("wants approval"), "warn", "half"),
+    "approved": Look(_("approved"), "ok", "check"),
+    "withdrawn": Look(_("withdrawn"), "warn", "cross"),
+    "glass": Look(_("glass broken"), "bad", "triangle"),
     # work: builds, releases, steps
     "queued": Look(_("queued"), "off", "ring"),
     "pending": Look(_("pending"), "off", "ring"),
@@ -89,6 +104,10 @@ STATES: dict[str, Look] = {
     "halting": Look(_("stopping"), "busy", "spin"),
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
+    # pushes that a forge told of
+    "received": Look(_("received"), "busy", "half"),
+    "nothing": Look(_("nothing to do"), "off", "dash"),
+    "refused": Look(_("refused"), "bad", "triangle"),
     # images
     "deployable": Look(_("deployable"), "ok", "ring"),
     "deployed": Look(_("deployed"), "ok", "dot"),

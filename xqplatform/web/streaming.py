@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -12,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.safestring import mark_safe
 
-T = TypeVar("T")
+T = TypeVar("T", str, bytes)
 HERE = mark_safe("<!-- what follows is on its way -->")
 
 
@@ -36,13 +37,24 @@ def page_around(
         yield from make()
         yield tail
 
-    pieces = _as_now(parts())
-    # An async server would gather a plain iterator whole before it sends the first byte.
-    content = made_apart(pieces) if isinstance(request, ASGIRequest) else pieces
-    response = StreamingHttpResponse(content, content_type="text/html; charset=utf-8", status=status)
+    response = streamed(request, _as_now(parts()), "text/html; charset=utf-8", status)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def streamed(request: HttpRequest, pieces: Iterable[T], content_type: str, status: int = 200) -> StreamingHttpResponse:
+    """An answer whose pieces are made while it is sent. An async server would gather a plain iterator whole before it sends the
+    first byte."""
+    content = made_apart(iter(pieces)) if isinstance(request, ASGIRequest) else pieces
+    return StreamingHttpResponse(content, content_type=content_type, status=status)
+
+
+def in_portions(pieces: Iterable[str], count: int = 500) -> Iterator[str]:
+    """So many small pieces joined to one: each piece of an answer costs a change of threads."""
+    every = iter(pieces)
+    while portion := "".join(islice(every, count)):
+        yield portion
 
 
 async def made_apart(pieces: Iterator[T]) -> AsyncIterator[T]:

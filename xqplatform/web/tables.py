@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+
+from xqplatform.web.streaming import in_portions, streamed
 
 DASHED_MAC = re.compile(r"([0-9A-Fa-f]{2}-){2,5}[0-9A-Fa-f]{0,2}")
 PER_PAGE = 50
@@ -129,14 +128,7 @@ def csv_response(
         for row in rows:
             yield writer.writerow([safe(cell) for cell in row])
 
-    async def in_pieces() -> AsyncIterator[str]:
-        # An async server would gather a plain iterator whole before it sends the first byte.
-        every = lines()
-        while piece := await sync_to_async(lambda: "".join(islice(every, 500)))():
-            yield piece
-
-    content = in_pieces() if isinstance(request, ASGIRequest) else lines()
-    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+    response = streamed(request, in_portions(lines()), "text/csv; charset=utf-8")
     plain = re.sub(r"[^\w.-]", "_", name)
     response["Content-Disposition"] = f'attachment; filename="{plain}"'
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -12,6 +12,7 @@ from containers.terminal.forms import CommandForm, OpenForm
 from containers.terminal.views.terminals import may_see, page_of, shown
 from containers.views.access import NUMBER_LIMIT, actor_of, get_instance
 from xqplatform.errors import Refused
+from xqplatform.web.streaming import streamed
 
 SHOWN = 200_000  # characters of the output on the page; all of it is in the file
 
@@ -56,7 +57,7 @@ def output(request: HttpRequest, number: int) -> HttpResponseBase:
     """What it said, as a file of plain text."""
     row = _found(request, number)
     pieces = row.pieces.order_by("number").values_list("text", flat=True).iterator(20)
-    answer = StreamingHttpResponse(pieces, content_type="text/plain; charset=utf-8")
+    answer = streamed(request, pieces, "text/plain; charset=utf-8")
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Disposition"] = f'attachment; filename="{row.instance.name}-command-{row.pk}.txt"'
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -12,6 +12,7 @@ from containers.terminal.views.terminals import RECORDINGS, page_of
 from containers.views.access import NUMBER_LIMIT, actor_of
 from xqplatform import audit
 from xqplatform.accounts.rights import require
+from xqplatform.web.streaming import streamed
 
 
 def _recorded(request: HttpRequest, number: int) -> Terminal:
@@ -35,7 +36,7 @@ def cast(request: HttpRequest, number: int) -> HttpResponseBase:
     """The file, as asciinema and its players read it. That somebody sees it is an event, whichever way it is fetched."""
     row = _recorded(request, number)
     audit.record(actor_of(request), "terminal.watch", row, after={"who": row.who}, parent=row.instance)
-    answer = StreamingHttpResponse(recordings.read(row), content_type="application/x-asciicast")
+    answer = streamed(request, recordings.read(row), "application/x-asciicast")
     answer["Content-Disposition"] = f'attachment; filename="{row.instance.name}-{row.pk}.cast"'
     answer["Cache-Control"] = "no-store"
     return answer

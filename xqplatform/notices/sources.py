@@ -1,0 +1,39 @@
+"""What apps above plug in: how their notices read, and of whom something is asked. Filled in `AppConfig.ready`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xqplatform.notices.models import Notice
+
+
+@dataclass(frozen=True)
+class Words:
+    """A notice in the language that is active: one line, and what else there is to say, a line each."""
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+
+
+def nobody(notice: Notice) -> set[int]:
+    return set()
+
+
+@dataclass(frozen=True)
+class Source:
+    words: Callable[[Notice], Words]
+    asked: Callable[[Notice], set[int]] = nobody  # keys of people of whom it asks something, as rights stand now
+
+
+SOURCES: dict[str, Source] = {}
+
+
+def register(name: str, source: Source) -> None:
+    SOURCES[name] = source
+
+
+def words(notice: Notice) -> Words:
+    """Never fails: a source that is gone leaves the key."""
+    source = SOURCES.get(notice.source)
+    return source.words(notice) if source is not None else Words(notice.key)

@@ -1,0 +1,36 @@
+"""What workers do for notices. Each task calls one verb."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="notices.tasks.spread", ignore_result=True)
+def spread(notice: int) -> None:
+    """Works out who hears of it."""
+    from xqplatform.notices import spreading
+
+    spreading.spread(notice)
+
+
+@shared_task(name="notices.tasks.resume", ignore_result=True)
+def resume() -> None:
+    """Makes up for what was left. One notice that cannot be spread holds up no other."""
+    from xqplatform.notices import spreading
+
+    for pk in spreading.left():
+        try:
+            spreading.spread(pk)
+        except Exception:  # whatever a source met; it is tried again with the next sweep
+            log.exception("Notice %s could not be spread", pk)
+
+
+@shared_task(name="notices.tasks.tidy", ignore_result=True)
+def tidy() -> None:
+    from xqplatform.notices import spreading
+
+    spreading.tidy()
