@@ -38,11 +38,13 @@ class ContainersConfig(AppConfig):
         from containers.hooks import builds as build_hooks
         from containers.notices import asked, words
         from containers.traffic import operation, switch  # (the operation registers its kind)
+        from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
         from xqplatform.notices import sources
 
         alerting.register()
+        holds.KEEPS.append(keeping.keeps)
         holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))
         holds.FREEZES.append(holding.freeze)

@@ -52,6 +52,7 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         live.bump(f"release:{row.pk}", topic(row.place), f"service:{row.place.service.slug}", "services")
         queue.look(row.place_id)
         _tell_drains(row)
+        queue.tell_train(row)
     return True
 
 

@@ -83,6 +83,25 @@ def begin_due() -> int:
     return len(found)
 
 
+@shared_task(name="containers.tasks.advance_train")
+def advance_train(train: int) -> None:
+    """Has a train do what it can do next."""
+    from containers.trains.running import advance as run
+
+    run(train)
+
+
+@shared_task(name="containers.tasks.trains")
+def trains() -> int:
+    """The same for every train under way: one that was not told of its releases' end goes on all the same."""
+    from containers.trains.running import active
+
+    found = active()
+    for train in found:
+        advance_train.delay(train)
+    return len(found)
+
+
 @shared_task(name="containers.tasks.drain")
 def drain(pk: int) -> None:
     """Looks what a drain can do next."""

@@ -5,6 +5,7 @@ from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
+from containers.trains.urls import urlpatterns as trains
 from containers.views import (
     charts,
     deploy,
@@ -105,4 +106,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *gates,
     *guardrails,
     *recorder,
+    *trains,
 ]

@@ -14,6 +14,7 @@ from containers.models.services import ConfigVersion, Environment, Service, Serv
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
+from containers.models.trains import Car, Train, TrainTemplate
 
 __all__ = [
     "NEEDS_SOMEBODY",
@@ -23,6 +24,7 @@ __all__ = [
     "Calendar",
     "CalendarDay",
     "CallBlock",
+    "Car",
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",
@@ -50,5 +52,7 @@ __all__ = [
     "Step",
     "Terminal",
     "TerminalPiece",
+    "Train",
+    "TrainTemplate",
     "Upstream",
 ]
