@@ -382,6 +382,9 @@ class PreviewOut(PlanOut):
     )
     conflicts: list[dict[str, Any]] = Field(description="Other changes here, of this service, and on these hosts.")
     alerts: list[dict[str, Any]] = Field(description="What fires on the place, its instances, and the plan's hosts.")
+    gates: dict[str, Any] = Field(
+        description="`rules` in words by which each batch is judged, `source`: whose they are, `seconds` that each batch is watched."
+    )
 
 
 class ConfirmedOut(Schema):

@@ -8,6 +8,7 @@ from typing import Any
 
 from builds.models import Image
 from containers.config import Config, difference
+from containers.gates import shown as gates
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.plan import Plan
 from containers.preview import around, history, images
@@ -46,6 +47,7 @@ def near(place: ServiceEnvironment, plan: Plan, config: ConfigVersion | None, co
         "expected": history.of(place, plan),
         "conflicts": around.conflicts(place, plan),
         "alerts": around.alerts(place, plan),
+        "gates": gates.planned(place),
     }
 
 
