@@ -11,7 +11,9 @@ from containers.terminal import cast
 
 
 def events(text: str) -> list[list[object]]:
-    return [json.loads(line) for line in text.splitlines()]
+    return [
+        json.loads(line) for line in text.split("\n") if line
+    ]  # (other signs that end a line stand in what was said)
 
 
 def said(text: str) -> str:
