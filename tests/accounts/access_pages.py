@@ -268,6 +268,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    Line("containers:ahead", "GET", 200, 200, 200, HERE, lambda w: {"image": w.more["image"].pk, "hosts": "1"}),
     everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
