@@ -5,6 +5,8 @@ class BuildsConfig(AppConfig):
     name = "builds"
 
     def ready(self) -> None:
-        from builds import notices
+        from builds import around, notices
+        from builds.forges import taking
 
         notices.register()
+        around.CHANGED.append(taking.tell)

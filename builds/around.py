@@ -21,3 +21,12 @@ class Moment:
 # Each may raise `outcomes.Failed`, which fails the build, unless it has failed already. Called again after a death.
 BEFORE: list[Callable[[Moment], None]] = []
 AFTER: list[Callable[[Moment], None]] = []
+
+# Called in the transaction in which a build was queued, taken up or ended.
+CHANGED: list[Callable[[Build], None]] = []
+
+
+def changed(build: Build) -> None:
+    """Tells whoever wants to know."""
+    for one in CHANGED:
+        one(build)

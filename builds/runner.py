@@ -456,6 +456,7 @@ def _over(holder: Holder, state: str, reason: str) -> None:
     build = holder.build
     holder.write(state=state, reason=reason, finished=timezone.now(), retry_at=None, progress=holder.progress)
     Build.objects.filter(pk=build.pk, lease=holder.lease).update(lease="", lease_until=None)
+    around.changed(build)
     topics = [f"service:{build.project.name}"] if build.project else []
     live.bump("builds", f"build:{build.pk}", *topics)
 

@@ -49,3 +49,20 @@ def remove_from_host(pk: int) -> None:
         connect(image.only_on).remove_image(f"{image.repository}:{image.tag}")
     except EngineError as error:
         log.info("The image %s stays on %s: %s", image, image.only_on, error)
+
+
+@shared_task(name="builds.tasks.take_delivery")
+def take_delivery(pk: int) -> None:
+    """One step of what a push begins."""
+    from builds.forges import taking
+
+    taking.go_on(pk)
+
+
+@shared_task(name="builds.tasks.resume_deliveries", expires=30)
+def resume_deliveries() -> None:
+    """Takes up again what waits, and what a process left that went away."""
+    from builds.forges import taking
+
+    for pk in taking.due():
+        enqueue(take_delivery, pk)

@@ -1,9 +1,11 @@
 from django.urls import path
 
+from builds.forges.urls import urlpatterns as forges
 from builds.views import builds, images, registries
 
 app_name = "builds"
 urlpatterns = [
+    *forges,
     path("builds/", builds.builds, name="builds"),
     path("builds/<int:pk>/", builds.build, name="build"),
     path("builds/<int:pk>/cancel/", builds.cancel, name="cancel"),

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from builds import git
+from builds import around, git
 from builds.models import Blueprint, Build, Image, Project
 from builds.services.blueprints import content_hash, newest_image
 from builds.services.projects import source_of
@@ -150,6 +150,7 @@ def _queue(actor: Actor, parent: Project | Blueprint, **fields: Any) -> Build:
         # One that is being cancelled still holds the revision.
         raise Refused(_("A build of this revision is just being cancelled: try again in a moment.")) from None
     audit.record(actor, "build.start", build, after={"revision": build.revision, "branch": build.branch}, parent=parent)
+    around.changed(build)
     live.bump("builds", f"build:{build.pk}", *_service_topics(build))
     enqueue(run, build.pk)
     return build
@@ -172,8 +173,10 @@ def cancel_build(actor: Actor, build: Build, reason: str = "") -> Build:
             state=Build.State.CANCELLED, finished=timezone.now(), reason=words, retry_at=None
         )
         audit.record(actor, "build.cancel", build, reason=reason, parent=build.project or build.blueprint)
+        build.refresh_from_db()
+        if not build.active:
+            around.changed(build)
         live.bump("builds", f"build:{build.pk}", *_service_topics(build))
-    build.refresh_from_db()
     return build
 
 

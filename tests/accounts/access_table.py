@@ -49,6 +49,7 @@ PUBLIC = {
     "live:stream": 401,
     "live:versions": 401,
     "web:set_language": 302,
+    "builds:forge_incoming": 404,
 }
 
 # Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.

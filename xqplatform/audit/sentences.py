@@ -102,6 +102,7 @@ VIAS = {
     "page": gettext_lazy("page"),
     "api": gettext_lazy("API"),
     "cli": gettext_lazy("command line"),
+    "forge": gettext_lazy("a push to the repository"),
     "system": gettext_lazy("the platform itself"),
 }
 

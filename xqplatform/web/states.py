@@ -95,6 +95,10 @@ STATES: dict[str, Look] = {
     "halting": Look(_("stopping"), "busy", "spin"),
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
+    # pushes that a forge told of
+    "received": Look(_("received"), "busy", "half"),
+    "nothing": Look(_("nothing to do"), "off", "dash"),
+    "refused": Look(_("refused"), "bad", "triangle"),
     # images
     "deployable": Look(_("deployable"), "ok", "ring"),
     "deployed": Look(_("deployed"), "ok", "dot"),

@@ -1,0 +1,25 @@
+"""What people fill in about a project's forge. The verbs check it."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from builds.models import Forge
+
+
+class ForgeForm(forms.Form):
+    kind = forms.ChoiceField(label=_("Forge"), choices=Forge.Kind.choices)
+    branches = forms.CharField(
+        label=_("Branches that are built"),
+        required=False,
+        max_length=2000,
+        help_text=_("Patterns, such as: main release/* — empty: none."),
+    )
+    tags = forms.CharField(
+        label=_("Tags that are built"),
+        required=False,
+        max_length=2000,
+        help_text=_("Patterns, such as: v* — a commit that was built already is not built again for its tag."),
+    )
+    enabled = forms.BooleanField(label=_("Takes pushes"), required=False, initial=True)

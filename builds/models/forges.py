@@ -1,0 +1,95 @@
+"""Where a project's repository lives (GitHub, GitLab, Gitea), and what it told of pushes."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from builds.models.builds import Build, Project
+from xqplatform.secrets import EncryptedTextField
+
+
+def new_key() -> str:
+    """What cannot be guessed, for an address or a secret."""
+    return secrets.token_urlsafe(24)
+
+
+class Forge(models.Model):
+    """A project's link with its forge. Whoever saved it last stands behind the builds that pushes begin."""
+
+    class Kind(models.TextChoices):
+        GITHUB = "github", "GitHub"
+        GITLAB = "gitlab", "GitLab"
+        GITEA = "gitea", "Gitea, Forgejo"
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="forge")
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    enabled = models.BooleanField(_("takes pushes"), default=True)
+    key = models.CharField(max_length=40, unique=True, default=new_key)  # of the address that the forge calls
+    secret = EncryptedTextField(default=new_key)
+    secret_made = models.DateTimeField(default=timezone.now)
+    branches = models.TextField(_("branches that are built"), blank=True, default="*")  # fnmatch patterns
+    tags = models.TextField(_("tags that are built"), blank=True, default="*")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    author_name = models.CharField(max_length=150, blank=True)
+    changed = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.project.name
+
+
+class ForgeDelivery(models.Model):
+    """One event of a forge, however often it was sent: what came, what was made of it."""
+
+    class Kind(models.TextChoices):
+        PUSH = "push", _("push")
+        TAG = "tag", _("tag")
+        DELETED = "deleted", _("deleted")
+        OTHER = "other", _("other")
+
+    class State(models.TextChoices):
+        RECEIVED = "received", _("received")
+        BUILDING = "building", _("building")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")  # the build did not succeed
+        NOTHING = "nothing", _("nothing to do")
+        REFUSED = "refused", _("refused")
+
+    OPEN = (State.RECEIVED, State.BUILDING)
+
+    forge = models.ForeignKey(Forge, models.CASCADE, related_name="deliveries")
+    identity = models.CharField(max_length=100)  # the forge's own id of it, else of its content
+    digest = models.CharField(max_length=64)  # SHA-256 of the body: ids are not signed, bodies are
+    signed = models.BooleanField(default=True)
+    event = models.CharField(max_length=60, blank=True)  # as the forge names it
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.OTHER)
+    name = models.CharField(max_length=120, blank=True)  # of the branch or tag
+    revision = models.CharField(max_length=40, blank=True)
+    sender = models.CharField(max_length=150, blank=True)
+    commits = models.PositiveIntegerField(default=0)
+    received = models.DateTimeField(default=timezone.now)
+    times = models.PositiveIntegerField(default=1)  # that it came
+    last = models.DateTimeField(default=timezone.now)  # time that it came
+    state = models.CharField(max_length=8, choices=State, default=State.RECEIVED)
+    words = models.TextField(blank=True)
+    began = models.JSONField(default=list, blank=True)  # after the build: [{"words", "url"}]
+    build = models.ForeignKey(Build, models.SET_NULL, null=True, related_name="deliveries")
+    tries = models.PositiveSmallIntegerField(default=0)
+    # Nobody takes it up before: somebody works on it, or it is tried again then.
+    due = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["forge", "identity"], name="an_event_once")]
+        indexes = [
+            models.Index(fields=["forge", "digest"]),
+            models.Index(fields=["forge", "received"]),
+            models.Index(fields=["state", "due"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.name}".strip()
