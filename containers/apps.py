@@ -33,15 +33,19 @@ class ContainersConfig(AppConfig):
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.notices import asked, words
         from containers.traffic import operation, switch  # (the operation registers its kind)
+        from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
         from xqplatform.notices import sources
 
         alerting.register()
+        holds.KEEPS.append(keeping.keeps)
+        holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))
         holds.FREEZES.append(holding.freeze)
         holds.FREEZES.append(approvals.hold)

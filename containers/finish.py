@@ -52,6 +52,7 @@ def finish(pk: int, state: str, lease: str | None = None) -> bool:
         live.bump(f"release:{row.pk}", topic(row.place), f"service:{row.place.service.slug}", "services")
         queue.look(row.place_id)
         _tell_drains(row)
+        queue.tell_train(row)
     return True
 
 
@@ -114,6 +115,15 @@ def sentence(row: Deployment, state: str, steps: list[Step]) -> str:
         Deployment.State.ROLLED_BACK: _("Rolled back: %(count)s of %(total)s instances are as they were before.")
         % {"count": count["undone"], "total": total},
     }[Deployment.State(state)]
+    untouched = sum(step.state == "skipped" and not step.times for step in steps)
+    if state == Deployment.State.ROLLED_BACK and untouched:
+        words = _(
+            "Rolled back: %(count)s of %(total)s instances are as they were before, %(rest)s were not touched."
+        ) % {
+            "count": count["undone"],
+            "total": total,
+            "rest": untouched,
+        }
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.DEPLOY and row.image is not None:
         words = _runs(row, steps)
     if state == Deployment.State.SUCCEEDED and row.kind == Deployment.Kind.LIMITS:

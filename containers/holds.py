@@ -1,4 +1,4 @@
-"""What others have to say about a release: gates between its batches, freezes, and how its traffic is switched.
+"""What others have to say about a release: what keeps it from beginning, gates between its batches, freezes, how its traffic is switched.
 
 Each is a list that an app fills when it is ready (`AppConfig.ready`). Functions are called by the runner, in a worker, at
 every look while the release is between two batches, so they are quick, and may be asked the same again after a death.
@@ -43,6 +43,9 @@ class SwitchFailed(Exception):
 
 GATES: list[Callable[[Deployment, int], Verdict]] = []  # (release, the batch that is through)
 FREEZES: list[Callable[[Deployment], Freeze | None]] = []
+KEEPS: list[
+    Callable[[Deployment], str]
+] = []  # why a waiting release does not begin; empty: it may, as far as this goes
 SWITCHES: list[Callable[[Deployment, str], None]] = []  # (release, «new» or «old»); raises SwitchFailed; safe to repeat
 
 
@@ -73,6 +76,11 @@ def _frozen(one: Callable[[Deployment], Freeze | None], row: Deployment) -> Free
         log.exception("Whether release %s is frozen could not be told", row.pk)
         words = _("Whether it is frozen could not be told: %(why)s")
         return Freeze(words % {"why": f"{type(error).__name__}: {error}"})
+
+
+def kept(row: Deployment) -> str:
+    """What keeps a waiting release from beginning, in words; empty: nothing of these."""
+    return next((words for one in KEEPS if (words := one(row))), "")
 
 
 def switch(row: Deployment, to: str) -> None:

@@ -91,7 +91,8 @@ class Move(Work):
             else:
                 Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         if side_by_side:
-            self.around.drained()
+            with self._at(self.old_host):
+                self.around.drained(old)
             self._stop_there(self.old_host, old, serves=False)
         self._tidy_up(self.old_host, old)
         self._others_ended(made)

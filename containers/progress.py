@@ -36,6 +36,7 @@ class Progress:
     done: int = 0
     failed: int = 0
     undone: int = 0
+    to_undo: int = 0  # on the way back: those that had been begun; 0 otherwise
     moving: int = 0
     waiting: int = 0
     batches: int = 0
@@ -84,7 +85,8 @@ def progress(deployment: Deployment, steps: list[Step], now: float | None = None
     p.waiting = states["waiting"]
     back = deployment.state in {Deployment.State.ROLLING_BACK, Deployment.State.ROLLED_BACK}
     reached = p.undone if back else p.done + p.failed
-    to_do = (p.undone + states["undoing"] + states["done"] + states["failed"]) if back else p.total
+    p.to_undo = (p.undone + states["undoing"] + states["done"] + states["failed"]) if back else 0
+    to_do = p.to_undo if back else p.total
     # A step under way counts half, so that the bar never stands still for a whole batch.
     p.percent = round(100 * (reached + p.moving / 2) / to_do) if to_do else 0
     if deployment.state == Deployment.State.SUCCEEDED:
@@ -168,7 +170,10 @@ def _pulls(deployment: Deployment) -> str:
 
 
 def _rest(deployment: Deployment, steps: list[Step], now: float) -> float | None:
-    """Mean of a finished step × batches to go, plus the pauses between them."""
+    """Mean of a finished step × batches to go, plus the pauses between them; None while it waits for a person."""
+    until = deployment.hold_until
+    if deployment.hold and until is None:
+        return None
     took = [d for d in (duration_of(s) for s in steps if s.state == "done") if d is not None]
     if not took:
         return None
@@ -180,7 +185,7 @@ def _rest(deployment: Deployment, steps: list[Step], now: float) -> float | None
     begun = [b[0] for s in moving for b in (span(v) for v in s.times.values()) if b]
     if moving:
         rest += max(0.0, mean - (now - min(begun))) if begun else mean
-    return rest
+    return rest + (max(0.0, until.timestamp() - now) if deployment.hold and until else 0)
 
 
 def timeline(deployment: Deployment, steps: list[Step], now: float | None = None) -> dict[int, list[Bar]]:

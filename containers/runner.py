@@ -24,7 +24,7 @@ from containers.address_work import Readdress
 from containers.finish import finish
 from containers.halting import AfterHalt, Halt
 from containers.hooks import closing
-from containers.models import Deployment, Step
+from containers.models import NEEDS_SOMEBODY, Deployment, Step
 from containers.move_work import Move
 from containers.notices import telling
 from containers.pulse import Pulse
@@ -100,6 +100,7 @@ class Runner:
         self.pulling: dict[int, Future[None]] = {}
         self.streams: list[Any] = []  # pulls under way
         self.closing: dict[str, Future[None]] = {}  # hooks after the last batch, by the state that it shall end in
+        self.closed: dict[str, bool] = {}  # whether they let it end so
         self.pulls: dict[str, Json] = dict(row.pulls)
         self.pulls_changed = False
         self.why: dict[str, str] = {}  # what gate and freeze say, in words
@@ -200,8 +201,17 @@ class Runner:
         if state not in self.closing:
             if not closing.due(row, state):
                 return True
-            self.closing[state] = self._submit(lambda: closing.run(self.context, row, state))
-        return self.closing[state].done()
+            self.closing[state] = self._submit(
+                lambda: self.closed.update({state: closing.run(self.context, row, state)})
+            )
+        if not self.closing[state].done() or self.closing[state].exception() is not None:
+            return False
+        if self.closed.get(state):
+            return True
+        # One failed the last step, maybe after that was looked at: it is decided anew, and they run again when it was seen to.
+        del self.closing[state]
+        self.wake.set()
+        return False
 
     def _raise_deaths(self) -> None:
         """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
@@ -251,9 +261,12 @@ class Runner:
             fields["asked"] = ""
         if row.started is None and state == "running":
             fields["started"] = timezone.now()
-        rows = Deployment.objects.filter(pk=self.pk, state=row.state, asked=row.asked, lease=self.lease.text)
         with transaction.atomic():
-            if rows.update(**fields) and hold:
+            same = Deployment.objects.select_for_update().filter(pk=self.pk)
+            same = same.filter(state=row.state, asked=row.asked, lease=self.lease.text)
+            # A click may have seen to the failed one in this very moment: then there is nothing to rest for.
+            rests = hold != "failed" or Step.objects.filter(NEEDS_SOMEBODY, deployment=self.pk).exists()
+            if same.first() is not None and rests and same.update(**fields) and hold:
                 telling.rests(self.row, hold, row.hold_why, fields["hold_since"])
         live.bump(*self.context.topics)
         self.wake.set()

@@ -10,7 +10,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from containers import leases
-from containers.models import Deployment, Drain
+from containers.models import Deployment, Drain, GateRun
 from containers.preview.tasks import look_ahead
 from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
 
@@ -46,18 +46,23 @@ def resume() -> int:
     return found
 
 
-RESTING = ("pk", "state", "asked", "lease", "lease_until", "batch_pause_until", "hold", "hold_until")
+RESTING = ("pk", "state", "asked", "lease", "lease_until", "batch_pause_until", "hold", "hold_until", "hold_batch")
 
 
 def _held(row: Deployment, now: datetime) -> bool:
     """Whether nothing but a click, or its time, lets it go on: gates and freezes are asked again and again."""
-    from containers import holds
-
     hold = Deployment.Hold
     looks = row.hold in {hold.MEASURING, hold.FREEZE, hold.APPROVAL, hold.GATE}
-    if not row.hold or looks or (holds.GATES and row.hold in {Deployment.Hold.CANARY, Deployment.Hold.KEEP}):
+    if not row.hold or looks or _measures(row):
         return False
     return row.hold_until is None or row.hold_until > now
+
+
+def _measures(row: Deployment) -> bool:
+    """Whether a gate measures while something else holds it, so that time counts as watched."""
+    if row.hold not in {Deployment.Hold.CANARY, Deployment.Hold.KEEP}:
+        return False
+    return GateRun.objects.filter(deployment=row.pk, batch=row.hold_batch, state=GateRun.State.MEASURING).exists()
 
 
 @shared_task(name="containers.tasks.begin_waiting")
@@ -76,6 +81,25 @@ def begin_due() -> int:
     found = due()
     for place in found:
         begin_waiting.delay(place)
+    return len(found)
+
+
+@shared_task(name="containers.tasks.advance_train")
+def advance_train(train: int) -> None:
+    """Has a train do what it can do next."""
+    from containers.trains.running import advance as run
+
+    run(train)
+
+
+@shared_task(name="containers.tasks.trains")
+def trains() -> int:
+    """The same for every train under way: one that was not told of its releases' end goes on all the same."""
+    from containers.trains.running import active
+
+    found = active()
+    for train in found:
+        advance_train.delay(train)
     return len(found)
 
 
@@ -204,6 +228,14 @@ def compute_calendars() -> None:
     from containers.guardrails.compute import compute_due
 
     compute_due()
+
+
+@shared_task(name="containers.tasks.measure_gate", ignore_result=True)
+def measure_gate(run: int) -> None:
+    """Reads what a gate's rules ask for, and judges it."""
+    from containers.gates.asking import measure
+
+    measure(run)
 
 
 @shared_task(name="containers.tasks.try_hook")

@@ -1,8 +1,11 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers.ascode.urls import urlpatterns as ascode
+from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
 from containers.terminal.urls import urlpatterns as terminals
+from containers.trains.urls import urlpatterns as trains
 from containers.views import (
     charts,
     deploy,
@@ -29,6 +32,7 @@ app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     *terminals,
+    *ascode,
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),
     path(S, services.show, name="service"),
@@ -100,6 +104,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/environments/new/", environments.edit, name="environment_new"),
     path("settings/environments/<slug:slug>/", environments.edit, name="environment"),
     path("settings/environments/<slug:slug>/remove/", environments.remove, name="environment_remove"),
+    *gates,
     *guardrails,
     *recorder,
+    *trains,
 ]

@@ -197,18 +197,28 @@ class Work:
         """
         mine, others = self._first_look() if self.fresh else self._look(str(self.step.pk))
         self._claim_state("running")
+        if mine is not None and self._left_ill(mine):
+            self._retire_all([mine])
+            mine = None
         made = self._made(mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
         if self.step.action == "add":
             self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
             self._bring_up(made, self._deadline())
-            self.around.drained()
+            self.around.drained(others)
             self._retire_all(others, state="starting", serves=False)
             self._take_name(made, mine, others)
         else:
             self._stop_all(others)
             self._bring_up(made, self._deadline(), tidy=lambda: self._tidy(made, mine, others))
         self._others_ended(made)
+
+    def _left_ill(self, one: Json) -> bool:
+        """Whether an earlier try left it like this: somebody asked for another try, and to watch it once more is none."""
+        if not self.step.tries or self.step.new_engine_id == one["Id"]:
+            return False
+        seen = self._inspect(one["Id"])
+        return seen is not None and health.shown_state(seen) not in {"healthy", "running"}
 
     def _nobody_else_answers(self, made: str) -> None:
         """A new address is not used while a stranger answers on it: it is put aside, and the next try has another."""
@@ -323,12 +333,15 @@ class Work:
         if there is None:
             made = self._made(None, self.step.image, self.step.config, str(self.step.pk))
             return self._bring_up(made, self._deadline())
-        if "start" not in self.times:  # else a dead process has stopped it already
+        again = self._left_ill(there)
+        if again or "start" not in self.times:  # else a dead process has stopped it already
             self.around.before_stop([there])
             with self._timed("stop", state="stopping"):
                 self._point("before stop")
                 self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.old_config))
             self.around.after_stop()
+        if again:
+            self.save(new_engine_id=there["Id"])  # it is this try's from now on
         return self._bring_up(there["Id"], self._deadline())
 
     def _stop(self) -> None:
@@ -344,6 +357,9 @@ class Work:
     def _start(self) -> None:
         there = self._there()
         self._claim_state("running")
+        if there is not None and there.get("State") == "running" and self._left_ill(there):
+            self.patience.call(self.engine.stop, there["Id"], self._stop_timeout(self.step.config))
+            self.save(new_engine_id=there["Id"])
         made = there["Id"] if there else self._made(None, self.step.image, self.step.config, str(self.step.pk))
         self._bring_up(made, self._deadline())
 
@@ -655,8 +671,8 @@ class Work:
         with transaction.atomic():
             Instance.objects.filter(pk=self.instance.pk).update(**fresh)
             if fresh.get("ip", self.instance.ip) != self.instance.ip:
-                self.instance.ip = fresh["ip"]
-                self.around.readdressed()
+                old, self.instance.ip = self.instance.ip, fresh["ip"]
+                self.around.readdressed(old)
         self.around.after_start(engine_id)
 
     def _begin(self, engine_id: str) -> None:

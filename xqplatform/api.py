@@ -18,9 +18,12 @@ from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
+from containers.ascode.api import router as ascode
+from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
 from containers.terminal.api import router as terminals
+from containers.trains.api import router as trains
 from hosts.api import router as hosts
 from hosts.api_certificates import router as certificates
 from hosts.api_conformance import router as conformance
@@ -79,7 +82,10 @@ api.add_router("/v1/", builds)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
+api.add_router("/v1/", gates)
 api.add_router("/v1/", guardrails)
+api.add_router("/v1/", trains)
+api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
 api.add_router("/v1/", recorder)

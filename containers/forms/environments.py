@@ -13,7 +13,7 @@ from hosts.models import HostGroup, Segment
 from xqplatform.errors import Refused
 
 COLOURS = ("blue", "azure", "indigo", "purple", "pink", "red", "orange", "yellow", "green", "teal", "cyan", "secondary")
-RESERVED_ENVIRONMENTS = {"new", "remove", "build", "change", "add"}  # words that are pages below /services/S/
+RESERVED_ENVIRONMENTS = {"new", "remove", "build", "change", "add", "code"}  # words that are pages below /services/S/
 
 
 class EnvironmentForm(forms.ModelForm):

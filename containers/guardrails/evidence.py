@@ -90,7 +90,8 @@ def check(place: ServiceEnvironment, image: Image, rule: Rule, now: float, *, ba
     names = titles(rule.environments)
     if proof.holds:
         return Check("proof", True, words(proof, names))
-    return Check("proof", False, _("%(has)s %(wants)s") % {"has": has(proof, names), "wants": wants(rule, names)})
+    said = _("%(has)s %(wants)s") % {"has": has(proof, names), "wants": wants(rule, names)}
+    return Check("proof", False, said, proof.until)
 
 
 def words(proof: Proof, names: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 
@@ -37,7 +37,7 @@ class Proof:
 
     `seconds`: so long it ran without a break on `instances` of them (each for itself, not necessarily at the same time);
     `instances`: as many as the rule wants, or all there were if fewer; `last`: when the newest of these runs ended, None: it
-    goes on.
+    goes on; `until`: when it will hold if what runs stays well, None: time alone does not do it.
     """
 
     holds: bool
@@ -45,6 +45,7 @@ class Proof:
     instances: int = 0
     seconds: float = 0
     last: float | None = None
+    until: float | None = None
 
 
 def prove(runs: Iterable[Run], rule: Rule, now: float) -> Proof:
@@ -54,7 +55,9 @@ def prove(runs: Iterable[Run], rule: Rule, now: float) -> Proof:
         if run.environment in rule.environments:
             places[run.environment][run.instance] += stretches(run, now)
     found = [_in(name, places[name], rule, now) for name in rule.environments if name in places]
-    return max(found, key=_rank, default=Proof(False))
+    best = max(found, key=_rank, default=Proof(False))
+    times = [one.until for one in found if one.until is not None]
+    return best if best.holds or not times else replace(best, until=min(times))
 
 
 def _rank(proof: Proof) -> tuple[bool, int, float]:
@@ -71,7 +74,15 @@ def _in(environment: str, instances: dict[int, list[tuple[float, float | None]]]
     ends = [end for _begin, end in counted]
     last = None if None in ends else max(end for end in ends if end is not None)
     holds = len(counted) >= rule.instances and seconds >= rule.seconds
-    return Proof(holds, environment, len(counted), seconds, last)
+    until = None if holds else _until(best, rule)
+    return Proof(holds, environment, len(counted), seconds, last, until)
+
+
+def _until(spans: Sequence[tuple[float, float | None]], rule: Rule) -> float | None:
+    """When as many as the rule wants have run long enough, if those that run go on."""
+    times = sorted(begin + rule.seconds for begin, end in spans if end is None or end - begin >= rule.seconds)
+    wanted = max(1, rule.instances)
+    return times[wanted - 1] if len(times) >= wanted else None
 
 
 def _length(span: tuple[float, float | None], now: float) -> float:

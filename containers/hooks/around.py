@@ -15,7 +15,7 @@ from containers.hooks import running, shape
 from containers.hooks.kinds import Outcome, Setting
 from containers.hooks.running import Guard
 from containers.hooks.shape import Hook
-from containers.models import ConfigVersion, Deployment, HookRun, Serving, Upstream
+from containers.models import ConfigVersion, Deployment, HookRun, Serving, Step, Upstream
 from containers.services.settings import secrets_of
 from containers.traffic import fronts, rows
 from hosts.models import Host
@@ -92,14 +92,27 @@ class Around:
         self._run("start.after", container)
         self._put_in(container)
 
-    def readdressed(self) -> None:
+    def readdressed(self, old: str) -> None:
         """An engine gave it another address than it had: all fronts have to hear it, also of one that stays in."""
+        if old and not self.back and not self.work.step.old_ip:
+            self.work.step.old_ip = old  # hooks take it out, when the new one is in
+            Step.objects.filter(pk=self.work.step.pk).update(old_ip=old)
+        self._ported()
         rows.changed(self.place)
 
-    def drained(self) -> None:
-        """Waits as after a taking out: a new container has taken the old one's place in traffic."""
+    def drained(self, old: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Waits as after a taking out: a new container has taken the place of the `old` one in traffic."""
+        if self._beside():
+            self._run("traffic.out", str(old[0]["Id"]) if old else "", self.work.step.old_ip)
         if self.config.traffic.way != "none":
             self._drain()
+
+    def _beside(self) -> bool:
+        """Whether hooks have to be told of two addresses: it came up beside the old container and stayed in all the time."""
+        step, instance = self.work.step, self.work.instance
+        moved = bool(step.old_ip) and step.old_ip != instance.ip and instance.address_id is None
+        in_ = rows.state_of(instance) == Serving.State.IN
+        return moved and in_ and not self.back and self.config.traffic.way == "hooks"
 
     # --- Traffic --------------------------------------------------------------------------------------------------
 
@@ -133,7 +146,9 @@ class Around:
         if self.config.traffic.way == "none":
             return
         if rows.state_of(self.work.instance) == Serving.State.IN:
-            # It stayed in with a container of another address: the one of before goes when fronts know that.
+            # It stayed in with a container of another address: the one of before goes when fronts, or hooks, know that.
+            if self._beside():
+                self._run("traffic.in", container)
             if self.work.instance.address_id is None and any(one.applied < one.wanted for one in self._upstreams()):
                 self._front("traffic.in")
             return
@@ -142,9 +157,15 @@ class Around:
         with self.work.timed("in"):
             self.work.point("before in")
             self._run("traffic.in", container)
+            self._ported()
             self._say(Serving.State.IN)
             self._front("traffic.in")
             self.work.point("after in")
+
+    def _ported(self) -> None:
+        """From now on its container is one of these settings."""
+        if self.config.traffic.way == "nginx":
+            rows.ported(self.work.instance, self.config.traffic.port)
 
     def _say(self, state: str) -> None:
         self.work.save()  # raises Broken when the lease is another process's
@@ -175,10 +196,14 @@ class Around:
 
     # --- Running --------------------------------------------------------------------------------------------------
 
-    def _run(self, point: str, container: str = "") -> None:
+    def _run(self, point: str, container: str = "", address: str = "") -> None:
+        """`address`: of a container of before, where that is not the instance's any more."""
         for hook in shape.at(self.config.hooks, point):
             row = self._row(hook, str(self.work.step.pk), what=hook.what)
-            running.run(row, hook, self._setting(hook, container), self._guard())
+            setting = self._setting(hook, container)
+            if address:
+                setting.facts["instance"]["address"] = address
+            running.run(row, hook, setting, self._guard())
 
     def _wide(self, point: str, batch: int | None) -> None:
         for hook in shape.at(self.config.hooks, point):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from containers.config import Config, parse
 from containers.hooks.shape import Hook
 from containers.models import ConfigVersion, Front, ServiceEnvironment
+from containers.traffic.names import namesake
 from hosts import commands
 from hosts.models import Host, HostCommand
 from hosts.services.commands import may_run
@@ -26,6 +27,9 @@ def check(actor: Actor, place: ServiceEnvironment, config: Config) -> None:
     if config.traffic.way == "nginx" and not Front.objects.filter(slug=config.traffic.front).exists():
         words = _("There is no nginx front «%(name)s»: an SRE makes it under Settings.")
         raise Refused(words % {"name": config.traffic.front}, "traffic.front", 400)
+    if config.traffic.way == "nginx" and (other := namesake(place, config.traffic.front)):
+        words = _("At this front %(place)s has the upstream's name that this place would have: choose another front.")
+        raise Refused(words % {"place": other}, "traffic.front", 409)
 
 
 def stored_hooks(version: ConfigVersion | None) -> tuple[Hook, ...]:

@@ -43,8 +43,10 @@ def _hooks(version: ConfigVersion | None, state: str) -> list[Hook]:
     return [replace(hook, on_failure="warn") for hook in after]
 
 
-def run(context: Context, row: Deployment, state: str) -> None:
-    """Runs them. One that fails the release makes its last step fail: what follows is decided as for any other step."""
+def run(context: Context, row: Deployment, state: str) -> bool:
+    """Runs them; whether it may end so. One that fails the release makes its last step fail: what follows is decided as for any
+    other step.
+    """
     patience = Patience(context, context.halt, 10.0, lambda _words: None)
     guard = Guard(row.pk, context.lease.text, patience.check, patience.sleep, context.topics)
     deployment = Deployment.objects.select_related("place__service", "place__environment").get(pk=row.pk)
@@ -60,6 +62,8 @@ def run(context: Context, row: Deployment, state: str) -> None:
             running.run(wide_row(deployment, hook, batch, way), hook, setting, guard)
     except StepFailed as error:
         _fail(context, deployment, str(error))
+        return False
+    return True
 
 
 def _fail(context: Context, deployment: Deployment, words: str) -> None:

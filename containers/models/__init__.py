@@ -1,8 +1,10 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
+from containers.models.ascode import AppliedFile
 from containers.models.calls import CallBlock
-from containers.models.deployments import Deployment, Step
+from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
+from containers.models.gates import GateRules, GateRun
 from containers.models.guardrails import Approval, BrokenGlass, Calendar, CalendarDay, Freeze, Guardrails
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
@@ -12,13 +14,17 @@ from containers.models.services import ConfigVersion, Environment, Service, Serv
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
 from containers.models.traffic import Front, Serving, Upstream
+from containers.models.trains import Car, Train, TrainTemplate
 
 __all__ = [
+    "NEEDS_SOMEBODY",
+    "AppliedFile",
     "Approval",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
     "CallBlock",
+    "Car",
     "CommandPiece",
     "CommandRun",
     "ConfigVersion",
@@ -31,6 +37,8 @@ __all__ = [
     "Environment",
     "Freeze",
     "Front",
+    "GateRules",
+    "GateRun",
     "Guardrails",
     "HookRun",
     "ImageContents",
@@ -45,5 +53,7 @@ __all__ = [
     "Step",
     "Terminal",
     "TerminalPiece",
+    "Train",
+    "TrainTemplate",
     "Upstream",
 ]

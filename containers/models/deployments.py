@@ -127,6 +127,10 @@ class Deployment(models.Model):
         return self.state in self.ACTIVE
 
 
+# Steps for which a release rests until somebody decides: failed, or left out and not brought back
+NEEDS_SOMEBODY = models.Q(state="failed", asked="") | models.Q(state="undo_fail", asked="skip")
+
+
 class Step(models.Model):
     """One instance's part of a deployment, with its times: a row the page draws as a timeline."""
 

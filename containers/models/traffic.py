@@ -41,6 +41,8 @@ class Serving(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.OUT)
     since = models.DateTimeField()
     step = models.ForeignKey(Step, models.SET_NULL, null=True, related_name="+")  # that said so; None: the sweep
+    # What the container that serves listens on: settings may name another port than those it was made with. None: the upstream's
+    port = models.PositiveIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.instance_id}: {self.state}"

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from containers.as_json import full_json
+from containers.gates import shown
 from containers.keeping_logs import lines_of
 from containers.logs.text import plain
 from containers.models import ConfirmedPlan, Deployment
@@ -48,6 +49,7 @@ def record_of(row: Deployment, *, logs: bool) -> dict[str, Any]:
         "plan": _plan(row),
         "phases": {name: _spread(one) for name, one in compare.phases(row, steps).items()},
         "events": _events(row),
+        "gates": [shown.run_json(run) for run in shown.runs_of(row)],
         "hooks": _hooks(row, logs=logs),
         "calls": _calls(row),
         "kept_logs": _kept(row, logs=logs),

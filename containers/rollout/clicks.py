@@ -43,7 +43,9 @@ def proceed(view: View) -> Why:
 
 
 def skip(view: View, step: StepView) -> Why:
-    """An instance is left out: one that waits stays as it is, one that failed is brought back to what it was."""
+    """An instance is left out: one that waits stays as it is, one that failed is brought back to what it was, and one that
+    could not be brought back stays out of service.
+    """
     gone = _gone(view)
     if gone:
         return gone
@@ -51,16 +53,18 @@ def skip(view: View, step: StepView) -> Why:
         return "together"
     if step.state == "waiting" and not step.touched:
         return ""
-    if step.state == "failed" and not step.asked:
+    if (step.state == "failed" and not step.asked) or step.lost:
         return ""
     return "under way" if step.state not in {"done", "skipped", "undone", "undo_fail"} else "settled"
 
 
 def retry(view: View, step: StepView) -> Why:
-    """A failed instance is tried once more."""
+    """A failed instance is tried once more, or brought back once more if that is what failed."""
     gone = _gone(view)
     if gone:
         return gone
+    if step.lost:
+        return ""
     if view.on_failure != "hold" or step.state != "failed" or step.asked:
         return "not failed"
     return ""

@@ -53,8 +53,11 @@ def begin(view: View, ordered: Sequence[StepView], now: float) -> list[Action]:
         held = judged(view, last, now) or frozen(view, last, now) or rested(view, last, now)
         if held:
             return [*going_on, *held]
-    room = max(0, view.size - sum(map(is_busy, ordered)) - len(again))
+    out = sum(is_busy(step) or step.lost for step in ordered) + len(again)
+    room = max(0, view.size - out)
     fresh = [step for step in waiting if step.batch == batch and not step.touched]
+    if fresh and not room and not again and not going_on:
+        return [Become("paused", hold="failed")]  # what could not be brought back takes all the room there is
     return [*going_on, *(Run(step.pk) for step in [*again, *fresh[:room]])]
 
 

@@ -59,7 +59,7 @@ class View:
 class StepView:
     """One instance's step. `touched`: something was done to it, so that a rollback has something to bring back.
 
-    `asked`: "skip" for a failed one that shall be left out, as it was before. `side`: «new» or «old» in blue/green.
+    `asked`: "skip" for a failed one that shall be left out, as it was before, "left" when it is to stay out of service. `side`: «new» or «old» in blue/green.
     """
 
     pk: int
@@ -74,6 +74,11 @@ class StepView:
     @property
     def leaving(self) -> bool:
         return self.state == "failed" and self.asked == "skip" and self.touched
+
+    @property
+    def lost(self) -> bool:
+        """Left out, and it could not be brought back: out of service, until somebody says that this is to be so."""
+        return self.state == "undo_fail" and self.asked == "skip"
 
 
 @dataclass(frozen=True)

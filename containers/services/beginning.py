@@ -12,6 +12,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from containers import holds
 from containers.guardrails import approvals, asking, windows
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Verdict
@@ -106,6 +107,9 @@ def _begin(row: Deployment) -> Deployment | None:
     """Raises Refused for what cannot begin any more."""
     place, image = row.place, row.image
     assert image is not None
+    if why := holds.kept(row):
+        _keep_back(row, why, None)
+        return None
     _may_still(row)
     check_image(place, image)
     config = row.config if _pinned(row) else ensure_config(Actor.system(), place)
@@ -115,7 +119,7 @@ def _begin(row: Deployment) -> Deployment | None:
     if not verdict.passes:
         if not can_wait(verdict):
             raise Refused(verdict.words)
-        _keep_back(row, verdict)
+        _keep_back(row, verdict.words, verdict.until)
         return None
     return _go(row, plan, config, verdict)
 
@@ -157,11 +161,11 @@ def _plan(row: Deployment, config: ConfigVersion | None) -> Plan:
     )
 
 
-def _keep_back(row: Deployment, verdict: Verdict) -> None:
-    until = datetime.fromtimestamp(verdict.until, UTC) if verdict.until is not None else None
-    if (row.held_why, row.held_until) != (verdict.words, until):
+def _keep_back(row: Deployment, why: str, at: float | None) -> None:
+    until = datetime.fromtimestamp(at, UTC) if at is not None else None
+    if (row.held_why, row.held_until) != (why, until):
         waiting = Deployment.objects.filter(pk=row.pk, state=State.WAITING)
-        waiting.update(held_why=verdict.words, held_until=until)
+        waiting.update(held_why=why, held_until=until)
         if approvals.lacks(row):
             telling.wants_approval(row, Actor.system())
         queue.tell(row.place)

@@ -243,6 +243,8 @@ def save_environment(actor: Actor, environment: Environment | None, data: Mappin
     row = environment or Environment(slug=str(data.get("slug") or "").strip())
     if environment is None and (not SLUG.fullmatch(row.slug) or len(row.slug) > 40):
         raise Refused(_("A name has small letters, digits and «-», at most 40."), "slug", 400)
+    if environment is None and "--" in row.slug:  # else «a--b» in «c» and «a» in «b--c» were one name at an nginx front
+        raise Refused(_("A name has no two «-» one after the other."), "slug", 400)
     if environment is None and Environment.objects.filter(slug=row.slug).exists():
         raise Refused(_("There is an environment «%(slug)s» already.") % {"slug": row.slug}, "slug")
     before = _shown(environment) if environment is not None else {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, ServiceEnvironment
+from containers.models import Car, Deployment, ServiceEnvironment
 from containers.notices import telling
 from containers.services.settings import topic
 from containers.waiting import Held, Wait, Waiter, waits
@@ -72,7 +73,16 @@ def end(row: Deployment, state: str, outcome: str, actor: Actor, reason: str = "
     live.bump(f"release:{row.pk}")
     tell(row.place)
     look(row.place_id)
+    tell_train(row)
     return True
+
+
+def tell_train(row: Deployment) -> None:
+    """The train that the ended release is part of goes on; so does one that brought it back."""
+    from containers.tasks import advance_train
+
+    for train in Car.objects.filter(Q(deployment=row) | Q(back=row)).values_list("train", flat=True):
+        enqueue(advance_train, train)
 
 
 def end_all(place: ServiceEnvironment) -> None:

@@ -16,7 +16,7 @@ from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
 from containers.guardrails.verdict import read
 from containers.hooks.shape import SECRET
-from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
+from containers.models import NEEDS_SOMEBODY, ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.notices import telling
 from containers.plan import Entry, Plan, Policy
 from containers.planned import Mark, Stale, mark_of, stale
@@ -324,7 +324,7 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
 
 def _in_time(row: Deployment, wish: str) -> None:
     """Refuses what would do nothing, or what nobody can want at this point."""
-    if wish == "resume" and row.hold == Deployment.Hold.FAILED and row.steps.filter(state="failed", asked="").exists():
+    if wish == "resume" and row.hold == Deployment.Hold.FAILED and row.steps.filter(NEEDS_SOMEBODY).exists():
         raise Refused(_("An instance failed: try it again, leave it out, or roll back."))
     if wish == "resume" and row.hold == Deployment.Hold.SWITCH_FAILED:
         row.switch = ""  # it is switched anew

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from containers import holds
-from containers.models import Deployment, HookRun, Step
+from containers.models import NEEDS_SOMEBODY, Deployment, HookRun, Step
 from containers.rollout import clicks
 from containers.services.releases import may_change
 from containers.services.settings import topic
@@ -79,7 +79,9 @@ def _no_switch_in_a_freeze(deployment: Deployment) -> None:
 
 
 def skip(actor: Actor, step: Step, reason: str) -> Deployment:
-    """Leaves the instance out: one that waits stays as it is, one that failed is brought back. A reason is needed."""
+    """Leaves the instance out: one that waits stays as it is, one that failed is brought back, and one that could not be brought
+    back stays out of service. A reason is needed.
+    """
     may_change(actor, step.deployment)
     if not reason.strip():
         raise Refused(_("Say why this instance is left out."), "reason", 400)
@@ -91,9 +93,11 @@ def skip(actor: Actor, step: Step, reason: str) -> Deployment:
         _refuse(clicks.skip(view_of(row), one), row)
         decided = {"asked_by": actor.name, "asked_why": reason}
         done = {"asked": "skip"} if one.touched else {"state": Step.State.SKIPPED, "reason": reason}
+        done = {"asked": "left"} if one.lost else done
         # (The runner may have begun it in this very moment.)
         if not Step.objects.filter(pk=step.pk, state=one.state).update(**decided, **done):
             _refuse("under way", row)
+        _wide_hooks_again(row)
         _goes_on(row)
         _tell(actor, "deployment.skip", row, reason, after={"number": step.instance.number})
     return row
@@ -106,12 +110,20 @@ def retry(actor: Actor, step: Step, reason: str = "") -> Deployment:
         row = _locked(step.deployment)
         one = next(view for view in step_views(row) if view.pk == step.pk)
         _refuse(clicks.retry(view_of(row), one), row)
-        Step.objects.filter(pk=step.pk, state=Step.State.FAILED).update(
-            state=Step.State.WAITING, reason="", attempts=0, tries=F("tries") + 1, asked_by=actor.name, asked_why=reason
-        )
-        # Hooks that all steps wait for and that failed are tried again with it: else it would fail by them at once.
-        wide = HookRun.objects.filter(deployment=row, step=None, way="forward", state=HookRun.State.FAILED)
-        wide.update(state=HookRun.State.RUNNING)
+        again: dict[str, Any] = {"attempts": 0, "tries": F("tries") + 1}
+        if one.lost:
+            again |= {"state": Step.State.FAILED}  # that is left out: it is brought back once more
+        else:
+            # Without the container of before: what the next try finds of it is not its own.
+            again |= {
+                "state": Step.State.WAITING,
+                "reason": "",
+                "new_engine_id": "",
+                "asked_by": actor.name,
+                "asked_why": reason,
+            }
+        Step.objects.filter(pk=step.pk, state=one.state).update(**again)
+        _wide_hooks_again(row)
         _goes_on(row)
         _tell(actor, "deployment.retry", row, reason, after={"number": step.instance.number})
     return row
@@ -127,9 +139,15 @@ def _refuse(why: clicks.Why, row: Deployment) -> None:
         raise Refused(words(why, row))
 
 
+def _wide_hooks_again(row: Deployment) -> None:
+    """Hooks that all steps wait for and that failed are tried again: else the next step would fail by them at once."""
+    wide = HookRun.objects.filter(deployment=row, step=None, way="forward", state=HookRun.State.FAILED)
+    wide.update(state=HookRun.State.RUNNING)
+
+
 def _goes_on(row: Deployment) -> None:
     """The last failed one was seen to: a release that rested for it goes on."""
-    failed = row.steps.filter(state=Step.State.FAILED, asked="").exists()
+    failed = row.steps.filter(NEEDS_SOMEBODY).exists()
     if row.state == Deployment.State.PAUSED and row.hold == Deployment.Hold.FAILED and not failed and not row.asked:
         row.asked = "resume"
         row.save(update_fields=["asked"])

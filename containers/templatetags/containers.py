@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.forms import BoundField, Select
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -17,6 +18,19 @@ from xqplatform.web.states import look
 from xqplatform.web.templatetags.xq import duration, pill, shorten, size
 
 register = template.Library()
+
+
+@register.simple_tag
+def small_field(bound: BoundField) -> SafeString:
+    """The input of a form's field in a table: its label stands in the head, its error below."""
+    select = isinstance(bound.field.widget, Select)
+    css = ("form-select form-select-sm" if select else "form-control form-control-sm") + (
+        " is-invalid" if bound.errors else ""
+    )
+    attrs: dict[str, str | bool] = {"class": css}
+    if bound.errors:
+        attrs |= {"aria-invalid": "true", "aria-describedby": f"{bound.id_for_label}_error"}
+    return bound.as_widget(attrs=attrs)
 
 
 @register.simple_tag

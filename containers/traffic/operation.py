@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.models import Serving, Upstream
 from containers.traffic import render, script
+from containers.traffic.names import namesake
 from hosts import shell
 from hosts.models import HostOperation
 from hosts.operations import Failed, Run, operation
@@ -26,10 +27,15 @@ def _title(row: HostOperation) -> str:
 @operation(KIND, title=gettext_lazy("Put an nginx upstream in place"), describe=_title, exclusive=False)
 def put(run: Run) -> None:
     """Puts the newest file there, if the one that is there is older. Safe to repeat, also long after."""
-    rows = Upstream.objects.select_related("place__service", "place__environment", "front")
-    upstream = rows.filter(pk=int(run.params.get("upstream") or 0)).first()
+    known = Upstream.objects.select_related("place__service", "place__environment", "front")
+    upstream = known.filter(pk=int(run.params.get("upstream") or 0)).first()
     if upstream is None:
         raise Failed(_("There is no such upstream any more."))
+    if other := namesake(upstream.place, upstream.front.slug):
+        words = _("The file %(path)s is that of %(place)s: one of the two needs a service of another name.")
+        upstream_words = words % {"path": path_of(upstream), "place": other}
+        Upstream.objects.filter(pk=upstream.pk).update(trouble=upstream_words, tried=timezone.now())
+        raise Failed(upstream_words)
     generation, text = current(upstream)
     if upstream.applied >= generation:
         run.say(_("Generation %(n)s is there already.") % {"n": upstream.applied})
@@ -95,13 +101,14 @@ def current(upstream: Upstream) -> tuple[int, str]:
     place = upstream.place
     with transaction.atomic():
         generation = Upstream.objects.values_list("wanted", flat=True).get(pk=upstream.pk)
-        rows = place.instances.filter(removed=None).select_related("address", "serving").order_by("number")
+        found = place.instances.filter(removed=None).select_related("address", "serving").order_by("number")
         servers = []
-        for one in rows:
+        for one in found:
             ip = one.address.ip if one.address is not None else one.ip
             if ip:
                 serving = getattr(one, "serving", None)
                 is_in = serving is not None and serving.state == Serving.State.IN
-                servers.append(render.Server(one.number, f"{ip}:{upstream.port}", is_in))
+                port = serving.port if serving is not None and serving.port else upstream.port
+                servers.append(render.Server(one.number, f"{ip}:{port}", is_in))
     name = render.name_of(place.service.slug, place.environment.slug)
     return generation, render.render(name, str(place), generation, servers)

@@ -17,7 +17,7 @@ class Server:
 
 
 def name_of(service: str, environment: str) -> str:
-    """The upstream's name, for `proxy_pass http://NAME`: unique to the place."""
+    """The upstream's name, for `proxy_pass http://NAME`: unique to the place, as long as no environment has «--» in its name."""
     return "xq_" + re.sub(r"[^a-z0-9]", "_", f"{service}__{environment}".lower())
 
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from containers.models import Front, Instance, ServiceEnvironment, Serving, Step, Upstream
+from containers.models import Container, Front, Instance, ServiceEnvironment, Serving, Step, Upstream
 from containers.services.settings import topic
 from containers.traffic.shape import Traffic
 from containers.traffic.wanted import WELL
@@ -21,7 +21,12 @@ def ensure(place: ServiceEnvironment, traffic: Traffic) -> None:
         for one in missing:
             well = one.wanted_state == "running" and one.state in WELL
             Serving.objects.get_or_create(
-                instance=one, defaults={"state": Serving.State.IN if well else Serving.State.OUT, "since": now}
+                instance=one,
+                defaults={
+                    "state": Serving.State.IN if well else Serving.State.OUT,
+                    "since": now,
+                    "port": _port_of(place, traffic),
+                },
             )
         if traffic.way == "nginx":
             _ensure_upstreams(place, traffic)
@@ -33,6 +38,10 @@ def _ensure_upstreams(place: ServiceEnvironment, traffic: Traffic) -> None:
     front = Front.objects.filter(slug=traffic.front).prefetch_related("hosts").first()
     if front is None:
         return
+    known = Upstream.objects.filter(place=place).order_by("id").first()
+    if known is not None and (known.port, known.front_id) != (traffic.port, front.pk):
+        # Who serves goes on to listen where it did, until a step gives it a container of the new settings.
+        Serving.objects.filter(instance__place=place, port=None).update(port=known.port)
     for host in front.hosts.all():
         row, made = Upstream.objects.get_or_create(
             place=place, front=front, host=host, defaults={"port": traffic.port, "wanted": 1}
@@ -45,6 +54,33 @@ def changed(place: ServiceEnvironment) -> None:
     """Every front of the place has something new to hear."""
     Upstream.objects.filter(place=place).update(wanted=F("wanted") + 1)
     live.bump(topic(place))
+
+
+def _port_of(place: ServiceEnvironment, traffic: Traffic) -> int:
+    """Where what stands listens: as fronts know it from before, else as the settings say."""
+    known = Upstream.objects.filter(place=place).values_list("port", flat=True).first()
+    return known or traffic.port
+
+
+def ported(instance: Instance, port: int) -> None:
+    """The container that serves listens there. Fronts have to hear it if that is news."""
+    rows = Serving.objects.filter(instance=instance).exclude(port=port)
+    if rows.update(port=port):
+        changed(instance.place)
+
+
+def ports_of_containers(place: ServiceEnvironment) -> None:
+    """While nothing is under way: everybody listens where the settings say with which its container stands."""
+    found = Container.objects.filter(instance__place=place, instance__removed=None, ended=None).order_by("id")
+    traffic = "config__content__traffic"
+    ports = {
+        pk: port
+        for pk, way, port in found.values_list("instance", f"{traffic}__way", f"{traffic}__port")
+        if way == "nginx" and port
+    }
+    for row in Serving.objects.filter(instance__in=ports).select_related("instance__place"):
+        if row.port != ports[row.instance_id]:
+            ported(row.instance, ports[row.instance_id])
 
 
 def put(instance: Instance, state: str, step: Step | None) -> None:

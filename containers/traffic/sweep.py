@@ -54,6 +54,8 @@ def _place(place: ServiceEnvironment, config: Config) -> int:
         active = place.deployments.filter(state__in=Deployment.ACTIVE).first()
         if active is not None and switch.is_blue_green(active):
             switch.follow(active)
+        if active is None and config.traffic.way == "nginx":
+            rows.ports_of_containers(place)
     count = sum(_put_back(place, config, row) for row in out_by_accident(place))
     for upstream in behind(place):
         try:

@@ -40,7 +40,7 @@ def switch(row: Deployment, to: str) -> None:
     come, go = _sides(release, to)
     try:
         if config.traffic.way == "nginx":
-            _by_nginx(row, release, config, come, go)
+            _by_nginx(row, release, config, to, (come, go))
         elif config.traffic.way == "hooks":
             _by_hooks(row, release, config, to, (come, go))
     except (fronts.NotApplied, StepFailed) as error:
@@ -60,8 +60,8 @@ def _sides(release: Deployment, to: str) -> tuple[list[Step], list[Step]]:
     return (new, old) if to == "new" else (old, new)
 
 
-def say(row: Deployment, come: list[Step], go: list[Step]) -> None:
-    """Notes it of both sides in one go: no file ever has none of them in.
+def say(row: Deployment, come: list[Step], go: list[Step], port: int | None = None) -> None:
+    """Notes it of both sides in one go: no file ever has none of them in. `port`: where those that come in listen, if it is news.
 
     Raises Broken when that is not what was said last.
     """
@@ -70,18 +70,22 @@ def say(row: Deployment, come: list[Step], go: list[Step]) -> None:
         if not list(same.values_list("pk", flat=True)):
             raise Broken  # somebody went back meanwhile, or another process has it
         now = timezone.now()
-        for steps, state in ((come, Serving.State.IN), (go, Serving.State.OUT)):
+        listens = {} if port is None else {"port": port}
+        for steps, values in (
+            (come, {"state": Serving.State.IN, **listens}), (go, {"state": Serving.State.OUT}),
+        ):  # fmt: skip
             for step in steps:
                 Serving.objects.update_or_create(
-                    instance=step.instance, defaults={"state": state, "since": now, "step": step}
+                    instance=step.instance, defaults={**values, "since": now, "step": step}
                 )
         if come or go:
             rows.changed((come or go)[0].instance.place)
 
 
-def _by_nginx(row: Deployment, release: Deployment, config: Config, come: list[Step], go: list[Step]) -> None:
+def _by_nginx(row: Deployment, release: Deployment, config: Config, to: str, sides: Sides) -> None:
+    come, go = sides
     rows.ensure(release.place, config.traffic)
-    say(row, come, go)
+    say(row, come, go, config.traffic.port if to == "new" else None)
     found = Upstream.objects.filter(place=release.place, front__slug=config.traffic.front)
     upstreams = list(found.select_related("front", "host", "place__service", "place__environment"))
     fronts.settle_all(upstreams, _("switch of release #%(pk)s") % {"pk": release.pk}, SECONDS, lambda: None)

@@ -10,10 +10,12 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from containers.keeping_logs import moment_of
 from containers.logs import window
 from containers.logs.asking import count_asked, filter_asked, known_asked, numbers_of, stamp_asked
 from containers.logs.download import in_pieces, text_of
@@ -74,11 +76,17 @@ def _plain(chosen: list[Source], wanted: Filter) -> Iterator[str]:
     for words in found.problems:
         yield format_html('<div class="note">{}</div>', words)
     for line in found.lines:
-        css, time = ("", "err")[line.channel], line.stamp[:23].replace("T", " ")
+        css, time = ("", "err")[line.channel], _here(line.stamp)
         level = f"{SHORT[line.level]:3}"
         yield format_html('<div class="{}"><time>{}</time> #{} {} {}</div>', css, time, line.number, level, line.text)
     if not found.lines:
         yield format_html('<div class="note">{}</div>', _("There is no such line."))
+
+
+def _here(stamp: str) -> str:
+    """A line's time in the viewer's zone, to the millisecond."""
+    moment = moment_of(stamp)
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}{stamp[19:23]}" if moment else ""
 
 
 @require_GET

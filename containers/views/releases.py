@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from containers import reading
+from containers.gates import shown as gates
 from containers.guardrails import glass, holding
 from containers.guardrails.views_approvals import card as approvals_of
 from containers.models import Deployment, Environment, Service, Step
@@ -88,6 +89,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "deployment": deployment,
         "hook_runs": runs,
+        "gate_runs": gates.runs_of(deployment),
         "held": [run for run in runs if run.state == "held" and deployment.is_active],
         "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "queue": queue_of(place) if deployment.state == Deployment.State.WAITING else [],
@@ -96,7 +98,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "service": place.service,
         "environment": place.environment,
         "steps": steps,
-        "failed": [s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing"})],
+        "failed": [
+            s for s in steps if s.state == "failed" or (s.reason and s.state in {"undone", "undoing", "undo_fail"})
+        ],
         "stranded": stranded(steps, may_fence=can(actor_of(request), "host.manage")),
         "progress": progress(deployment, steps),
         "buttons": buttons(deployment, steps),
@@ -156,7 +160,8 @@ def buttons(deployment: Deployment, steps: list[Step]) -> list[dict[str, Any]]:
     rest = ngettext("%(n)d is left as it was", "%(n)d are left as they were", waiting) % {"n": waiting}
     if state in {Deployment.State.QUEUED, Deployment.State.RUNNING} and asked != "pause":
         add("pause", _("Pause"), "player-pause", "", _join(finishing if moving else "", waits))
-    rests = deployment.hold == Deployment.Hold.FAILED and any(s.state == "failed" and not s.asked for s in steps)
+    needs = {("failed", ""), ("undo_fail", "skip")}  # `NEEDS_SOMEBODY`
+    rests = deployment.hold == Deployment.Hold.FAILED and any((s.state, s.asked) in needs for s in steps)
     if (state == Deployment.State.PAUSED and not rests) or asked == "pause":
         text = ngettext("Goes on with %(n)d instance.", "Goes on with %(n)d instances.", waiting) % {"n": waiting}
         add("resume", _("Resume"), "player-play", "btn-primary", text)

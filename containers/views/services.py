@@ -20,6 +20,7 @@ from builds.sample import BRANCH, make_sample_repository
 from builds.sample_base import make_base_repository
 from builds.services.builds import start_build
 from builds.services.projects import save_project
+from containers.ascode import drift
 from containers.forms import PROJECT_FIELDS, RemoveForm, ServiceChangeForm, ServiceForm
 from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.reading import GOOD, Standing, history, places, standings
@@ -206,6 +207,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "builds": builds,
         "branches": branches_of(service, of),
         "events": history([service, *of, service.project], 20),
+        "drift": drift.of_service(service),
         "may": may(actor_of(request), service),
         "images": Image.objects.filter(project=service.project_id, state=Image.State.DEPLOYABLE).count(),
     }

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from builds.models import Blueprint, Forge, Project, Registry
 from containers.models import (
+    AppliedFile,
     BrokenGlass,
     Calendar,
     CommandRun,
@@ -19,6 +20,8 @@ from containers.models import (
     PersistedFolder,
     Service,
     Terminal,
+    Train,
+    TrainTemplate,
 )
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import certificates
@@ -77,6 +80,12 @@ def rows(world: World) -> None:
         host=spare, check_slug="swap", reason="x", until="2099-01-01", who="sara"
     )
     world.more |= alerts(world) | guardrails(world)
+    train = Train.objects.create(name="evening")
+    train.cars.create(stage=1, place=place, image=world.more["image"])
+    world.more["train"] = train
+    content = {"cars": [{"stage": 1, "service": "snow", "environment": "production", "policy": {}}]}
+    world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
+    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
@@ -140,8 +149,10 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
+FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
+ONE_CAR = named(**{"name": "x", "on_failure": "stop", "c0-stage": "1", "c0-place": "snow/production"})
 HERE = named(slug="snow", environment="production")
 SNOW = named(slug="snow")
 EMPTY = named(slug="empty")
@@ -262,6 +273,15 @@ BUILDS = [
 ]
 
 SERVICES = [
+    everybody("containers:files"),
+    everybody("containers:file", row("file", "number")),
+    everybody("containers:file_apply"),
+    everybody("containers:service_code", SNOW),
+    everybody("containers:service_export", SNOW),
+    everybody("containers:environment_code", named(slug="production")),
+    everybody("containers:environment_export", named(slug="production")),
+    change("containers:file_apply", data=named(text=FILE), sre=200),
+    change("containers:file_apply", data=named(text=FILE, do="apply", token="x"), sre=400),
     everybody("containers:services"),
     everybody("containers:service", SNOW),
     everybody("containers:place", HERE),
@@ -354,6 +374,19 @@ SERVICES = [
     *[change("containers:release_approve", asked(verb)) for verb in ("approve", "withdraw")],
     *[change("containers:release_move", asked(verb)) for verb in ("sooner", "later")],
     *[change("containers:release_step", asked_step(verb), named(reason="x")) for verb in ("skip", "retry")],
+    everybody("containers:trains"),
+    everybody("containers:train_new"),
+    everybody("containers:train", row("train", "number")),
+    everybody("containers:train_change", row("train", "number")),
+    change("containers:train_new", data=ONE_CAR),
+    change("containers:train_change", row("train", "number"), ONE_CAR),
+    change("containers:train_begin", row("train", "number")),
+    change("containers:train_keep", row("train", "number"), named(name="weekly")),
+    change("containers:train_template_remove", row("train_template", "number")),
+    *[
+        change("containers:train_ask", lambda w, v=verb: {"number": w.more["train"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("pause", "continue", "abort", "rollback")
+    ],
     change("containers:environment_new", data=WRONG, sre=400),
     change("containers:environment", named(slug="lab"), WRONG, sre=400),
     change("containers:environment_remove", named(slug="lab")),
@@ -402,6 +435,12 @@ GUARDRAILS = [
     everybody("containers:calendars"),
     everybody("containers:calendar", OFFICE),
     Line("containers:calendar_by_key", "GET", 302, 302, 302, row("calendar", "number")),
+    everybody("containers:gates"),
+    everybody("containers:gates_of", PRODUCTION),
+    everybody("containers:place_gates", HERE),
+    change("containers:gates", data=WRONG, sre=400),
+    change("containers:gates_of", PRODUCTION, WRONG, sre=400),
+    change("containers:place_gates", HERE, WRONG, sre=400),
     everybody("containers:glass"),
     everybody("containers:approvals"),
     change("containers:guardrails_of", PRODUCTION, WRONG, sre=400),

@@ -45,7 +45,11 @@ NAMES: dict[str, Any] = {
     "alert-rules": lambda w: {"pk": w.more["rule"].pk},
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
+    "trains": lambda w: {"number": w.more["train"].pk},
+    "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
+    "files": {},
+    "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
@@ -85,12 +89,17 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /trains": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
+    "put /trains/{number}": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
+    "post /trains/{number}/template": {"name": "weekly"},
     "post /nginx-fronts": {"slug": "second", "hosts": ["spare"]},
     "post /instances/{number}/commands": {"argv": ["true"], "reason": "x"},
     "post /alert-silences": {"service": "snow", "reason": "x"},
     "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
+    "post /files/plan": {"text": access_pages.FILE},
+    "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.

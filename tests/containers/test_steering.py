@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import wait
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from containers import holds, tasks
+from containers import holds, leases, tasks
+from containers.hooks import closing
 from containers.models import Deployment, HookRun, Step
+from containers.runner import Runner
 from containers.services import releases, steering
 from tests.containers.conftest import World
 from xqplatform.audit.models import Event
@@ -127,7 +131,67 @@ def test_a_failed_one_is_tried_again_once_a_click(world: World) -> None:
     assert (first.state, first.tries, first.attempts, row.asked) == ("waiting", 1, 0, "resume")
 
 
-def test_with_a_step_its_releases_failed_hooks_are_tried_again(world: World) -> None:
+def test_one_that_could_not_be_brought_back_is_seen_to_by_somebody(world: World) -> None:
+    row = begun(world, on_failure="hold")
+    step = row.steps.all()[0]
+    Step.objects.filter(pk=step.pk).update(state="undo_fail", asked="skip", times={"stop": [1, 2]}, reason="away")
+    held(row, "failed", -1, state="paused")
+    with pytest.raises(Refused, match="try it again"):
+        releases.resume(world.actor, row)
+    steering.retry(world.actor, step)  # to bring it back
+    step.refresh_from_db()
+    row.refresh_from_db()
+    assert (step.state, step.asked, step.tries, row.asked) == ("failed", "skip", 1, "resume")
+    Step.objects.filter(pk=step.pk).update(state="undo_fail")
+    Deployment.objects.filter(pk=row.pk).update(asked="")
+    steering.skip(world.actor, step, "its host is gone for good")
+    step.refresh_from_db()
+    row.refresh_from_db()
+    assert (step.state, step.asked, row.asked) == ("undo_fail", "left", "resume")
+
+
+def test_a_click_in_the_moment_of_the_rest_leaves_no_rest_without_a_failure(world: World) -> None:
+    """The runner has seen the failed step, somebody retries it, and only then the runner writes «paused»."""
+    row = begun(world, on_failure="hold")
+    step = row.steps.all()[0]
+    Step.objects.filter(pk=step.pk).update(state="failed", times={"stop": [1, 2]})
+    lease = leases.take(row.pk)
+    assert lease is not None
+    runner = Runner(row.pk, lease)
+    row.refresh_from_db()
+    steering.retry(world.actor, step)
+    runner._become(row, "paused", clear=False, hold="failed")
+    row.refresh_from_db()
+    assert (row.state, row.hold) == ("running", "")
+    Step.objects.filter(pk=step.pk).update(state="failed")
+    runner._become(row, "paused", clear=False, hold="failed")
+    row.refresh_from_db()
+    assert (row.state, row.hold) == ("paused", "failed")
+
+
+def test_a_release_does_not_succeed_in_the_moment_in_which_its_last_hook_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps were looked at before that, and a click may come before anybody has looked again."""
+    row = begun(world, on_failure="hold")
+    lease = leases.take(row.pk)
+    assert lease is not None
+    runner = Runner(row.pk, lease)
+    answers, goes = [False, True], threading.Event()
+    monkeypatch.setattr(closing, "due", lambda *_: True)
+    monkeypatch.setattr(closing, "run", lambda *_: goes.wait(20) and answers.pop(0))
+    for ends in (False, True):
+        goes.clear()
+        assert not runner._closed(row, "succeeded")
+        goes.set()
+        wait([runner.closing["succeeded"]], 20)
+        assert runner._closed(row, "succeeded") is ends
+    assert answers == []
+    runner.stop()
+
+
+@pytest.mark.parametrize("click", ["retry", "skip"])
+def test_with_a_step_its_releases_failed_hooks_are_tried_again(world: World, click: str) -> None:
     row = begun(world, on_failure="hold")
     step = row.steps.all()[0]
     Step.objects.filter(pk=step.pk).update(state="failed", times={"stop": [1, 2]})
@@ -138,7 +202,7 @@ def test_with_a_step_its_releases_failed_hooks_are_tried_again(world: World) -> 
         )
         for n, state in enumerate(("failed", "succeeded", "passed"))
     ]
-    steering.retry(world.actor, step)
+    getattr(steering, click)(world.actor, step, "once more")
     for run in runs:
         run.refresh_from_db()
     assert [run.state for run in runs] == ["running", "succeeded", "passed"]

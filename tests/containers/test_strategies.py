@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -132,7 +133,7 @@ class World:
         if self.view.strategy == "recreate":
             assert self.runs[pk] != "new", "it was stopped first"
         self.runs[pk] = "old"
-        self.put(pk, "undoing", asked="")
+        self.put(pk, "undoing")
 
     def switch(self, to: str) -> None:
         if to == "new":
@@ -199,7 +200,7 @@ class World:
         if self.end or clicks.skip(self.view, step):
             return
         if step.touched:
-            self.steps[pk] = replace(step, asked="skip")
+            self.steps[pk] = replace(step, asked="left" if step.lost else "skip")
         else:
             self.put(pk, "skipped")
         self.goes_on()
@@ -207,13 +208,13 @@ class World:
     def retry(self, pk: int) -> None:
         if self.end or clicks.retry(self.view, self.steps[pk]):
             return
-        self.put(pk, "waiting")
+        self.put(pk, "failed" if self.steps[pk].lost else "waiting")
         self.goes_on()
 
     def goes_on(self) -> None:
         """As the verbs do: the last failed one that is seen to lets a release go on that rests for it."""
         rests = self.view.noted is not None and self.view.noted.kind == "failed"
-        failed = any(s.state == "failed" and not s.asked for s in self.steps.values())
+        failed = any((s.state == "failed" and not s.asked) or s.lost for s in self.steps.values())
         if self.view.state == "paused" and rests and not failed and not self.view.asked:
             self.view = replace(self.view, asked="resume")
 
@@ -222,7 +223,8 @@ class World:
     def check(self) -> None:
         steps = self.steps.values()
         if self.view.strategy in {"rolling", "canary"}:
-            out = [s for s in steps if s.touched and s.state not in {"done", "undone", "undo_fail", "skipped"}]
+            well = {"done", "undone", "skipped"} | ({"undo_fail"} if self.view.state == "rolling_back" else set())
+            out = [s for s in steps if s.touched and s.state not in well and s.asked != "left"]
             assert len(out) <= self.view.size, "never more out of service than was promised"
         if self.view.strategy == "recreate":
             assert len({runs for runs in self.runs.values() if runs}) <= 1, "never an old one beside a new one"
@@ -461,6 +463,24 @@ def test_a_failed_one_that_is_left_out_is_as_before_and_the_others_go_on() -> No
     world.skip(0)
     assert run(world).end == "succeeded"
     assert states(world) == ["undone", "done", "done", "done"]
+
+
+def test_one_that_could_not_be_brought_back_is_out_of_service_until_somebody_says_so() -> None:
+    world = failing(make("rolling", on_failure="hold", size=1))
+    world.skip(0)
+    for _turn in range(4):
+        world.turn()
+    world.happen(False)
+    world.turn()
+    assert states(world) == ["undo_fail", "waiting", "waiting", "waiting"]
+    assert (world.view.state, world.view.noted) == ("paused", Noted("failed", -1))
+    again = copy.deepcopy(world)
+    again.retry(0)
+    assert run(again).end == "succeeded"
+    assert states(again) == ["undone", "done", "done", "done"]
+    world.skip(0)
+    assert run(world).end == "succeeded"
+    assert states(world) == ["undo_fail", "done", "done", "done"]
 
 
 def test_what_is_under_way_cannot_be_left_out() -> None:

@@ -102,6 +102,7 @@ def test_a_plain_page_has_the_last_lines_and_keeps_what_was_typed(
     log_engine.say(ids[0], "INFO <i>calm</i>", "ERROR <b>wild</b>", at=T0)
     page = whole(sara.get(f"{LOGS}?plain=1&q=wild&level=error"))
     assert "ERROR &lt;b&gt;wild&lt;/b&gt;" in page
+    assert "<time>2027-01-15 16:00:00.000</time>" in page, "in the viewer's zone"
     assert "calm" not in page
     assert 'value="wild"' in page
     assert page.rstrip().endswith("</html>")

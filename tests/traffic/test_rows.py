@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +16,15 @@ from containers.ending import Broken
 from containers.hooks.around import Around
 from containers.hooks.shape import Hook
 from containers.models import Container, Deployment, Front, Instance, Serving, Upstream
+from containers.services.catalog import save_environment
+from containers.services.settings import save_config
 from containers.traffic import fronts, operation, rows, sweep, switch
 from containers.traffic.operation import current
 from containers.traffic.shape import Traffic
 from hosts.models import SeenContainer
+from hosts.operations import Failed
 from tests import factories
+from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
 NGINX = Traffic("nginx", "edge")
@@ -158,7 +163,7 @@ def test_an_instance_that_stays_in_with_another_address_is_told_to_fronts(
     around._put_in("c1")
     assert told == []
     (before,) = versions()
-    around.readdressed()
+    around.readdressed("")
     Around(around.work)._put_in("c1")  # also after a death
     assert versions() == {before + 1}
     assert told == ["traffic.in"]
@@ -195,6 +200,58 @@ def around_of(place: Any, **step: Any) -> Around:
     return Around(work)  # type: ignore[arg-type]
 
 
+def ports(place: Any) -> list[str]:
+    lines = current(place.upstreams.first())[1].splitlines()
+    return [line.split()[1].rpartition(":")[2].rstrip(";") for line in lines if " server " in line]
+
+
+def test_in_a_release_that_changes_the_port_each_instance_is_asked_where_its_container_listens(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Around, "_front", lambda *_: None)
+    monkeypatch.setattr(Around, "_say", lambda self, state: rows.put(self.work.instance, state, self.work.step))
+    monkeypatch.setattr(fronts, "settle", lambda *_: "")
+    Serving.objects.update(port=None)  # rows of before, which knew no port of their own
+    new = factories.make_config(place, {"traffic": {**NGINX.to_json(), "port": 8080}})
+    around = around_of(place)
+    around.work.step.config, around.work.step.old_config = new, place.config
+    around.work.timed = lambda *_, **__: contextlib.nullcontext()
+    around.work.point = lambda _name: None
+    rows.ensure(place, Around(around.work).config.traffic)
+    assert ports(place) == ["80", "80", "80"], "nobody listens there yet"
+    rows.put(around.work.instance, "out", None)
+    before = min(versions())
+    around._put_in("c1")
+    assert ports(place) == ["8080", "80", "80"]
+    assert min(versions()) > before
+    around.readdressed("")  # start-first: it stays in, with the new container's address and port
+    assert ports(place) == ["8080", "80", "80"]
+    around.work.step.state = "undoing"
+    rows.put(around.work.instance, "out", None)
+    Around(around.work)._put_in("c1")
+    assert ports(place) == ["80", "80", "80"]
+    # Without a release the containers that stand say it.
+    Deployment.objects.update(state="succeeded")
+    Container.objects.filter(instance=place.instances.last(), ended=None).update(config=new)
+    sweep.sweep()
+    assert ports(place) == ["80", "80", "8080"]
+
+
+def test_the_new_side_is_asked_at_its_own_port(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "settle_all", lambda *_: [])
+    new = factories.make_config(place, {"traffic": {**NGINX.to_json(), "port": 8080}})
+    release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=new)
+    first = place.instances.first()
+    one = Instance.objects.create(place=place, number=7, host=first.host, ip="10.0.0.7", state="healthy")
+    factories.make_step(release, one, "done", action="add")
+    for each in place.instances.exclude(pk=one.pk):
+        factories.make_step(release, each, "waiting", action="remove")
+    holds.switch(release, "new")
+    assert ports(place) == ["80", "80", "80", "8080"]
+    holds.switch(release, "old")
+    assert ports(place) == ["80", "80", "80", "8080"]
+
+
 def test_a_further_try_of_a_step_runs_its_hooks_anew(place: Any) -> None:
     around = around_of(place)
     step = around.work.step
@@ -207,6 +264,39 @@ def test_a_further_try_of_a_step_runs_its_hooks_anew(place: Any) -> None:
     assert again.key != first.key
 
 
+def test_hooks_are_told_of_both_addresses_where_the_new_container_comes_up_beside_the_old(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    def run(row: Any, hook: Hook, setting: Any, _guard: Any) -> None:
+        told.append((hook.at, setting.facts["instance"]["address"], setting.container))
+
+    monkeypatch.setattr("containers.hooks.running.run", run)
+    monkeypatch.setattr(Around, "_drain", lambda self: told.append(("drain", "", "")))
+    hooks = [Hook(at[8:], at, "command", ("/bin/x",)).to_json() for at in ("traffic.out", "traffic.in")]
+    place.config.content = {"hooks": hooks, "traffic": {"way": "hooks", "drain": 5}}
+    place.config.save()
+    Instance.objects.update(address=None, ip="172.17.0.2")
+    around = around_of(place)
+    work = around.work
+    work.engine, work.host, work.patience = None, work.instance.host, SimpleNamespace(check=None, sleep=None)
+    work.context.lease, work.context.topics = SimpleNamespace(text=""), ()
+    around.after_start("c1")
+    assert told == [], "the same address as before"
+    work.instance.ip = "172.17.0.3"
+    around.readdressed("172.17.0.2")
+    for _death in range(2):
+        around = Around(work)
+        around.after_start("c2")
+        around.drained([{"Id": "c1"}])
+        assert told[-3:] == [
+            ("traffic.in", "172.17.0.3", "c2"), ("traffic.out", "172.17.0.2", "c1"), ("drain", "", ""),
+        ]  # fmt: skip
+    work.step.refresh_from_db()
+    assert work.step.old_ip == "172.17.0.2"
+
+
 def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: Any) -> Any:
         raise fronts.NotApplied("edge-1 does not answer")
@@ -215,6 +305,33 @@ def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch:
     release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=place.config)
     with pytest.raises(holds.SwitchFailed, match="edge-1 does not answer"):
         holds.switch(release, "new")
+
+
+def test_two_places_of_one_name_share_no_file(team: Any, actor_sre: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments made from now on have no «--»; one of old keeps its file, whoever comes later is refused in words."""
+    with pytest.raises(Refused, match="no two «-»"):
+        save_environment(actor_sre, None, {"slug": "b--c"})
+    old = factories.make_running_place("a", "b--c", 1, team=team)
+    new = factories.make_running_place("a--b", "c", 1, team=team)
+    front = Front.objects.create(slug="edge")
+    front.hosts.add(factories.make_host("edge-1"))
+    rows.ensure(old, NGINX)
+    with pytest.raises(Refused, match="a/b--c has the upstream's name"):
+        save_config(actor_sre, new, {"traffic": NGINX.to_json()})
+    save_config(actor_sre, old, {"traffic": {**NGINX.to_json(), "drain": 3}})
+    rows.ensure(new, NGINX)  # by settings of before
+    written: list[str] = []
+    monkeypatch.setattr(operation, "_put", lambda _run, upstream, *_rest: written.append(str(upstream.place)))
+    for place in (old, new):
+        run = SimpleNamespace(params={"upstream": place.upstreams.get().pk}, say=lambda _text: None,
+                              step=lambda *_: contextlib.nullcontext())  # fmt: skip
+        if place == old:
+            operation.put(run)
+        else:
+            with pytest.raises(Failed, match=r"xq_a__b__c\.conf is that of a/b--c"):
+                operation.put(run)
+    assert written == ["a/b--c"]
+    assert "is that of a/b--c" in new.upstreams.get().trouble
 
 
 def test_who_failed_just_now_is_not_asked_again_at_once(place: Any) -> None:

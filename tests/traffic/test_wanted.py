@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from containers.traffic.render import Server, name_of, render
@@ -60,6 +60,15 @@ def test_the_file_has_each_server_once_and_is_never_without_one(servers: list[Se
 def test_names_of_two_places_differ() -> None:
     assert name_of("snow", "pre-release") == "xq_snow__pre_release"
     assert name_of("a-b", "c") != name_of("a", "b-c")
+
+
+SLUGS = st.from_regex(r"[ab]([ab-]{0,6}[ab])?", fullmatch=True)
+
+
+@given(SLUGS, SLUGS, SLUGS, SLUGS)
+def test_names_differ_where_no_environment_has_two_hyphens(a: str, b: str, c: str, d: str) -> None:
+    assume("--" not in b + " " + d)
+    assert (name_of(a, b) == name_of(c, d)) == ((a, b) == (c, d))
 
 
 def test_what_the_script_says_is_read() -> None:

@@ -38,6 +38,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("/", "home", _("Home")),
                 ("/services/", "box", _("All services")),
                 ("/releases/", "rocket", _("Releases")),
+                ("/trains/", "player-track-next", _("Trains")),
                 ("/alerts/", "bell", _("Alerts")),
             ],
         ),

@@ -55,6 +55,15 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
+    # gates: their verdicts, and what each rule found
+    "measuring": Look(_("measuring"), "busy", "spin"),
+    "continue": Look(_("goes on"), "ok", "check"),
+    "hold": Look(_("hold"), "warn", "bars"),
+    "roll_back": Look(_("roll back"), "bad", "back"),
+    "not_judged": Look(_("not judged"), "off", "dash"),
+    "waits": Look(_("waits"), "off", "half"),
+    "broken": Look(_("broken"), "bad", "cross"),
+    "alone": Look(_("nothing to compare"), "off", "dash"),
     # hooks and traffic
     "holds": Look(_("holds"), "warn", "bars"),
     "passed": Look(_("went on without it"), "warn", "triangle"),

@@ -65,11 +65,15 @@ async def made_apart(pieces: Iterator[T]) -> AsyncIterator[T]:
 
 
 def _as_now(pieces: Iterator[str]) -> Iterator[str]:
-    """Each piece made in the viewer's zone and language, which end with the view."""
+    """Each piece made in the zone and language of this moment, which end with the view."""
     zone, language = timezone.get_current_timezone(), translation.get_language() or "en"
-    while True:
-        with timezone.override(zone), translation.override(language):
-            piece = next(pieces, None)
-        if piece is None:
-            return
-        yield piece
+
+    def following() -> Iterator[str]:
+        while True:
+            with timezone.override(zone), translation.override(language):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    return following()

@@ -42,6 +42,12 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("Guardrails"),
             _("What a release must have behind it, and when none begins."),
         ),
+        (
+            "/settings/gates/",
+            "gauge",
+            _("Gates"),
+            _("What is measured after each batch of a release, and what that means."),
+        ),
         ("/settings/calendars/", "calendar-time", _("Calendars"), _("When markets and offices are open.")),
         ("/settings/fronts/", "arrows-exchange", _("nginx fronts"), _("Where instances are taken out of traffic.")),
         ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),

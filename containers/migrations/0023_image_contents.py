@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('containers', '0019_confirmed_plans'),
+        ('containers', '0022_trains'),
     ]
 
     operations = [

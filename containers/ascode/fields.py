@@ -1,0 +1,271 @@
+"""What stands in a file: the fields of each kind of document, and what each may hold. Pure.
+
+Only form is judged here (names, types, lengths); what a value means is judged by the verbs and by `containers.config.parse`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, time
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from containers.ascode.source import Document, Mistake, Path, dotted
+from containers.config import Config, Health, Told
+from containers.forms.environments import COLOURS
+from containers.hooks.shape import Hook
+from containers.models import Freeze, Guardrails, Service
+from containers.traffic.shape import Traffic
+
+KEPT = "kept"  # what stands for a secret: it stays as it is stored
+SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?")
+MOST_INSTANCES = 500
+
+
+@dataclass
+class Check:
+    """Mistakes of one document as they are found."""
+
+    document: Document
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def wrong(self, path: Path, message: str) -> None:
+        self.mistakes.append(Mistake(self.document.line_of(path), dotted(path), message))
+
+
+Reader = Callable[[Check, Any, Path], Any]
+
+
+def text(most: int) -> Reader:
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if not isinstance(value, str):
+            check.wrong(path, _("It must be text: put it in quotes."))
+        elif len(value) > most:
+            check.wrong(path, _("At most %(most)s characters.") % {"most": most})
+        return value
+
+    return read
+
+
+def plain(check: Check, value: Any, path: Path) -> Any:
+    """A text; a number or `true` without quotes is taken as it is written."""
+    if isinstance(value, Mapping | list):
+        check.wrong(path, _("It must be text."))
+        return ""
+    return value if isinstance(value, str) else check.document.raw.get(path, "")
+
+
+def flag(check: Check, value: Any, path: Path) -> Any:
+    if not isinstance(value, bool):
+        check.wrong(path, _("It must be true or false."))
+    return value
+
+
+def whole(low: int, high: int) -> Reader:
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            check.wrong(path, _("A number from %(low)s to %(most)s.") % {"low": low, "most": high})
+        return value
+
+    return read
+
+
+def one_of(choices: Sequence[str]) -> Reader:
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if value not in choices:
+            check.wrong(path, _("Choose one of: %(choices)s.") % {"choices": ", ".join(choices)})
+        return value
+
+    return read
+
+
+def anything(check: Check, value: Any, path: Path) -> Any:
+    """One value, which is judged where its meaning is known."""
+    if isinstance(value, Mapping | list):
+        check.wrong(path, _("It must be a single value."))
+    return value
+
+
+def kept(check: Check, value: Any, path: Path) -> Any:
+    """A secret. Its words name no value, so that a value that was typed is not repeated anywhere."""
+    if value != KEPT:
+        words = _(
+            "The value of a secret never stands in a file: write «%(kept)s»; a new one is given when it is applied."
+        )
+        check.wrong(path, words % {"kept": KEPT})
+    return KEPT
+
+
+def items(of: Reader, most: int = 100) -> Reader:
+    """A list."""
+
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if not isinstance(value, list) or len(value) > most:
+            check.wrong(path, _("It must be a list of at most %(most)s.") % {"most": most})
+            return []
+        return [of(check, one, (*path, number)) for number, one in enumerate(value)]
+
+    return read
+
+
+def named(of: Reader, name: re.Pattern[str] | None = None, most: int = 500, bare: Any = None) -> Reader:
+    """An object whose names are free. A name without a value (null) stands for `bare`; None takes it away."""
+
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if not isinstance(value, Mapping) or len(value) > most:
+            check.wrong(path, _("It must be an object of at most %(most)s names.") % {"most": most})
+            return {}
+        for key in value:
+            if name is not None and not name.fullmatch(key):
+                check.wrong((*path, key), _("A name has small letters, digits and «-», at most 50."))
+        return {key: bare if one is None else of(check, one, (*path, key)) for key, one in value.items()}
+
+    return read
+
+
+def block(known: Mapping[str, Reader], required: Sequence[str] = ()) -> Reader:
+    """An object of known fields. A field without a value (null) goes back to its default."""
+
+    def read(check: Check, value: Any, path: Path) -> Any:
+        if not isinstance(value, Mapping):
+            check.wrong(path, _("It must be an object."))
+            return {}
+        for key in value:
+            if key not in known:
+                check.wrong((*path, key), unknown(key, known))
+        for key in required:
+            if value.get(key) is None:
+                check.wrong(path, _("«%(name)s» is missing.") % {"name": key})
+        of = {key: one for key, one in value.items() if key in known}
+        return {key: None if one is None else known[key](check, one, (*path, key)) for key, one in of.items()}
+
+    return read
+
+
+def unknown(key: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    words = _("There is no field «%(name)s».") % {"name": key[:100]}
+    return f"{words} {_('Is «%(name)s» meant?') % {'name': near[0]}}" if near else words
+
+
+def _of(kind: type, **others: Reader) -> dict[str, Reader]:
+    return {one.name: others.get(one.name, anything) for one in fields(kind)}
+
+
+def _moment(check: Check, value: Any, path: Path) -> Any:
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC).isoformat()
+    except (TypeError, ValueError, OverflowError):
+        check.wrong(path, _("A day and a time with its zone, such as 2026-12-31T18:00+08:00."))
+        return value
+
+
+def _clock(check: Check, value: Any, path: Path) -> Any:
+    try:
+        return time.fromisoformat(value).replace(second=0, microsecond=0, tzinfo=None).isoformat("minutes")
+    except (TypeError, ValueError):
+        check.wrong(path, _("A time, such as 09:15."))
+        return value
+
+
+_FREEZES: dict[str, Reader] = {
+    Freeze.Kind.MARKET: block(
+        {
+            "kind": plain, "reason": text(250), "calendar": text(40), "before": whole(0, 1440),
+            "after": whole(0, 1440), "lunch": flag,
+        },
+        ["calendar"],
+    ),
+    Freeze.Kind.WEEKLY: block(
+        {
+            "kind": plain, "reason": text(250), "days": items(whole(0, 6), 7), "start": _clock, "end": _clock,
+            "zone": text(60),
+        },
+        ["days", "start", "end", "zone"],
+    ),
+    Freeze.Kind.ONCE: block(
+        {"kind": plain, "reason": text(250), "starts": _moment, "ends": _moment}, ["reason", "starts", "ends"]
+    ),
+}  # fmt: skip
+FREEZE_DEFAULTS: dict[str, dict[str, Any]] = {
+    Freeze.Kind.MARKET: {"reason": "", "before": 0, "after": 0, "lunch": True},
+    Freeze.Kind.WEEKLY: {"reason": ""},
+    Freeze.Kind.ONCE: {},
+}
+
+
+def _freeze(check: Check, value: Any, path: Path) -> Any:
+    """A window as `state` has it: with all of its fields."""
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind not in _FREEZES:
+        check.wrong((*path, "kind"), _("Choose one of: %(choices)s.") % {"choices": ", ".join(Freeze.Kind.values)})
+        return {}
+    given = {key: one for key, one in _FREEZES[str(kind)](check, value, path).items() if one is not None}
+    if isinstance(given.get("reason"), str):
+        given["reason"] = " ".join(given["reason"].split())
+    if isinstance(given.get("days"), list):
+        given["days"] = sorted(set(given["days"]))
+    return FREEZE_DEFAULTS[str(kind)] | given
+
+
+_VOLUME = block({"source": text(500), "target": text(500), "read_only": flag}, ["source", "target"])
+_HOOK = block(
+    _of(Hook, name=text(40), command=items(plain, 60), values=named(plain, most=20), signed=flag),
+    ["name", "at", "kind"],
+)
+SETTINGS = _of(
+    Config,
+    tmpfs=items(plain),
+    volumes=items(_VOLUME, 30),
+    env=named(plain),
+    command=items(plain),
+    health=block(_of(Health)),
+    log_options=named(plain),
+    metrics=block(_of(Told, keep=items(plain))),
+    hooks=items(_HOOK, 30),
+    traffic=block(_of(Traffic)),
+) | {"secrets": named(kept)}
+SETTINGS.pop("secret_names")
+PLACE = block(
+    {"instances": whole(0, MOST_INSTANCES), "branch": text(120), "segment": text(60), "settings": block(SETTINGS)}
+)
+PROJECT = block(
+    {
+        "repository": text(500), "repository_user": text(120), "repository_password": kept, "default_branch": text(120),
+        "subfolder": text(250), "dockerfile": text(250), "blueprint": text(120), "registry": text(120),
+        "network": text(60), "build_arguments": named(plain, most=200), "build_secrets": named(kept, most=200),
+    }
+)  # fmt: skip
+GUARDRAILS = block(
+    {
+        "proof": flag, "proof_from": items(plain, 50), "proof_minutes": anything, "proof_instances": anything,
+        "reason": flag, "ticket": text(200), "most_batch": anything, "most_share": anything, "least_healthy": anything,
+        "approvals": anything, "approvals_role": one_of(Guardrails.Approver.values), "approvals_hours": anything,
+        "when_frozen": one_of(Guardrails.Frozen.values),
+    }
+)  # fmt: skip
+HEAD: dict[str, Reader] = {"apiVersion": plain, "kind": plain, "name": plain}
+KINDS: dict[str, Reader] = {
+    "Service": block(
+        HEAD
+        | {
+            "title": text(120), "team": text(60), "type": one_of(Service.Kind.values), "project": PROJECT,
+            "environments": named(PLACE, SLUG, 50, {}),
+        }
+    ),
+    "Environment": block(
+        HEAD
+        | {
+            "title": text(80), "title_zh": text(80), "branch": text(120), "colour": one_of(COLOURS), "production": flag,
+            "auto_repair": flag, "position": whole(0, 30_000), "groups": items(plain), "segment": text(60),
+            "guardrails": GUARDRAILS, "freezes": items(_freeze, 200),
+        }
+    ),
+}  # fmt: skip
