@@ -32,7 +32,10 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
+        from builds.forges import seams
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers.automatic import notices as automatic_notices
+        from containers.automatic import releasing
         from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
@@ -61,6 +64,8 @@ class ContainersConfig(AppConfig):
         exported.register()
         holds.SWITCHES.append(switch.switch)
         build_hooks.register()
+        automatic_notices.register()
+        seams.RELEASES.append(releasing.release)
         assert operation.KIND  # importing it registered it
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

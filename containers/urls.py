@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from containers.ascode.urls import urlpatterns as ascode
+from containers.automatic.urls import urlpatterns as automatic
 from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
@@ -32,6 +33,7 @@ app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     *terminals,
+    *automatic,  # before places: it names no environment
     *ascode,
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),

@@ -19,6 +19,7 @@ from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
+from containers.automatic.api import router as automatic
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -80,6 +81,7 @@ api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", forges)
+api.add_router("/v1/", automatic)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)

@@ -1,6 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.ascode import AppliedFile
+from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
@@ -20,6 +21,8 @@ __all__ = [
     "NEEDS_SOMEBODY",
     "AppliedFile",
     "Approval",
+    "AutomaticRelease",
+    "AutomaticRule",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",

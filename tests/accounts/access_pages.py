@@ -356,6 +356,8 @@ SERVICES = [
     change("containers:act", HERE, named(do="restart", instances="1")),
     change("containers:scale", HERE, named(wanted="3")),
     change("containers:place_remove", HERE, WRONG, sre=400),
+    everybody("containers:automatic", SNOW),
+    change("containers:automatic_save", HERE, named(**{"production-branches": "main"})),
     change("containers:settings", HERE, WRONG, sre=400),
     change("containers:place_change", HERE, named(branch="prod")),
     change("containers:deploy", HERE, named(step="plan")),

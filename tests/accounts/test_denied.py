@@ -75,6 +75,7 @@ BODIES: dict[str, Any] = {
     "post /deployments/{number}/go-on": {"reason": "x", "service": "ice"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "put /services/{slug}/{environment}/automatic": {"branches": "main"},
     "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},

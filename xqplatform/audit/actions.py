@@ -137,6 +137,8 @@ ACTIONS: dict[str, Any] = {
     "deployment.skip": _("left an instance out of the release"),
     "deployment.retry": _("had an instance tried again in the release"),
     "deployment.approve": _("approved the release"),
+    "service.automatic": _("changed what is released by itself of"),
+    "deployment.automatic": _("releases by itself what was pushed:"),
     "deployment.withdraw": _("withdrew the approval of the release"),
     "deployment.break_glass": _("broke the glass for the release"),
     "deployment.review_glass": _("reviewed the broken glass of the release"),
