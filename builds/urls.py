@@ -1,10 +1,12 @@
 from django.urls import path
 
+from builds.badges.urls import urlpatterns as badges
 from builds.forges.urls import urlpatterns as forges
 from builds.views import builds, images, registries
 
 app_name = "builds"
 urlpatterns = [
+    *badges,
     *forges,
     path("builds/", builds.builds, name="builds"),
     path("builds/<int:pk>/", builds.build, name="build"),

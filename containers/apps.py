@@ -32,8 +32,10 @@ class ContainersConfig(AppConfig):
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
         from builds import guards
+        from builds.badges import services as badges
         from builds.forges import seams
         from containers import alerting, converge, exported, happenings, holds, measured
+        from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
         from containers.gates import asking
@@ -66,6 +68,7 @@ class ContainersConfig(AppConfig):
         build_hooks.register()
         automatic_notices.register()
         seams.RELEASES.append(releasing.release)
+        badges.MORE.append(own_badges.more)
         assert operation.KIND  # importing it registered it
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -389,6 +389,9 @@ class PreviewOut(PlanOut):
         description="Packages of the distribution that differ, where both images were read."
     )
     pending: bool = Field(description="Hosts or registry are being asked: ask again in some seconds for `pulls`.")
+    gates: dict[str, Any] = Field(
+        description="`rules` in words by which each batch is judged, `source`: whose they are, `seconds` that each batch is watched."
+    )
 
 
 class ConfirmedOut(Schema):

@@ -1,5 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers import badges
 from containers.ascode.urls import urlpatterns as ascode
 from containers.automatic.urls import urlpatterns as automatic
 from containers.gates.urls import urlpatterns as gates
@@ -33,6 +34,7 @@ app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     *terminals,
+    path("badges/<slug:key>/at/<slug:environment>.svg", badges.version, name="badge_version"),
     *automatic,  # before places: it names no environment
     *ascode,
     path("services/", services.index, name="services"),

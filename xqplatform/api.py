@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
+from builds.badges.api import router as badges
 from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
@@ -81,6 +82,7 @@ api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
 api.add_router("/v1/", forges)
+api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)

@@ -1,9 +1,10 @@
 """The rows of this app."""
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
-from builds.models.forges import Forge, ForgeDelivery
+from builds.models.forges import Badge, Forge, ForgeDelivery
 
 __all__ = [
+    "Badge",
     "Blueprint",
     "BlueprintVersion",
     "Build",

@@ -93,3 +93,14 @@ class ForgeDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.name}".strip()
+
+
+class Badge(models.Model):
+    """That a project's badges can be seen: by an address that nobody guesses, or by its name."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="badge")
+    key = models.CharField(max_length=40, unique=True, default=new_key)
+    public = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.project.name

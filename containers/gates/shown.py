@@ -82,6 +82,17 @@ def counting_words(found: Counting) -> str:
     return source_words(str(place or (environment.slug if environment else "")))
 
 
+def planned(place: ServiceEnvironment) -> dict[str, Any]:
+    """What would be measured after each batch of a release that begins now; `seconds`: how long, 0 where nothing is."""
+    found = sets.counting(Scope(place=place))
+    lines = lines_of(found.rules)
+    return {
+        "source": counting_words(found),
+        "seconds": found.settle + max(line.watch for line in lines) if lines else 0,
+        "rules": [{"words": one.words, "broken": one.rule.broken} for one in lines],
+    }
+
+
 def runs_of(row: Deployment) -> list[Run]:
     """Its gates by batch, with the rules as they were."""
     goes = row.state in {Deployment.State.RUNNING, Deployment.State.PAUSED} and row.asked not in {"cancel", "rollback"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from builds.models import Image
 from containers.config import Config, difference
+from containers.gates import shown as gates
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.plan import Plan
 from containers.preview import around, contents, history, images, pulls
@@ -51,6 +52,7 @@ def near(
         "alerts": around.alerts(place, plan),
         "pulls": pulls.of(image, pulls.hosts_of(plan)),
         "packages": contents.between(place.current_image, image),
+        "gates": gates.planned(place),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Forge, Project, Registry
+from builds.models import Badge, Blueprint, Forge, Project, Registry
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -54,6 +54,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
@@ -244,6 +245,7 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    change("builds:badges", named(name="snow"), named(do="save")),
     everybody("builds:forge", named(name="snow")),
     change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
     change("builds:forge_secret", named(name="ice"), sre=200),

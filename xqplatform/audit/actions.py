@@ -94,6 +94,8 @@ ACTIONS: dict[str, Any] = {
     "blueprint.remove": _("removed the blueprint"),
     "forge.change": _("changed the forge of"),
     "forge.secret": _("made a new webhook secret for"),
+    "badge.change": _("changed the badges of"),
+    "badge.remove": _("removed the badges of"),
     "forge.remove": _("removed the forge of"),
     "build.start": _("started the build"),
     "build.cancel": _("cancelled the build"),
