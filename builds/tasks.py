@@ -62,7 +62,17 @@ def take_delivery(pk: int) -> None:
 @shared_task(name="builds.tasks.resume_deliveries", expires=30)
 def resume_deliveries() -> None:
     """Takes up again what waits, and what a process left that went away."""
-    from builds.forges import taking
+    from builds.forges import statuses, taking
 
     for pk in taking.due():
         enqueue(take_delivery, pk)
+    for pk in statuses.due():
+        enqueue(send_status, pk)
+
+
+@shared_task(name="builds.tasks.send_status")
+def send_status(pk: int) -> None:
+    """One try to tell a forge of a commit's status."""
+    from builds.forges import statuses
+
+    statuses.send(pk)

@@ -1,7 +1,7 @@
 """The rows of this app."""
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
-from builds.models.forges import Badge, Forge, ForgeDelivery
+from builds.models.forges import Badge, Forge, ForgeDelivery, ForgeStatus
 
 __all__ = [
     "Badge",
@@ -11,6 +11,7 @@ __all__ = [
     "BuildLine",
     "Forge",
     "ForgeDelivery",
+    "ForgeStatus",
     "Image",
     "Project",
     "Registry",
