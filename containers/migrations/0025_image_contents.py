@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('containers', '0022_trains'),
+        ('containers', '0024_trains_of_waves'),
     ]
 
     operations = [
