@@ -95,3 +95,11 @@ def send_status(pk: int) -> None:
     from builds.forges import statuses
 
     statuses.send(pk)
+
+
+@shared_task(name="builds.tasks.tidy_forges", ignore_result=True)
+def tidy_forges() -> None:
+    """Removes what forges told, and were told, long ago."""
+    from builds.forges import keeping
+
+    keeping.tidy()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from containers.gates import errors
 from containers.gates.judge import NOTHING, Basis, Measured, Numbers, Rule
@@ -105,8 +105,9 @@ def _stored(metric: str) -> str:
 
 def matching(pattern: str, names: Collection[str]) -> list[str]:
     """The names that a pattern with `*` means, such as `app.http_requests.rate[code=5*]`."""
-    form = re.compile(".*".join(re.escape(part) for part in pattern.split("*")))
-    return sorted(name for name in names if form.fullmatch(name))
+    # fnmatch's expressions never go back over a «*» that is done with: many of them in a long name take no ages.
+    form = pattern.replace("[", "[[]")
+    return sorted(name for name in names if fnmatchcase(name, form))
 
 
 def mean(points: Sequence[Point]) -> Measured:
