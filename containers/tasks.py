@@ -243,3 +243,11 @@ def try_hook(run: int) -> None:
     from containers.services.hooks import carry_out
 
     carry_out(run)
+
+
+@shared_task(name="containers.tasks.commit_statuses", expires=30)
+def commit_statuses() -> None:
+    """Notes which releases changed what forges are to be told of their commits."""
+    from containers.automatic import statuses
+
+    statuses.sweep()

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from builds.badges import services as badges
 from builds.forges import receiving, services
 from builds.forges.forms import ForgeForm
-from builds.models import Forge, ForgeDelivery, Project
+from builds.models import Forge, ForgeDelivery, ForgeStatus, Project
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
@@ -112,6 +112,7 @@ def _page(request: ActorRequest, project: Project, form: ForgeForm | None = None
         "address": address_of(request, row) if row else "",
         "may": can(request.actor, services.RIGHT, team_id=project.team_id),
         "topic": f"forge:{project.pk}",
+        "statuses": ForgeStatus.objects.filter(forge__project=project)[:20],
         **_badges(request, project),
     }
     return render(request, "builds/forge.html", context, status=400 if form is not None and form.errors else 200)

@@ -1,7 +1,8 @@
 """The rows of this app."""
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
-from builds.models.forges import Badge, Forge, ForgeDelivery
+from builds.models.forges import Badge, Forge, ForgeDelivery, ForgeStatus
+from builds.models.waves import Wave, WaveItem
 
 __all__ = [
     "Badge",
@@ -11,7 +12,10 @@ __all__ = [
     "BuildLine",
     "Forge",
     "ForgeDelivery",
+    "ForgeStatus",
     "Image",
     "Project",
     "Registry",
+    "Wave",
+    "WaveItem",
 ]

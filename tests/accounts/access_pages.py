@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Badge, Blueprint, Forge, Project, Registry
+from builds.models import Badge, Blueprint, Forge, Project, Registry, Wave
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -84,6 +84,7 @@ def rows(world: World) -> None:
     train = Train.objects.create(name="evening")
     train.cars.create(stage=1, place=place, image=world.more["image"])
     world.more["train"] = train
+    world.more["wave"] = Wave.objects.create(blueprint=Blueprint.objects.get(name="java8"), state="failed")
     content = {"cars": [{"stage": 1, "service": "snow", "environment": "production", "policy": {}}]}
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
     world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
@@ -256,6 +257,13 @@ BUILDS = [
     everybody("builds:images"),
     everybody("builds:image", row("image")),
     everybody("builds:blueprint", named(name="java8")),
+    everybody("builds:standing", named(name="java8")),
+    everybody("builds:wave", row("wave")),
+    change("builds:standing", named(name="java8"), named(source="running", with_root="on")),
+    *[
+        change("builds:wave_ask", lambda w, v=verb: {"pk": w.more["wave"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("stop", "retry")
+    ],
     everybody("builds:blueprint_new"),
     everybody("builds:blueprint_edit", named(name="java8")),
     everybody("builds:registries"),

@@ -45,6 +45,7 @@ NAMES: dict[str, Any] = {
     "alert-rules": lambda w: {"pk": w.more["rule"].pk},
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
+    "waves": lambda w: {"pk": w.more["wave"].pk},
     "trains": lambda w: {"number": w.more["train"].pk},
     "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},

@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from containers.gates import services as gates
+from containers.gates.sets import Scope
 from containers.models import ConfirmedPlan, Deployment
 from containers.planned import Stale, mark_of
 from containers.services import releases, waiting
@@ -166,3 +168,21 @@ def test_the_first_release_of_all_is_not_stale_by_its_own_settings(actor_sre: An
     image = factories.make_image(place.service.project)
     shown = mark_of(releases.preview(actor_sre, place, image), place, None, image)
     assert releases.deploy(actor_sre, place, image, shown=shown).state == "queued"
+
+
+def test_what_gates_will_watch_is_part_of_the_time(place: Any, image: Any, sara: Client, actor_sre: Any) -> None:
+    past(place, 4, 20)
+    before = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    rule = {"metric": "cpu.cores", "watch": 60}
+    gates.save(actor_sre, Scope(place=place), {"mode": "own", "settle": 10, "rules": [rule]})
+    after = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    assert after["gates"]["seconds"] == 70
+    batches = len(after["capacity"])
+    assert after["expected"]["p50"] == pytest.approx(before["expected"]["p50"] + 70 * batches, abs=0.5)
+    row = place.deployments.filter(state="succeeded").first()
+    assert row is not None
+    now = timezone.now()
+    row.gate_runs.create(batch=0, begun=now, looked=now, watched=70, state="continue")
+    Deployment.objects.filter(pk=row.pk).update(finished=row.finished + timedelta(seconds=70))
+    again = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    assert again["expected"] == after["expected"]  # what was watched then is not counted twice

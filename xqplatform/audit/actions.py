@@ -100,6 +100,10 @@ ACTIONS: dict[str, Any] = {
     "build.start": _("started the build"),
     "build.cancel": _("cancelled the build"),
     "build.finish": _("finished the build"),
+    "wave.start": _("began to rebuild all that stands on a base image:"),
+    "wave.stop": _("stopped the wave"),
+    "wave.retry": _("tries again what failed of the wave"),
+    "wave.finish": _("finished the wave"),
     "image.discard": _("discarded the image"),
     # containers
     "environment.create": _("made the environment"),
