@@ -31,10 +31,10 @@ class ContainersConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
-        from builds import guards
+        from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, measured
+        from containers import alerting, converge, exported, happenings, holds, image_uses, measured
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -70,5 +70,7 @@ class ContainersConfig(AppConfig):
         seams.RELEASES.append(releasing.release)
         badges.MORE.append(own_badges.more)
         assert operation.KIND  # importing it registered it
+        uses.USES.append(image_uses.uses)
+        uses.NEXT.append(image_uses.nexts)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

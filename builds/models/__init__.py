@@ -2,6 +2,7 @@
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
 from builds.models.forges import Badge, Forge, ForgeDelivery, ForgeStatus
+from builds.models.waves import Wave, WaveItem
 
 __all__ = [
     "Badge",
@@ -15,4 +16,6 @@ __all__ = [
     "Image",
     "Project",
     "Registry",
+    "Wave",
+    "WaveItem",
 ]
