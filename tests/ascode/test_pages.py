@@ -101,6 +101,14 @@ def test_bad_files_are_told_and_what_was_typed_stays(page: Client, text: str, wo
     assert answer.context["text"] == text
 
 
+def test_who_may_not_is_told_on_the_page_and_keeps_the_text(page: Client) -> None:
+    page.force_login(factories.make_user("paul", "developer"))
+    answer = shown(page)
+    assert answer.status_code == 403
+    assert "may not do this" in answer.content.decode()
+    assert answer.context["text"] == TEXT
+
+
 def test_uploads(page: Client) -> None:
     ok = page.post(APPLY, {"file": SimpleUploadedFile("x.yaml", b"\xef\xbb\xbf" + TEXT.encode())})
     assert ok.context["plan"].count == 1
