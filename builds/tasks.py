@@ -97,9 +97,9 @@ def send_status(pk: int) -> None:
     statuses.send(pk)
 
 
-@shared_task(name="builds.tasks.tidy_forges", ignore_result=True)
-def tidy_forges() -> None:
-    """Removes what forges told, and were told, long ago."""
-    from builds.forges import keeping
+@shared_task(name="builds.tasks.tidy_deliveries")
+def tidy_deliveries() -> None:
+    """Forgets old deliveries that began nothing, and old statuses."""
+    from builds.forges import taking
 
-    keeping.tidy()
+    taking.tidy()
