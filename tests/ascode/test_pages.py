@@ -161,6 +161,16 @@ def test_the_api_plans_applies_and_reports(client: Client, sre: Any) -> None:
     assert get("services/none").status_code == 404
 
 
+def test_a_body_that_is_too_large_is_told(client: Client, sre: Any, settings: Any) -> None:
+    head = {"Authorization": f"Bearer {Token.make(sre, 'test')[1]}"}
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+    for size, status in ((900_000, 400), (1_100_000, 413)):
+        body = json.dumps({"text": "a" * size})
+        answer = client.post("/api/v1/files/plan", body, "application/json", headers=head)
+        assert answer.status_code == status
+        assert "too l" in answer.json()["error"]
+
+
 def test_commands(tmp_path: Path, sre: Any) -> None:
     factories.make_running_place("snow", "production", 2)
     file, out = tmp_path / "snow.yaml", StringIO()
