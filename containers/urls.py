@@ -65,6 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}settings/place/", settings.place_change, name="place_change"),
     path(f"{E}deploy/", deploy.wizard, name="deploy"),
     path(f"{E}deploy/commits/", deploy.commit_list, name="commits"),
+    path(f"{E}deploy/ahead/", deploy.ahead_part, name="ahead"),
     path(f"{E}deploy/fetch/", deploy.fetch, name="fetch"),
     path(f"{E}deploy/discard/", deploy.discard, name="discard"),
     path("hosts/<slug:name>/drain/", moves.drain, name="drain"),

@@ -38,6 +38,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.errors import Denied, Refused
+from xqplatform.notices.api import router as notices
 from xqplatform.rest import StrictParser
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
 api.add_router("/v1/", recorder)
 api.add_router("/v1/", alerts)
+api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
 
 

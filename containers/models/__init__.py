@@ -10,7 +10,7 @@ from containers.models.guardrails import Approval, BrokenGlass, Calendar, Calend
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
-from containers.models.plans import ConfirmedPlan
+from containers.models.plans import ConfirmedPlan, ImageContents
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
@@ -44,6 +44,7 @@ __all__ = [
     "GateRun",
     "Guardrails",
     "HookRun",
+    "ImageContents",
     "ImageFacts",
     "Instance",
     "InstanceEvent",

@@ -29,7 +29,7 @@ from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
-from xqplatform.notices.models import Entry, Notice
+from xqplatform.notices.models import Entry, Notice, Subscription
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -89,6 +89,9 @@ def rows(world: World) -> None:
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
     world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
+    world.more["subscription"] = Subscription.objects.create(
+        channel=world.more["channel"], service="snow", kinds=["failed"], created_name="sara"
+    )
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
@@ -303,6 +306,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    Line("containers:ahead", "GET", 404, 404, 404, HERE),  # it names no image
     everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
@@ -409,6 +413,13 @@ ALERTS = [
     Line("notices:open", "POST", 404, 404, 302, row("entry")),  # an inbox is its owner's only
     Line("notices:mark", "POST", 404, 404, 302, row("entry")),
     Line("notices:read_all", "POST", 302, 302, 302),
+    everybody("notices:preferences"),
+    Line("notices:preferences", "POST", 400, 400, 400),
+    Line("notices:own_set", "POST", 400, 400, 400),
+    Line("notices:own_act", "POST", 302, 302, 302, named(verb="test")),
+    everybody("notices:subscriptions"),
+    change("notices:subscriptions", data=WRONG, sre=400),
+    change("notices:unsubscribe", row("subscription")),
     everybody("alerts:firing"),
     everybody("alerts:badge"),
     everybody("alerts:history"),

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from containers.gates import services as gates
 from containers.gates.sets import Scope
-from containers.models import ConfirmedPlan, Deployment
+from containers.guardrails.glass import Glass
+from containers.models import ConfirmedPlan, Deployment, Freeze, Guardrails
 from containers.planned import Stale, mark_of
 from containers.services import releases, waiting
 from containers.services import settings as verbs
@@ -121,6 +122,34 @@ def test_the_copy_stays_with_the_release(place: Any, image: Any, sara: Client) -
     old = factories.make_deployment(factories.make_running_place("ice", "isolated", 1))
     assert sara.get(f"/releases/{old.pk}/plan/").status_code == 200
     assert sara.get(f"/api/v1/deployments/{old.pk}/plan").status_code == 404
+
+
+def test_a_freeze_that_comes_before_its_end_is_said(place: Any, image: Any, sara: Client) -> None:
+    past(place, 3, 600)
+    soon = timezone.now() + timedelta(minutes=5)
+    window = {"kind": "once", "starts": soon, "ends": soon + timedelta(hours=2), "reason": "the board meets"}
+    Freeze.objects.create(environment=place.environment, **window)
+    found = [one for one in page_of(sara, image).context["pv"]["conflicts"] if one["kind"] == "freeze"]
+    assert len(found) == 1
+    assert "the board meets" in found[0]["words"]
+    Freeze.objects.update(starts=soon + timedelta(hours=1))
+    assert page_of(sara, image).context["pv"]["conflicts"] == []
+
+
+def test_a_guardrail_that_nobody_saw_is_not_broken_through(place: Any, image: Any, actor_sre: Any) -> None:
+    now = timezone.now()
+    window = {"kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
+    Freeze.objects.create(environment=place.environment, **window)
+    plan = releases.preview(actor_sre, place, image, reason="r")
+    shown = mark_of(plan, place, None, image, plan.guards)
+    glass = Glass("the site is down", "snow")
+    Guardrails.objects.update_or_create(environment=place.environment, defaults={"ticket": "OPS-#"})
+    with pytest.raises(Stale, match="«ticket» stands in the way now"):
+        releases.deploy(actor_sre, place, image, reason="r", broken=glass, shown=shown)
+    plan = releases.preview(actor_sre, place, image, reason="r")
+    shown = mark_of(plan, place, None, image, plan.guards)
+    row = releases.deploy(actor_sre, place, image, reason="r", broken=glass, shown=shown)
+    assert len(row.glass.get().overridden) >= 2
 
 
 def test_one_that_waits_keeps_its_copy(place: Any, image: Any, actor_sre: Any) -> None:

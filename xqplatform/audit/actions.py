@@ -83,6 +83,12 @@ ACTIONS: dict[str, Any] = {
     "alert.channel.remove": _("removed the channel"),
     "alert.channel.test": _("tested the channel"),
     "alert.delivery.retry": _("sends again over the channel"),
+    # who is told
+    "notice.preferences": _("changed what is told to"),
+    "notice.own.set": _("set the own channel of"),
+    "notice.own.remove": _("removed the own channel of"),
+    "notice.subscribe": _("made the subscription"),
+    "notice.unsubscribe": _("ended the subscription"),
     # builds
     "registry.create": _("connected the registry"),
     "registry.change": _("changed the registry"),
