@@ -52,7 +52,7 @@ def _release(pk: int) -> str:
 def _here(place: ServiceEnvironment, own: int | None) -> list[Found]:
     active = place.deployments.filter(state__in=Deployment.ACTIVE).first()
     found = [_found("active", releases.held_by(place), _release(active.pk), active.pk)] if active is not None else []
-    queue = place.deployments.filter(state=Deployment.State.WAITING).exclude(pk=own)
+    queue = place.deployments.filter(state=Deployment.State.WAITING).exclude(pk=own or 0)
     waiting = list(queue.order_by("turn", "id").values_list("pk"))
     if waiting:
         words = ngettext("%(n)d release waits here.", "%(n)d releases wait here.", len(waiting)) % {"n": len(waiting)}
