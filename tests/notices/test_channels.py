@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from containers.notices import telling
 from containers.services import releases
 from tests import factories
-from tests.alerts.receivers import Receiver, http_receiver
+from tests.alerts.receivers import Receiver, http_receiver, smtp_sink
 from tests.conftest import make_person
 from tests.notices.conftest import inbox
 from tests.waiting.conftest import Yard
@@ -310,3 +310,19 @@ def test_a_notice_once_a_channel_and_a_person(yard: Yard, developer: User, actor
         assert len(inbox(developer)) == 1
     assert Notice.objects.count() == 1
     assert Post.objects.count() == 2
+
+
+def test_mail_arrives_at_ones_own_address_over_the_companys_account(
+    yard: Yard, actor_dev: Actor, developer: User, settings: Any
+) -> None:
+    with smtp_sink() as sink:
+        settings.MAIL_URL = f"mailto://127.0.0.1:{sink.port}?from=xq@example.com&mode=insecure"
+        row = own.set_own(actor_dev, "mail", "dan@example.com")
+        happen(yard, developer)
+        assert len(gather()) == 1
+        assert deliver.run(row.pk) == 1
+    delivery = Delivery.objects.get()
+    assert delivery.state == "sent", delivery.words
+    (mail,) = sink.mails
+    assert ["dan@example.com" in one for one in mail.to] == [True]
+    assert "failed: 2 of 4" in mail.text
