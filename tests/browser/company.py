@@ -50,6 +50,7 @@ class Company:
         self.people()
         self.machines()
         self.services()
+        self.rules()
         self.releases()
         self.upkeep()
 
@@ -180,8 +181,30 @@ class Company:
         self.running = self.release(
             "stock-quote", "production", self.build("stock-quote"), "last price over lunch", False, batch=1, pause=45
         )
+        self.switching = self.release(
+            "snow", "pre-release", self.newest, "a default for the password", False, batch=1, strategy="blue-green"
+        )
         self.stop_one()
+        wait_for(lambda: self.switching.steps.filter(state="done").count() == 2)
         wait_for(lambda: self.running.steps.filter(state="done").count() >= 2)
+
+    def rules(self) -> None:
+        """Guardrails of an environment into which nothing of the company goes just now."""
+        from datetime import time
+
+        from containers.guardrails.calendars import save_calendar
+        from containers.guardrails.services import add_freeze, save_rules
+        from containers.models import Calendar, Environment
+
+        sre, grey = self.actors["gaolei"], Environment.objects.get(slug="grey")
+        rules = {"proof": True, "proof_from": ["pre-release"], "proof_minutes": 30, "proof_instances": 2}
+        rules |= {"reason": True, "ticket": "OPS-#", "most_share": 25, "approvals": 1, "approvals_role": "sre"}
+        save_rules(sre, grey, rules, "what the trading desk asked for")
+        market = save_calendar(sre, None, {"market": "XSHG"})
+        wait_for(lambda: Calendar.objects.get(pk=market.pk).computed is not None)
+        add_freeze(sre, grey, {"kind": "market", "calendar": market.slug, "before": 15, "after": 15, "lunch": False})
+        weekly = {"days": [4], "start": time(17), "end": time(23, 59), "zone": "Asia/Shanghai"}
+        add_freeze(sre, grey, {"kind": "weekly", "reason": "Nobody is called out of the weekend", **weekly})
 
     def stop_one(self, name: str = "snow") -> None:
         """Somebody stops a container by hand: drift."""

@@ -28,11 +28,14 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
     snow = "/services/snow/production/"
     return [  # what is under way comes first
         ("release", f"/releases/{company.running.pk}/", "dark"),
+        ("switch", f"/releases/{company.switching.pk}/", "light"),
         ("home", "/", "light"),
         ("services", "/services/", "light"),
         ("run", snow, "light"),
         ("plan", f"{snow}deploy/?step=3&image={company.newest.pk}&why=password+from+the+vault", "light"),
         ("failed", f"/releases/{company.failed.pk}/", "light"),
+        ("guardrails", "/settings/guardrails/grey/", "light"),
+        ("logs", "/services/stock-quote/production/logs/", "dark"),
         ("hosts", "/hosts/", "dark"),
         ("addresses", "/network/room-a/", "light"),
         ("conformance", "/hosts/conformance/", "light"),
