@@ -6,7 +6,7 @@ class BuildsConfig(AppConfig):
 
     def ready(self) -> None:
         from builds import around, notices
-        from builds.forges import taking
+        from builds.forges import statuses, taking
 
         notices.register()
-        around.CHANGED.append(taking.tell)
+        around.CHANGED += [taking.tell, statuses.of_build]

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from builds.models import Blueprint, Project
+from builds.models import Blueprint, Project, Wave
 from xqplatform.accounts.models import Team
 
 
@@ -102,3 +102,13 @@ class BlueprintForm(forms.Form):
                 "runtime_script": blueprint.runtime_script,
                 "files": json.dumps(blueprint.files, indent=1, ensure_ascii=False) if blueprint.files else "",
             }
+
+
+class WaveForm(forms.Form):
+    """How all that stands on a base image is built anew."""
+
+    with_root = forms.BooleanField(label=_("First build the base image itself anew"), required=False, initial=True)
+    source = forms.ChoiceField(
+        label=_("Projects are built at"), choices=Wave.Source.choices, initial="running", widget=forms.RadioSelect
+    )
+    reason = forms.CharField(label=_("Why"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2}))

@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -51,6 +51,7 @@ class RegistryError(Exception):
 class Layer:
     digest: str
     size: int  # bytes, compressed
+    diff: str = ""  # digest of its content, uncompressed; only where it was asked for
 
 
 @dataclass(frozen=True)
@@ -114,20 +115,57 @@ class Client:
             raise RegistryError("not_a_registry", _("%s answers, but is no registry (no /v2/).") % self.name)
         self._expect(answer, 200)
 
+    def contents(self, repository: str, reference: str, architecture: str) -> Manifest:
+        """The same with each layer's `diff`; of an image for several machines that one for `architecture` («amd64»)."""
+        document, _headers = self._manifest(repository, reference)
+        try:
+            for entry in document.get("manifests", []):
+                if entry["platform"]["os"] == "linux" and entry["platform"]["architecture"] == architecture:
+                    reference = str(entry["digest"])
+                    break
+            else:
+                if "manifests" in document:
+                    words = _("%(name)s has no image for %(machine)s there.")
+                    raise RegistryError("not_found", words % {"name": self.name, "machine": architecture})
+            found = self.manifest(repository, reference)
+            answer = self._blob(repository, found.config)
+            diffs = [str(one) for one in json.loads(answer.data)["rootfs"]["diff_ids"]]
+            layers = [replace(one, diff=diff) for one, diff in zip(found.layers, diffs, strict=True)]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RegistryError("other", _("%s sent a manifest that cannot be read.") % self.name) from error
+        return replace(found, layers=layers)
+
+    def _blob(self, repository: str, digest: str) -> Any:
+        """A small blob. Many registries send for it to a store beside them, which gets no credentials."""
+        scope = f"repository:{self.path(repository)}:pull"
+        path = f"/v2/{self.path(repository)}/blobs/{digest}"
+        answer = self._call("GET", path, scope)
+        if answer.status in {302, 303, 307, 308}:
+            answer = self._send("GET", urljoin(self.base + path, answer.headers.get("Location", "")), {})
+        self._expect(answer, 200)
+        return answer
+
     def manifest(self, repository: str, reference: str) -> Manifest:
         """What the registry holds under a tag or digest. Raises RegistryError of kind not_found."""
-        scope = f"repository:{self.path(repository)}:pull"
-        answer = self._call("GET", f"/v2/{self.path(repository)}/manifests/{reference}", scope, {"Accept": MANIFESTS})
-        self._expect(answer, 200)
+        content, headers = self._manifest(repository, reference)
         try:
-            content = json.loads(answer.data)
             layers = [Layer(layer["digest"], int(layer["size"])) for layer in content.get("layers", [])]
             config = content.get("config") or {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError("other", _("%s sent a manifest that cannot be read.") % self.name) from error
         size = sum(layer.size for layer in layers) + int(config.get("size") or 0)
-        digest = answer.headers.get("Docker-Content-Digest") or (reference if ":" in reference else "")
+        digest = headers.get("Docker-Content-Digest") or (reference if ":" in reference else "")
         return Manifest(digest, size, layers, str(config.get("digest") or ""))
+
+    def _manifest(self, repository: str, reference: str) -> tuple[Any, Any]:
+        """A manifest as it came, and its headers."""
+        scope = f"repository:{self.path(repository)}:pull"
+        answer = self._call("GET", f"/v2/{self.path(repository)}/manifests/{reference}", scope, {"Accept": MANIFESTS})
+        self._expect(answer, 200)
+        try:
+            return json.loads(answer.data), answer.headers
+        except ValueError as error:
+            raise RegistryError("other", _("%s sent a manifest that cannot be read.") % self.name) from error
 
     def delete(self, repository: str, digest: str) -> bool:
         """Deletes a manifest; False when it was gone already."""

@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from builds import queue, runner
-from builds.models import Build, Image, Registry
+from builds.models import Build, Image, Registry, Wave, WaveItem
 from builds.services.registries import check_registry
 from hosts.engine import EngineError, connect
 from xqplatform.work import enqueue
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 def run(pk: int) -> None:
     """Works on a build, if nobody else does; afterwards a slot may be free for those that wait for one."""
     if runner.run(pk):
+        for wave in WaveItem.objects.filter(build=pk, wave__state__in=Wave.ACTIVE).values_list("wave", flat=True):
+            enqueue(advance_wave, wave)
         queued = Build.objects.filter(state=Build.State.QUEUED, lease="").exclude(pk=pk)
         for build in queued.order_by("pk")[:5]:
             Build.objects.filter(pk=build.pk, lease="", state=Build.State.QUEUED).update(retry_at=None)
@@ -30,6 +32,23 @@ def resume() -> None:
     """Takes up again what waits, and what a process left that went away."""
     for build in queue.waiting():
         enqueue(run, build.pk)
+
+
+@shared_task(name="builds.tasks.advance_wave")
+def advance_wave(wave: int) -> None:
+    """Has a wave build what can be built next."""
+    from builds.services.waves import advance
+
+    advance(wave)
+
+
+@shared_task(name="builds.tasks.waves", expires=30)
+def waves() -> int:
+    """The same for every wave under way: whatever a dead process left is gone on with."""
+    found = list(Wave.objects.filter(state__in=Wave.ACTIVE).values_list("pk", flat=True))
+    for wave in found:
+        advance_wave.delay(wave)
+    return len(found)
 
 
 @shared_task(name="builds.tasks.check_registries", expires=60)
@@ -62,7 +81,17 @@ def take_delivery(pk: int) -> None:
 @shared_task(name="builds.tasks.resume_deliveries", expires=30)
 def resume_deliveries() -> None:
     """Takes up again what waits, and what a process left that went away."""
-    from builds.forges import taking
+    from builds.forges import statuses, taking
 
     for pk in taking.due():
         enqueue(take_delivery, pk)
+    for pk in statuses.due():
+        enqueue(send_status, pk)
+
+
+@shared_task(name="builds.tasks.send_status")
+def send_status(pk: int) -> None:
+    """One try to tell a forge of a commit's status."""
+    from builds.forges import statuses
+
+    statuses.send(pk)

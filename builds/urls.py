@@ -1,10 +1,12 @@
-from django.urls import path
+from django.urls import path, re_path
 
+from builds.badges.urls import urlpatterns as badges
 from builds.forges.urls import urlpatterns as forges
-from builds.views import builds, images, registries
+from builds.views import builds, images, registries, waves
 
 app_name = "builds"
 urlpatterns = [
+    *badges,
     *forges,
     path("builds/", builds.builds, name="builds"),
     path("builds/<int:pk>/", builds.build, name="build"),
@@ -20,6 +22,9 @@ urlpatterns = [
     path("images/blueprints/<slug:name>/edit/", images.edit, name="blueprint_edit"),
     path("images/blueprints/<slug:name>/build/", images.build_base, name="blueprint_build"),
     path("images/blueprints/<slug:name>/remove/", images.remove, name="blueprint_remove"),
+    path("images/blueprints/<slug:name>/standing/", waves.standing, name="standing"),
+    path("images/waves/<int:pk>/", waves.wave, name="wave"),
+    re_path(r"^images/waves/(?P<pk>[0-9]{1,12})/(?P<verb>stop|retry)/$", waves.ask, name="wave_ask"),
     path("settings/registries/", registries.registries, name="registries"),
     path("settings/registries/<int:pk>/", registries.registry, name="registry"),
     path("settings/registries/<int:pk>/check/", registries.check, name="registry_check"),

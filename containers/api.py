@@ -36,7 +36,7 @@ from containers.models import (
     Step,
 )
 from containers.planned import mark_of, seal, unseal
-from containers.preview import gather
+from containers.preview import ahead, gather, pulls
 from containers.reading import Standing, folders_of, instances_of, standings
 from containers.schemas import (
     MOST,
@@ -322,7 +322,9 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
     )
     mark = seal(mark_of(plan, place, config, image, plan.guards), place)
     traffic = traffic_words(planned(config or place.config).traffic)
-    return plan.to_json() | gather.of(place, plan, image, config) | {"traffic": traffic, "mark": mark}
+    pending = ahead.ask(image, place.current_image, pulls.hosts_of(plan))
+    more = {"traffic": traffic, "mark": mark, "pending": pending}
+    return plan.to_json() | gather.of(place, plan, image, config) | more
 
 
 def _config(place: ServiceEnvironment, body: DeployIn) -> ConfigVersion | None:

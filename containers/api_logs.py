@@ -14,6 +14,7 @@ from containers.logs import window
 from containers.logs.asking import MOST_TAIL, numbers_of, stamp_asked
 from containers.logs.filters import filter_of
 from containers.logs.levels import parse
+from containers.logs.seats import room
 from containers.logs.sources import sources_of
 from containers.logs.stream import SCANNED, TAIL, Asked, as_json_lines, follow
 from containers.models import KeptLog, ServiceEnvironment
@@ -138,7 +139,8 @@ def _answer(
         what = Asked(place, numbers, wanted, tail, since=since, overlap=0, person=person)
         return StreamingHttpResponse(_lines(what), content_type=JSON_LINES)
     sources = sources_of(place, numbers)
-    found = window.after(sources, since, tail, wanted) if since else window.last(sources, tail, wanted, SCANNED)
+    with room(actor.user.pk if actor.user else 0, max(1, len(sources)), "read"):
+        found = window.after(sources, since, tail, wanted) if since else window.last(sources, tail, wanted, SCANNED)
     text = as_json_lines("lines", found.lines) + "".join(as_json_lines("problem", words) for words in found.problems)
     return HttpResponse(text, content_type=JSON_LINES)
 

@@ -31,8 +31,13 @@ class ContainersConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_defaults, sender=self, dispatch_uid="containers.defaults")
-        from builds import guards
-        from containers import alerting, converge, exported, happenings, holds, measured
+        from builds import guards, uses
+        from builds.badges import services as badges
+        from builds.forges import seams
+        from containers import alerting, converge, exported, happenings, holds, image_uses, measured
+        from containers import badges as own_badges
+        from containers.automatic import notices as automatic_notices
+        from containers.automatic import releasing
         from containers.gates import asking
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
@@ -61,6 +66,11 @@ class ContainersConfig(AppConfig):
         exported.register()
         holds.SWITCHES.append(switch.switch)
         build_hooks.register()
+        automatic_notices.register()
+        seams.RELEASES.append(releasing.release)
+        badges.MORE.append(own_badges.more)
         assert operation.KIND  # importing it registered it
+        uses.USES.append(image_uses.uses)
+        uses.NEXT.append(image_uses.nexts)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

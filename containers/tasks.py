@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from containers import leases
 from containers.models import Deployment, Drain, GateRun
+from containers.preview.tasks import look_ahead
 from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
 
-__all__ = ["run_command", "sweep_terminals", "tidy_recordings"]
+__all__ = ["look_ahead", "run_command", "sweep_terminals", "tidy_recordings"]
 
 
 @shared_task(name="containers.tasks.advance")
@@ -243,3 +244,11 @@ def try_hook(run: int) -> None:
     from containers.services.hooks import carry_out
 
     carry_out(run)
+
+
+@shared_task(name="containers.tasks.commit_statuses", expires=30)
+def commit_statuses() -> None:
+    """Notes which releases changed what forges are to be told of their commits."""
+    from containers.automatic import statuses
+
+    statuses.sweep()

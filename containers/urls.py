@@ -1,6 +1,8 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from containers import badges
 from containers.ascode.urls import urlpatterns as ascode
+from containers.automatic.urls import urlpatterns as automatic
 from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
@@ -32,6 +34,8 @@ app_name = "containers"
 S, E = "services/<slug:slug>/", "services/<slug:slug>/<slug:environment>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     *terminals,
+    path("badges/<slug:key>/at/<slug:environment>.svg", badges.version, name="badge_version"),
+    *automatic,  # before places: it names no environment
     *ascode,
     path("services/", services.index, name="services"),
     path("services/new/", services.create, name="service_new"),
@@ -61,6 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{E}settings/place/", settings.place_change, name="place_change"),
     path(f"{E}deploy/", deploy.wizard, name="deploy"),
     path(f"{E}deploy/commits/", deploy.commit_list, name="commits"),
+    path(f"{E}deploy/ahead/", deploy.ahead_part, name="ahead"),
     path(f"{E}deploy/fetch/", deploy.fetch, name="fetch"),
     path(f"{E}deploy/discard/", deploy.discard, name="discard"),
     path("hosts/<slug:name>/drain/", moves.drain, name="drain"),

@@ -14,11 +14,14 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
+from builds.api_waves import router as waves
+from builds.badges.api import router as badges
 from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
+from containers.automatic.api import router as automatic
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -35,6 +38,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.errors import Denied, Refused
+from xqplatform.notices.api import router as notices
 from xqplatform.rest import StrictParser
 
 log = logging.getLogger(__name__)
@@ -79,7 +83,10 @@ api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
+api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
+api.add_router("/v1/", badges)
+api.add_router("/v1/", automatic)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
@@ -90,6 +97,7 @@ api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
 api.add_router("/v1/", recorder)
 api.add_router("/v1/", alerts)
+api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
 
 

@@ -162,6 +162,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-operations": {"task": "hosts.tasks.resume_operations", "schedule": 3.0},
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-deliveries": {"task": "builds.tasks.resume_deliveries", "schedule": 5.0},
+    "builds-waves": {"task": "builds.tasks.waves", "schedule": 10.0},
+    "commit-statuses": {"task": "containers.tasks.commit_statuses", "schedule": 10.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
     "deployments-resume": {"task": "containers.tasks.resume", "schedule": 3.0},
     "waiting-releases": {"task": "containers.tasks.begin_due", "schedule": 3.0},
@@ -203,6 +205,8 @@ KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
 KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20
 # How people reach the platform, for links in notifications.
 PUBLIC_URL = (env.text("XQ_PUBLIC_URL") or next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
+# An apprise address without receivers, such as mailtos://USER:PASSWORD@mail.example.com: by it people get their own mail.
+MAIL_URL = env.text("XQ_MAIL_URL")
 # Minutes an address rests after its release, so that ARP caches and alerts forget its last holder.
 QUARANTINE_MINUTES = env.number("XQ_QUARANTINE_MINUTES", 30)
 # Days that certificates issued by the platform are valid.

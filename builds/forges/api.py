@@ -22,6 +22,10 @@ class ForgeIn(Schema):
     enabled: bool | None = None
     branches: str | None = Field(None, description="Patterns of branches that are built, one a space: main release/*")
     tags: str | None = Field(None, description="Patterns of tags that are built: v*")
+    report: bool | None = Field(None, description="Send commit statuses back.")
+    api: str | None = Field(None, description="https://git.example.com/api/v4")
+    repository: str | None = Field(None, description="Its name there: team/service")
+    token: str | None = Field(None, description="Write-only.")
 
 
 class ForgeOut(Schema):
@@ -32,6 +36,9 @@ class ForgeOut(Schema):
     author: str = Field(description="Whose right stands behind the builds that pushes begin.")
     address: str = Field(description="Where the forge has to call.")
     secret_made: datetime
+    report: bool
+    api: str
+    repository: str
 
 
 class SecretOut(ForgeOut):

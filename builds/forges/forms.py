@@ -23,3 +23,20 @@ class ForgeForm(forms.Form):
         help_text=_("Patterns, such as: v* — a commit that was built already is not built again for its tag."),
     )
     enabled = forms.BooleanField(label=_("Takes pushes"), required=False, initial=True)
+    report = forms.BooleanField(label=_("Sends commit statuses back"), required=False)
+    api = forms.CharField(
+        label=_("Address of its API"),
+        required=False,
+        max_length=250,
+        help_text=_("Public addresses by https, and the networks that XQ_HOOK_NETWORKS names."),
+    )
+    repository = forms.CharField(
+        label=_("Repository there"), required=False, max_length=250, help_text=_("Such as team/service")
+    )
+    token = forms.CharField(
+        label=_("Token"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Kept encrypted and never shown again. Empty: stays as it is."),
+    )

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from builds.forges import events
+from builds.forges import events, reporting
 from builds.forges.receiving import topic
 from builds.models import Forge, Project
 from builds.models.forges import new_key
@@ -27,7 +27,7 @@ def of(project: Project) -> Forge | None:
 
 
 def save(actor: Actor, project: Project, data: Mapping[str, Any]) -> tuple[Forge, str]:
-    """Makes or changes the link: kind, enabled, branches, tags (patterns). The secret too, when it is new: shown once.
+    """Makes or changes the link: kind, enabled, branches, tags (patterns), report, api, repository, token. The secret too, when it is new: shown once.
 
     Raises Denied, Refused with the field.
     """
@@ -46,12 +46,15 @@ def save(actor: Actor, project: Project, data: Mapping[str, Any]) -> tuple[Forge
     for name in ("branches", "tags"):
         if name in data:
             setattr(row, name, patterns(data[name], name))
+    reporting.fill(row, data, new=new)
     row.author, row.author_name = actor.user, actor.name
     with transaction.atomic():
         if new and Forge.objects.filter(project=project).exists():
             raise Refused(_("Somebody else has just set this up: look again."))
         row.save()
         old, now = audit.changed(before, shown(row))
+        if data.get("token"):
+            now["token"] = "•••"  # noqa: S105
         audit.record(actor, "forge.change", project, before=old or None, after=now)
         live.bump(topic(row))
     return row, row.secret if new else ""
@@ -107,4 +110,7 @@ def shown(row: Forge) -> dict[str, Any]:
         "branches": row.branches,
         "tags": row.tags,
         "author": row.author_name,
+        "report": row.report,
+        "api": row.api,
+        "repository": row.repository,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -15,9 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from builds.badges import services as badges
 from builds.forges import receiving, services
 from builds.forges.forms import ForgeForm
-from builds.models import Forge, ForgeDelivery, Project
+from builds.models import Forge, ForgeDelivery, ForgeStatus, Project
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
@@ -59,7 +62,10 @@ def _answer(status: int, words: str, delivery: int | None = None) -> HttpRespons
 
 def address_of(request: HttpRequest, forge: Forge) -> str:
     """Where the forge has to call, as it reaches the platform."""
-    path = reverse("builds:forge_incoming", args=[forge.key])
+    return _outside(request, reverse("builds:forge_incoming", args=[forge.key]))
+
+
+def _outside(request: HttpRequest, path: str) -> str:
     return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
@@ -106,8 +112,16 @@ def _page(request: ActorRequest, project: Project, form: ForgeForm | None = None
         "address": address_of(request, row) if row else "",
         "may": can(request.actor, services.RIGHT, team_id=project.team_id),
         "topic": f"forge:{project.pk}",
+        "statuses": ForgeStatus.objects.filter(forge__project=project)[:20],
+        **_badges(request, project),
     }
     return render(request, "builds/forge.html", context, status=400 if form is not None and form.errors else 200)
+
+
+def _badges(request: HttpRequest, project: Project) -> dict[str, Any]:
+    badge = badges.of(project)
+    found = badges.paths(badge) if badge is not None else []
+    return {"badge": badge, "badges": [(title, path, _outside(request, path)) for title, path in found]}
 
 
 @never_cache

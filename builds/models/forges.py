@@ -34,6 +34,11 @@ class Forge(models.Model):
     secret_made = models.DateTimeField(default=timezone.now)
     branches = models.TextField(_("branches that are built"), blank=True, default="*")  # fnmatch patterns
     tags = models.TextField(_("tags that are built"), blank=True, default="*")
+    # Commit statuses that are sent back.
+    report = models.BooleanField(_("sends commit statuses"), default=False)
+    api = models.CharField(_("address of its API"), max_length=250, blank=True)
+    repository = models.CharField(_("repository there"), max_length=250, blank=True)
+    token = EncryptedTextField(_("token"), blank=True, default="")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     author_name = models.CharField(max_length=150, blank=True)
     changed = models.DateTimeField(auto_now=True)
@@ -93,3 +98,46 @@ class ForgeDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.name}".strip()
+
+
+class Badge(models.Model):
+    """That a project's badges can be seen: by an address that nobody guesses, or by its name."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="badge")
+    key = models.CharField(max_length=40, unique=True, default=new_key)
+    public = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.project.name
+
+
+class ForgeStatus(models.Model):
+    """What the forge is told of a commit: the newest status of one context, and how the telling went."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+
+    forge = models.ForeignKey(Forge, models.CASCADE, related_name="statuses")
+    revision = models.CharField(max_length=40)
+    context = models.CharField(max_length=100)  # «xq/build», «xq/deploy/production»
+    status = models.CharField(max_length=8)  # pending, success, failure, error
+    words = models.CharField(max_length=140, blank=True)
+    path = models.CharField(max_length=200, blank=True)  # of the page that says more
+    version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    due = models.DateTimeField(default=timezone.now)
+    busy_until = models.DateTimeField(null=True)  # somebody sends it
+    answer = models.TextField(blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    sent = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["forge", "revision", "context"], name="a_status_once")]
+        indexes = [models.Index(fields=["state", "due"])]
+
+    def __str__(self) -> str:
+        return f"{self.context} {self.revision[:8]}"

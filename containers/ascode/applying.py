@@ -63,12 +63,6 @@ def apply(
     return rows
 
 
-def checked(text: str, prune: bool = False) -> Plan:
-    """The plan of a text for pages. Raises Refused, with all mistakes in its words, instead of Wrong."""
-    with refusing():
-        return plans.make(text, prune)
-
-
 @contextmanager
 def refusing() -> Iterator[None]:
     """Mistakes in the text become a Refused (400), a line each."""

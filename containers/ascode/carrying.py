@@ -9,12 +9,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from builds.forges import services as forges
 from builds.models import Blueprint, Registry
 from builds.services.projects import save_project
 from containers.ascode import state
 from containers.ascode.merge import content_of
 from containers.ascode.plans import Plan, Target, within
 from containers.ascode.source import Path
+from containers.gates import services as gates
+from containers.gates.sets import Scope
 from containers.guardrails import services as guardrails
 from containers.hooks.shape import SECRET
 from containers.models import Environment, Service, ServiceEnvironment
@@ -83,6 +86,20 @@ def _environment(actor: Actor, target: Target, reason: str) -> None:
             data = {name: target.wanted["guardrails"][name] for name in rules}
             guardrails.save_rules(actor, row, data, reason)
     _freezes(actor, target, row, reason)
+    _gates(actor, target, Scope(environment=row), (), reason)
+
+
+def _gates(actor: Actor, target: Target, scope: Scope, path: Path, reason: str) -> None:
+    """Rules are given with the mode, so that own ones begin with what was shown."""
+    at_ = len(path)
+    changed = {one.path[at_ + 1] for one in target.changes if one.path[: at_ + 1] == (*path, "gates")}
+    if changed:
+        found: Any = target.wanted
+        for part in path:
+            found = found[part]
+        with at(target, *path, "gates"):
+            names = changed | ({"rules"} if "mode" in changed else set())
+            gates.save(actor, scope, {name: found["gates"][name] for name in names}, reason)
 
 
 def _freezes(actor: Actor, target: Target, row: Environment, reason: str) -> None:
@@ -162,7 +179,9 @@ class _Service:
     def project(self, service: Service) -> None:
         changed = {change.path[1] for change in self.target.changes if change.path[0] == "project"}
         wanted = self.wanted["project"]
-        data: Json = {name: wanted[name] for name in changed if name in wanted}
+        data: Json = {name: wanted[name] for name in changed - {"forge"} if name in wanted}
+        if "forge" in changed:
+            self.forge(service)
         if "project.repository_password" in self.secrets:
             data["repository_password"] = self.secrets["project.repository_password"]
         else:
@@ -178,6 +197,12 @@ class _Service:
                     data[name] = _named(model, data[name], name, "name")
             save_project(self.actor, service.project, data)
 
+    def forge(self, service: Service) -> None:
+        with at(self.target, "project", "forge"):
+            if forges.of(service.project) is None:
+                raise Refused(_("Set up the forge on its page first: its secret is shown there, once."))
+            forges.save(self.actor, service.project, self.wanted["project"]["forge"])
+
     def add(self, service: Service, change: Any) -> None:
         name = change.path[1]
         with at(self.target, "environments", name):
@@ -192,6 +217,7 @@ class _Service:
         with at(self.target, "environments", name):
             if changed & {"branch", "segment"}:
                 catalog.change_place(self.actor, place, {key: wanted[key] for key in changed & {"branch", "segment"}})
+        _gates(self.actor, self.target, Scope(place=place), ("environments", name), self.reason)
         if "settings" in changed:
             self.settings(place, wanted["settings"])
         if "instances" in changed:

@@ -29,6 +29,11 @@ class Change:
     def sign(self) -> str:
         return {ADDED: "+", REMOVED: "-"}.get(self.kind, "~")
 
+    @property
+    def secret(self) -> bool:
+        """Whether it is about a secret: then before and after say only that there is one."""
+        return bool({"secrets", "build_secrets"} & set(self.path[:-1])) or self.path[-1] == "repository_password"
+
     def to_json(self) -> Json:
         return asdict(self) | {"path": self.name}
 

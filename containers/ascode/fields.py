@@ -17,9 +17,11 @@ from django.utils.translation import gettext as _
 from containers.ascode.source import Document, Mistake, Path, dotted
 from containers.config import Config, Health, Told
 from containers.forms.environments import COLOURS
+from containers.gates import shape as gates
 from containers.hooks.shape import Hook
-from containers.models import Freeze, Guardrails, Service
+from containers.models import Freeze, GateRules, Guardrails, Service
 from containers.traffic.shape import Traffic
+from xqplatform.errors import Refused
 
 KEPT = "kept"  # what stands for a secret: it stays as it is stored
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?")
@@ -215,6 +217,19 @@ def _freeze(check: Check, value: Any, path: Path) -> Any:
     return FREEZE_DEFAULTS[str(kind)] | given
 
 
+def _gate_rules(check: Check, value: Any, path: Path) -> Any:
+    """Rules of gates as `state` has them: with all of their fields."""
+    try:
+        return gates.to_json(gates.parse_all(value))
+    except Refused as refused:
+        inner = [int(part) if part.isdigit() else part for part in (refused.field or "").split(".")[1:] if part]
+        check.wrong((*path, *inner), refused.message)
+        return []
+
+
+_GATES: dict[str, Reader] = {
+    "mode": one_of(GateRules.Mode.values), "settle": whole(0, gates.MOST_SETTLE), "rules": _gate_rules,
+}  # fmt: skip
 _VOLUME = block({"source": text(500), "target": text(500), "read_only": flag}, ["source", "target"])
 _HOOK = block(
     _of(Hook, name=text(40), command=items(plain, 60), values=named(plain, most=20), signed=flag),
@@ -233,39 +248,31 @@ SETTINGS = _of(
     traffic=block(_of(Traffic)),
 ) | {"secrets": named(kept)}
 SETTINGS.pop("secret_names")
-PLACE = block(
-    {"instances": whole(0, MOST_INSTANCES), "branch": text(120), "segment": text(60), "settings": block(SETTINGS)}
-)
-PROJECT = block(
-    {
-        "repository": text(500), "repository_user": text(120), "repository_password": kept, "default_branch": text(120),
-        "subfolder": text(250), "dockerfile": text(250), "blueprint": text(120), "registry": text(120),
-        "network": text(60), "build_arguments": named(plain, most=200), "build_secrets": named(kept, most=200),
-    }
-)  # fmt: skip
-GUARDRAILS = block(
-    {
-        "proof": flag, "proof_from": items(plain, 50), "proof_minutes": anything, "proof_instances": anything,
-        "reason": flag, "ticket": text(200), "most_batch": anything, "most_share": anything, "least_healthy": anything,
-        "approvals": anything, "approvals_role": one_of(Guardrails.Approver.values), "approvals_hours": anything,
-        "when_frozen": one_of(Guardrails.Frozen.values),
-    }
-)  # fmt: skip
-HEAD: dict[str, Reader] = {"apiVersion": plain, "kind": plain, "name": plain}
-KINDS: dict[str, Reader] = {
-    "Service": block(
-        HEAD
-        | {
-            "title": text(120), "team": text(60), "type": one_of(Service.Kind.values), "project": PROJECT,
-            "environments": named(PLACE, SLUG, 50, {}),
-        }
-    ),
-    "Environment": block(
-        HEAD
-        | {
-            "title": text(80), "title_zh": text(80), "branch": text(120), "colour": one_of(COLOURS), "production": flag,
-            "auto_repair": flag, "position": whole(0, 30_000), "groups": items(plain), "segment": text(60),
-            "guardrails": GUARDRAILS, "freezes": items(_freeze, 200),
-        }
-    ),
+PLACE: dict[str, Reader] = {
+    "instances": whole(0, MOST_INSTANCES), "branch": text(120), "segment": text(60), "gates": block(_GATES),
+    "settings": block(SETTINGS),
 }  # fmt: skip
+FORGE = block({"kind": text(20), "enabled": flag, "branches": text(2000), "tags": text(2000)})
+PROJECT: dict[str, Reader] = {
+    "repository": text(500), "repository_user": text(120), "repository_password": kept, "default_branch": text(120),
+    "subfolder": text(250), "dockerfile": text(250), "blueprint": text(120), "registry": text(120),
+    "network": text(60), "build_arguments": named(plain, most=200), "build_secrets": named(kept, most=200),
+    "forge": FORGE,
+}  # fmt: skip
+GUARDRAILS: dict[str, Reader] = {
+    "proof": flag, "proof_from": items(plain, 50), "proof_minutes": anything, "proof_instances": anything,
+    "reason": flag, "ticket": text(200), "most_batch": anything, "most_share": anything, "least_healthy": anything,
+    "approvals": anything, "approvals_role": one_of(Guardrails.Approver.values), "approvals_hours": anything,
+    "when_frozen": one_of(Guardrails.Frozen.values),
+}  # fmt: skip
+HEAD: dict[str, Reader] = {"apiVersion": plain, "kind": plain, "name": plain}
+SERVICE: dict[str, Reader] = {
+    "title": text(120), "team": text(60), "type": one_of(Service.Kind.values), "project": block(PROJECT),
+    "environments": named(block(PLACE), SLUG, 50, {}),
+}  # fmt: skip
+ENVIRONMENT: dict[str, Reader] = {
+    "title": text(80), "title_zh": text(80), "branch": text(120), "colour": one_of(COLOURS), "production": flag,
+    "auto_repair": flag, "position": whole(0, 30_000), "groups": items(plain), "segment": text(60),
+    "guardrails": block(GUARDRAILS), "freezes": items(_freeze, 200), "gates": block(_GATES | {"binding": flag}),
+}  # fmt: skip
+KINDS: dict[str, Reader] = {"Service": block(HEAD | SERVICE), "Environment": block(HEAD | ENVIRONMENT)}

@@ -46,15 +46,17 @@ def _plain_rules() -> Json:
 
 
 RULES = _plain_rules()
-PLACE: Json = {"instances": 1, "branch": "", "segment": "", "settings": settings_of(Config())}
+GATES: Json = {"mode": "inherit", "settle": 10, "rules": []}
+PLACE: Json = {"instances": 1, "branch": "", "segment": "", "gates": GATES, "settings": settings_of(Config())}
 PROJECT: Json = {
     "repository": "", "repository_user": "", "default_branch": "main", "subfolder": "", "dockerfile": "Dockerfile",
-    "blueprint": "", "registry": "", "network": "", "build_arguments": {}, "build_secrets": {},
+    "blueprint": "", "registry": "", "network": "", "build_arguments": {}, "build_secrets": {}, "forge": {},
 }  # fmt: skip
 SERVICE: Json = {"title": "", "team": "", "type": "stateless", "project": PROJECT, "environments": {}}
 ENVIRONMENT: Json = {
     "title": "", "title_zh": "", "branch": "", "colour": "blue", "production": False, "auto_repair": False,
     "position": 0, "groups": [], "segment": "", "guardrails": RULES, "freezes": [],
+    "gates": GATES | {"binding": False},
 }  # fmt: skip
 
 
@@ -103,7 +105,9 @@ def _service(base: Json, fresh: Json, given: Json, prune: bool, removable: Colle
 
 
 def _project(base: Json, given: Json, prune: bool) -> Json:
-    found = _laid(base, PROJECT, {key: value for key, value in given.items() if key not in PROJECT_MAPS})
+    found = _laid(base, PROJECT, {key: value for key, value in given.items() if key not in (*PROJECT_MAPS, "forge")})
+    if given.get("forge"):
+        found["forge"] = base["forge"] | {key: value for key, value in given["forge"].items() if value is not None}
     if found.get("repository_password", KEPT) is None:
         found["repository_password"] = base.get("repository_password")  # (a stored one is taken away by nobody)
     if found["repository"] != base["repository"] and "repository_password" not in given:
@@ -115,8 +119,10 @@ def _project(base: Json, given: Json, prune: bool) -> Json:
 
 
 def _place(name: str, base: Json, given: Json, prune: bool) -> Json:
-    single = {key: value for key, value in given.items() if key != "settings"}
+    single = {key: value for key, value in given.items() if key not in {"settings", "gates"}}
     found = _laid(base, PLACE, single)
+    if given.get("gates") is not None:
+        found["gates"] = _laid(PLACE["gates"] if prune else base["gates"], PLACE["gates"], given["gates"])
     if given.get("settings") is not None:
         found["settings"] = _settings(name, base["settings"], given["settings"], prune)
     return found
@@ -155,10 +161,11 @@ def hooks_over(base: list[Json], given: list[Json]) -> list[Json]:
 
 
 def _environment(base: Json, fresh: Json, given: Json, prune: bool) -> Json:
-    single = {key: value for key, value in given.items() if key not in {"guardrails", "freezes"}}
-    found = _laid(base, fresh, single)
-    if given.get("guardrails") is not None:
-        found["guardrails"] = _laid(RULES if prune else base["guardrails"], RULES, given["guardrails"])
+    blocks = ("guardrails", "gates")
+    found = _laid(base, fresh, {key: value for key, value in given.items() if key not in (*blocks, "freezes")})
+    for key in blocks:
+        if given.get(key) is not None:
+            found[key] = _laid(ENVIRONMENT[key] if prune else base[key], ENVIRONMENT[key], given[key])
     windows = given.get("freezes")
     if windows is not None:
         found["freezes"] = [] if prune else list(base["freezes"])

@@ -14,6 +14,8 @@ from builds.services import projects
 from containers.ascode.fields import KEPT
 from containers.ascode.merge import settings_of
 from containers.config import Config, parse
+from containers.gates import services as gates
+from containers.gates import sets
 from containers.guardrails import services as guardrails
 from containers.hooks import shape
 from containers.models import Deployment, Environment, Freeze, Instance, Service, ServiceEnvironment
@@ -47,13 +49,15 @@ def services() -> Any:
     """Services that are not removed, with all that `of_service` reads."""
     active = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     standing = Instance.objects.filter(removed=None).only("pk", "place_id")
-    places = ServiceEnvironment.objects.select_related("environment", "segment", "config").order_by(
+    places = ServiceEnvironment.objects.select_related("environment", "segment", "config", "gates").order_by(
         "environment__position", "environment__slug"
     )
     places = places.prefetch_related(
         Prefetch("deployments", active, to_attr="under_way"), Prefetch("instances", standing, to_attr="standing")
     )
-    rows = Service.objects.filter(removed=None).select_related("team", "project__blueprint", "project__registry")
+    rows = Service.objects.filter(removed=None).select_related(
+        "team", "project__blueprint", "project__registry", "project__forge"
+    )
     return rows.prefetch_related(Prefetch("places", places, to_attr="all_places"))
 
 
@@ -91,7 +95,10 @@ def _project(row: Any) -> Json:
         "network": row.network,
         "build_arguments": dict(row.build_arguments or {}),
         "build_secrets": dict.fromkeys(projects.secrets_of(row), KEPT),
+        "forge": {},
     }
+    if (forge := getattr(row, "forge", None)) is not None:
+        found["forge"] = {name: getattr(forge, name) for name in ("kind", "enabled", "branches", "tags")}
     return found | ({"repository_password": KEPT} if row.repository_password else {})
 
 
@@ -100,7 +107,17 @@ def _place(place: Any) -> Json:
         "instances": wanted(place, place.under_way),
         "branch": place.branch,
         "segment": place.segment.slug if place.segment else "",
+        "gates": _gates(place),
         "settings": settings_of(config_of(place)),
+    }
+
+
+def _gates(thing: Any) -> Json:
+    """Of a place or an environment: what is set there, whether it counts or not; only an environment's can bind."""
+    row = getattr(thing, "gates", None)
+    found = sets.Rules(sets.MODE.INHERIT) if row is None else sets.of_row(row)
+    return {
+        key: value for key, value in gates.shown(found).items() if key != "binding" or isinstance(thing, Environment)
     }
 
 
@@ -138,6 +155,7 @@ def of_environment(row: Environment) -> Now:
         "segment": row.segment.slug if row.segment else "",
         "guardrails": guardrails.shown(row),
         "freezes": [window for _, window in freezes_of(row)],
+        "gates": _gates(row),
     }
     return Now(state, row)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,7 @@ from containers.views.access import get_service
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
+from xqplatform.secrets import decrypt, encrypt
 
 PAGE = 50
 SHOWN = 20
@@ -138,7 +140,40 @@ def _posted(request: HttpRequest) -> str:
 def _preview(request: HttpRequest, context: dict[str, Any]) -> None:
     plan = applying.preview(actor_of(request), context["text"], prune=context["prune"])
     context |= {"plan": plan, "token": plan.token, "warnings": warnings_of(plan)}
-    context["secrets"] = [(name, f"secret-{number}") for number, name in enumerate(plan.needs)]
+    typed = _secrets(request)
+    context["secrets"] = [
+        {
+            "name": name,
+            "field": f"secret-{number}",
+            "typed": _sealed(request, name, typed.get(name, "")),
+            "number": number,
+        }
+        for number, name in enumerate(plan.needs)
+    ]
+
+
+def _secrets(request: HttpRequest) -> dict[str, str]:
+    """Values that were typed now, or beside a refusal before: those come back encrypted, so that they are not lost."""
+    found = {}
+    for number, name in enumerate(request.POST.getlist("secret_name")[:500]):
+        value = request.POST.get(f"secret-{number}", "") or _opened(
+            request, name, request.POST.get(f"typed-{number}", "")
+        )
+        if value:
+            found[name] = value
+    return found
+
+
+def _sealed(request: HttpRequest, name: str, value: str) -> str:
+    return encrypt(json.dumps([request.user.pk, name, value])) if value else ""
+
+
+def _opened(request: HttpRequest, name: str, token: str) -> str:
+    try:
+        user, of, value = json.loads(decrypt(token)) if token else (None, "", "")
+    except (TypeError, ValueError):  # a forged or broken token counts as nothing typed
+        return ""
+    return str(value) if (user, of) == (request.user.pk, name) else ""
 
 
 def _again(request: HttpRequest, context: dict[str, Any], refused: Refused) -> None:
@@ -152,14 +187,12 @@ def _again(request: HttpRequest, context: dict[str, Any], refused: Refused) -> N
 
 
 def _apply(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    names = request.POST.getlist("secret_name")
-    given = {name: request.POST.get(f"secret-{number}", "") for number, name in enumerate(names[:500])}
     rows = applying.apply(
         actor_of(request),
         context["text"],
         token=request.POST.get("token", ""),
         prune=context["prune"],
-        secrets=given,
+        secrets=_secrets(request),
         reason=context["reason"],
     )
     count = sum(len(row.changes) for row in rows)

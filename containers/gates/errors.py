@@ -97,7 +97,8 @@ def _read(vessel: Vessel, start: float, end: float) -> Read:
             stream.stop()
             stream.close()
     except EngineError as error:
-        return Read(None, f"{vessel.host}: {error.words or error.message}")
+        words = (error.words or error.message).replace("\x00", "")
+        return Read(None, f"{vessel.host}: {words}")
     return Read(None, f"{vessel.host}: > {SECONDS:g} s") if late else Read(rate)
 
 

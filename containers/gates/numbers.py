@@ -70,7 +70,8 @@ class Reader:
             base, more = errors.past_of(whose, *self.window.before)
         else:
             base, more = errors.now_of(whose, self.window.start, self.window.end)
-        return Numbers(new, base, basis, "; ".join(one for one in (problem, more) if one))
+        problems = dict.fromkeys(part for one in (problem, more) for part in one.split("; ") if part)
+        return Numbers(new, base, basis, "; ".join(problems))
 
     def _side(self, metric: str, instances: tuple[int, ...], *, past: bool) -> Measured:
         start, end = self.window.before if past else (self.window.start, self.window.end)

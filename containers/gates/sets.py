@@ -56,6 +56,10 @@ def at(scope: Scope) -> Rules:
     row = GateRules.objects.filter(key=scope.key).first()
     if row is None:
         return Rules(MODE.OFF, shape.DEFAULTS) if scope.above is None else Rules(MODE.INHERIT)
+    return of_row(row)
+
+
+def of_row(row: GateRules) -> Rules:
     return Rules(row.mode, tuple(shape.of_json(row.rules)), row.settle, row.binding, row=True)
 
 

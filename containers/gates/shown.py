@@ -52,6 +52,7 @@ class Run:
     watched: int
     whole: int
     lines: list[FindingLine]
+    passed: bool = False  # it held, and somebody let it go on
 
 
 def lines_of(rules: Sequence[Rule]) -> list[RuleLine]:
@@ -82,22 +83,34 @@ def counting_words(found: Counting) -> str:
     return source_words(str(place or (environment.slug if environment else "")))
 
 
+def planned(place: ServiceEnvironment) -> dict[str, Any]:
+    """What would be measured after each batch of a release that begins now; `seconds`: how long, 0 where nothing is."""
+    found = sets.counting(Scope(place=place))
+    lines = lines_of(found.rules)
+    return {
+        "source": counting_words(found),
+        "seconds": found.settle + max(line.watch for line in lines) if lines else 0,
+        "rules": [{"words": one.words, "broken": one.rule.broken} for one in lines],
+    }
+
+
 def runs_of(row: Deployment) -> list[Run]:
     """Its gates by batch, with the rules as they were."""
     goes = row.state in {Deployment.State.RUNNING, Deployment.State.PAUSED} and row.asked not in {"cancel", "rollback"}
-    return [_run(one, goes=goes and one.batch > row.passed) for one in row.gate_runs.all()]
+    return [_run(one, goes=goes, passed=one.batch <= row.passed) for one in row.gate_runs.all()]
 
 
-def _run(row: GateRun, *, goes: bool) -> Run:
+def _run(row: GateRun, *, goes: bool, passed: bool) -> Run:
     rules = lines_of(shape.of_json(row.rules))
     found = row.findings or [{} for _rule in rules]
     return Run(
         row,
-        row.state if goes or row.state != GateRun.State.MEASURING else NOT_JUDGED,
+        row.state if (goes and not passed) or row.state != GateRun.State.MEASURING else NOT_JUDGED,
         source_words(row.source),
         int(row.watched),
         row.settle + max((line.watch for line in rules), default=0),
         [_finding(line, one) for line, one in zip(rules, found, strict=True)],
+        passed and row.state == GateRun.State.HOLD,
     )
 
 
@@ -122,6 +135,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "batch": row.batch + 1,
         "verdict": run.state,
         "why": row.why,
+        "let_go_on": run.passed,
         "source": run.source,
         "settle": row.settle,
         "watched": round(row.watched, 1),

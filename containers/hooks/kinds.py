@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from containers.hooks import http, networks
+from containers.hooks import networks
 from containers.hooks.shape import Hook
 from hosts import operation_runner
 from hosts.engine import Engine, EngineError
@@ -19,6 +19,7 @@ from hosts.services import commands, operations
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.sender import signature
 from xqplatform.errors import Refused
+from xqplatform.outgoing import http
 
 
 @dataclass(frozen=True)

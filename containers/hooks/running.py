@@ -6,6 +6,7 @@ succeeded is not run again, whoever comes by it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from containers.hooks.shape import Hook
 from containers.models import Deployment, HookRun
 from xqplatform import live
 
+log = logging.getLogger(__name__)
 TICK = 0.1
 LATE = 15.0  # seconds after its time in which a try may still say something
 HELD_TICK = 0.5
@@ -123,7 +125,10 @@ def _try(row: HookRun, hook: Hook, setting: Setting, guard: Guard, act: Callable
     def work() -> None:
         try:
             answers.append(act(hook, setting))
+        except Broken:
+            return  # whoever waits for it has been told
         except Exception as error:
+            log.exception("Hook run %s met an unforeseen error", row.pk)
             answers.append(Outcome(False, words=f"{type(error).__name__}: {error}"))
         finally:
             connections.close_all()

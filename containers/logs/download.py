@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from containers.keeping_logs import lines_of
 from containers.logs import reader
 from containers.logs.filters import Filter
 from containers.logs.levels import UNKNOWN, continues, level_of
+from containers.logs.seats import seat
 from containers.logs.sources import Source, Vessel, kept_of, vessels_of
 from containers.logs.text import engine_time, normal, plain
 from hosts.engine import EngineError, LogLine
@@ -62,10 +64,21 @@ def _read(vessel: Vessel, since: str, until: str) -> Iterator[LogLine]:
             yield LogLine("stderr", "", f"--- {error.words or error.message}")
 
 
-async def in_pieces(texts: Iterable[str]) -> AsyncIterator[str]:
-    """The texts joined to pieces of some size; each is fetched in a thread, so that nobody waits and nothing piles up."""
-    iterator = iter(texts)
+async def in_pieces(texts: Iterable[str], person: int, readers: int) -> AsyncIterator[str]:
+    """The texts joined to pieces of some size; each is fetched in a thread, so that nobody waits and nothing piles up.
 
+    A seat is taken as long as it lasts.
+    """
+    with seat(person, readers, "download") as full:
+        if full:
+            yield f"--- {full}\n"
+            return
+        async with aclosing(_pieces(iter(texts))) as pieces:
+            async for text in pieces:
+                yield text
+
+
+async def _pieces(iterator: Iterator[str]) -> AsyncGenerator[str]:
     def piece() -> str:
         found, size = [], 0
         for text in iterator:

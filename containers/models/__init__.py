@@ -1,6 +1,7 @@
 """Rows of services, what runs of them, and the releases that changed it."""
 
 from containers.models.ascode import AppliedFile
+from containers.models.automatic import AutomaticRelease, AutomaticRule
 from containers.models.calls import CallBlock
 from containers.models.deployments import NEEDS_SOMEBODY, Deployment, Step
 from containers.models.drains import Drain
@@ -9,7 +10,7 @@ from containers.models.guardrails import Approval, BrokenGlass, Calendar, Calend
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
-from containers.models.plans import ConfirmedPlan
+from containers.models.plans import ConfirmedPlan, ImageContents
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
 from containers.models.told import Ear, Endpoint
@@ -20,6 +21,8 @@ __all__ = [
     "NEEDS_SOMEBODY",
     "AppliedFile",
     "Approval",
+    "AutomaticRelease",
+    "AutomaticRule",
     "BrokenGlass",
     "Calendar",
     "CalendarDay",
@@ -41,6 +44,7 @@ __all__ = [
     "GateRun",
     "Guardrails",
     "HookRun",
+    "ImageContents",
     "ImageFacts",
     "Instance",
     "InstanceEvent",

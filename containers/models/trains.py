@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from builds.models import Image
+from builds.models import Image, Wave
 from containers.models.deployments import Deployment
 from containers.models.services import ServiceEnvironment
 
@@ -40,6 +40,7 @@ class Train(models.Model):
     why = models.TextField(blank=True)  # what became of it, or why it is in this state, in a sentence
     stage = models.PositiveSmallIntegerField(default=0)  # which one goes back, while it is rolled back
     aborted = models.BooleanField(default=False)  # by a person
+    wave = models.ForeignKey(Wave, models.SET_NULL, null=True, related_name="trains")  # whose images it takes along
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_name = models.CharField(max_length=150, blank=True)
     created = models.DateTimeField(auto_now_add=True)

@@ -72,8 +72,10 @@ def withdrawn(row: Deployment, actor: Actor, given: Approval) -> None:
 
 
 def held(row: Deployment, hold: str, batch: int, why: str, until: datetime | None) -> None:
-    """By what people may have to see to: not by a gate that still measures, nor by old instances that are kept for a time."""
-    if hold == Hold.MEASURING or (hold == Hold.KEEP and until is not None):
+    """By what people may have to see to: not by a gate that still measures, nor by old instances that are kept for a time.
+    (A withdrawn approval was told of itself.)
+    """
+    if hold in {Hold.MEASURING, Hold.APPROVAL} or (hold == Hold.KEEP and until is not None):
         return
     at = until.isoformat() if until is not None else ""
     _tell(row, Kind.HELD, Actor.system(), more=f"{hold}:{batch}", hold=hold, batch=batch + 1, why=why, until=at)
@@ -82,7 +84,7 @@ def held(row: Deployment, hold: str, batch: int, why: str, until: datetime | Non
 def rests(row: Deployment, hold: str, why: str, since: datetime) -> None:
     """Beside what failed, until somebody sees to it; each time anew."""
     failed = row.steps.filter(state=Step.State.FAILED).exclude(reason="").select_related("instance")
-    why = why or " ".join(f"#{step.instance.number}: {step.reason}" for step in failed[:3])
+    why = " ".join(f"#{step.instance.number}: {step.reason}" for step in failed[:3]) or why
     _tell(row, Kind.HELD, Actor.system(), more=f"{hold}:{since.timestamp():.0f}", hold=hold, why=why)
 
 

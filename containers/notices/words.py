@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment
@@ -71,8 +72,12 @@ def _why(notice: Notice) -> str:
         return why
     known = {value: str(label) for value, label in Deployment.Hold.choices}
     hold = known.get(str(facts.get("hold")), "")
-    said = f"{hold}: {why}" if hold and why else hold or why
-    return _("%(why)s It goes on at %(time)s.") % {"why": f"{said}.", "time": at} if (at := _until(facts)) else said
+    said = capfirst(f"{hold}: {why}" if hold and why else hold or why)
+    return (
+        _("%(why)s It goes on at %(time)s.") % {"why": f"{said.rstrip('.')}.", "time": at}
+        if (at := _until(facts))
+        else said
+    )
 
 
 def _until(facts: dict[str, object]) -> str:

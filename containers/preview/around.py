@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from containers.guardrails import windows
 from containers.models import Deployment, Drain, ServiceEnvironment, Step
 from containers.plan import Plan
 from containers.services import releases
@@ -93,6 +95,17 @@ def _beside(row: Deployment, names: list[str]) -> str:
     shown = ", ".join(hosts[:4]) + (" …" if len(hosts) > 4 else "")
     place = f"{row.place.service.slug} · {row.place.environment.local_title}"
     return words % {"kind": row.get_kind_display(), "pk": row.pk, "place": place, "n": len(names), "hosts": shown}
+
+
+def freezes(place: ServiceEnvironment, seconds: float | None) -> list[Found]:
+    """A freeze that begins while it is probably still under way. `seconds`: how long that is; None: not known."""
+    now = time.time()
+    found = windows.now(place.environment, now) if seconds is not None else None
+    if found is None or found.next is None or seconds is None or found.next.start > now + seconds:
+        return []
+    words = _("A freeze begins at %(when)s, before it is likely over: it would hold between two batches. %(why)s")
+    values = {"when": windows.moment_words(found.next.start), "why": found.next.why}
+    return [_found("freeze", words % values, reverse("containers:guardrails_of", args=[place.environment.slug]))]
 
 
 def _upkeep(hosts: Collection[int]) -> list[Found]:

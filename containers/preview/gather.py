@@ -8,9 +8,10 @@ from typing import Any
 
 from builds.models import Image
 from containers.config import Config, difference
+from containers.gates import shown as gates
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.plan import Plan
-from containers.preview import around, history, images
+from containers.preview import around, contents, history, images, pulls
 from containers.preview.middle import middles
 from containers.services.planning import config_of
 from containers.services.settings import secrets_of
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 def of(place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None) -> Json:
     """All of it. Values of variables are in it, so it is for who may see the settings."""
     first = apart(place, image)
-    return first | near(place, plan, config, first["cores"])
+    return first | near(place, plan, image, config, first["cores"])
 
 
 def apart(place: ServiceEnvironment, image: Image) -> Json:
@@ -38,14 +39,20 @@ def apart(place: ServiceEnvironment, image: Image) -> Json:
     }
 
 
-def near(place: ServiceEnvironment, plan: Plan, config: ConfigVersion | None, cores: float | None) -> Json:
+def near(
+    place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None, cores: float | None
+) -> Json:
     """The part that is of this very plan."""
+    expected = history.of(place, plan)
     return {
         "capacity": capacity(place, plan, cores),
         "settings": settings_change(place.current_config, config or place.config),
-        "expected": history.of(place, plan),
-        "conflicts": around.conflicts(place, plan),
+        "expected": expected,
+        "conflicts": [*around.conflicts(place, plan), *around.freezes(place, expected["p90"])],
         "alerts": around.alerts(place, plan),
+        "pulls": pulls.of(image, pulls.hosts_of(plan)),
+        "packages": contents.between(place.current_image, image),
+        "gates": gates.planned(place),
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from containers.models import Deployment, ServiceEnvironment, Step
+from containers.gates.shown import planned
+from containers.models import Deployment, GateRun, ServiceEnvironment, Step
 from containers.plan import Plan
 from containers.policy import Policy
 from containers.preview.expected import ENOUGH, Run, expected
@@ -26,7 +28,7 @@ def of(place: ServiceEnvironment, plan: Plan) -> dict[str, Any]:
     for entry in plan.entries:
         if not entry.problem:
             batches[entry.batch][entry.action] += 1
-    found = expected(runs, [batches[n] for n in sorted(batches)], fixed(plan))
+    found = expected(runs, [batches[n] for n in sorted(batches)], fixed(plan) + judged(plan, planned(place)["seconds"]))
     words = [] if found or not batches else [_too_little(len(runs))]
     return {
         "p50": round(found.p50, 1) if found else None,
@@ -67,6 +69,12 @@ def fixed(plan: Plan) -> float:
     return policy.pause * max(0, plan.batches - 1) + held
 
 
+def judged(plan: Plan, seconds: float) -> float:
+    """What gates add that watch each batch for so many seconds; they watch while something else holds it, too."""
+    beside = {"canary": plan.policy.hold, "blue-green": plan.policy.keep}.get(plan.policy.strategy, 0.0)
+    return max(0.0, seconds * plan.batches - min(seconds, beside))
+
+
 def past(place: ServiceEnvironment, strategy: str) -> list[Run]:
     """The newest releases of the place that went all the way, in a comparable way."""
     alike = next((some for some in ALIKE if strategy in some), {strategy})
@@ -82,11 +90,18 @@ def past(place: ServiceEnvironment, strategy: str) -> list[Run]:
     found: dict[int, list[tuple[str, int, Any]]] = defaultdict(list)
     for pk, action, batch, times in steps.values_list("deployment", "action", "batch", "times"):
         found[pk].append((action, batch, times))
-    return [run for row in newest if (run := run_of(row, found[row.pk])) is not None]
+    watched: dict[int, dict[int, float]] = defaultdict(dict)
+    for pk, batch, seconds in GateRun.objects.filter(deployment__in=newest).values_list(
+        "deployment", "batch", "watched"
+    ):
+        watched[pk][batch] = seconds
+    return [run for row in newest if (run := run_of(row, found[row.pk], watched[row.pk])) is not None]
 
 
-def run_of(row: Deployment, steps: Sequence[tuple[str, int, Any]]) -> Run | None:
-    """One of them; None where its steps have no times."""
+def run_of(
+    row: Deployment, steps: Sequence[tuple[str, int, Any]], watched: Mapping[int, float] = MappingProxyType({})
+) -> Run | None:
+    """One of them, without the seconds that gates watched after each batch; None where its steps have no times."""
     took: dict[str, list[float]] = defaultdict(list)
     batches: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for action, batch, times in steps:
@@ -101,19 +116,27 @@ def run_of(row: Deployment, steps: Sequence[tuple[str, int, Any]]) -> Run | None
     return Run(
         lead=max(0.0, begins[0] - row.started.timestamp()),
         steps={action: tuple(seconds) for action, seconds in took.items()},
-        gaps=_gaps(row.policy, sorted(batches), begins, ends),
-        tail=max(0.0, row.finished.timestamp() - ends[-1]),
+        gaps=_gaps(row.policy, sorted(batches), begins, ends, watched),
+        tail=max(0.0, row.finished.timestamp() - ends[-1] - watched.get(max(batches), 0.0)),
     )
 
 
 def _gaps(
-    policy: Mapping[str, Any], batches: Sequence[int], begins: Sequence[float], ends: Sequence[float]
+    policy: Mapping[str, Any],
+    batches: Sequence[int],
+    begins: Sequence[float],
+    ends: Sequence[float],
+    watched: Mapping[int, float],
 ) -> tuple[float, ...]:
     """Without the one in which it held: that is the policy's, or somebody's, doing."""
     pause = policy.get("pause")
     pause = float(pause) if isinstance(pause, int | float) else 0.0
     pairs = zip(batches, ends, begins[1:], strict=False)
-    return tuple(max(0.0, begin - end - pause) for batch, end, begin in pairs if batch != policy.get("hold_after"))
+    return tuple(
+        max(0.0, begin - end - pause - watched.get(batch, 0.0))
+        for batch, end, begin in pairs
+        if batch != policy.get("hold_after")
+    )
 
 
 def _whole(times: Any) -> tuple[float, float] | None:

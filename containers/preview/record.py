@@ -18,13 +18,15 @@ def before(place: ServiceEnvironment, image: Image) -> dict[str, Any]:
     return gather.apart(place, image)
 
 
-def keep(row: Deployment, plan: Plan, config: ConfigVersion | None, apart: dict[str, Any]) -> ConfirmedPlan:
+def keep(
+    row: Deployment, plan: Plan, image: Image, config: ConfigVersion | None, apart: dict[str, Any]
+) -> ConfirmedPlan:
     """Keeps it, in the platform's language; in the transaction that makes the release, so one is never without the other.
 
     Values of settings are left out: both versions stay anyway, and who may see them is asked when they are shown.
     """
     with translation.override(settings.LANGUAGE_CODE):
-        near = gather.near(row.place, plan, config, apart.get("cores"))
+        near = gather.near(row.place, plan, image, config, apart.get("cores"))
     near["settings"]["changes"] = [one["setting"] for one in near["settings"]["changes"]]
     content = {"plan": plan.to_json() | {"guardrails": row.guard.get("checks", [])}, **apart, **near}
     return ConfirmedPlan.objects.create(deployment=row, content=content)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Router, Schema
+from django.utils.translation import gettext as _
+from ninja import Query, Router, Schema
 
+from builds.git import Revision
 from containers.models import ConfirmedPlan
 from containers.recorder import effects, export
 from containers.recorder.reading import as_json, calls_of
+from containers.recorder.views import comparison
 from containers.schemas import ConfirmedOut
-from containers.views.access import actor_of, get_deployment
+from containers.views.access import NUMBER_LIMIT, actor_of, get_deployment
+from xqplatform.errors import Refused
 
 router = Router(tags=["deployments"])
 
@@ -93,6 +98,73 @@ class EffectsOut(Schema):
 def show_effects(request: HttpRequest, number: int) -> Any:
     """Means of its instances 15 minutes before and after, and the alerts that fired until half an hour after its end."""
     return effects.as_json(get_deployment(max(0, number)), time.time())
+
+
+class SideOut(Schema):
+    name: str
+    left: str
+    right: str
+    differs: bool
+    slower: bool
+
+
+class ChangeOut(Schema):
+    setting: str
+    before: Any
+    after: Any
+
+
+class CommitOut(Schema):
+    revision: str
+    author: str
+    time: datetime
+    subject: str
+
+
+class FailedOut(Schema):
+    number: int
+    host: str
+    state: str
+    reason: str
+
+
+class CompareOut(Schema):
+    left: int
+    right: int
+    facts: list[SideOut]
+    phases: list[SideOut]
+    changes: list[ChangeOut]
+    newer: list[CommitOut]
+    older: list[CommitOut]
+    failed_left: list[FailedOut]
+    failed_right: list[FailedOut]
+
+
+@router.get("/deployments/{number}/compare", response=CompareOut)
+def compare_with(request: HttpRequest, number: int, other: int = Query(alias="with", ge=1, le=NUMBER_LIMIT)) -> Any:
+    """The release (right) beside another one of the same service (left, `with`), as its page has it.
+
+    `newer`: commits that only the right one has; `older`: that only the left one has. Values of secrets are in none of it.
+    """
+    right = get_deployment(max(0, number))
+    left = get_deployment(other)
+    if left.place.service_id != right.place.service_id or left.pk == right.pk:
+        raise Refused(_("This service has no other release of this number."), "with", 404)
+    found = comparison(left, right)
+    lines = {name: [asdict(one) | {"differs": one.differs} for one in found[name]] for name in ("facts", "phases")}
+    return lines | {
+        "left": left.pk,
+        "right": right.pk,
+        "changes": [{"setting": name, "before": old, "after": new} for name, old, new in found["changes"]],
+        "newer": [_commit(one) for one in found["newer"]],
+        "older": [_commit(one) for one in found["older"]],
+        "failed_left": found["failed"][0][1],
+        "failed_right": found["failed"][1][1],
+    }
+
+
+def _commit(one: Revision) -> dict[str, Any]:
+    return {"revision": one.hash, "author": one.author, "time": one.time, "subject": one.title}
 
 
 @router.get("/deployments/{number}/record", response=dict[str, Any])

@@ -40,7 +40,7 @@ def ended(steps: Sequence[StepView]) -> Finish:
 def begin(view: View, ordered: Sequence[StepView], now: float) -> list[Action]:
     """Goes on with what is under way, and begins what there is room for. Somebody waits."""
     going_on = under_way(ordered)
-    ahead = pulls(view, ordered)
+    ahead = pulls(view, ordered, now)
     if ahead:
         return ahead
     waiting = [step for step in ordered if step.state == "waiting"]
@@ -61,11 +61,13 @@ def begin(view: View, ordered: Sequence[StepView], now: float) -> list[Action]:
     return [*going_on, *(Run(step.pk) for step in [*again, *fresh[:room]])]
 
 
-def pulls(view: View, steps: Sequence[StepView]) -> list[Action]:
-    """Ahead on all hosts, before anything is stopped."""
+def pulls(view: View, steps: Sequence[StepView], now: float) -> list[Action]:
+    """Ahead on all hosts, before anything is stopped. It is work on hosts, so in a freeze none is begun: those under way end."""
     behind = [host for host, state in view.pulls.items() if state != "done"]
-    if any(step.touched or step.state in SETTLED - {"skipped"} for step in steps):
+    if not behind or any(step.touched or step.state in SETTLED - {"skipped"} for step in steps):
         return []
+    if held := frozen(view, -1, now):
+        return [Pull(host) for host in behind if view.pulls[host] == "pulling"] or held
     return [Pull(host) for host in behind]
 
 

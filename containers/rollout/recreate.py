@@ -26,7 +26,7 @@ from containers.rollout.views import (
 def forward(view: View, ordered: Sequence[StepView], now: float) -> list[Action]:
     if has_failed(view, ordered):
         return _failed(view, ordered)
-    ahead = pulls(view, ordered)
+    ahead = pulls(view, ordered, now)
     if ahead:
         return ahead
     if not has_begun(ordered) and any(step.state == "waiting" for step in ordered):

@@ -12,6 +12,7 @@ from xqplatform.accounts.rights import require
 
 SALT = "containers.log_reading"
 SECONDS = 12 * 3600  # that one opening may last
+TAKEN_ALONG = "download"
 
 
 def open_logs(
@@ -20,7 +21,7 @@ def open_logs(
     """Lets the actor read; returns what shows that this opening is known. Raises Denied.
 
     `what`: «tail», «download», «kept», «file», as the event tells it. `opening`: what an earlier call returned to the same
-    person for the same place: the streams and pages of one opening are one event.
+    person for the same place: the streams and pages of one opening are one event. What is taken along is always one of its own.
     """
     require(
         actor,
@@ -29,7 +30,7 @@ def open_logs(
         environment=place.environment.slug,
         obj=instance or place,
     )
-    if known(actor, place, opening):
+    if what != TAKEN_ALONG and known(actor, place, opening):
         return opening
     if place.environment.production:
         after = {"what": what, "instance": instance.number} if instance is not None else {"what": what}

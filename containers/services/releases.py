@@ -475,8 +475,8 @@ def _start(
                 created_by=actor.user,
                 created_name=actor.name,
             )
-            if apart:
-                record.keep(row, plan, config, apart)
+            if apart and image is not None:
+                record.keep(row, plan, image, config, apart)
             save_steps(row, plan, image, config)
             ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
             audit.record(

@@ -100,7 +100,7 @@ def wait(
             "system": actor.is_system,
         }
         _queue(row, locked)
-        record.keep(row, plan, used, apart)
+        record.keep(row, plan, image, used, apart)
         after = {"image": str(image), "instances": row.wanted, "not before": not_before and not_before.isoformat()}
         audit.record(actor, "deployment.wait", row, after=after, reason=reason, parent=locked.service)
         if approvals.lacks(row):

@@ -1,7 +1,8 @@
 """What was seen in a terminal, as asciicast v2: one JSON line a header, one an event. Pure.
 
-A flood is thinned: of what is said within one second only the beginning and the last part are kept, and what was left out is
-said there. What a person can have read is in it, and a `yes` that runs for an hour does not fill the disk.
+A flood is thinned: of what is said within a tenth of a second only the beginning and the last part are kept, and what was left
+out is said there. The last part is more than a screen, so whatever stood there for a tenth of a second is in it, and no flood
+pushes it out; a `yes` that runs for an hour does not fill the disk.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import codecs
 import json
 from typing import Any
 
-HEAD = 48 << 10  # bytes of one second that are kept from its beginning on,
-TAIL = 16 << 10  # and from its end
+SLICES = 10  # of a second
+HEAD = 4 << 10  # bytes of one slice that are kept from its beginning on,
+TAIL = 12 << 10  # and from its end: a screen of 200 columns and 60 lines
 Json = dict[str, Any]
 
 
@@ -37,14 +39,14 @@ class Recorder:
         self.with_input = with_input
         self.left_out = 0  # bytes of output that are not in it
         self._lines: list[str] = []
-        self._second, self._said = -1, 0
+        self._slice, self._said = -1, 0
         self._tail, self._tail_at, self._gap = bytearray(), 0.0, 0
         self._output, self._input = _decoder(), _decoder()
 
     def output(self, at: float, data: bytes) -> None:
-        if int(at) != self._second:
-            self._close_second()
-            self._second = int(at)
+        if int(at * SLICES) != self._slice:
+            self._close_slice()
+            self._slice = int(at * SLICES)
         room = max(0, HEAD - self._said)
         self._said += len(data)
         if data[:room]:
@@ -61,17 +63,17 @@ class Recorder:
             self._add(at, "i", self._input.decode(data))
 
     def resized(self, at: float, columns: int, rows: int) -> None:
-        self._close_second()
+        self._close_slice()
         self._add(at, "r", f"{columns}x{rows}")
 
     def mark(self, at: float, words: str) -> None:
-        self._close_second()
+        self._close_slice()
         self._add(at, "m", words)
 
     def take(self, at: float) -> str:
-        """The lines since the last time; what is held back of a second that is over comes with them."""
-        if int(at) != self._second:
-            self._close_second()
+        """The lines since the last time; what is held back of a slice that is over comes with them."""
+        if int(at * SLICES) != self._slice:
+            self._close_slice()
         found = "".join(self._lines)
         self._lines.clear()
         return found
@@ -80,7 +82,7 @@ class Recorder:
         if text:
             self._lines.append(line(at, kind, text))
 
-    def _close_second(self) -> None:
+    def _close_slice(self) -> None:
         if self._gap:
             self.left_out += self._gap
             self._output = _decoder()  # the gap may have cut a character

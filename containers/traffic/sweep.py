@@ -7,8 +7,13 @@ rows alone say what is right, and this puts it right.
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 
+from django.db import connections
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,6 +33,10 @@ from xqplatform.errors import Refused
 log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=60)  # until a front that failed is tried again
 SECONDS = 45.0
+PATIENCE = 15.0  # seconds that a sweep waits for hosts of fronts: one that hangs is left to its thread
+SLOW = 5.0  # seconds: a host that fails as slowly is away, and asked about no other place for a while
+_hosts: dict[int, threading.Thread] = {}  # on which a sweep still works
+_away: dict[int, float] = {}  # until when (monotonic) they are left alone
 
 
 def sweep() -> int:
@@ -36,15 +45,17 @@ def sweep() -> int:
         Q(current_config__content__traffic__way__in=["nginx", "hooks"])
         | Q(upstreams__applied__lt=F("upstreams__wanted"))
     )
-    count = 0
+    count, late = 0, []
     for place in places.select_related("service", "environment", "current_config").distinct():
         try:
             config = parse(place.current_config.content) if place.current_config is not None else Config()
             count += _place(place, config)
+            late += behind(place)
         except Refused as refused:
             log.warning("Traffic of %s: %s", place, refused.message)
         except Exception:  # of one place: all others are still seen to
             log.exception("Traffic of %s could not be seen to", place)
+    tell(late)
     return count
 
 
@@ -56,13 +67,39 @@ def _place(place: ServiceEnvironment, config: Config) -> int:
             switch.follow(active)
         if active is None and config.traffic.way == "nginx":
             rows.ports_of_containers(place)
-    count = sum(_put_back(place, config, row) for row in out_by_accident(place))
-    for upstream in behind(place):
-        try:
-            fronts.settle(upstream, _("sweep"), SECONDS, lambda: None)
-        except fronts.NotApplied as error:
-            log.info("Upstream of %s: %s", place, error)
-    return count
+    return sum(_put_back(place, config, row) for row in out_by_accident(place))
+
+
+def tell(upstreams: Sequence[Upstream]) -> None:
+    """Hosts hear side by side what they lack, each one place after the other; none waits for one that hangs."""
+    by_host: dict[int, list[Upstream]] = defaultdict(list)
+    for one in upstreams:
+        by_host[one.host_id].append(one)
+    now = time.monotonic()
+    for host, mine in by_host.items():
+        if _away.get(host, 0) < now and (host not in _hosts or not _hosts[host].is_alive()):
+            _hosts[host] = threading.Thread(target=_tell_host, args=(host, mine), name=f"front-{host}", daemon=True)
+            _hosts[host].start()
+    for host in by_host:
+        if host in _hosts:
+            _hosts[host].join(max(0.0, now + PATIENCE - time.monotonic()))
+
+
+def _tell_host(host: int, upstreams: Sequence[Upstream]) -> None:
+    try:
+        for one in upstreams:
+            began = time.monotonic()
+            try:
+                fronts.settle(one, _("sweep"), SECONDS, lambda: None)
+            except fronts.NotApplied as error:
+                log.info("Upstream of %s: %s", one.place, error)
+                if time.monotonic() - began > SLOW:
+                    _away[host] = time.monotonic() + AGAIN.total_seconds()
+                    return
+    except Exception:  # a thread's end: the next sweep tries again
+        log.exception("A front's host (%s) could not be told", host)
+    finally:
+        connections.close_all()
 
 
 def in_hand(place: ServiceEnvironment) -> set[int]:

@@ -10,9 +10,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema, Status
 
+from builds.models import Wave
 from containers.models import Train, TrainTemplate
 from containers.schemas import PolicyIn, ReasonIn
-from containers.trains import choosing, planning, services, standing
+from containers.trains import choosing, of_wave, planning, services, standing
 from containers.trains.forms import place_named
 from containers.trains.rows import cars_of
 from containers.trains.views import VERBS, get_train
@@ -37,7 +38,13 @@ class TrainIn(Schema):
     name: str = Field(max_length=120)
     reason: str = Field("", max_length=2000)
     on_failure: Literal["stop", "rollback", "go_on"] = "stop"
-    cars: list[CarIn] = Field(max_length=services.MOST_CARS)
+    cars: list[CarIn] = Field(default_factory=list, max_length=services.MOST_CARS)
+    wave: int | None = Field(
+        None,
+        ge=1,
+        lt=2**31,
+        description="A wave of builds; without cars: all that it has built, a stage an environment.",
+    )
 
 
 class BeginIn(Schema):
@@ -145,9 +152,12 @@ def _wanted(body: TrainIn) -> list[services.Wanted]:
 
 
 def _save(request: HttpRequest, body: TrainIn, train: Train | None) -> Train:
+    wave = get_object_or_404(Wave, pk=body.wave) if body.wave is not None else None
+    cars = of_wave.cars(wave) if wave is not None and not body.cars else _wanted(body)
     return services.save(
         actor_of(request),
-        _wanted(body),
+        cars,
+        wave=wave,
         train=train,
         name=_clean(body.name),
         on_failure=body.on_failure,

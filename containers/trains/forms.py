@@ -138,6 +138,10 @@ def row_of(car: Car, *, keep_image: bool = True) -> dict[str, Any]:
     return _row(car.stage, car.place, version, car.policy)
 
 
+def row_of_wanted(car: Wanted) -> dict[str, Any]:
+    return _row(car.stage, car.place, car.image.tag if car.image is not None else "", car.policy or {})
+
+
 def rest_of(cars: Sequence[Car]) -> list[Car]:
     """Those that have not succeeded."""
     return [car for car in cars if release_of(car) != "good"]

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from builds.models import Image
+from builds.models import Image, Wave
 from containers.models import Car, Deployment, ServiceEnvironment, Train, TrainTemplate
 from containers.plan import Policy
 from containers.services import queue
@@ -60,6 +60,7 @@ def save(
     name: str,
     on_failure: str = "stop",
     reason: str = "",
+    wave: Wave | None = None,
 ) -> Train:
     """Makes a train, or changes one that has not begun. Nothing is released before it begins. Raises Denied, Refused."""
     _require(actor, [car.place for car in cars])
@@ -69,7 +70,7 @@ def save(
     made = _cars(cars)
     with transaction.atomic():
         if train is None:
-            row = Train(created_by=actor.user, created_name=actor.name)
+            row = Train(created_by=actor.user, created_name=actor.name, wave=wave)
         else:
             row = _locked(train, {Train.State.PLANNED}, _("It has begun: it cannot be changed any more."))
             row.cars.all().delete()

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from builds.models import Wave
 from containers import reading
 from containers.models import Car, ServiceEnvironment, Train, TrainTemplate
-from containers.trains import forms, planning, services, standing
+from containers.trains import forms, of_wave, planning, services, standing
 from containers.trains.forms import CarForm, TrainForm
 from containers.trains.rows import cars_of
 from containers.views.access import NUMBER_LIMIT, reason_of
@@ -70,6 +71,12 @@ def edit(request: HttpRequest, number: int | None = None) -> HttpResponse:
 
 def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, list[CarForm]]:
     """The form as it is shown first: of the train, of another one, of a template, or empty."""
+    wave = _wave(request.GET.get("wave"))
+    if wave is not None:
+        taken = of_wave.cars(wave, once=request.GET.get("order") == "once")
+        name = _("Wave #%(n)d of %(base)s") % {"n": wave.pk, "base": wave.blueprint}
+        fields = {"name": name, "reason": wave.reason}
+        return TrainForm(initial=fields), forms.empty([forms.row_of_wanted(car) for car in taken])
     template = TrainTemplate.objects.filter(pk=number_of(request.GET.get("template")) or 0).first()
     other = train or Train.objects.filter(pk=number_of(request.GET.get("from")) or 0).first()
     if other is not None:
@@ -84,6 +91,10 @@ def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, lis
     return TrainForm(), forms.empty()
 
 
+def _wave(text: str | None) -> Wave | None:
+    return Wave.objects.select_related("blueprint").filter(pk=number_of(text) or 0).first()
+
+
 def _save(request: HttpRequest, train: Train | None) -> HttpResponse:
     form, rows = TrainForm(request.POST), forms.typed(request.POST)
     if request.POST.get("do") == "more":
@@ -95,7 +106,8 @@ def _save(request: HttpRequest, train: Train | None) -> HttpResponse:
         cars = [row.wanted for row in rows if row.wanted is not None]
         data = form.cleaned_data
         try:
-            saved = services.save(actor_of(request), cars, train=train, **data)
+            wave = _wave(request.POST.get("wave"))
+            saved = services.save(actor_of(request), cars, train=train, wave=wave, **data)
         except Refused as refused:
             form.add_refusal(refused)
         else:
@@ -109,6 +121,7 @@ def _form(request: HttpRequest, train: Train | None, form: TrainForm, rows: Sequ
         "train": train,
         "form": form,
         "rows": rows,
+        "wave": _wave(request.POST.get("wave") or request.GET.get("wave")),
         "places": places.values_list("service__slug", "environment__slug")[:MOST_OFFERED],
     }
     bad = bool(form.errors) or any(row.errors for row in rows if row.is_bound)

@@ -27,7 +27,7 @@ from containers.guardrails import shown as guards
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.planned import Stale, mark_of, seal, unseal
-from containers.preview import gather, images
+from containers.preview import ahead, contents, gather, images, pulls
 from containers.services import planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
@@ -35,10 +35,12 @@ from containers.views.how import policy_words, stops_all
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
 from containers.views.waiting import When
+from hosts.models import Host
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
+MOST_HOSTS = 1000
 CARRIED = ("image", "config", "why", "batch", "pause", "order", "deadline", "on_failure", *StrategyFields.base_fields)
 DEFAULTS: dict[str, Any] = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
 DEFAULTS |= {"strategy": "rolling", "canary": 1, "hold": 0, "switch": "click", "keep": 600, "old_side": "running"}
@@ -156,6 +158,8 @@ def _information(
         initial=defaults_of(place) | {n: request.GET[n] for n in InformationForm.base_fields if n in request.GET}
     )
     config = config_asked(place, request.GET)
+    # Asked for here already, so that the next step has the answers.
+    ahead.ask(image, place.current_image, set(place.instances.filter(removed=None).values_list("host", flat=True)))
     context = frame(request, place, "deploy") | {
         "step": 2,
         "image": image,
@@ -208,6 +212,7 @@ def _plan(
     except Refused as refused:
         refusal = refusal or refused.message
     pv = gather.of(place, plan, image, config) if plan is not None else None
+    hosts = pulls.hosts_of(plan) if plan is not None else []
     context = frame(request, place, "deploy") | {
         "step": 3,
         "image": image,
@@ -221,6 +226,7 @@ def _plan(
         "config_asked": config,
         "changes": changes(place.current_config, config or place.config) if place.current_config else [],
         "pv": pv,
+        "ahead": ahead_of(place, image, hosts) if plan is not None else None,
         "news": pv["image"] if pv is not None else images.between(place, place.current_image, image),
         "holder": releases.held_by(place),
         "changed": changed or [],
@@ -292,6 +298,31 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
     except Refused as refused:
         return _plan(request, place, image, refusal=refused.message, when=when)
     return redirect("containers:release", row.pk)
+
+
+def ahead_of(place: ServiceEnvironment, image: Image, hosts: list[int]) -> dict[str, Any]:
+    """What is known of what would be pulled; workers are asked for what is not, and the page waits for nothing."""
+    pending = ahead.ask(image, place.current_image, hosts)
+    return {
+        "pulls": pulls.of(image, hosts),
+        "packages": contents.between(place.current_image, image),
+        "pending": pending,
+        "asks": ",".join(map(str, hosts)),
+    }
+
+
+@require_GET
+def ahead_part(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    """The card of what is pulled, as it is known now. `hosts`: keys, with commas between."""
+    place = get_place(slug, environment)
+    image = image_of(place, request.GET.get("image"))
+    if image is None:
+        raise Http404
+    asked = request.GET.get("hosts", "").split(",")[:MOST_HOSTS]
+    keys = [int(one) for one in asked if one.isascii() and one.isdigit() and len(one) < 12]
+    hosts = sorted(Host.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    context = frame(request, place, "deploy") | {"image": image, "ahead": ahead_of(place, image, hosts)}
+    return render(request, "containers/_preview_ahead.html", context)
 
 
 @require_GET

@@ -28,7 +28,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     row = get_kept(number)
     place = row.instance.place
     as_text = request.GET.get("as") == "text"
-    open_logs(actor_of(request), place, "kept", instance=row.instance, opening=request.GET.get("opening", ""))
+    what = "download" if as_text else "kept"
+    open_logs(actor_of(request), place, what, instance=row.instance, opening=request.GET.get("opening", ""))
     lines = lines_of(row)
     if as_text:
         text = "".join(f"{one.timestamp} {plain(one.text)}\n" for one in lines)

@@ -21,6 +21,7 @@ from containers.logs.asking import count_asked, filter_asked, known_asked, numbe
 from containers.logs.download import in_pieces, text_of
 from containers.logs.filters import Filter
 from containers.logs.levels import NAMES
+from containers.logs.seats import room, seat
 from containers.logs.sources import MOST, Source, sources_of
 from containers.logs.stream import SCANNED, TAIL, Asked, as_events, follow
 from containers.models import ServiceEnvironment
@@ -67,12 +68,28 @@ def page(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     }
     if not plain or error or not context["may"]["logs"] or not chosen:
         return render(request, "containers/logs.html", context)
-    return page_around(request, "containers/logs.html", context, lambda: _plain(chosen, wanted))
+    person = person_of(request)
+    try:
+        with room(person, len(chosen), "read"):
+            pass  # there is room: it is taken when the lines are read
+    except Refused as refused:
+        return render(request, "containers/logs.html", context | {"error": refused.message}, status=refused.code)
+    return page_around(request, "containers/logs.html", context, lambda: _plain(chosen, wanted, person))
 
 
-def _plain(chosen: list[Source], wanted: Filter) -> Iterator[str]:
+def person_of(request: HttpRequest) -> int:
+    """Whose seats are taken."""
+    actor = actor_of(request)
+    return actor.user.pk if actor.user is not None else 0
+
+
+def _plain(chosen: list[Source], wanted: Filter, person: int) -> Iterator[str]:
     """The lines, when the engines have answered."""
-    found = window.last(chosen, PLAIN, wanted, SCANNED)
+    with seat(person, len(chosen), "read") as full:
+        if full:
+            yield format_html('<div class="note">{}</div>', full)
+            return
+        found = window.last(chosen, PLAIN, wanted, SCANNED)
     for words in found.problems:
         yield format_html('<div class="note">{}</div>', words)
     for line in found.lines:
@@ -130,7 +147,7 @@ async def stream(request: HttpRequest, slug: str, environment: str) -> HttpRespo
                 wanted,
                 count_asked(request.GET.get("tail"), TAIL),
                 known_asked(request.GET.get("known", "")),
-                person=actor_of(request).user.pk,  # type: ignore[union-attr]
+                person=person_of(request),
             )
         ),
         content_type="text/event-stream",
@@ -161,14 +178,15 @@ def lines(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         sources = sources_of(place, numbers_of(request.GET.getlist("instance")))
         count = count_asked(request.GET.get("n"), TAIL)
         before, after, at = (stamp_asked(request.GET, name) for name in ("before", "after", "at"))
-        if before or at:
-            found = window.before(sources, before or at, count if before else AROUND, wanted)
-        else:
-            found = window.Found()
-        if after or at:
-            more = window.after(sources, after or at, count if after else AROUND, wanted)
-            found.lines += more.lines
-            found.problems += [words for words in more.problems if words not in found.problems]
+        with room(person_of(request), max(1, len(sources)), "read"):
+            if before or at:
+                found = window.before(sources, before or at, count if before else AROUND, wanted)
+            else:
+                found = window.Found()
+            if after or at:
+                more = window.after(sources, after or at, count if after else AROUND, wanted)
+                found.lines += more.lines
+                found.problems += [words for words in more.problems if words not in found.problems]
     except Denied as denied:
         return JsonResponse({"error": denied.message}, status=403)
     except Refused as refused:
@@ -182,7 +200,10 @@ def download(request: HttpRequest, slug: str, environment: str) -> HttpResponseB
     place, wanted = _opened(request, slug, environment, "download")
     sources = sources_of(place, numbers_of(request.GET.getlist("instance")))
     texts = text_of(sources, wanted, stamp_asked(request.GET, "from"), stamp_asked(request.GET, "to"))
-    response = StreamingHttpResponse(in_pieces(texts), content_type="text/plain; charset=utf-8")
+    person, readers = person_of(request), max(1, len(sources))
+    with room(person, readers, "download"):
+        pass  # there is room: it is taken while the file is sent
+    response = StreamingHttpResponse(in_pieces(texts, person, readers), content_type="text/plain; charset=utf-8")
     response["X-Content-Type-Options"] = "nosniff"
     name = f"{place.service.slug}-{place.environment.slug}"
     response["Content-Disposition"] = f'attachment; filename="{name}.log"'

@@ -11,6 +11,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import CancelledError
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -150,8 +151,8 @@ async def _threaded(opened: _Opened, name: str) -> AsyncGenerator[bytes, None]:
             for piece in opened:
                 put(piece)
             put(None)
-        except Exception as error:  # whoever listens raises it; when the loop is gone, so is who listened
-            with contextlib.suppress(Exception):
+        except Exception as error:  # whoever listens raises it
+            with contextlib.suppress(RuntimeError, TimeoutError, CancelledError):  # the loop has gone, and who listened
                 put(error)
 
     threading.Thread(target=read, name=name, daemon=True).start()

@@ -4,6 +4,7 @@ from hosts.models.access import SshAccess
 from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, SeenCertificate
 from hosts.models.collectors import Collector
 from hosts.models.commands import HostCommand
+from hosts.models.images import HostImages
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
@@ -21,6 +22,7 @@ __all__ = [
     "HostCommand",
     "HostFacts",
     "HostGroup",
+    "HostImages",
     "HostOperation",
     "IssuedCertificate",
     "Profile",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Blueprint, Forge, Project, Registry
+from builds.models import Badge, Blueprint, Forge, Project, Registry, Wave
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -29,7 +29,7 @@ from tests import factories
 from tests.accounts.access_table import Line, World
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
-from xqplatform.notices.models import Entry, Notice
+from xqplatform.notices.models import Entry, Notice, Subscription
 
 Take = Callable[[World], dict[str, Any]]
 
@@ -54,6 +54,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
         "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
@@ -83,10 +84,14 @@ def rows(world: World) -> None:
     train = Train.objects.create(name="evening")
     train.cars.create(stage=1, place=place, image=world.more["image"])
     world.more["train"] = train
+    world.more["wave"] = Wave.objects.create(blueprint=Blueprint.objects.get(name="java8"), state="failed")
     content = {"cars": [{"stage": 1, "service": "snow", "environment": "production", "policy": {}}]}
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
     world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
+    world.more["subscription"] = Subscription.objects.create(
+        channel=world.more["channel"], service="snow", kinds=["failed"], created_name="sara"
+    )
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
@@ -244,6 +249,7 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
+    change("builds:badges", named(name="snow"), named(do="save")),
     everybody("builds:forge", named(name="snow")),
     change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
     change("builds:forge_secret", named(name="ice"), sre=200),
@@ -254,6 +260,13 @@ BUILDS = [
     everybody("builds:images"),
     everybody("builds:image", row("image")),
     everybody("builds:blueprint", named(name="java8")),
+    everybody("builds:standing", named(name="java8")),
+    everybody("builds:wave", row("wave")),
+    change("builds:standing", named(name="java8"), named(source="running", with_root="on")),
+    *[
+        change("builds:wave_ask", lambda w, v=verb: {"pk": w.more["wave"].pk, "verb": v})  # type: ignore[misc]
+        for verb in ("stop", "retry")
+    ],
     everybody("builds:blueprint_new"),
     everybody("builds:blueprint_edit", named(name="java8")),
     everybody("builds:registries"),
@@ -293,6 +306,7 @@ SERVICES = [
     everybody("containers:releases"),
     everybody("containers:release", row("done", "number")),
     everybody("containers:release_calls", row("done", "number")),
+    Line("containers:ahead", "GET", 404, 404, 404, HERE),  # it names no image
     everybody("containers:release_plan", row("done", "number")),
     everybody("containers:release_metrics", row("done", "number")),
     everybody("containers:release_compare", row("done", "number")),
@@ -355,6 +369,8 @@ SERVICES = [
     change("containers:act", HERE, named(do="restart", instances="1")),
     change("containers:scale", HERE, named(wanted="3")),
     change("containers:place_remove", HERE, WRONG, sre=400),
+    everybody("containers:automatic", SNOW),
+    change("containers:automatic_save", HERE, named(**{"production-branches": "main"})),
     change("containers:settings", HERE, WRONG, sre=400),
     change("containers:place_change", HERE, named(branch="prod")),
     change("containers:deploy", HERE, named(step="plan")),
@@ -397,6 +413,13 @@ ALERTS = [
     Line("notices:open", "POST", 404, 404, 302, row("entry")),  # an inbox is its owner's only
     Line("notices:mark", "POST", 404, 404, 302, row("entry")),
     Line("notices:read_all", "POST", 302, 302, 302),
+    everybody("notices:preferences"),
+    Line("notices:preferences", "POST", 400, 400, 400),
+    Line("notices:own_set", "POST", 400, 400, 400),
+    Line("notices:own_act", "POST", 302, 302, 302, named(verb="test")),
+    everybody("notices:subscriptions"),
+    change("notices:subscriptions", data=WRONG, sre=400),
+    change("notices:unsubscribe", row("subscription")),
     everybody("alerts:firing"),
     everybody("alerts:badge"),
     everybody("alerts:history"),

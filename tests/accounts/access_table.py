@@ -50,6 +50,8 @@ PUBLIC = {
     "live:versions": 401,
     "web:set_language": 302,
     "builds:forge_incoming": 404,
+    "builds:badge_build": 404,
+    "containers:badge_version": 404,
 }
 
 # Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.

@@ -44,7 +44,9 @@ NAMES: dict[str, Any] = {
     "nginx-fronts": {"slug": "edge"},
     "alert-rules": lambda w: {"pk": w.more["rule"].pk},
     "alert-channels": lambda w: {"pk": w.more["channel"].pk},
+    "notice-subscriptions": lambda w: {"pk": w.more["subscription"].pk},
     "alert-deliveries": lambda w: {"pk": w.more["delivery"].pk},
+    "waves": lambda w: {"pk": w.more["wave"].pk},
     "trains": lambda w: {"number": w.more["train"].pk},
     "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
@@ -75,6 +77,7 @@ BODIES: dict[str, Any] = {
     "post /deployments/{number}/go-on": {"reason": "x", "service": "ice"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
+    "put /services/{slug}/{environment}/automatic": {"branches": "main"},
     "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},
@@ -98,12 +101,21 @@ BODIES: dict[str, Any] = {
     "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
+    "post /notice-subscriptions": {"channel": "ops", "service": "snow", "kinds": ["failed"]},
     "post /files/plan": {"text": access_pages.FILE},
     "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.
 OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}
+# Of one's own, whoever it is (tests/notices).
+OPEN |= {
+    "post /inbox/read",
+    "put /inbox/preferences",
+    "put /inbox/channel",
+    "delete /inbox/channel",
+    "post /inbox/channel/test",
+}
 
 
 def operations() -> list[str]:

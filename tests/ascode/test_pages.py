@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from containers.models import AppliedFile, ServiceEnvironment
+from containers.services.settings import secrets_of
 from tests import factories
 from xqplatform.accounts.models import Token
 
@@ -60,6 +61,22 @@ def test_a_stale_confirmation_shows_the_difference_anew(page: Client) -> None:
     assert "branch is now elsewhere" in answer.content.decode()
     again = page.post(APPLY, {"do": "apply", "text": TEXT, "token": answer.context["token"]})
     assert again.status_code == 302
+
+
+def test_a_typed_secret_is_not_lost_when_the_confirmation_is_refused(page: Client) -> None:
+    text = TEXT + "      secrets: {KEY: kept}\n"
+    first = shown(page, text).context
+    (secret,) = first["secrets"]
+    form = {"do": "apply", "text": text, "token": first["token"], "secret_name": secret["name"], "secret-0": "hunter2"}
+    ServiceEnvironment.objects.update(branch="elsewhere")
+    refused = page.post(APPLY, form)
+    assert refused.status_code == 400
+    assert "hunter2" not in refused.content.decode()
+    again = refused.context
+    form |= {"token": again["token"], "secret-0": "", "typed-0": again["secrets"][0]["typed"]}
+    assert page.post(APPLY, form | {"typed-0": "nonsense"}).status_code == 400
+    assert page.post(APPLY, form).status_code == 302
+    assert secrets_of(ServiceEnvironment.objects.get().config) == {"KEY": "hunter2"}
 
 
 @pytest.mark.parametrize(

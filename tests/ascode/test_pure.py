@@ -13,6 +13,7 @@ from containers.ascode.difference import changes
 from containers.ascode.merge import ENVIRONMENT, SERVICE, Unfit, merged, settings_of
 from containers.ascode.source import Wrong
 from containers.config import parse
+from containers.gates import shape
 
 words = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["on", "no", "1.10", "0755", "~", "null", "1e3", "1.5e3", "2026-11-29", "=", "<<", "*x", "&x", "- a", "a: b", " x", "x\n", "9" * 30]
@@ -53,8 +54,16 @@ def whole_settings(draw: st.DrawFn) -> Any:
     return settings_of(parse(content))
 
 
+RULE = shape.to_json(shape.DEFAULTS)
+gates = st.sampled_from([{"mode": "inherit", "settle": 10, "rules": []}, {"mode": "own", "settle": 0, "rules": RULE}])
 places = st.fixed_dictionaries(
-    {"instances": st.integers(0, 500), "branch": slugs, "segment": slugs | st.just(""), "settings": whole_settings()}
+    {
+        "gates": gates,
+        "instances": st.integers(0, 500),
+        "branch": slugs,
+        "segment": slugs | st.just(""),
+        "settings": whole_settings(),
+    }
 )
 services = st.fixed_dictionaries(
     {

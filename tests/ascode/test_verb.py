@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from builds.forges import services as forges
 from containers.ascode import applying, drift, plans, rendering, state
 from containers.ascode.source import Wrong
 from containers.models import AppliedFile, Calendar, Deployment, Freeze, Service
@@ -256,6 +257,31 @@ def test_an_environment_with_its_rules_and_windows(actor_sre: Any) -> None:
     report = drift.of_environment(environment)
     assert report is not None
     assert report.state == "same"
+
+
+def test_gates_and_the_forge(actor_sre: Any, place: Any) -> None:
+    rules = "rules: [{metric: restarts, compare: bound, limit: 0, broken: roll back}]"
+    text = PRODUCTION + f"    gates: {{mode: own, settle: 30, {rules}}}\n"
+    apply(actor_sre, text)
+    assert place.gates.rules[0]["broken"] == "roll back"
+    assert applying.preview(actor_sre, text).count == 0
+    apply(actor_sre, PRODUCTION + "    gates: {mode: inherit}\n")
+    assert [c.name for c in drift_of(place)] == []
+    with pytest.raises(Wrong, match=r"line 6, environments\.production\.gates\.rules\.1\.metric: Instances have no"):
+        applying.preview(actor_sre, text.replace("restarts", "nonsense"))
+    forge = HEAD + "project: {forge: {kind: github, branches: main}}\n"
+    with pytest.raises(Refused, match=r"line 4, snow\.project\.forge: Set up the forge"):
+        applying.preview(actor_sre, forge)
+    forges.save(actor_sre, place.service.project, {"kind": "gitlab"})
+    apply(actor_sre, forge)
+    assert text_of("Service", "snow").count("branches: main") == 1
+    assert applying.preview(actor_sre, text_of("Service", "snow"), prune=True).count == 0
+
+
+def drift_of(place: Any) -> Any:
+    report = drift.of_service(place.service)
+    assert report is not None
+    return report.changes
 
 
 def test_an_environment_and_a_service_in_it_in_one_file(actor_sre: Any, place: Any) -> None:

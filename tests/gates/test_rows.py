@@ -102,6 +102,11 @@ def test_a_version_that_burns_cpu_is_held_with_its_numbers_and_a_person_lets_it_
     Deployment.objects.filter(pk=release.pk).update(state="succeeded", finished=timezone.now())
     told = client.get(f"/releases/{release.pk}/record.json")
     assert told.json()["gates"][0]["rules"][0]["new"] == "0.9 cores"
+    assert told.json()["gates"][0]["let_go_on"] is True
+    for kept in (f"/releases/{release.pk}/", f"/releases/{release.pk}/record.html"):
+        page = client.get(kept).content.decode()
+        assert "allowed is 0.3 cores" in page
+        assert "Somebody let it go on" in page
 
 
 def test_a_good_version_goes_on(world: World, release: Deployment) -> None:

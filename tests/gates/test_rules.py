@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.gates import services, sets, shape
+from containers.gates import services, sets, shape, shown
 from containers.gates.numbers import matching, slope
 from containers.gates.sets import Scope
 from containers.gates.sides import Part, Sides, sides
@@ -51,6 +51,14 @@ def test_the_nearest_rules_count(place: ServiceEnvironment, actor_sre: Actor) ->
         services.save(actor_sre, of_place, {"mode": "off"})
     services.save(actor_sre, environment, {"mode": "inherit"})
     assert metrics_of(place) == []  # the place said so
+
+
+def test_a_plan_says_what_will_be_measured(place: ServiceEnvironment, actor_sre: Actor) -> None:
+    assert shown.planned(place)["rules"] == []
+    services.save(actor_sre, Scope(place=place), {"mode": "own", "settle": 5, "rules": [CPU, RESTARTS]})
+    found = shown.planned(place)
+    assert (found["seconds"], found["source"]) == (125, "rules of snow/production")
+    assert "at most 50 % above the old instances" in found["rules"][0]["words"]
 
 
 def test_every_change_is_an_event(place: ServiceEnvironment, actor_sre: Actor) -> None:

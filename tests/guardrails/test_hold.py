@@ -15,7 +15,7 @@ from containers import holds, rollout
 from containers.guardrails import glass, holding
 from containers.guardrails.glass import Glass
 from containers.models import Calendar, Deployment, Freeze
-from containers.rollout import Hold, Run, StepView, View
+from containers.rollout import Hold, Pull, Run, StepView, View
 from containers.services import releases
 from tests.guardrails.conftest import Stage
 from xqplatform.accounts.actor import Actor
@@ -38,6 +38,19 @@ def test_the_batch_under_way_is_finished_and_none_is_begun() -> None:
     assert rollout.decide(view, states("done", "done", "done", "waiting"), 100) == [Run(4)]
     withdrawn = replace(view, held_until=None, held_by="approval")
     assert rollout.decide(withdrawn, states("done", "done", "done", "waiting"), 50) == [Hold("approval", 1)]
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary", "recreate", "blue-green"])
+def test_no_image_is_fetched_in_a_freeze_but_what_is_under_way_ends(strategy: str) -> None:
+    """Fetching is work on the hosts, too: theirs are the machines that the freeze protects."""
+    view = View(
+        "running", size=2, strategy=strategy, pulls={1: "waiting", 2: "pulling"}, held_until=100.0, held_why="IPO"
+    )
+    steps = [replace(step, side="new") for step in states(*["waiting"] * 4)]
+    assert rollout.decide(view, steps, 50) == [Pull(2)]
+    view = replace(view, pulls={1: "waiting", 2: "done"})
+    assert rollout.decide(view, steps, 50) == [Hold("freeze", -1, 100.0)]
+    assert rollout.decide(view, steps, 100) == [Pull(1)]
 
 
 @given(

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from containers.hooks import http, kinds, networks
+from containers.hooks import kinds
+from containers.hooks.networks import of_place
 from containers.hooks.shape import Hook
 from hosts.models import Segment
 from tests import factories
+from xqplatform.outgoing import http, networks
 
 
 @contextlib.contextmanager
@@ -197,5 +199,5 @@ def test_a_hook_goes_to_the_segments_of_its_own_place_only() -> None:
     place = factories.make_running_place("snow", "isolated", 1)
     Segment.objects.create(slug="elsewhere", cidr="10.77.0.0/24")
     own = Segment.objects.filter(addresses__instance__place=place).distinct().get()
-    assert networks.of_place("snow", "isolated") == [ipaddress.ip_network(own.cidr)]
-    assert networks.of_place("snow", "production") == []
+    assert of_place("snow", "isolated") == [ipaddress.ip_network(own.cidr)]
+    assert of_place("snow", "production") == []

@@ -56,6 +56,16 @@ def test_it_is_tried_again_at_growing_pauses_with_one_key(row: HookRun) -> None:
     assert "fine" in row.output
 
 
+def test_what_nobody_foresaw_is_in_the_log_and_fails_in_words(row: HookRun, caplog: pytest.LogCaptureFixture) -> None:
+    def act(_hook: Hook, _setting: Setting) -> Outcome:
+        raise ZeroDivisionError("in this hook")
+
+    with pytest.raises(StepFailed, match="ZeroDivisionError: in this hook"):
+        running.run(row, hook(retries=0), Setting({}), guard(), act)
+    assert "Traceback" in caplog.text
+    assert "in this hook" in caplog.text
+
+
 def test_tries_beyond_what_a_row_can_count_are_made_all_the_same(row: HookRun) -> None:
     HookRun.objects.filter(pk=row.pk).update(attempts=running.MOST_ATTEMPTS)
     row.refresh_from_db()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from containers.keeping_logs import Said, columns
-from containers.logs import stream
+from containers.logs import seats, stream
 from containers.models import KeptLog
 from containers.services.log_files import safe_name
 from hosts.engine import LogLine
@@ -58,17 +59,47 @@ def opening_of(page: str) -> str:
     return page.partition('data-opening="')[2].partition('"')[0]
 
 
-def test_one_opening_is_one_event_whatever_it_reads(sara: Client, ids: list[str], log_engine: LogEngine) -> None:
+def test_one_opening_is_one_event_whatever_it_reads_and_each_download_another(
+    sara: Client, ids: list[str], log_engine: LogEngine
+) -> None:
     log_engine.say(ids[0], "hello", at=T0)
     opening = opening_of(sara.get(LOGS).content.decode())
     assert read_events().count() == 1
-    for path in ("lines/?before=2099-01-01T00:00:00Z", "download/?x=1"):
-        answer = sara.get(f"{LOGS}{path}&opening={opening}")
-        assert "hello" in (whole(answer) if answer.streaming else answer.content.decode())
+    for _again in range(2):
+        assert "hello" in sara.get(f"{LOGS}lines/?before=2099-01-01T00:00:00Z&opening={opening}").content.decode()
     assert read_events().count() == 1
+    for _again in range(2):
+        assert "hello" in whole(sara.get(f"{LOGS}download/?opening={opening}"))
+    assert [event.after["what"] for event in read_events().order_by("id")] == ["page", "download", "download"]
     sara.get(f"{LOGS}lines/?before=2099-01-01T00:00:00Z&opening=made-up")
     sara.get(LOGS)
-    assert read_events().count() == 3
+    assert read_events().count() == 5
+
+
+def test_what_is_read_at_once_takes_a_seat_too(sara: Client, sre: Any, ids: list[str], log_engine: LogEngine) -> None:
+    log_engine.say(ids[0], "hello", at=T0)
+    ways = {"read": ("lines/?before=2099-01-01T00:00:00Z", "?plain=1"), "download": ("download/",)}
+    for kind, paths in ways.items():
+        for path in paths:
+            with contextlib.ExitStack() as others:
+                for _n in range(seats.most(kind)):
+                    assert others.enter_context(seats.seat(sre.pk, 3, kind)) == ""
+                answer = sara.get(f"{LOGS}{path}")
+                assert answer.status_code == 429, path
+                assert "which is the most one person may" in answer.content.decode()
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(seats, "most", lambda _kind: 99)
+                    patch.setattr(seats, "MOST_READERS", seats.taken()[1] + 2)
+                    answer = sara.get(f"{LOGS}{path}")
+                assert answer.status_code == 503, path
+                assert "has no room now" in answer.content.decode()
+            answer = sara.get(f"{LOGS}{path}")
+            assert "hello" in (whole(answer) if answer.streaming else answer.content.decode()), path
+    with contextlib.ExitStack() as others:
+        for _n in range(seats.MOST_READS):
+            others.enter_context(seats.seat(sre.pk, 3, "read"))
+        assert sara.get(API).status_code == 429
+    assert seats.taken() == (0, 0)
 
 
 def test_an_opening_is_its_persons_own(sara: Client, stranger: Client, place: Any) -> None:

@@ -15,7 +15,11 @@ from tests.notices.conftest import inbox
 from tests.waiting.conftest import Yard
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
-from xqplatform.notices.models import Entry
+from xqplatform.alerts.models import Channel, Delivery
+from xqplatform.audit.models import Event
+from xqplatform.notices.kinds import Kind
+from xqplatform.notices.models import Entry, Subscription
+from xqplatform.notices.services import preferences
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +95,60 @@ def test_home_says_what_waits_for_ones_approval(client: Client, yard: Yard, deve
         text = page(client, "/")
         found[person.username] = "approval waits for you" in text and f"/releases/{row.pk}/#approvals" in text
     assert found == {"dan": False, "sara": True}
+
+
+def test_preferences_are_chosen_by_a_plain_form(client: Client, developer: User) -> None:
+    client.force_login(developer)
+    text = page(client, "/account/notices/")
+    assert '<option value="team" selected>' in text
+    chosen = {f"{way}_{kind}": "none" for way in ("inbox", "own") for kind in Kind.values} | {"inbox_failed": "all"}
+    assert client.post("/account/notices/", chosen).status_code == 302
+    assert preferences.of(developer).inbox == {**dict.fromkeys(Kind.values, "none"), "failed": "all"}
+    answer = client.post("/account/notices/", chosen | {"own_failed": "<script>"})
+    assert answer.status_code == 400
+    assert "<script>&quot;" not in answer.content.decode()
+    assert Event.objects.filter(action="notice.preferences").count() == 1
+
+
+def test_an_own_channel_is_set_tested_and_removed(client: Client, developer: User, settings: Any) -> None:
+    client.force_login(developer)
+    answer = client.post("/account/notices/own/", {"kind": "apprise", "address": "json://127.0.0.1/<x>"})
+    assert answer.status_code == 400
+    assert "set up by SREs" in answer.content.decode()
+    assert 'value="json://127.0.0.1/&lt;x&gt;"' in answer.content.decode()  # what was typed stays
+    settings.MAIL_URL = "mailtos://u:secretpw@mail.example.com"
+    assert client.post("/account/notices/own/", {"kind": "mail", "address": "dan@example.com"}).status_code == 302
+    client.post("/account/notices/own/test/")
+    text = page(client, "/account/notices/")
+    assert "[test] xqplatform" in text
+    assert "dan@example.com" not in text
+    assert "secretpw" not in text
+    pk = Delivery.objects.get().pk
+    channel = Channel.objects.get()
+    assert client.get(f"/alerts/deliveries/{pk}/").status_code == 404
+    assert client.get(f"/alerts/channels/{channel.pk}/").status_code == 404
+    assert "[test]" not in page(client, "/alerts/deliveries/")
+    client.post("/account/notices/own/remove/")
+    assert not Channel.objects.exists()
+
+
+def test_subscriptions_are_made_and_ended_by_plain_forms(
+    client: Client, yard: Yard, sre: User, developer: User
+) -> None:
+    ops = Channel.objects.create(name="ops <i>", kind="webhook", url="http://127.0.0.1:9/x")
+    client.force_login(developer)
+    given = {"receiver": f"channel:{ops.pk}", "service": "snow", "environment": "", "kinds": ["failed", "held"]}
+    assert client.post("/settings/notices/", given).status_code == 302
+    text = page(client, "/settings/notices/")
+    assert "ops &lt;i&gt;" in text
+    for wrong in (
+        {"kinds": []},
+        {"receiver": "team:0"},
+        {"receiver": "channel:" + "9" * 4300},
+        {"environment": "\x00"},
+    ):
+        assert client.post("/settings/notices/", given | wrong).status_code == 400
+    assert client.post("/settings/notices/", given | {"service": "\x00"}).status_code == 403
+    (row,) = Subscription.objects.all()
+    client.post(f"/settings/notices/{row.pk}/end/")
+    assert not Subscription.objects.exists()

@@ -10,9 +10,11 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from containers import leases, rollout
 from containers.guardrails import approvals
 from containers.models import Deployment, Guardrails
 from containers.notices import telling
+from containers.runner import Runner
 from containers.services import queue, releases, waiting
 from tests import factories
 from tests.conftest import make_person
@@ -218,3 +220,29 @@ def test_words_of_every_kind_can_be_said_in_every_language(yard: Yard, developer
 
 def _glass(row: Deployment) -> Any:
     return row.glass.create(reason="fire", by_name="dan", overridden=["no approval"])
+
+
+def test_the_runner_tells_of_a_hold_with_it_and_not_where_a_click_was_faster(yard: Yard, developer: User) -> None:
+    row = factories.make_deployment(yard.place, "running", created_by=developer)
+    factories.make_step(row, yard.place.instances.get(number=1), "failed", reason="not healthy within 60 s")
+    lease = leases.take(row.pk)
+    assert lease is not None
+    runner = Runner(row.pk, lease)
+    try:
+        Deployment.objects.filter(pk=row.pk).update(asked="rollback")
+        runner._hold(row, rollout.Hold("gate", 0, None))
+        assert kinds() == []
+        Deployment.objects.filter(pk=row.pk).update(asked="")
+        runner.why["gate"] = "5xx 2.1 % > 1 %"
+        runner._hold(row, rollout.Hold("gate", 0, None))
+        runner._hold(row, rollout.Hold("gate", 0, None))
+        row.refresh_from_db()
+        runner._become(row, "paused", clear=False, hold="failed")
+    finally:
+        runner.stop()
+        lease.release()
+    assert [one.facts["why"] for one in Notice.objects.order_by("pk")] == [
+        "5xx 2.1 % > 1 %",
+        "#1: not healthy within 60 s",
+    ]
+    assert inbox(developer) == ["held", "held"]

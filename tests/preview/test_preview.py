@@ -10,7 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from containers.models import ConfirmedPlan, Deployment
+from containers.gates import services as gates
+from containers.gates.sets import Scope
+from containers.guardrails.glass import Glass
+from containers.models import ConfirmedPlan, Deployment, Freeze, Guardrails
 from containers.planned import Stale, mark_of
 from containers.services import releases, waiting
 from containers.services import settings as verbs
@@ -121,6 +124,34 @@ def test_the_copy_stays_with_the_release(place: Any, image: Any, sara: Client) -
     assert sara.get(f"/api/v1/deployments/{old.pk}/plan").status_code == 404
 
 
+def test_a_freeze_that_comes_before_its_end_is_said(place: Any, image: Any, sara: Client) -> None:
+    past(place, 3, 600)
+    soon = timezone.now() + timedelta(minutes=5)
+    window = {"kind": "once", "starts": soon, "ends": soon + timedelta(hours=2), "reason": "the board meets"}
+    Freeze.objects.create(environment=place.environment, **window)
+    found = [one for one in page_of(sara, image).context["pv"]["conflicts"] if one["kind"] == "freeze"]
+    assert len(found) == 1
+    assert "the board meets" in found[0]["words"]
+    Freeze.objects.update(starts=soon + timedelta(hours=1))
+    assert page_of(sara, image).context["pv"]["conflicts"] == []
+
+
+def test_a_guardrail_that_nobody_saw_is_not_broken_through(place: Any, image: Any, actor_sre: Any) -> None:
+    now = timezone.now()
+    window = {"kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
+    Freeze.objects.create(environment=place.environment, **window)
+    plan = releases.preview(actor_sre, place, image, reason="r")
+    shown = mark_of(plan, place, None, image, plan.guards)
+    glass = Glass("the site is down", "snow")
+    Guardrails.objects.update_or_create(environment=place.environment, defaults={"ticket": "OPS-#"})
+    with pytest.raises(Stale, match="«ticket» stands in the way now"):
+        releases.deploy(actor_sre, place, image, reason="r", broken=glass, shown=shown)
+    plan = releases.preview(actor_sre, place, image, reason="r")
+    shown = mark_of(plan, place, None, image, plan.guards)
+    row = releases.deploy(actor_sre, place, image, reason="r", broken=glass, shown=shown)
+    assert len(row.glass.get().overridden) >= 2
+
+
 def test_one_that_waits_keeps_its_copy(place: Any, image: Any, actor_sre: Any) -> None:
     row = waiting.wait(actor_sre, place, image, not_before=timezone.now() + timedelta(hours=1))
     assert len(ConfirmedPlan.objects.get(deployment=row).content["plan"]["entries"]) == 4
@@ -166,3 +197,21 @@ def test_the_first_release_of_all_is_not_stale_by_its_own_settings(actor_sre: An
     image = factories.make_image(place.service.project)
     shown = mark_of(releases.preview(actor_sre, place, image), place, None, image)
     assert releases.deploy(actor_sre, place, image, shown=shown).state == "queued"
+
+
+def test_what_gates_will_watch_is_part_of_the_time(place: Any, image: Any, sara: Client, actor_sre: Any) -> None:
+    past(place, 4, 20)
+    before = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    rule = {"metric": "cpu.cores", "watch": 60}
+    gates.save(actor_sre, Scope(place=place), {"mode": "own", "settle": 10, "rules": [rule]})
+    after = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    assert after["gates"]["seconds"] == 70
+    batches = len(after["capacity"])
+    assert after["expected"]["p50"] == pytest.approx(before["expected"]["p50"] + 70 * batches, abs=0.5)
+    row = place.deployments.filter(state="succeeded").first()
+    assert row is not None
+    now = timezone.now()
+    row.gate_runs.create(batch=0, begun=now, looked=now, watched=70, state="continue")
+    Deployment.objects.filter(pk=row.pk).update(finished=row.finished + timedelta(seconds=70))
+    again = sara.post(f"{API}/preview", {"image": image.pk}, content_type="application/json").json()
+    assert again["expected"] == after["expected"]  # what was watched then is not counted twice

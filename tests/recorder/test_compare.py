@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builds.git import Revision
 from containers.models import Deployment
 from containers.recorder.compare import Spread, phases, side_by_side, slower, spread
 from tests import factories
@@ -73,6 +75,39 @@ def test_its_page_says_what_differs_and_hides_secrets(pair: tuple[Deployment, De
     for words in ("outcome 1", "outcome 2", "env.MODE", "secret.KEY", "another value", "slower", "too slow"):
         assert words in text
     assert "hidden-" not in text
+
+
+@pytest.mark.django_db
+def test_the_api_says_the_same(
+    pair: tuple[Deployment, Deployment], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Revision("a" * 40, "Lin", "Faster\n\nMuch.", timezone.now())
+    monkeypatch.setattr("containers.recorder.views.commits", lambda _place, old, _new: [made] if old else [])
+    client.force_login(factories.make_user("mona", "manager"))
+    here = f"/api/v1/deployments/{pair[1].pk}/compare"
+    answer = client.get(here, {"with": pair[0].pk})
+    assert answer.status_code == 200, answer.content
+    found = answer.json()
+    assert (found["left"], found["right"]) == (pair[0].pk, pair[1].pk)
+    assert {"name": "Outcome", "left": "outcome 1", "right": "outcome 2", "differs": True, "slower": False} in found[
+        "facts"
+    ]
+    assert [one["name"] for one in found["phases"] if one["slower"]] == ["stop", "get healthy"]
+    assert {"setting": "env.MODE", "before": "m1", "after": "m2"} in found["changes"]
+    assert [one["reason"] for one in found["failed_right"]] == ["too slow"]
+    assert found["failed_left"] == []
+    assert [(one["author"], one["subject"]) for one in found["newer"]] == [("Lin", "Faster")]
+    assert "hidden-" not in answer.content.decode()
+    other = factories.make_deployment(factories.make_running_place("ice", "production", 1))
+    for wrong, status in (
+        (other.pk, 404),
+        (pair[1].pk, 404),
+        (9_999_999, 404),
+        ("9" * 4301, 422),
+        ("x", 422),
+        ("", 422),
+    ):
+        assert client.get(here, {"with": wrong}).status_code == status, str(wrong)[:10]
 
 
 @pytest.mark.django_db

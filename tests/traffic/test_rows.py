@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -305,6 +307,37 @@ def test_a_front_that_is_away_fails_the_switch_in_words(place: Any, monkeypatch:
     release = factories.make_deployment(place, "running", policy={"strategy": "blue-green"}, config=place.config)
     with pytest.raises(holds.SwitchFailed, match="edge-1 does not answer"):
         holds.switch(release, "new")
+
+
+def test_a_host_that_hangs_keeps_no_other_waiting_and_is_left_alone_for_a_while(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, asked = threading.Event(), []
+
+    def settle(upstream: Upstream, *_: Any) -> str:
+        asked.append(upstream.host.name)
+        if upstream.host.name == "edge-1":
+            hangs.wait(60)
+            raise fronts.NotApplied("it hangs")
+        return ""
+
+    monkeypatch.setattr(fronts, "settle", settle)
+    monkeypatch.setattr(sweep, "PATIENCE", 0.5)
+    monkeypatch.setattr(sweep, "SLOW", 0.1)
+    Upstream.objects.update(applied=0)
+    began = time.monotonic()
+    sweep.sweep()
+    assert time.monotonic() - began < 30
+    sweep.sweep()
+    assert sorted(asked) == ["edge-1", "edge-2", "edge-2"], "its thread still waits"
+    hangs.set()
+    for one in sweep._hosts.values():
+        one.join(60)
+    sweep.sweep()
+    assert asked.count("edge-1") == 1, "away"
+    sweep._away.clear()
+    sweep.sweep()
+    assert asked.count("edge-1") == 2
 
 
 def test_two_places_of_one_name_share_no_file(team: Any, actor_sre: Any, monkeypatch: pytest.MonkeyPatch) -> None:

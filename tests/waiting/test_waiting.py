@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.models import Image
 from containers import tasks
+from containers.finish import finish
 from containers.guardrails import windows
 from containers.models import Deployment, Guardrails, Instance
 from containers.reading import standings
@@ -75,6 +76,25 @@ def test_behind_a_release_it_begins_when_that_has_ended(yard: Yard, django_captu
     assert any(f"{yard.new.tag} runs now" in word for word in begun.changed)
     event = Event.objects.get(action="deployment.begin")
     assert event.after["changed since"] == begun.changed
+
+
+def test_a_new_one_that_is_pressed_while_another_is_on_its_way_back(yard: Yard) -> None:
+    """Now it is refused, with who and why; it may wait, and begins when the way back has ended, with what stands then."""
+    first = releases.deploy(yard.actor, yard.place, yard.new, reason="faster quotes")
+    Deployment.objects.filter(pk=first.pk).update(state="rolling_back")
+    with pytest.raises(Refused, match=r"tester has a release .* under way .*faster quotes"):
+        releases.deploy(yard.actor, yard.place, yard.other)
+    row = yard.wait(image=yard.other)
+    assert yard.begin() is None
+    assert state(row) == "waiting"
+    first.steps.update(state="undone")
+    assert finish(first.pk, "rolled_back")
+    begun = yard.begin()
+    assert begun is not None
+    assert begun.pk == row.pk
+    assert begun.old_image != yard.new, "what was rolled back never stood here"
+    with pytest.raises(Refused):  # and the one that went back is not steered any more
+        releases.rollback(yard.actor, first)
 
 
 def test_the_queue_is_kept_in_order_and_changed_by_hand(yard: Yard, actor_dev: Actor) -> None:

@@ -36,6 +36,7 @@ OF_DEVELOPERS = frozenset(
         "blueprint.change",
         "token.manage",
         "alerts.silence",
+        "notices.manage",
     }
 )
 OF_SRES = frozenset(

@@ -90,12 +90,12 @@ class DeliveryQuery(Schema):
 
 @router.get("/alert-channels", response=list[ChannelOut], summary="Channels")
 def channels(request: HttpRequest) -> Any:
-    return Channel.objects.all()
+    return Channel.objects.shared()
 
 
 @router.get("/alert-channels/{int:pk}", response=ChannelOut, summary="One channel")
 def channel(request: HttpRequest, pk: int) -> Any:
-    return get_object_or_404(Channel, pk=pk)
+    return get_object_or_404(Channel.objects.shared(), pk=pk)
 
 
 @router.post("/alert-channels", response={201: ChannelOut}, summary="Make a channel")
@@ -105,12 +105,14 @@ def create(request: HttpRequest, data: ChannelIn) -> Any:
 
 @router.patch("/alert-channels/{int:pk}", response=ChannelOut, summary="Change what is given")
 def change(request: HttpRequest, pk: int, data: ChannelChange) -> Any:
-    return verbs.save_channel(actor_of(request), get_object_or_404(Channel, pk=pk), data.dict(exclude_unset=True))
+    return verbs.save_channel(
+        actor_of(request), get_object_or_404(Channel.objects.shared(), pk=pk), data.dict(exclude_unset=True)
+    )
 
 
 @router.delete("/alert-channels/{int:pk}", response={204: None}, summary="Remove a channel, with its deliveries")
 def remove(request: HttpRequest, pk: int) -> Any:
-    verbs.remove_channel(actor_of(request), get_object_or_404(Channel, pk=pk))
+    verbs.remove_channel(actor_of(request), get_object_or_404(Channel.objects.shared(), pk=pk))
     return Status(204, None)
 
 
@@ -118,7 +120,7 @@ def remove(request: HttpRequest, pk: int) -> Any:
     "/alert-channels/{int:pk}/test", response={202: DeliveryOut}, summary="Send a message; follow its delivery"
 )
 def test(request: HttpRequest, pk: int) -> Any:
-    return Status(202, verbs.test_channel(actor_of(request), get_object_or_404(Channel, pk=pk)))
+    return Status(202, verbs.test_channel(actor_of(request), get_object_or_404(Channel.objects.shared(), pk=pk)))
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's
@@ -127,17 +129,22 @@ test.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's
 @router.get("/alert-deliveries", response=list[DeliveryOut], summary="What was sent, or is on its way, newest first")
 def deliveries(request: HttpRequest, query: Query[DeliveryQuery]) -> Any:
     given = {"channel__name": query.channel, "state": query.state, "pk__lt": query.before}
-    rows = Delivery.objects.filter(**{name: value for name, value in given.items() if value})
+    rows = Delivery.objects.filter(channel__owner=None, **{name: value for name, value in given.items() if value})
     return rows.select_related("channel", "notification").order_by("-pk")[: query.limit]
 
 
 @router.get("/alert-deliveries/{int:pk}", response=DeliveryOut, summary="One delivery")
 def delivery(request: HttpRequest, pk: int) -> Any:
-    return get_object_or_404(Delivery.objects.select_related("channel", "notification"), pk=pk)
+    return get_object_or_404(
+        Delivery.objects.filter(channel__owner=None).select_related("channel", "notification"), pk=pk
+    )
 
 
 @router.post(
     "/alert-deliveries/{int:pk}/retry", response=DeliveryOut, summary="Send one now that waits or was given up"
 )
 def retry(request: HttpRequest, pk: int) -> Any:
-    return verbs.retry_delivery(actor_of(request), get_object_or_404(Delivery.objects.select_related("channel"), pk=pk))
+    return verbs.retry_delivery(
+        actor_of(request),
+        get_object_or_404(Delivery.objects.filter(channel__owner=None).select_related("channel"), pk=pk),
+    )

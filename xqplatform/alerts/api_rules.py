@@ -193,7 +193,7 @@ def _one_of_both(values: dict[str, Any]) -> None:
 
 
 def _channels(names: list[str]) -> list[Channel]:
-    found = {row.name: row for row in Channel.objects.filter(name__in=names)}
+    found = {row.name: row for row in Channel.objects.shared().filter(name__in=names)}
     missing = sorted(set(names) - set(found))
     if missing:
         raise Refused(_("There is no channel «%(name)s».") % {"name": missing[0]}, "channels", 400)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,30 @@ from django.utils.translation import gettext as _
 
 LIMIT = 30.0  # seconds, with the loading of apprise
 LOOK = 1.0
-_slots = threading.BoundedSemaphore(6)
+AT_ONCE = 6
+_slots = threading.BoundedSemaphore(AT_ONCE)
+_turns = threading.BoundedSemaphore(AT_ONCE)  # of deliveries, which do not wait for one
+_turned_away = threading.Event()
+
+
+@contextmanager
+def turn() -> Iterator[bool]:
+    """Whether the caller is one of the few that may deliver now; never waits."""
+    mine = _turns.acquire(blocking=False)
+    if not mine:
+        _turned_away.set()
+    try:
+        yield mine
+    finally:
+        if mine:
+            _turns.release()
+
+
+def somebody_waits() -> bool:
+    """Whether somebody was turned away since this was asked last."""
+    waits = _turned_away.is_set()
+    _turned_away.clear()
+    return waits
 
 
 def ask(asked: dict[str, Any], *, alive: Callable[[], bool] = lambda: True, limit: float = LIMIT) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from xqplatform import leases, live
+from xqplatform import leases, live, work
 from xqplatform.alerts import child
 from xqplatform.alerts.models import Channel, Delivery, Notification
 
@@ -22,6 +25,8 @@ log = logging.getLogger(__name__)
 # Seconds before the second, third, … attempt; after the last one it is given up.
 PAUSES = (10, 30, 120, 600, 1800, 3600, 7200)
 AT_ONCE = 50  # deliveries of one task; the rest is another's
+# Asked before each attempt: why it is not sent any more, in words; empty when it is. They may change what it says.
+CHECKS: list[Callable[[Delivery], str]] = []
 
 
 def waiting() -> QuerySet[Delivery]:
@@ -30,7 +35,20 @@ def waiting() -> QuerySet[Delivery]:
 
 
 def run(channel_pk: int) -> int:
-    """Sends what is due over a channel until something fails; returns how many attempts were made."""
+    """Sends what is due over a channel until something fails; returns how many attempts were made.
+
+    Only few do so at a time in a worker, so that many dead channels leave its threads to releases; the others come again.
+    """
+    with child.turn() as mine:
+        made = _run(channel_pk) if mine else 0
+    if mine and child.somebody_waits():
+        from xqplatform.alerts.tasks import resume
+
+        work.enqueue(resume)
+    return made
+
+
+def _run(channel_pk: int) -> int:
     rows = Channel.objects.filter(pk=channel_pk)
     lease = leases.take(rows.filter(enabled=True), rows)
     if lease is None:
@@ -42,12 +60,20 @@ def run(channel_pk: int) -> int:
         ):
             if not lease.renew(force=True):
                 break
+            if why := next((words for check in CHECKS if (words := check(delivery))), ""):
+                _drop(delivery, why)
+                continue
             made += 1
             if not _attempt(delivery, lease):
                 break  # a dead channel is not asked for each message in turn
     finally:
         lease.release()
     return made
+
+
+def _drop(delivery: Delivery, why: str) -> None:
+    Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.FAILED, words=why, ended=timezone.now())
+    live.bump("alerts:deliveries")
 
 
 def _attempt(delivery: Delivery, lease: leases.Lease) -> bool:
@@ -67,17 +93,24 @@ def _attempt(delivery: Delivery, lease: leases.Lease) -> bool:
 def message(delivery: Delivery) -> dict[str, Any]:
     """What the sender is asked to do."""
     told, channel = delivery.notification, delivery.channel
-    level = told.severity if told.kind == Notification.Kind.FIRING else told.kind
+    level = told.severity if told.kind == Notification.Kind.FIRING else told.data.get("level") or told.kind
+    by_mail = channel.kind == Channel.Kind.MAIL
     text = {"title": told.title, "body": told.body}
     return {
-        "do": channel.kind,
-        "url": channel.url,
+        "do": Channel.Kind.APPRISE if by_mail else channel.kind,
+        "url": mail_url(channel.url) if by_mail else channel.url,
         "secret": channel.secret,
         "id": delivery.pk,
         "level": level,
         "data": {**told.data, **text, "delivery": delivery.pk},
         **text,
     }
+
+
+def mail_url(to: str) -> str:
+    """The company's account with the receiver; empty (nothing understands it) where none is set up."""
+    base = settings.MAIL_URL
+    return f"{base}{'&' if '?' in base else '?'}to={quote(to, safe='')}" if base else ""
 
 
 def pause_after(attempts: int) -> float | None:

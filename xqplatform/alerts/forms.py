@@ -83,7 +83,7 @@ class RuleForm(forms.Form):
     environment = forms.ChoiceField(label=gettext_lazy("Environment"), required=False)
     group = forms.ChoiceField(label=gettext_lazy("Host group"), required=False)
     channels = forms.ModelMultipleChoiceField(
-        Channel.objects.all(), label=gettext_lazy("Channels"), required=False, widget=forms.CheckboxSelectMultiple,
+        Channel.objects.shared(), label=gettext_lazy("Channels"), required=False, widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("None ticked: those that are for every rule."),
     )  # fmt: skip
     text = forms.CharField(
@@ -185,7 +185,10 @@ class SilenceForm(forms.Form):
 class ChannelForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     kind = forms.ChoiceField(
-        label=gettext_lazy("Kind"), choices=Channel.Kind.choices, widget=forms.RadioSelect, initial=Channel.Kind.APPRISE
+        label=gettext_lazy("Kind"),
+        choices=[(kind.value, kind.label) for kind in Channel.SHARED],
+        widget=forms.RadioSelect,
+        initial=Channel.Kind.APPRISE,
     )
     url = forms.CharField(
         label=gettext_lazy("Address"), max_length=2000, required=False, strip=True,

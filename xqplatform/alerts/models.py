@@ -17,18 +17,29 @@ class Severity(models.TextChoices):
     WARNING = "warning", _("warning")
 
 
+class Channels(models.QuerySet["Channel"]):
+    def shared(self) -> Channels:
+        """Those of the company; a person's own are nobody else's business."""
+        return self.filter(owner=None)
+
+
 class Channel(models.Model):
     """Where notifications go. Its address and its secret are never shown again."""
 
     class Kind(models.TextChoices):
         APPRISE = "apprise", _("mail, DingTalk, WeCom, Slack and others")
         WEBHOOK = "webhook", _("signed webhook")
+        MAIL = "mail", _("mail")  # a person's own: over the company's account (`XQ_MAIL_URL`)
+
+    SHARED = (Kind.APPRISE, Kind.WEBHOOK)
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.APPRISE)
     url = EncryptedTextField(_("address"))
     secret = EncryptedTextField(_("signing secret"), blank=True, default="")
     service = models.CharField(max_length=80, blank=True)  # what the address is of: «DingTalk», «Email»
+    # Whose own it is; of the company's channels nobody's.
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="own_channel")
     default = models.BooleanField(_("for every rule that names no channel"), default=True)
     least = models.CharField(_("from this severity on"), max_length=8, choices=Severity, default=Severity.WARNING)
     enabled = models.BooleanField(pgettext_lazy("switched", "on"), default=True)
@@ -40,6 +51,8 @@ class Channel(models.Model):
     # One delivery at a time a channel: a dead one holds up nobody but itself.
     lease = models.CharField(max_length=160, blank=True)
     lease_until = models.DateTimeField(null=True)
+
+    objects = Channels.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -204,6 +217,7 @@ class Notification(models.Model):
         FIRING = "firing", _("firing")
         RESOLVED = "resolved", _("resolved")
         TEST = "test", _("test")
+        NOTICE = "notice", _("release or build")
 
     kind = models.CharField(max_length=8, choices=Kind)
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.WARNING)

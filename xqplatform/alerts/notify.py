@@ -49,7 +49,7 @@ def collect(now: datetime) -> int:
 
 def channels_for(rule: Rule | None, severity: str) -> list[Channel]:
     """The rule's own channels, else those for every rule; of them those that take this severity."""
-    on = Channel.objects.filter(enabled=True)
+    on = Channel.objects.shared().filter(enabled=True)
     rows = (
         rule.channels.filter(enabled=True) if rule is not None and rule.channels.exists() else on.filter(default=True)
     )

@@ -97,5 +97,7 @@ def health() -> dict[str, Any]:
     """How the evaluation itself fares."""
     row = Evaluator.objects.filter(pk=1).first()
     late = row is None or row.ran is None or timezone.now() - row.ran > LATE
-    stuck = Delivery.objects.filter(state__in=Delivery.OPEN, created__lt=timezone.now() - timedelta(minutes=2)).count()
+    stuck = Delivery.objects.filter(
+        channel__owner=None, state__in=Delivery.OPEN, created__lt=timezone.now() - timedelta(minutes=2)
+    ).count()
     return {"evaluator": row, "late": late, "stuck": stuck}

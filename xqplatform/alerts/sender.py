@@ -62,7 +62,7 @@ def by_apprise(asked: dict[str, Any]) -> dict[str, Any]:
     if found is None:
         return {"ok": False, "words": said.words() or "apprise does not understand the address."}
     found.socket_connect_timeout = found.socket_read_timeout = TIMEOUT
-    kinds = {"critical": "failure", "warning": "warning", "resolved": "success", "test": "info"}
+    kinds = {"critical": "failure", "warning": "warning", "resolved": "success", "success": "success", "test": "info"}
     sent = bool(
         found.notify(
             title=asked["title"],

@@ -42,6 +42,32 @@ INBOX: dict[str, Scope] = {
 }
 
 
+# Over an own channel, where somebody has one.
+OWN: dict[str, Scope] = {
+    **dict.fromkeys(Kind.values, "mine"),
+    Kind.BEGUN: "none",
+    Kind.APPROVED: "none",
+    Kind.FAILED: "team",
+    Kind.ROLLED_BACK: "team",
+}
+# What the other side may show in a colour, and what stands first where many things are told at once.
+LEVELS: dict[str, str] = {
+    Kind.GLASS: "critical",
+    Kind.FAILED: "critical",
+    Kind.ROLLED_BACK: "critical",
+    Kind.BUILD_FAILED: "critical",
+    Kind.HELD: "warning",
+    Kind.APPROVAL: "warning",
+    Kind.WITHDRAWN: "warning",
+    Kind.SUCCEEDED: "success",
+}
+ORDER = ("critical", "warning", "success", "info")
+
+
+def level(kind: str) -> str:
+    return LEVELS.get(kind, "info")
+
+
 def reaches(scope: str, relation: Relation) -> bool:
     """Whether somebody who wants to hear of `scope` hears of what stands so to them."""
     return scope in SCOPES and SCOPES.index(scope) >= SCOPES.index(relation)  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from xqplatform.accounts.models import Team
+from xqplatform.alerts.models import Channel, Notification
 from xqplatform.notices.kinds import Kind
 
 
@@ -54,3 +56,54 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.notice} → {self.user}"
+
+
+class Preference(models.Model):
+    """Of what somebody wants to hear. Without a row, and for kinds that are not in it, the defaults of `kinds` hold."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notice_preference")
+    inbox = models.JSONField(default=dict)  # {kind: `kinds.Scope`}
+    own = models.JSONField(default=dict)  # the same, over the own channel
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Subscription(models.Model):
+    """A channel of the company, or a team, that hears of some kinds; of one service or all, in one environment or all."""
+
+    channel = models.ForeignKey(Channel, models.CASCADE, null=True, related_name="subscriptions")
+    team = models.ForeignKey(Team, models.CASCADE, null=True, related_name="subscriptions")
+    service = models.CharField(max_length=120, blank=True)  # names; empty: all
+    environment = models.CharField(max_length=60, blank=True)
+    kinds = models.JSONField(default=list)
+    created = models.DateTimeField(auto_now_add=True)
+    created_name = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["service", "environment", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(channel__isnull=True) ^ models.Q(team__isnull=True), name="a_channel_or_a_team"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel or self.team}: {self.service or '*'}/{self.environment or '*'}"
+
+
+class Post(models.Model):
+    """A notice that goes over a channel, alone or with others of the same time: once, whatever dies in between."""
+
+    notice = models.ForeignKey(Notice, models.CASCADE, related_name="posts")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="posts")
+    notification = models.ForeignKey(Notification, models.SET_NULL, null=True, related_name="posts")
+    created = models.DateTimeField(auto_now_add=True)
+    gathered = models.DateTimeField(null=True)  # it was put into a message; the alert room delivers that
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notice", "channel"], name="a_notice_once_a_channel")]
+        indexes = [models.Index(fields=["channel", "gathered"])]
+
+    def __str__(self) -> str:
+        return f"{self.notice} → {self.channel}"

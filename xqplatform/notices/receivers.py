@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
 
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, User
 from xqplatform.accounts.rights import READ, can
-from xqplatform.notices.kinds import Relation
-from xqplatform.notices.models import Notice
+from xqplatform.alerts.models import Channel
+from xqplatform.notices.kinds import INBOX, OWN, Relation, reaches
+from xqplatform.notices.models import Notice, Preference, Subscription
 from xqplatform.notices.sources import SOURCES
+
+
+@dataclass(frozen=True)
+class Receiver:
+    user: User
+    relation: Relation
+    inbox: bool
+    own: bool  # over the own channel, if there is one
 
 
 def members(team: int | None, environment: str) -> set[int]:
@@ -22,6 +34,24 @@ def may_see(person: User, notice: Notice) -> bool:
     return can(Actor.person(person), READ, team_id=notice.team_id, environment=notice.environment or None)
 
 
+def subscriptions(notice: Notice) -> list[Subscription]:
+    rows = Subscription.objects.filter(
+        Q(service="") | Q(service=notice.service), Q(environment="") | Q(environment=notice.environment)
+    ).select_related("channel")
+    return [row for row in rows if notice.kind in row.kinds]
+
+
+def channels(found: list[Subscription]) -> list[Channel]:
+    """Of the company's channels those that hear of it, each once."""
+    rows = {row.channel.pk: row.channel for row in found if row.channel is not None and row.channel.enabled}
+    return [rows[pk] for pk in sorted(rows)]
+
+
+def following(found: list[Subscription], environment: str) -> set[int]:
+    """People of teams that have subscribed to it."""
+    return {pk for row in found if row.team_id is not None for pk in members(row.team_id, environment)}
+
+
 def relations(notice: Notice) -> dict[int, Relation]:
     """People who have to do with it: who decided it or of whom it asks something, then who is of the team."""
     source = SOURCES.get(notice.source)
@@ -30,9 +60,41 @@ def relations(notice: Notice) -> dict[int, Relation]:
     return {**team, **dict.fromkeys((pk for pk in mine if pk is not None), "mine")}
 
 
-def people(notice: Notice) -> Iterator[tuple[User, Relation]]:
+def _wide(kind: str, prefs: dict[int, Preference]) -> set[int]:
+    """People who want to hear of everybody's."""
+    return {pk for pk, row in prefs.items() if "all" in {row.inbox.get(kind), row.own.get(kind)}}
+
+
+def people(notice: Notice, found: list[Subscription]) -> Iterator[Receiver]:
     """Those who may hear of it. Nobody hears of what they did themselves, nor of what they may not see (any more)."""
-    found = relations(notice)
-    for person in User.objects.filter(pk__in=found, is_active=True).exclude(pk=notice.actor_id or 0).order_by("pk"):
-        if may_see(person, notice):
-            yield person, found[person.pk]
+    kind = notice.kind
+    near = relations(notice)
+    prefs = {row.user_id: row for row in Preference.objects.all()}
+    follow = following(found, notice.environment)
+    for user in _active({*near, *follow, *_wide(kind, prefs)}).exclude(pk=notice.actor_id or 0):
+        relation = near.get(user.pk, "team" if user.pk in follow else "all")
+        pref = prefs.get(user.pk)
+        inbox = (pref.inbox if pref else {}).get(kind, INBOX[kind])
+        own = (pref.own if pref else {}).get(kind, OWN[kind])
+        # What a team has subscribed to reaches its people, except those who want to hear nothing of the kind.
+        by_team = user.pk in follow
+        to_inbox = reaches(inbox, relation) or (by_team and inbox != "none")
+        to_own = reaches(own, relation) or (by_team and own != "none")
+        if (to_inbox or to_own) and may_see(user, notice):
+            yield Receiver(user, relation, to_inbox, to_own)
+
+
+def _active(pks: set[int]) -> QuerySet[User]:
+    return User.objects.filter(pk__in=pks, is_active=True).order_by("pk")
+
+
+def still(user: User, notice: Notice) -> bool:
+    """Whether somebody who was to hear of it may still do so; asked when it is sent, which may be hours later."""
+    if not user.is_active or not may_see(user, notice):
+        return False
+    if user.pk == notice.author_id or user.is_sre or user.pk in members(notice.team_id, notice.environment):
+        return True
+    if user.pk in following(subscriptions(notice), notice.environment):
+        return True
+    pref = Preference.objects.filter(user=user).first()
+    return pref is not None and pref.own.get(notice.kind) == "all"

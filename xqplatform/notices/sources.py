@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xqplatform.notices.models import Notice
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ def register(name: str, source: Source) -> None:
 
 
 def words(notice: Notice) -> Words:
-    """Never fails: a source that is gone leaves the key."""
+    """Of one that cannot be put into words its key: it keeps no other from being read or sent."""
     source = SOURCES.get(notice.source)
-    return source.words(notice) if source is not None else Words(notice.key)
+    try:
+        return source.words(notice) if source is not None else Words(notice.key)
+    except Exception:
+        log.exception("Notice %s could not be put into words", notice)
+        return Words(notice.key)

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from xqplatform import live
+from xqplatform.alerts.models import Channel
 from xqplatform.notices import receivers
-from xqplatform.notices.kinds import INBOX, reaches
-from xqplatform.notices.models import Entry, Notice
+from xqplatform.notices.models import Entry, Notice, Post
 
 KEPT = timedelta(days=90)
 AT_ONCE = 200
@@ -22,12 +22,15 @@ def spread(pk: int) -> bool:
         if not Notice.objects.filter(pk=pk, spread=None).update(spread=timezone.now()):
             return False
         notice = Notice.objects.get(pk=pk)
-        found = [
-            (user, relation) for user, relation in receivers.people(notice) if reaches(INBOX[notice.kind], relation)
-        ]
-        Entry.objects.bulk_create([Entry(user=user, notice=notice, relation=relation) for user, relation in found])
-        if found:
-            live.bump(*(f"inbox:{user.pk}" for user, _relation in found))
+        followed = receivers.subscriptions(notice)
+        found = list(receivers.people(notice, followed))
+        listed = [one for one in found if one.inbox]
+        Entry.objects.bulk_create([Entry(user=one.user, notice=notice, relation=one.relation) for one in listed])
+        own = Channel.objects.filter(owner__in=[one.user.pk for one in found if one.own], enabled=True)
+        to = [*receivers.channels(followed), *own.order_by("pk")]
+        Post.objects.bulk_create([Post(notice=notice, channel=channel) for channel in to])
+        if listed:
+            live.bump(*(f"inbox:{one.user.pk}" for one in listed))
     return True
 
 

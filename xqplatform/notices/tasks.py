@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +20,20 @@ def spread(notice: int) -> None:
 
 @shared_task(name="notices.tasks.resume", ignore_result=True)
 def resume() -> None:
-    """Makes up for what was left. One notice that cannot be spread holds up no other."""
-    from xqplatform.notices import spreading
+    """Makes up for what was left, then sends what is due. What cannot be done for one holds up no other."""
+    from xqplatform.notices import gathering, spreading
 
     for pk in spreading.left():
         try:
             spreading.spread(pk)
         except Exception:  # whatever a source met; it is tried again with the next sweep
             log.exception("Notice %s could not be spread", pk)
+    now = timezone.now()
+    for channel in gathering.waiting(now):
+        try:
+            gathering.gather(channel, now)
+        except Exception:
+            log.exception("No message could be made for channel %s", channel)
 
 
 @shared_task(name="notices.tasks.tidy", ignore_result=True)

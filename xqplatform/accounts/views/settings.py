@@ -60,6 +60,12 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("Certificates"),
             _("The platform's authority, and when what ends."),
         ),
+        (
+            "/settings/notices/",
+            "send",
+            _("Who hears of releases"),
+            _("Channels and teams that are told of releases and builds."),
+        ),
         ("/account/", "user", _("My account"), _("Language, time zone, look, password.")),
     ]
     found = [{"url": u, "icon": i, "title": t, "text": x} for u, i, t, x in cards if _exists(u)]

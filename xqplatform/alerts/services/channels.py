@@ -38,7 +38,7 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     row.name = str(row.name).strip()
     if not row.name:
         raise Refused(_("Give it a name."), "name", 400)
-    if row.kind not in Channel.Kind.values or row.least not in Severity.values:
+    if row.kind not in Channel.SHARED or row.least not in Severity.values:
         raise Refused(_("There is no such kind."), "kind", 400)
     url, secret = str(data.get("url") or "").strip(), str(data.get("secret") or "")
     if not url and not row.url:
@@ -46,7 +46,7 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     if not url and not new and before["kind"] != row.kind:
         raise Refused(_("For another kind the address must be given again."), "url", 400)
     if url:
-        row.service = _checked(row.kind, url)
+        row.service = checked(row.kind, url)
         row.url, row.ok, row.problem, row.ok_since = url, None, "", None
     if secret:
         row.secret = secret
@@ -68,7 +68,7 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     return row
 
 
-def _checked(kind: str, url: str) -> str:
+def checked(kind: str, url: str) -> str:
     """What the address is of. Raises Refused when nothing can be sent there."""
     if len(url) > 2000 or any(ord(c) < 32 for c in url):
         raise Refused(_("This is not an address."), "url", 400)
@@ -100,21 +100,26 @@ def remove_channel(actor: Actor, channel: Channel) -> None:
 def test_channel(actor: Actor, channel: Channel) -> Delivery:
     """Sends a message as an alert's would be sent; what came of it stands in the delivery."""
     require(actor, RIGHT, obj=channel)
+    text = _("%(who)s tests the channel «%(channel)s». If you read this, alerts arrive here.")
+    return send_test(actor, channel, text % {"who": actor.name, "channel": channel.name})
+
+
+test_channel.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's
+
+
+def send_test(actor: Actor, channel: Channel, text: str) -> Delivery:
+    """Whoever calls it has checked the right."""
     if not channel.enabled:
         raise Refused(_("This channel is off."))
-    text = _("%(who)s tests the channel «%(channel)s». If you read this, alerts arrive here.")
     with transaction.atomic():
         row = Notification.objects.create(
             kind=Notification.Kind.TEST, title=_("[test] xqplatform"),
-            body=text % {"who": actor.name, "channel": channel.name},
+            body=text,
             data={"version": 1, "kind": "test", "severity": "", "rule": "", "total": 0, "alerts": []},
         )  # fmt: skip
         notify.send(row, [channel])
         audit.record(actor, "alert.channel.test", channel)
     return row.deliveries.get()
-
-
-test_channel.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's
 
 
 def retry_delivery(actor: Actor, delivery: Delivery) -> Delivery:

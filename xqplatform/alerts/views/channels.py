@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -32,10 +32,15 @@ EXAMPLES = [
 ]
 
 
+def _shared() -> QuerySet[Delivery]:
+    """What goes over people's own channels is shown to them alone."""
+    return Delivery.objects.filter(channel__owner=None).select_related("channel")
+
+
 @require_GET
 def channels(request: ActorRequest) -> HttpResponse:
     waiting = Count("deliveries", filter=Q(deliveries__state__in=Delivery.OPEN), distinct=True)
-    rows = Channel.objects.annotate(waiting=waiting, n_rules=Count("rules", distinct=True))
+    rows = Channel.objects.shared().annotate(waiting=waiting, n_rules=Count("rules", distinct=True))
     return render(request, "alerts/channels.html", {"channels": rows, "may": can(request.actor, verbs.RIGHT)})
 
 
@@ -48,7 +53,7 @@ def new(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def channel(request: ActorRequest, pk: int) -> HttpResponse:
     """How it fares, its last deliveries, and for SREs its settings."""
-    return _page(request, get_object_or_404(Channel, pk=pk))
+    return _page(request, get_object_or_404(Channel.objects.shared(), pk=pk))
 
 
 def _page(request: ActorRequest, row: Channel | None) -> HttpResponse:
@@ -75,7 +80,7 @@ def _page(request: ActorRequest, row: Channel | None) -> HttpResponse:
 
 @require_POST
 def test(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Channel, pk=pk)
+    row = get_object_or_404(Channel.objects.shared(), pk=pk)
     try:
         verbs.test_channel(request.actor, row)
         messages.success(request, _("A message is on its way; below stands what comes of it."))
@@ -86,7 +91,7 @@ def test(request: ActorRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def remove(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Channel, pk=pk)
+    row = get_object_or_404(Channel.objects.shared(), pk=pk)
     verbs.remove_channel(request.actor, row)
     messages.success(request, _("The channel is removed."))
     return redirect("alerts:channels")
@@ -96,13 +101,13 @@ def remove(request: ActorRequest, pk: int) -> HttpResponse:
 def deliveries(request: ActorRequest) -> HttpResponse:
     table = Table(
         request,
-        Delivery.objects.select_related("notification", "channel"),
+        _shared().select_related("notification"),
         search=["notification__title", "words"],
         sorts={"time": "created", "channel": "channel__name"},
         default="-time",
         filters={
             "state": Filter(_("State"), Delivery.State.choices, "state"),
-            "channel": Filter(_("Channel"), Channel.objects.values_list("pk", "name"), "channel"),
+            "channel": Filter(_("Channel"), Channel.objects.shared().values_list("pk", "name"), "channel"),
             "kind": Filter(_("Kind"), Notification.Kind.choices, "notification__kind"),
         },
     )
@@ -112,7 +117,7 @@ def deliveries(request: ActorRequest) -> HttpResponse:
 @require_GET
 def delivery(request: ActorRequest, pk: int) -> HttpResponse:
     """One message: what it said, to whom, and each attempt with its answer."""
-    row = get_object_or_404(Delivery.objects.select_related("notification__rule", "channel"), pk=pk)
+    row = get_object_or_404(_shared().select_related("notification__rule"), pk=pk)
     attempts = [{**one, "at": datetime.fromtimestamp(one["time"], UTC)} for one in row.attempts]
     context = {
         "delivery": row,
@@ -125,7 +130,7 @@ def delivery(request: ActorRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def retry(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Delivery.objects.select_related("channel"), pk=pk)
+    row = get_object_or_404(_shared(), pk=pk)
     try:
         verbs.retry_delivery(request.actor, row)
         messages.success(request, _("It is being sent again."))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from containers.hooks import networks
+from xqplatform.outgoing import networks
 
 CONNECT = 5.0
 CUT_AFTER = 0.1  # seconds after its time in which a call is broken off from outside: by then it knows why
@@ -40,17 +40,18 @@ def call(
     seconds: float,
     *,
     segments: Sequence[networks.Network] = (),
+    public: bool = False,
 ) -> Answer:
     """The answer, or why there is none. Never raises for what the other side does.
 
-    `segments`: where it may go beside the networks that `XQ_HOOK_NETWORKS` names.
+    `segments`: where it may go beside the networks that `XQ_HOOK_NETWORKS` names; `public`: to public addresses, too.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     until = time.monotonic() + seconds
     try:
-        ip = networks.resolve(host, port, segments)
+        ip = networks.resolve(host, port, segments, public=public)
     except networks.NotAllowed as error:
         return Answer(0, words=str(error), again=False)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

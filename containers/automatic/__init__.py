@@ -1,0 +1,1 @@
+"""Releases that begin by themselves when what was pushed is built: a rule a place, and never past a guardrail."""

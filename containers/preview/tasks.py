@@ -1,0 +1,13 @@
+"""Work of the workers for previews. (Listed in `containers.tasks`, where Celery looks.)"""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from containers.preview import ahead
+
+
+@shared_task(name="containers.tasks.look_ahead", expires=120)
+def look_ahead(image: int, old: int | None, hosts: list[int]) -> None:
+    """Asks hosts and registry what a release of the image would fetch."""
+    ahead.look(image, old, hosts)

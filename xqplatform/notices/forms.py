@@ -1,0 +1,97 @@
+"""What people fill in. The verbs check it; here only the fields, their help and their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from xqplatform.accounts.models import Team
+from xqplatform.alerts import subjects
+from xqplatform.alerts.models import Channel
+from xqplatform.notices.kinds import Kind
+from xqplatform.notices.services import own
+from xqplatform.notices.services.preferences import Wishes
+
+CHOICES = [
+    ("none", gettext_lazy("nothing")),
+    ("mine", gettext_lazy("mine")),
+    ("team", gettext_lazy("my teams'")),
+    ("all", gettext_lazy("everybody's")),
+]
+
+
+class WishesForm(forms.Form):
+    """Two choices a kind: into the inbox, and over the own channel."""
+
+    def __init__(self, data: Any, wishes: Wishes) -> None:
+        super().__init__(data)
+        for kind in Kind:
+            for way, title in (("inbox", _("Inbox")), ("own", _("Own channel"))):
+                label = f"{title}: {kind.label}"
+                select = forms.Select(attrs={"class": "form-select", "aria-label": label})
+                self.fields[f"{way}_{kind}"] = forms.ChoiceField(
+                    choices=CHOICES, label=label, widget=select, initial=getattr(wishes, way)[kind]
+                )
+
+    def lines(self) -> list[tuple[Any, forms.BoundField, forms.BoundField]]:
+        """A line of the table a kind."""
+        return [(kind.label, self[f"inbox_{kind}"], self[f"own_{kind}"]) for kind in Kind]
+
+    def of(self, way: str) -> dict[str, str]:
+        return {kind.value: self.cleaned_data[f"{way}_{kind}"] for kind in Kind}
+
+
+class OwnForm(forms.Form):
+    kind = forms.ChoiceField(label=gettext_lazy("Way"), widget=forms.RadioSelect)
+    address = forms.CharField(
+        label=gettext_lazy("Address"), max_length=2000, strip=True,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy("A mail address, or what apprise understands, such as dingtalk://SECRET@ACCESS_TOKEN. Kept encrypted and never shown again."),
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None, mail: str = "") -> None:
+        first = Channel.Kind.MAIL if settings.MAIL_URL else Channel.Kind.APPRISE
+        super().__init__(data, initial={"kind": first, "address": mail if settings.MAIL_URL else ""})
+        titles = {Channel.Kind.MAIL: _("mail"), Channel.Kind.APPRISE: _("DingTalk, WeCom, Slack and others")}
+        kinds = [kind for kind in own.KINDS if kind != Channel.Kind.MAIL or settings.MAIL_URL]
+        self.fields["kind"].choices = [(kind.value, titles[kind]) for kind in kinds]  # type: ignore[attr-defined]
+
+
+def _names(found: list[str]) -> list[tuple[str, Any]]:
+    return [("", gettext_lazy("all")), *((one, one) for one in found)]
+
+
+class SubscriptionForm(forms.Form):
+    receiver = forms.ChoiceField(label=gettext_lazy("Who hears of it"))
+    service = forms.ChoiceField(label=gettext_lazy("Service"), required=False)
+    environment = forms.ChoiceField(label=gettext_lazy("Environment"), required=False)
+    kinds = forms.MultipleChoiceField(
+        label=gettext_lazy("Of what"), choices=Kind.choices, widget=forms.CheckboxSelectMultiple,
+        initial=[Kind.APPROVAL, Kind.HELD, Kind.SUCCEEDED, Kind.FAILED, Kind.ROLLED_BACK, Kind.GLASS],
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        channels = [(f"channel:{row.pk}", row.name) for row in Channel.objects.shared()]
+        teams = [(f"team:{row.pk}", str(row)) for row in Team.objects.all()]
+        found = [(_("Channels"), channels), (_("Teams, in the inboxes of their people"), teams)]
+        for name, choices in (
+            ("receiver", [("", "–"), *found]),
+            ("service", _names([one.slug for one in subjects.services()])),
+            ("environment", _names(subjects.environments())),
+        ):
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def values(self) -> dict[str, Any]:
+        """What the verb takes."""
+        given = self.cleaned_data
+        kind, _colon, number = given["receiver"].partition(":")
+        rows: dict[str, Any] = {"channel": Channel.objects.shared(), "team": Team.objects}
+        return {
+            kind: rows[kind].filter(pk=number).first(),
+            **{name: given[name] for name in ("service", "environment", "kinds")},
+        }
