@@ -6,7 +6,9 @@ class BuildsConfig(AppConfig):
 
     def ready(self) -> None:
         from builds import around, notices
+        from builds.forges import notices as push_notices
         from builds.forges import statuses, taking
 
         notices.register()
+        push_notices.register()
         around.CHANGED += [taking.tell, statuses.of_build]

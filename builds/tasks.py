@@ -95,3 +95,11 @@ def send_status(pk: int) -> None:
     from builds.forges import statuses
 
     statuses.send(pk)
+
+
+@shared_task(name="builds.tasks.tidy_deliveries")
+def tidy_deliveries() -> None:
+    """Forgets old deliveries that began nothing, and old statuses."""
+    from builds.forges import taking
+
+    taking.tidy()

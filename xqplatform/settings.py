@@ -162,6 +162,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-operations": {"task": "hosts.tasks.resume_operations", "schedule": 3.0},
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-deliveries": {"task": "builds.tasks.resume_deliveries", "schedule": 5.0},
+    "builds-tidy-deliveries": {"task": "builds.tasks.tidy_deliveries", "schedule": 3600.0},
     "builds-waves": {"task": "builds.tasks.waves", "schedule": 10.0},
     "commit-statuses": {"task": "containers.tasks.commit_statuses", "schedule": 10.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},

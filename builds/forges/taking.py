@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds import git
-from builds.forges import seams
+from builds.forges import notices, seams
 from builds.forges.receiving import topic
-from builds.models import Build, ForgeDelivery, Image
+from builds.models import Build, ForgeDelivery, ForgeStatus, Image
 from builds.services.builds import start_build
 from builds.services.projects import source_of
 from xqplatform import live
@@ -24,6 +25,7 @@ from xqplatform.work import enqueue
 VIA = "forge"
 CLAIM = timedelta(seconds=60)  # a worker that died with it is followed by another one then
 MOST_TRIES = 6
+KEPT = timedelta(days=90)
 State, Kind = ForgeDelivery.State, ForgeDelivery.Kind
 
 
@@ -129,7 +131,18 @@ def _write(row: ForgeDelivery, **fields: object) -> None:
 
 
 def _end(row: ForgeDelivery, state: str, words: str) -> None:
-    _write(row, state=state, words=words, began=row.began)
+    with transaction.atomic():
+        _write(row, state=state, words=words, began=row.began)
+        if state == State.REFUSED:
+            notices.refused(row, words)
+
+
+def tidy() -> None:
+    """Forgets what began nothing, and old statuses. What began something stays known: it may be sent again at any time."""
+    before = timezone.now() - KEPT
+    nothing = ForgeDelivery.objects.filter(state__in=[State.NOTHING, State.REFUSED], last__lt=before)
+    nothing.delete()
+    ForgeStatus.objects.filter(created__lt=before).exclude(state=ForgeStatus.State.WAITING).delete()
 
 
 def tell(build: Build) -> None:

@@ -89,6 +89,7 @@ def build(request: ActorRequest, pk: int) -> HttpResponse:
     context = {
         "build": row,
         "image": getattr(row, "image", None),
+        "pushes": row.deliveries.all()[:3] if row.project is not None else [],
         "lines": lines,
         "last": last,
         "earlier": max(0, last - SHOWN_LINES),

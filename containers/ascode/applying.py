@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from containers.ascode import carrying, plans, state
 from containers.ascode.plans import Plan, Target
 from containers.ascode.source import Wrong
+from containers.automatic import services as automatic
 from containers.models import AppliedFile, Environment, Service
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -19,6 +20,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
 PLACEHOLDER = "•" * 8  # stands for a secret that is given when it is applied; never stored
+RIGHTS = {"instances": "service.scale", "automatic": automatic.RIGHT}  # all else of a place: service.change
 LONGEST_REASON = 250
 
 
@@ -135,7 +137,7 @@ def _right(path: tuple[str, ...], kind: str) -> tuple[str, str]:
         return "", ""
     if len(path) == 2 and kind == "removed":
         return "service.remove", path[1]
-    return "service.scale" if path[2:3] == ("instances",) else "service.change", path[1]
+    return RIGHTS.get("".join(path[2:3]), "service.change"), path[1]
 
 
 def _note(actor: Actor, target: Target, prune: bool, reason: str) -> AppliedFile:

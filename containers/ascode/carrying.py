@@ -16,6 +16,7 @@ from containers.ascode import state
 from containers.ascode.merge import content_of
 from containers.ascode.plans import Plan, Target, within
 from containers.ascode.source import Path
+from containers.automatic import services as automatic
 from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import services as guardrails
@@ -218,6 +219,9 @@ class _Service:
             if changed & {"branch", "segment"}:
                 catalog.change_place(self.actor, place, {key: wanted[key] for key in changed & {"branch", "segment"}})
         _gates(self.actor, self.target, Scope(place=place), ("environments", name), self.reason)
+        if "automatic" in changed:
+            with at(self.target, "environments", name, "automatic"):
+                automatic.save(self.actor, place, wanted["automatic"])
         if "settings" in changed:
             self.settings(place, wanted["settings"])
         if "instances" in changed:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from builds.forges.services import patterns
 from containers.ascode.source import Document, Mistake, Path, dotted
 from containers.config import Config, Health, Told
 from containers.forms.environments import COLOURS
@@ -227,6 +228,20 @@ def _gate_rules(check: Check, value: Any, path: Path) -> Any:
         return []
 
 
+def _patterns(check: Check, value: Any, path: Path) -> Any:
+    """Patterns of branches or tags, as they are stored."""
+    try:
+        return patterns(value, "")
+    except Refused as refused:
+        check.wrong(path, refused.message)
+        return ""
+
+
+def _line(check: Check, value: Any, path: Path) -> Any:
+    """A text in one line."""
+    return " ".join(str(text(250)(check, value, path)).split())
+
+
 _GATES: dict[str, Reader] = {
     "mode": one_of(GateRules.Mode.values), "settle": whole(0, gates.MOST_SETTLE), "rules": _gate_rules,
 }  # fmt: skip
@@ -250,9 +265,10 @@ SETTINGS = _of(
 SETTINGS.pop("secret_names")
 PLACE: dict[str, Reader] = {
     "instances": whole(0, MOST_INSTANCES), "branch": text(120), "segment": text(60), "gates": block(_GATES),
+    "automatic": block({"enabled": flag, "branches": _patterns, "tags": _patterns, "reason": _line}),
     "settings": block(SETTINGS),
 }  # fmt: skip
-FORGE = block({"kind": text(20), "enabled": flag, "branches": text(2000), "tags": text(2000)})
+FORGE = block({"kind": text(20), "enabled": flag, "branches": _patterns, "tags": _patterns})
 PROJECT: dict[str, Reader] = {
     "repository": text(500), "repository_user": text(120), "repository_password": kept, "default_branch": text(120),
     "subfolder": text(250), "dockerfile": text(250), "blueprint": text(120), "registry": text(120),

@@ -47,7 +47,11 @@ def _plain_rules() -> Json:
 
 RULES = _plain_rules()
 GATES: Json = {"mode": "inherit", "settle": 10, "rules": []}
-PLACE: Json = {"instances": 1, "branch": "", "segment": "", "gates": GATES, "settings": settings_of(Config())}
+AUTOMATIC: Json = {"enabled": False, "branches": "", "tags": "", "reason": ""}
+PLACE: Json = {
+    "instances": 1, "branch": "", "segment": "", "gates": GATES, "automatic": AUTOMATIC,
+    "settings": settings_of(Config()),
+}  # fmt: skip
 PROJECT: Json = {
     "repository": "", "repository_user": "", "default_branch": "main", "subfolder": "", "dockerfile": "Dockerfile",
     "blueprint": "", "registry": "", "network": "", "build_arguments": {}, "build_secrets": {}, "forge": {},
@@ -119,10 +123,11 @@ def _project(base: Json, given: Json, prune: bool) -> Json:
 
 
 def _place(name: str, base: Json, given: Json, prune: bool) -> Json:
-    single = {key: value for key, value in given.items() if key not in {"settings", "gates"}}
-    found = _laid(base, PLACE, single)
-    if given.get("gates") is not None:
-        found["gates"] = _laid(PLACE["gates"] if prune else base["gates"], PLACE["gates"], given["gates"])
+    blocks = ("gates", "automatic")
+    found = _laid(base, PLACE, {key: value for key, value in given.items() if key not in (*blocks, "settings")})
+    for key in blocks:
+        if given.get(key) is not None:
+            found[key] = _laid(PLACE[key] if prune else base[key], PLACE[key], given[key])
     if given.get("settings") is not None:
         found["settings"] = _settings(name, base["settings"], given["settings"], prune)
     return found

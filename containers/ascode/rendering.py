@@ -13,6 +13,13 @@ from containers.hooks.shape import Hook
 
 Json = dict[str, Any]
 _DEFAULTS = Hook(name="", at="", kind="").to_json()
+BREAKS = {
+    "\r",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\ufeff",
+}  # other ends of lines: written as escapes, else they become spaces
 SIZES = ("memory", "io_read_bps", "io_write_bps")
 
 
@@ -27,7 +34,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    style = '"' if BREAKS & set(value) else "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 _Dumper.add_representer(str, _text)

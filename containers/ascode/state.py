@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from builds.services import projects
 from containers.ascode.fields import KEPT
-from containers.ascode.merge import settings_of
+from containers.ascode.merge import AUTOMATIC, settings_of
 from containers.config import Config, parse
 from containers.gates import services as gates
 from containers.gates import sets
@@ -49,9 +49,9 @@ def services() -> Any:
     """Services that are not removed, with all that `of_service` reads."""
     active = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     standing = Instance.objects.filter(removed=None).only("pk", "place_id")
-    places = ServiceEnvironment.objects.select_related("environment", "segment", "config", "gates").order_by(
-        "environment__position", "environment__slug"
-    )
+    places = ServiceEnvironment.objects.select_related(
+        "environment", "segment", "config", "gates", "automatic"
+    ).order_by("environment__position", "environment__slug")
     places = places.prefetch_related(
         Prefetch("deployments", active, to_attr="under_way"), Prefetch("instances", standing, to_attr="standing")
     )
@@ -108,8 +108,14 @@ def _place(place: Any) -> Json:
         "branch": place.branch,
         "segment": place.segment.slug if place.segment else "",
         "gates": _gates(place),
+        "automatic": _automatic(place),
         "settings": settings_of(config_of(place)),
     }
+
+
+def _automatic(place: Any) -> Json:
+    row = getattr(place, "automatic", None)
+    return {key: AUTOMATIC[key] if row is None else getattr(row, key) for key in AUTOMATIC}
 
 
 def _gates(thing: Any) -> Json:

@@ -21,7 +21,7 @@ from containers.models import AppliedFile, Environment, Service
 from containers.views.access import get_service
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
-from xqplatform.errors import Refused
+from xqplatform.errors import Denied, Refused
 from xqplatform.secrets import decrypt, encrypt
 
 PAGE = 50
@@ -109,6 +109,9 @@ def apply(request: HttpRequest) -> HttpResponse:
         _preview(request, context)
     except Wrong as wrong:
         context["mistakes"] = wrong.mistakes
+    except Denied as denied:
+        context["mistakes"] = [Mistake(0, "", denied.message)]
+        return render(request, "containers/file_apply.html", context, status=403)
     except Refused as refused:
         context["mistakes"] = [Mistake(0, "", refused.message)]
         _again(request, context, refused)
@@ -182,7 +185,7 @@ def _again(request: HttpRequest, context: dict[str, Any], refused: Refused) -> N
         return
     try:
         _preview(request, context)
-    except (Wrong, Refused):
+    except (Wrong, Refused, Denied):
         context["plan"] = None  # the reason stands on the page already
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from builds.models import Image
@@ -12,6 +13,7 @@ from containers.gates import shown as gates
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.plan import Plan
 from containers.preview import around, contents, history, images, pulls
+from containers.preview.expected import Run
 from containers.preview.middle import middles
 from containers.services.planning import config_of
 from containers.services.settings import secrets_of
@@ -26,26 +28,34 @@ Json = dict[str, Any]
 
 def of(place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None) -> Json:
     """All of it. Values of variables are in it, so it is for who may see the settings."""
-    first = apart(place, image)
-    return first | near(place, plan, image, config, first["cores"])
+    first = apart(place, image, plan.policy.strategy)
+    return first.to_json() | near(place, plan, image, config, first)
 
 
-def apart(place: ServiceEnvironment, image: Image) -> Json:
-    """The part that needs no plan and may take some tenths of a second: not to be asked for under a lock."""
-    return {
-        "made": time.time(),
-        "image": images.between(place, place.current_image, image),
-        "cores": _cores(place),  # that all its instances use together now; null: not measured
-    }
+@dataclass(frozen=True)
+class Apart:
+    """What needs no plan. `cores`: that all instances use together now; None: not measured. `runs`: past releases."""
+
+    made: float
+    image: Json
+    cores: float | None
+    runs: Sequence[Run]
+
+    def to_json(self) -> Json:
+        return {"made": self.made, "image": self.image, "cores": self.cores}
 
 
-def near(
-    place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None, cores: float | None
-) -> Json:
+def apart(place: ServiceEnvironment, image: Image, strategy: str) -> Apart:
+    """The part that may take some tenths of a second: not to be asked for under a lock."""
+    news = images.between(place, place.current_image, image)
+    return Apart(time.time(), news, _cores(place), history.past(place, strategy))
+
+
+def near(place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None, first: Apart) -> Json:
     """The part that is of this very plan."""
-    expected = history.of(place, plan)
+    expected = history.of(place, plan, first.runs)
     return {
-        "capacity": capacity(place, plan, cores),
+        "capacity": capacity(place, plan, first.cores),
         "settings": settings_change(place.current_config, config or place.config),
         "expected": expected,
         "conflicts": [*around.conflicts(place, plan), *around.freezes(place, expected["p90"])],

@@ -21,9 +21,8 @@ MOST_RUNS, LOOKED_AT = 12, 40
 ALIKE = ({"rolling", "canary"}, {"recreate"}, {"blue-green"})  # strategies that take alike long
 
 
-def of(place: ServiceEnvironment, plan: Plan) -> dict[str, Any]:
+def of(place: ServiceEnvironment, plan: Plan, runs: Sequence[Run]) -> dict[str, Any]:
     """`p50` and `p90` in seconds (null: too little is known), of how many `releases`, and `words` that belong to it."""
-    runs = past(place, plan.policy.strategy)
     batches: dict[int, Counter[str]] = defaultdict(Counter)
     for entry in plan.entries:
         if not entry.problem:

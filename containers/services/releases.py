@@ -425,13 +425,13 @@ def _start(
     shown: Mark | None = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
-    from containers.preview import record
+    from containers.preview import gather, record
     from containers.tasks import advance
 
     parsed = Policy.parse(policy)
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
-    apart = record.before(place, image) if kind == "deploy" and image is not None else {}
+    apart = gather.apart(place, image, parsed.strategy) if kind == "deploy" and image is not None else None
     try:
         with transaction.atomic():
             locked = free(place)
@@ -475,7 +475,7 @@ def _start(
                 created_by=actor.user,
                 created_name=actor.name,
             )
-            if apart and image is not None:
+            if apart is not None and image is not None:
                 record.keep(row, plan, image, config, apart)
             save_steps(row, plan, image, config)
             ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)

@@ -18,7 +18,7 @@ from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import Mark, mark_of
-from containers.preview import record
+from containers.preview import gather, record
 from containers.services import queue, releases
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
@@ -67,7 +67,8 @@ def wait(
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
     _in_reach(not_before)
-    apart = record.before(place, image)
+    parsed = Policy.parse(policy)
+    apart = gather.apart(place, image, parsed.strategy)
     with transaction.atomic():
         locked = releases.lock(place)
         if locked.service.removed is not None or locked.service.removal_asked is not None:
@@ -77,7 +78,7 @@ def wait(
         plan = plan_for(
             locked,
             "deploy",
-            policy=Policy.parse(policy),
+            policy=parsed,
             image=image,
             config=used,
             wanted=locked.wanted,

@@ -81,9 +81,10 @@ def told(request: HttpRequest, place: ServiceEnvironment, saved: ConfigVersion, 
         place.refresh_from_db()
         found = releases.live_changes(place)
         if found and not live_limits.refusal(found):
-            messages.info(
-                request, _("Only limits differ from what runs: the run page can apply them without a restart.")
-            )
+            words = _("Only limits differ from what runs: the run page can apply them without a restart.")
+            if live_limits.aside(found):
+                words = _("It needs no new container: the run page can apply it, past the guardrails of a release.")
+            messages.info(request, words)
 
 
 def _compared(request: HttpRequest, place: ServiceEnvironment) -> dict[str, Any] | None:

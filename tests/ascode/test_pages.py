@@ -101,6 +101,14 @@ def test_bad_files_are_told_and_what_was_typed_stays(page: Client, text: str, wo
     assert answer.context["text"] == text
 
 
+def test_who_may_not_is_told_on_the_page_and_keeps_the_text(page: Client) -> None:
+    page.force_login(factories.make_user("paul", "developer"))
+    answer = shown(page)
+    assert answer.status_code == 403
+    assert "may not do this" in answer.content.decode()
+    assert answer.context["text"] == TEXT
+
+
 def test_uploads(page: Client) -> None:
     ok = page.post(APPLY, {"file": SimpleUploadedFile("x.yaml", b"\xef\xbb\xbf" + TEXT.encode())})
     assert ok.context["plan"].count == 1
@@ -151,6 +159,16 @@ def test_the_api_plans_applies_and_reports(client: Client, sre: Any) -> None:
     assert get("services/snow").content.startswith(b"apiVersion: xqplatform/v1")
     assert get("environments/production").status_code == 200
     assert get("services/none").status_code == 404
+
+
+def test_a_body_that_is_too_large_is_told(client: Client, sre: Any, settings: Any) -> None:
+    head = {"Authorization": f"Bearer {Token.make(sre, 'test')[1]}"}
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+    for size, status in ((900_000, 400), (1_100_000, 413)):
+        body = json.dumps({"text": "a" * size})
+        answer = client.post("/api/v1/files/plan", body, "application/json", headers=head)
+        assert answer.status_code == status
+        assert "too l" in answer.json()["error"]
 
 
 def test_commands(tmp_path: Path, sre: Any) -> None:

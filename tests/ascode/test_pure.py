@@ -16,7 +16,7 @@ from containers.config import parse
 from containers.gates import shape
 
 words = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["on", "no", "1.10", "0755", "~", "null", "1e3", "1.5e3", "2026-11-29", "=", "<<", "*x", "&x", "- a", "a: b", " x", "x\n", "9" * 30]
+    ["on", "no", "1.10", "0755", "~", "null", "1e3", "1.5e3", "2026-11-29", "=", "<<", "*x", "&x", "- a", "a: b", " x", "x\n", "9" * 30, "a\x85b", "\u2028", "\r", "a\nb\x85"]
 )  # fmt: skip
 names = st.from_regex(r"[A-Z_][A-Z0-9_]{0,6}", fullmatch=True)
 slugs = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
@@ -38,7 +38,7 @@ parts: dict[str, st.SearchStrategy[Any]] = {
     "health": st.fixed_dictionaries({"kind": st.just("http")}, optional={"port": st.integers(1, 65535), "timeout": st.just(0.5)}),
     "stop_signal": st.sampled_from(["", "SIGINT"]),
     "log_driver": st.sampled_from(["json-file", "journald"]),
-    "log_options": st.dictionaries(st.sampled_from(["max-size", "tag"]), words, max_size=2),
+    "log_options": st.dictionaries(st.sampled_from(["max-size", "tag"]) | words, words, max_size=2),
     "metrics": st.sampled_from([{}, {"port": 9100, "keep": ["up"]}]),
     "hooks": st.permutations(HOOKS).flatmap(lambda all_: st.integers(0, 3).map(lambda n: all_[:n])),
     "traffic": st.sampled_from([{}, {"way": "nginx", "front": "edge", "drain": 2.5}]),
@@ -56,8 +56,10 @@ def whole_settings(draw: st.DrawFn) -> Any:
 
 RULE = shape.to_json(shape.DEFAULTS)
 gates = st.sampled_from([{"mode": "inherit", "settle": 10, "rules": []}, {"mode": "own", "settle": 0, "rules": RULE}])
+automatic = st.booleans().map(lambda on: {"enabled": on, "branches": "main v*", "tags": "", "reason": "x"})
 places = st.fixed_dictionaries(
     {
+        "automatic": automatic,
         "gates": gates,
         "instances": st.integers(0, 500),
         "branch": slugs,

@@ -6,43 +6,16 @@ from typing import Any
 
 import pytest
 
-from builds.forges import services as forges
-from containers.ascode import applying, drift, plans, rendering, state
+from containers.ascode import applying, drift, plans
 from containers.ascode.source import Wrong
-from containers.models import AppliedFile, Calendar, Deployment, Freeze, Service
+from containers.models import AppliedFile, Deployment, Service
 from containers.services.settings import save_config, secrets_of
 from tests import factories
+from tests.ascode.helpers import HEAD, PRODUCTION, apply, text_of
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 pytestmark = pytest.mark.django_db
-HEAD = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
-PRODUCTION = HEAD + "environments:\n  production:\n"
-
-
-def text_of(kind: str, name: str) -> str:
-    now = state.of(kind, name)
-    assert now.state is not None
-    return rendering.document(kind, name, now.state)
-
-
-def apply(actor: Any, text: str, **more: Any) -> list[AppliedFile]:
-    prune = more.get("prune", False)
-    return applying.apply(actor, text, token=applying.preview(actor, text, prune=prune).token, **more)
-
-
-@pytest.fixture
-def place(actor_sre: Any, team: Any) -> Any:
-    place = factories.make_running_place("snow", "production", 2, team=team)
-    settings = {
-        "env": {"MODE": "fast", "YES": "on"}, "secrets": {"KEY": "hunter2"}, "memory": "1g",
-        "hooks": [
-            {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.1.2.9/x", "signed": True},
-            {"name": "warm", "at": "start.after", "kind": "command", "command": ["sh", "-c", "echo 'a b'\n"]},
-        ],
-    }  # fmt: skip
-    save_config(actor_sre, place, settings | {"secrets": {"KEY": "hunter2", "hook:tell": "sign4"}})
-    return place
 
 
 def test_what_is_exported_changes_nothing_and_has_no_secret(actor_sre: Any, place: Any) -> None:
@@ -160,24 +133,6 @@ def test_a_front_that_is_not_there_is_told_when_the_difference_is_shown(actor_sr
         applying.preview(actor_sre, text)
 
 
-def test_prune_takes_away_what_a_block_does_not_name(actor_sre: Any, place: Any, enqueued: Any) -> None:
-    grey = factories.make_running_place("snow", "grey", 1)
-    text = PRODUCTION + "    settings:\n      env: {MODE: fast}\n      secrets: {KEY: kept}\n"
-    assert applying.preview(actor_sre, text).count == 0
-    plan = applying.preview(actor_sre, text, prune=True)
-    found = {(c.kind, c.name) for c in plan.targets[0].changes}
-    assert ("removed", "environments.grey") in found
-    assert ("removed", "environments.production.settings.env.YES") in found
-    assert ("changed", "environments.production.settings.memory") in found
-    assert not any("secrets" in name for _kind, name in found)
-    apply(actor_sre, text, prune=True)
-    assert grey.deployments.get().kind == "remove"
-    place.refresh_from_db()
-    assert place.config.content["hooks"] == []
-    assert place.wanted == 2
-    assert applying.preview(actor_sre, text, prune=True).count == 0
-
-
 def test_a_new_service_takes_its_secrets_when_it_is_applied(actor_sre: Any, team: Any) -> None:
     factories.make_environments()
     text = (
@@ -220,91 +175,13 @@ def test_each_right_is_asked_for_and_the_attempt_stays(actor_dev: Any, developer
     factories.make_place(place.service, "isolated")
     developer.memberships.update(environments=["isolated"])
     apply(actor_dev, HEAD + "environments:\n  isolated: {settings: {cpus: 1}}\n")
-    for lines in ("settings: {cpus: 1}", "instances: 1", "branch: x"):
+    for lines in ("settings: {cpus: 1}", "instances: 1", "branch: x", "automatic: {reason: x}", "gates: {mode: off}"):
         before = Event.objects.filter(denied=True).count()
         with pytest.raises(Denied):
             applying.preview(actor_dev, PRODUCTION + f"    {lines}\n")
         assert Event.objects.filter(denied=True).count() == before + 1
+    factories.make_team("ice")
+    with pytest.raises(Denied):
+        applying.preview(actor_dev, HEAD + "team: ice\n")
     with pytest.raises(Denied):
         applying.preview(actor_dev, "apiVersion: xqplatform/v1\nkind: Environment\nname: isolated\ntitle: x\n")
-
-
-def test_an_environment_with_its_rules_and_windows(actor_sre: Any) -> None:
-    environment = factories.make_environment("grey")
-    Calendar.objects.create(slug="sse", title="Shanghai")
-    Freeze.objects.create(
-        environment=environment, kind="once", reason="gone", starts="2020-01-01T00:00Z", ends="2020-01-02T00:00Z"
-    )
-    text = (
-        "apiVersion: xqplatform/v1\nkind: Environment\nname: grey\ntitle: Grey zone\n"
-        "guardrails: {approvals: 2, ticket: OPS-#, proof: true, proof_from: [pre-release]}\n"
-        "freezes:\n- {kind: market, calendar: sse, before: 15}\n"
-        "- {kind: weekly, days: [4, 0], start: 09:15, end: 15:00, zone: Asia/Shanghai}\n"
-        "- {kind: once, reason: new year, starts: 2099-12-31T18:00+08:00, ends: 2100-01-01T08:00+08:00}\n"
-        "- {kind: once, reason: long over, starts: 2021-12-31T18:00+08:00, ends: 2022-01-01T08:00+08:00}\n"
-    )
-    apply(actor_sre, text)
-    environment.refresh_from_db()
-    assert environment.title == "Grey zone"
-    assert environment.guardrails.approvals == 2
-    assert sorted(environment.freezes.values_list("kind", flat=True)) == ["market", "once", "once", "weekly"]
-    assert applying.preview(actor_sre, text).count == 0
-    assert applying.preview(actor_sre, text_of("Environment", "grey"), prune=True).count == 0
-    plan = applying.preview(actor_sre, text.replace("before: 15", "before: 20"), prune=True)
-    assert sorted(c.kind for c in plan.targets[0].changes if c.path[0] == "freezes") == ["added", "removed"]
-    apply(actor_sre, text.replace("before: 15", "before: 20"), prune=True)
-    assert environment.freezes.get(kind="market").before == 20
-    report = drift.of_environment(environment)
-    assert report is not None
-    assert report.state == "same"
-
-
-def test_gates_and_the_forge(actor_sre: Any, place: Any) -> None:
-    rules = "rules: [{metric: restarts, compare: bound, limit: 0, broken: roll back}]"
-    text = PRODUCTION + f"    gates: {{mode: own, settle: 30, {rules}}}\n"
-    apply(actor_sre, text)
-    assert place.gates.rules[0]["broken"] == "roll back"
-    assert applying.preview(actor_sre, text).count == 0
-    apply(actor_sre, PRODUCTION + "    gates: {mode: inherit}\n")
-    assert [c.name for c in drift_of(place)] == []
-    with pytest.raises(Wrong, match=r"line 6, environments\.production\.gates\.rules\.1\.metric: Instances have no"):
-        applying.preview(actor_sre, text.replace("restarts", "nonsense"))
-    forge = HEAD + "project: {forge: {kind: github, branches: main}}\n"
-    with pytest.raises(Refused, match=r"line 4, snow\.project\.forge: Set up the forge"):
-        applying.preview(actor_sre, forge)
-    forges.save(actor_sre, place.service.project, {"kind": "gitlab"})
-    apply(actor_sre, forge)
-    assert text_of("Service", "snow").count("branches: main") == 1
-    assert applying.preview(actor_sre, text_of("Service", "snow"), prune=True).count == 0
-
-
-def drift_of(place: Any) -> Any:
-    report = drift.of_service(place.service)
-    assert report is not None
-    return report.changes
-
-
-def test_an_environment_and_a_service_in_it_in_one_file(actor_sre: Any, place: Any) -> None:
-    text = (
-        "# both\n"
-        + PRODUCTION.replace("production", "lab")
-        + "    instances: 4\n---\napiVersion: xqplatform/v1\nkind: Environment\nname: lab\n"
-    )
-    files = apply(actor_sre, text)
-    assert [file.name for file in files] == ["snow", "lab"]
-    assert files[0].text.startswith("# both")
-    assert place.service.places.get(environment__slug="lab").wanted == 4
-
-
-def test_hooks_keep_their_order_or_take_the_files(actor_sre: Any, place: Any) -> None:
-    exported = text_of("Service", "snow")
-    start = exported.index("        - name: tell")
-    warm = exported.index("        - name: warm")
-    end = exported.index("      traffic:")
-    text = exported[:start] + exported[warm:end] + exported[start:warm] + exported[end:]
-    (target,) = applying.preview(actor_sre, text).targets
-    assert [c.name for c in target.changes] == ["environments.production.settings.hooks.(order)"]
-    apply(actor_sre, text)
-    place.refresh_from_db()
-    assert [hook["name"] for hook in place.config.content["hooks"]] == ["warm", "tell"]
-    assert plans.make(text).count == 0

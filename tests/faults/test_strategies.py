@@ -91,10 +91,16 @@ def test_a_failed_one_is_tried_again_and_another_left_out(site: Site) -> None:
     row = held(site, site.deploy("sick", deadline=3, on_failure="hold"), "failed")
     assert (row.state, states(row)) == ("paused", ["failed", "waiting", "waiting"])
     first, second, third = row.steps.select_related("instance", "deployment__place__service")
+    watched = first.new_engine_id
+    assert [one["Id"] for one in site.containers() if one["Id"] == watched], "it stands, and is not well"
     steering.retry(site.actor, first, "once more")
     held(site, row, "failed")
     first.refresh_from_db()
     assert (first.state, first.tries) == ("failed", 1)
+    ids = [one["Id"] for one in site.containers()]
+    assert watched not in ids, "it was begun anew"
+    assert first.new_engine_id in ids
+    assert len(ids) == 3
     for step in (second, third):
         steering.skip(site.actor, step, "not now")
     steering.skip(site.actor, first, "it is sick")

@@ -30,7 +30,7 @@ class Yard:
 
     def __init__(self, team: Any, developer: Any) -> None:
         self.place = factories.make_running_place("snow", "production", 2, team=team)
-        self.actor = Actor.person(developer, "page")
+        self.actor, self.author = Actor.person(developer, "page"), developer
         self.guard = Guardrails.objects.get(environment=self.place.environment)
         self.forge = Forge.objects.create(project=self.place.service.project, kind="gitea", author=developer)
         services.save(self.actor, self.place, {"enabled": True, "branches": "main", "tags": "v*"})
@@ -107,7 +107,7 @@ def test_what_guardrails_refuse_is_kept_and_told(yard: Yard) -> None:
     assert row.pushed in told
     assert row.words in told
     notice = Notice.objects.get(source="automatic")
-    assert {person.username for person, _how in receivers.people(notice)} == {"dan"}
+    assert receivers.relations(notice) == {yard.author.pk: "mine"}
     services.save(yard.actor, yard.place, {"reason": "OPS-7 continuous delivery"})
     assert yard.release().state == State.BEGUN
     assert len(yard.told()) == 1

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from builds.models import Forge
+from tests import factories
 from tests.forges.calls import push, send
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +65,9 @@ def test_what_came_is_told_and_escaped(client: Client, forge: Forge, developer: 
 def test_the_api_tells_the_same(client: Client, forge: Forge, developer: Any) -> None:
     client.force_login(developer)
     send(forge, push("a" * 40))
+    build = factories.make_build(forge.project)
+    forge.deliveries.update(build=build)
+    assert "by otto" in client.get(f"/builds/{build.pk}/").content.decode()
     found = client.get("/api/v1/projects/snow/forge/deliveries").json()
     assert [(one["name"], one["state"], one["kind"]) for one in found] == [("main", "received", "push")]
     shown = client.get("/api/v1/projects/snow/forge").json()

@@ -22,6 +22,8 @@ from tests.forges.calls import ZEROS, push, send, tag
 from tests.queue import Queue
 from xqplatform.accounts.models import Membership
 from xqplatform.audit.models import Event
+from xqplatform.notices import sources
+from xqplatform.notices.models import Notice
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +191,8 @@ def test_nothing_is_begun_for_who_has_left(forge: Forge, developer: Any) -> None
     assert "dan" in row.words
     event = Event.objects.get(denied=True)
     assert (event.action, event.actor, event.via) == ("build.start", "dan", "forge")
+    told = Notice.objects.get(source="push")
+    assert "dan" in sources.words(told).lines[0]
     # Somebody puts it right and has the forge send it again.
     developer.is_active = True
     developer.save()
@@ -245,6 +249,17 @@ def test_a_worker_that_died_is_followed_by_another(forge: Forge, monkeypatch: py
     assert taking.due() == [row.pk]
     taking.go_on(row.pk)
     assert Build.objects.count() == 1
+
+
+def test_what_began_something_is_known_for_ever(forge: Forge) -> None:
+    data = push(head(forge), repository={})
+    send(forge, data)
+    taking.go_on(only(forge).pk)
+    send(forge, {"zen": "x"}, event="ping")
+    ForgeDelivery.objects.update(last=timezone.now() - timedelta(days=400))
+    taking.tidy()
+    assert only(forge).state == "building"
+    assert send(forge, data).status_code == 200
 
 
 def test_too_many_and_too_large(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:

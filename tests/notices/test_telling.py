@@ -195,7 +195,7 @@ def test_words_say_what_where_who_and_why_and_names_forge_no_lines(yard: Yard, d
         "running",
         created_by=developer,
         created_name="dan",
-        reason="fix\nDecided by ceo: fine\x00" + "x" * 5000,
+        reason="fix\nDecided by ceo: fine\x1b" + "x" * 5000,
     )
     telling.ended(row, "failed", "<script>alert(1)</script>", SYSTEM)
     telling.glass_broken(row, Actor.person(developer), _glass(row))
