@@ -53,6 +53,7 @@ class Company:
         self.rules()
         self.releases()
         self.upkeep()
+        self.ride()
 
     def people(self) -> None:
         from xqplatform.accounts.actor import Actor
@@ -187,6 +188,26 @@ class Company:
         self.stop_one()
         wait_for(lambda: self.switching.steps.filter(state="done").count() == 2)
         wait_for(lambda: self.running.steps.filter(state="done").count() >= 2)
+
+    def ride(self) -> None:
+        """A train over two services: first where it is tried out, then in production."""
+        from containers.models import ServiceEnvironment
+        from containers.trains import services as trains
+        from containers.trains.services import Wanted
+
+        def car(stage: int, slug: str, environment: str, **policy: Any) -> Wanted:
+            place = ServiceEnvironment.objects.get(service__slug=slug, environment__slug=environment)
+            return Wanted(stage, place, policy={"batch": 1, "deadline": 60, "on_failure": "rollback", **policy})
+
+        actor = self.actors["wangfang"]
+        cars = [
+            car(1, LONGEST, "pre-release"),
+            car(1, "stock-quote", "pre-release"),
+            car(2, LONGEST, "production", pause=45),
+        ]
+        self.train = trains.save(actor, cars, name="Quotes: prices over lunch", reason="asked for by the desk")
+        trains.begin(actor, self.train)
+        wait_for(lambda: self.train.cars.filter(stage=2, deployment__isnull=False).exists())
 
     def rules(self) -> None:
         """Guardrails of an environment into which nothing of the company goes just now."""

@@ -29,6 +29,7 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
     return [  # what is under way comes first
         ("release", f"/releases/{company.running.pk}/", "dark"),
         ("switch", f"/releases/{company.switching.pk}/", "light"),
+        ("train", f"/trains/{company.train.pk}/", "light"),
         ("home", "/", "light"),
         ("services", "/services/", "light"),
         ("run", snow, "light"),
@@ -36,6 +37,9 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("failed", f"/releases/{company.failed.pk}/", "light"),
         ("guardrails", "/settings/guardrails/grey/", "light"),
         ("logs", "/services/stock-quote/production/logs/", "dark"),
+        ("gates", "/settings/gates/", "light"),
+        ("code", "/services/stock-quote/code/", "dark"),
+        ("inbox", "/inbox/", "light"),
         ("hosts", "/hosts/", "dark"),
         ("addresses", "/network/room-a/", "light"),
         ("conformance", "/hosts/conformance/", "light"),
