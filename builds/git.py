@@ -31,6 +31,7 @@ TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a context
 MOST_FILES = 200_000
 HEADS = Ref(b"refs/heads/")
+TAGS = Ref(b"refs/tags/")
 Files = dict[str, tuple[bytes, int]]  # path in the context → content, mode
 _HASH = re.compile(r"[0-9a-f]{6,40}")
 _URL = re.compile(r"(https?|ssh|git\+ssh|file)://", re.I)
@@ -334,8 +335,9 @@ def _ignored(repo: Repo, tree: Tree) -> Callable[[str], bool]:
 
 
 def _wanted(repo: Repo, refs: Any) -> list[ObjectID]:
-    heads = {sha for name, sha in refs.items() if name.startswith(HEADS) and sha}
-    return [sha for sha in heads if sha not in repo.object_store]
+    """What branches and tags point to: a tag's commit may be on no branch any more. (Only branches are kept by name.)"""
+    named = {sha for name, sha in refs.items() if name.startswith((HEADS, TAGS)) and not name.endswith(b"^{}") and sha}
+    return [sha for sha in named if sha not in repo.object_store]
 
 
 def _as_commit(repo: Repo, sha: bytes) -> Commit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -164,6 +165,11 @@ def conflict(request: HttpRequest, error: IntegrityError) -> HttpResponse:
 @api.exception_handler(OverflowError)
 def out_of_range(request: HttpRequest, error: Exception) -> HttpResponse:
     return _error(request, 400, _("A number is out of range."))
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return _error(request, 413, _("The body is too large."))
 
 
 @api.exception_handler(Exception)

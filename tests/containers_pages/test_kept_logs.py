@@ -8,7 +8,10 @@ import pytest
 from django.test import Client
 
 from containers.models import KeptLog
+from containers.services import log_reading
 from tests import factories
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import User
 from xqplatform.audit.models import Event
 
 NASTY = "<script>alert(1)</script>\n\x1b[31mred\x1b[0m\n雪球\x00\n"
@@ -32,12 +35,19 @@ def test_the_page_shows_the_lines_as_text(kept: KeptLog, sara: Client) -> None:
     assert "\x00" not in page
 
 
-def test_it_can_be_saved(kept: KeptLog, sara: Client) -> None:
+def test_it_can_be_saved_and_each_time_that_is_noted(kept: KeptLog, sara: Client) -> None:
     answer = sara.get(f"/kept-logs/{kept.pk}/?as=text")
     assert answer["Content-Type"].startswith("text/plain")
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "attachment" in answer["Content-Disposition"]
     assert answer.content.decode().count("\n") == 3
+    opening = log_reading.open_logs(Actor.person(User.objects.get(username="sara")), kept.instance.place, "page")
+    before = read_events().count()
+    sara.get(f"/kept-logs/{kept.pk}/", {"opening": opening})
+    assert read_events().count() == before, "one opening"
+    for _again in range(2):
+        sara.get(f"/kept-logs/{kept.pk}/", {"opening": opening, "as": "text"})
+    assert read_events().count() == before + 2, "what is saved is an event each time"
 
 
 def test_reading_those_of_production_is_noted_once_an_opening(kept: KeptLog, sara: Client) -> None:

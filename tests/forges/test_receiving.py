@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.utils import timezone
+from dulwich.objects import ObjectID
+from dulwich.refs import Ref
+from dulwich.repo import Repo
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,6 +181,17 @@ def test_a_tag_of_what_was_built_goes_on_with_that_image(forge: Forge) -> None:
     taking.go_on(row.pk)
     row.refresh_from_db()
     assert (row.state, row.build, Build.objects.count()) == ("done", Build.objects.get(), 1)
+
+
+def test_a_tag_on_no_branch_any_more_is_built(forge: Forge) -> None:
+    revision = head(forge, "release-7")
+    with Repo(forge.project.repository) as repo:
+        repo.refs[Ref(b"refs/tags/v7")] = ObjectID(revision.encode())
+        del repo.refs[Ref(b"refs/heads/release-7")]
+    assert send(forge, tag(revision, "v7")).status_code == 202
+    taking.go_on(only(forge).pk)
+    build = Build.objects.get()
+    assert (build.revision, build.branch) == (revision, "v7")
 
 
 def test_nothing_is_begun_for_who_has_left(forge: Forge, developer: Any) -> None:
