@@ -73,4 +73,5 @@ class ContainersConfig(AppConfig):
         uses.USES.append(image_uses.uses)
         uses.NEXT.append(image_uses.nexts)
         guards.DISCARD_GUARDS.append(converge.keeps_image)
+        guards.DISCARD_GUARDS.append(keeping.keeps_image)
         guards.RUNNING_WORDS.append(converge.running_words)

@@ -32,6 +32,13 @@ def save(actor: Actor, project: Project, data: Mapping[str, Any]) -> tuple[Forge
     Raises Denied, Refused with the field.
     """
     may(actor, project)
+    with transaction.atomic():
+        # One after the other: else a secret that is made anew meanwhile would be written over with the old one.
+        Project.objects.select_for_update().get(pk=project.pk)
+        return _save(actor, project, data)
+
+
+def _save(actor: Actor, project: Project, data: Mapping[str, Any]) -> tuple[Forge, str]:
     row = of(project)
     new = row is None
     row = row or Forge(project=project, kind="")
@@ -48,15 +55,12 @@ def save(actor: Actor, project: Project, data: Mapping[str, Any]) -> tuple[Forge
             setattr(row, name, patterns(data[name], name))
     reporting.fill(row, data, new=new)
     row.author, row.author_name = actor.user, actor.name
-    with transaction.atomic():
-        if new and Forge.objects.filter(project=project).exists():
-            raise Refused(_("Somebody else has just set this up: look again."))
-        row.save()
-        old, now = audit.changed(before, shown(row))
-        if data.get("token"):
-            now["token"] = "•••"  # noqa: S105
-        audit.record(actor, "forge.change", project, before=old or None, after=now)
-        live.bump(topic(row))
+    row.save()
+    old, now = audit.changed(before, shown(row))
+    if data.get("token"):
+        now["token"] = "•••"  # noqa: S105
+    audit.record(actor, "forge.change", project, before=old or None, after=now)
+    live.bump(topic(row))
     return row, row.secret if new else ""
 
 
@@ -75,7 +79,8 @@ def renew(actor: Actor, project: Project) -> str:
     """Another secret; the old one is worth nothing from now on. It is shown once."""
     may(actor, project)
     with transaction.atomic():
-        row = Forge.objects.select_for_update().filter(project=project).first()
+        Project.objects.select_for_update().get(pk=project.pk)
+        row = Forge.objects.filter(project=project).first()
         if row is None:
             raise Refused(_("This project has no forge yet."))
         row.secret, row.secret_made = new_key(), timezone.now()

@@ -138,10 +138,12 @@ def _end(row: ForgeDelivery, state: str, words: str) -> None:
 
 
 def tidy() -> None:
-    """Forgets what began nothing, and old statuses. What began something stays known: it may be sent again at any time."""
+    """Forgets what began nothing, and old statuses. What began something stays known: it may be sent again at any time. So
+    does what was deleted: the same bytes after it are another event (`receiving._known`).
+    """
     before = timezone.now() - KEPT
     nothing = ForgeDelivery.objects.filter(state__in=[State.NOTHING, State.REFUSED], last__lt=before)
-    nothing.delete()
+    nothing.exclude(signed=True, kind=Kind.DELETED).delete()
     ForgeStatus.objects.filter(created__lt=before).exclude(state=ForgeStatus.State.WAITING).delete()
 
 

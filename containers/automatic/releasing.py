@@ -17,6 +17,7 @@ from containers.automatic.services import RIGHT
 from containers.guardrails.rules import rules_of
 from containers.models import AutomaticRelease, AutomaticRule, Deployment, ServiceEnvironment
 from containers.policy import Policy
+from containers.preview import gather
 from containers.services import queue, releases, waiting
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -68,6 +69,8 @@ def _refuse(rule: AutomaticRule, delivery: ForgeDelivery, words: str) -> Automat
 
 def _decide(actor: Actor, rule: AutomaticRule, delivery: ForgeDelivery, image: Image) -> AutomaticRelease:
     """A release that waits its turn: it begins at once where nothing stands in its way. Raises Refused."""
+    policy = policy_of(rule.place)
+    apart = gather.apart(rule.place, image, policy.strategy)
     with transaction.atomic():
         place = releases.lock(rule.place)
         older = list(
@@ -78,7 +81,7 @@ def _decide(actor: Actor, rule: AutomaticRule, delivery: ForgeDelivery, image: I
         active = place.deployments.filter(state__in=Deployment.ACTIVE).exists()
         if place.current_image_id == image.pk and not active and not older:
             return _keep(place, delivery, State.NOTHING, _("It runs here already."))
-        row = waiting.wait(actor, place, image, policy=policy_of(place), reason=reason_of(rule, image))
+        row = waiting.wait(actor, place, image, policy=policy, reason=reason_of(rule, image), apart=apart)
         for one in older:
             queue.end(one, Deployment.State.CANCELLED, _("A newer push took its place: #%(n)d.") % {"n": row.pk}, actor)
         made = _keep(place, delivery, State.BEGUN, _("Release #%(n)d") % {"n": row.pk}, row)

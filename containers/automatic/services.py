@@ -28,6 +28,12 @@ def rule_of(place: ServiceEnvironment) -> AutomaticRule:
 def save(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> AutomaticRule:
     """Changes what `data` names of: enabled, branches, tags (patterns), reason. Raises Denied, Refused with the field."""
     may(actor, place)
+    with transaction.atomic():
+        ServiceEnvironment.objects.select_for_update().get(pk=place.pk)
+        return _save(actor, place, data)
+
+
+def _save(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> AutomaticRule:
     row = rule_of(place)
     before = shown(row) if row.pk else {}
     if "enabled" in data:
@@ -42,13 +48,10 @@ def save(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> Au
     if row.enabled and not row.branches and not row.tags:
         raise Refused(_("Name a branch or a tag, or a pattern of them."), "branches", 400)
     row.author, row.author_name = actor.user, actor.name
-    with transaction.atomic():
-        if row.pk is None and AutomaticRule.objects.filter(place=place).exists():
-            raise Refused(_("Somebody else has just set this up: look again."))
-        row.save()
-        old, new = audit.changed(before, shown(row))
-        audit.record(actor, "service.automatic", place, before=old or None, after=new, parent=place.service)
-        live.bump(topic(place), f"automatic:{place.service.slug}")
+    row.save()
+    old, new = audit.changed(before, shown(row))
+    audit.record(actor, "service.automatic", place, before=old or None, after=new, parent=place.service)
+    live.bump(topic(place), f"automatic:{place.service.slug}")
     return row
 
 

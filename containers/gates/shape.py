@@ -77,7 +77,7 @@ def parse(data: Any, field: str = "") -> Rule:
     at = f"{field}." if field else ""
     values["metric"] = _metric(values["metric"], f"{at}metric")
     for name, choices in CHOICES.items():
-        if values[name] not in choices:
+        if not isinstance(values[name], str) or values[name] not in choices:
             words = _("Choose one of: %(choices)s.") % {"choices": ", ".join(choices)}
             raise Refused(words, f"{at}{name}", 400)
     for name, (low, high) in NUMBERS.items():

@@ -27,14 +27,15 @@ def hosts_of(plan: Plan) -> set[int]:
     return {entry.host for entry in plan.entries}
 
 
-def conflicts(place: ServiceEnvironment, plan: Plan) -> list[Found]:
+def conflicts(place: ServiceEnvironment, plan: Plan, own: int | None = None) -> list[Found]:
     """Other changes that matter to it, each with `kind`, `words` and `link`; what keeps it from beginning comes first.
+    `own`: the release that the plan is of, once it is made.
 
     Kinds: active (one at a time a place), queue, service (the same service elsewhere), hosts (changes on its hosts),
     drain, operation.
     """
     hosts = hosts_of(plan)
-    here = _here(place)
+    here = [one for one in _here(place, own) if one["release"] != own]
     others = _on_hosts(place, hosts)
     seen = {one["release"] for one in others}
     return [*here, *(one for one in _same_service(place) if one["release"] not in seen), *others, *_upkeep(hosts)]
@@ -48,10 +49,11 @@ def _release(pk: int) -> str:
     return reverse("containers:release", args=[pk])
 
 
-def _here(place: ServiceEnvironment) -> list[Found]:
+def _here(place: ServiceEnvironment, own: int | None) -> list[Found]:
     active = place.deployments.filter(state__in=Deployment.ACTIVE).first()
     found = [_found("active", releases.held_by(place), _release(active.pk), active.pk)] if active is not None else []
-    waiting = list(place.deployments.filter(state=Deployment.State.WAITING).order_by("turn", "id").values_list("pk"))
+    queue = place.deployments.filter(state=Deployment.State.WAITING).exclude(pk=own or 0)
+    waiting = list(queue.order_by("turn", "id").values_list("pk"))
     if waiting:
         words = ngettext("%(n)d release waits here.", "%(n)d releases wait here.", len(waiting)) % {"n": len(waiting)}
         found.append(_found("queue", words, _release(waiting[0][0]), waiting[0][0]))

@@ -51,14 +51,22 @@ def apart(place: ServiceEnvironment, image: Image, strategy: str) -> Apart:
     return Apart(time.time(), news, _cores(place), history.past(place, strategy))
 
 
-def near(place: ServiceEnvironment, plan: Plan, image: Image, config: ConfigVersion | None, first: Apart) -> Json:
-    """The part that is of this very plan."""
+def near(
+    place: ServiceEnvironment,
+    plan: Plan,
+    image: Image,
+    config: ConfigVersion | None,
+    first: Apart,
+    *,
+    own: int | None = None,
+) -> Json:
+    """The part that is of this very plan. `own`: the release that was made of it."""
     expected = history.of(place, plan, first.runs)
     return {
         "capacity": capacity(place, plan, first.cores),
         "settings": settings_change(place.current_config, config or place.config),
         "expected": expected,
-        "conflicts": [*around.conflicts(place, plan), *around.freezes(place, expected["p90"])],
+        "conflicts": [*around.conflicts(place, plan, own), *around.freezes(place, expected["p90"])],
         "alerts": around.alerts(place, plan),
         "pulls": pulls.of(image, pulls.hosts_of(plan)),
         "packages": contents.between(place.current_image, image),

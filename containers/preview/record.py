@@ -18,7 +18,7 @@ def keep(row: Deployment, plan: Plan, image: Image, config: ConfigVersion | None
     see them is asked when they are shown.
     """
     with translation.override(settings.LANGUAGE_CODE):
-        near = gather.near(row.place, plan, image, config, first)
+        near = gather.near(row.place, plan, image, config, first, own=row.pk)
     near["settings"]["changes"] = [one["setting"] for one in near["settings"]["changes"]]
     content = {"plan": plan.to_json() | {"guardrails": row.guard.get("checks", [])}, **first.to_json(), **near}
     return ConfirmedPlan.objects.create(deployment=row, content=content)

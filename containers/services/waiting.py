@@ -52,13 +52,14 @@ def wait(
     addresses: releases.Chosen = None,
     not_before: datetime | None = None,
     shown: Mark | None = None,
+    apart: gather.Apart | None = None,
 ) -> Deployment:
     """Decides a release that begins by itself: not before `not_before`, when the one under way has ended, when its turn has
     come and no guardrail keeps it back any more. Then it is planned anew, with the newest settings (or those of `config`).
 
     Raises Refused for what does not fit now, for a guardrail that time alone does not take away, and for a full queue.
     `shown`: the plan that somebody looked at; raises Stale when it is not so any more, unless a change is under way here,
-    which moves it on and is waited for.
+    which moves it on and is waited for. `apart`: from a caller with a transaction of its own, who asked for it before.
     """
     _may(actor, place, addresses)
     check_image(place, image)
@@ -68,7 +69,7 @@ def wait(
         raise Refused(_("The reason is too long."), "reason", 400)
     _in_reach(not_before)
     parsed = Policy.parse(policy)
-    apart = gather.apart(place, image, parsed.strategy)
+    apart = apart or gather.apart(place, image, parsed.strategy)
     with transaction.atomic():
         locked = releases.lock(place)
         if locked.service.removed is not None or locked.service.removal_asked is not None:

@@ -22,8 +22,9 @@ def newest(place: ServiceEnvironment) -> Image | None:
     """The newest deployable image of the branch that the place, or its environment, is built from."""
     pattern = place.branch or place.environment.branch
     rows = Image.objects.filter(project=place.service.project_id, state=Image.State.DEPLOYABLE)
-    rows = rows.select_related("build").order_by("-id")[:LOOKED_AT]
-    return next((row for row in rows if not pattern or fnmatchcase(row.branch, pattern)), None)
+    known = rows.order_by("-id").values_list("pk", "branch")[:LOOKED_AT]  # (whole rows are large)
+    found = next((pk for pk, branch in known if not pattern or fnmatchcase(branch, pattern)), None)
+    return Image.objects.select_related("build").get(pk=found) if found is not None else None
 
 
 def named(place: ServiceEnvironment, text: str) -> Image:

@@ -9,6 +9,7 @@ from datetime import UTC
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -22,6 +23,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
 
+FOLLOWS = (Deployment.State.WAITING, *Deployment.ACTIVE)
 MOST_ACTIONS = 500  # at one look; the next one goes on
 
 
@@ -101,9 +103,10 @@ def _return(train: Train, car: Car) -> None:
     try:
         if row.old_image is None:
             raise Refused(_("Nothing ran here before it."))
-        since = car.place.deployments.filter(kind=Deployment.Kind.DEPLOY, started__gt=row.started or row.created)
-        if newer := since.exclude(pk=row.pk).first():
-            raise Refused(_("#%(n)d was released here since.") % {"n": newer.pk})
+        began, follows = Q(started__gt=row.started or row.created), Q(state__in=FOLLOWS)
+        since = car.place.deployments.filter(began | follows, kind=Deployment.Kind.DEPLOY).exclude(pk=row.pk)
+        if newer := since.first():
+            raise Refused(_("#%(n)d was released here since, or is about to be.") % {"n": newer.pk})
         car.back = waiting.wait(
             actor_of(train),
             car.place,

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from builds.models import Forge, ForgeDelivery, Image
 from containers.automatic import releasing, services
 from containers.models import AutomaticRelease, Deployment, Guardrails
+from containers.preview import gather
 from containers.services import beginning
 from tests import factories
 from tests.forges.calls import send
@@ -78,6 +80,13 @@ def test_it_is_released_as_the_rules_author_would(yard: Yard) -> None:
     # The worker died before it noted this, and the next one comes by it again.
     assert [one.url for one in releasing.release(delivery, image)] == [line.url]
     assert Deployment.objects.filter(image=image).count() == 1
+
+
+def test_what_takes_its_time_is_asked_before_the_lock(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, apart = [], gather.apart
+    monkeypatch.setattr(gather, "apart", lambda *given: asked.append(len(connection.savepoint_ids)) or apart(*given))
+    assert yard.release().state == State.BEGUN
+    assert asked == [0]
 
 
 def test_only_what_the_rule_names(yard: Yard) -> None:

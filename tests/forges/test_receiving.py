@@ -270,9 +270,11 @@ def test_what_began_something_is_known_for_ever(forge: Forge) -> None:
     send(forge, data)
     taking.go_on(only(forge).pk)
     send(forge, {"zen": "x"}, event="ping")
+    send(forge, push(ZEROS, "feature"))
     ForgeDelivery.objects.update(last=timezone.now() - timedelta(days=400))
     taking.tidy()
-    assert only(forge).state == "building"
+    deleted, built = forge.deliveries.all()
+    assert (deleted.kind, built.state) == ("deleted", "building")
     assert send(forge, data).status_code == 200
 
 

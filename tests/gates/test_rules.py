@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -194,3 +195,17 @@ def test_a_pattern_means_what_it_says_and_no_expression() -> None:
     names = ["app.http.rate[code=500]", "app.http.rate[code=503]", "app.http.rate[code=200]", "appXhttp"]
     assert matching("app.http.rate[code=5*]", names) == names[:2]
     assert matching("app.*", names) == sorted(names[:3])
+
+
+def test_a_pattern_of_many_stars_takes_no_ages() -> None:
+    began = time.monotonic()
+    assert matching("app." + "a*" * 40 + "b", ["app." + "a" * 100]) == []
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("field", ["compare", "worse", "broken", "missing", "metric", "watch", "limit"])
+@pytest.mark.parametrize("value", [[], {}, None, [[]], True])
+def test_other_types_are_refused(field: str, value: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        shape.parse({**CPU, field: value}, "rules.0")
+    assert refused.value.field == f"rules.0.{field}"

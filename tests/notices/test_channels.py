@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from containers.notices import telling
 from containers.services import releases
 from tests import factories
-from tests.alerts.receivers import Receiver, http_receiver
+from tests.alerts.receivers import Receiver, http_receiver, smtp_sink
 from tests.conftest import make_person
 from tests.notices.conftest import inbox
 from tests.waiting.conftest import Yard
@@ -25,6 +25,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, User
 from xqplatform.alerts import child, deliver, notify
 from xqplatform.alerts.models import Channel, Delivery, Notification
+from xqplatform.alerts.services import channels as channels_of_company
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices import gathering, spreading
 from xqplatform.notices.models import Notice, Post, Preference
@@ -259,7 +260,13 @@ def test_an_own_channel_is_nobody_elses_and_calls_no_machine_of_choice(
     with pytest.raises(Refused, match="No mail account"):
         own.set_own(actor_dev, "mail", "dan@example.com")
     settings.MAIL_URL = "mailtos://u:pw@mail.example.com"
-    for nonsense in ("dan", "dan@example.com, eve@example.com", "a@b.c\nBcc: x@y.z", "\x00@example.com"):
+    for nonsense in (
+        "dan",
+        "dan@example.com, eve@example.com",
+        "a@b.c\nBcc: x@y.z",
+        "\x00@example.com",
+        '"eve@b.c,d"@e.com',
+    ):
         with pytest.raises(Refused, match="not a mail address"):
             own.set_own(actor_dev, "mail", nonsense)
     row = own.set_own(actor_dev, "mail", "dan+x@example.com")
@@ -272,6 +279,21 @@ def test_an_own_channel_is_nobody_elses_and_calls_no_machine_of_choice(
         subscriptions.subscribe(actor_sre, channel=row, kinds=["failed"])
     own.remove_own(actor_dev)
     assert not Channel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["template=/etc/hosts.json", "x;Template=http://10.0.0.1/", "to=a&%74emplate=x", ":a=b"]
+)
+def test_an_own_address_reads_no_file_and_asks_no_machine(
+    actor_dev: Actor, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(channels_of_company, "checked", lambda kind, url: "Discord")
+    address = f"discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?{option}"
+    with pytest.raises(Refused, match="set up by SREs") as refused:
+        own.set_own(actor_dev, "apprise", address)
+    assert refused.value.field == "address"
+    assert own.set_own(actor_sre, "apprise", address)
+    assert own.set_own(actor_dev, "apprise", address.replace(option, "to=x&format=text"))
 
 
 def test_a_chat_of_ones_own_is_checked_and_replaces_the_one_before(actor_dev: Actor) -> None:
@@ -310,3 +332,19 @@ def test_a_notice_once_a_channel_and_a_person(yard: Yard, developer: User, actor
         assert len(inbox(developer)) == 1
     assert Notice.objects.count() == 1
     assert Post.objects.count() == 2
+
+
+def test_mail_arrives_at_ones_own_address_over_the_companys_account(
+    yard: Yard, actor_dev: Actor, developer: User, settings: Any
+) -> None:
+    with smtp_sink() as sink:
+        settings.MAIL_URL = f"mailto://127.0.0.1:{sink.port}?from=xq@example.com&mode=insecure"
+        row = own.set_own(actor_dev, "mail", "dan@example.com")
+        happen(yard, developer)
+        assert len(gather()) == 1
+        assert deliver.run(row.pk) == 1
+    delivery = Delivery.objects.get()
+    assert delivery.state == "sent", delivery.words
+    (mail,) = sink.mails
+    assert ["dan@example.com" in one for one in mail.to] == [True]
+    assert "failed: 2 of 4" in mail.text

@@ -246,3 +246,17 @@ def test_the_runner_tells_of_a_hold_with_it_and_not_where_a_click_was_faster(yar
         "#1: not healthy within 60 s",
     ]
     assert inbox(developer) == ["held", "held"]
+
+
+def test_after_the_commit_its_task_puts_it_into_inboxes_and_a_broker_that_is_away_costs_nothing(
+    yard: Yard, developer: User, enqueued: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        row = factories.make_deployment(yard.place, "failed", created_by=developer)
+        telling.ended(row, "failed", "x", SYSTEM)
+        telling.ended(row, "failed", "x", SYSTEM)
+        assert "notices.tasks.spread" not in enqueued.names
+    assert enqueued.names.count("notices.tasks.spread") == 1
+    assert not Entry.objects.exists()
+    enqueued.drain()
+    assert Entry.objects.get().user == developer

@@ -115,6 +115,7 @@ def test_the_copy_stays_with_the_release(place: Any, image: Any, sara: Client) -
     kept = ConfirmedPlan.objects.get(deployment=row).content
     assert kept["plan"]["entries"] == shown.context["plan"].to_json()["entries"]
     assert [one["rule"] for one in kept["alerts"]] == ["Too many 5xx"]
+    assert kept["conflicts"] == [], "it is no other change of itself"
     Alert.objects.all().delete()
     page = unescape(sara.get(f"/releases/{row.pk}/plan/").content.decode())
     assert "Too many 5xx" in page
@@ -153,8 +154,10 @@ def test_a_guardrail_that_nobody_saw_is_not_broken_through(place: Any, image: An
 
 
 def test_one_that_waits_keeps_its_copy(place: Any, image: Any, actor_sre: Any) -> None:
-    row = waiting.wait(actor_sre, place, image, not_before=timezone.now() + timedelta(hours=1))
-    assert len(ConfirmedPlan.objects.get(deployment=row).content["plan"]["entries"]) == 4
+    rows = [waiting.wait(actor_sre, place, image, not_before=timezone.now() + timedelta(hours=1)) for _n in range(2)]
+    kept = [ConfirmedPlan.objects.get(deployment=row).content for row in rows]
+    assert [len(one["plan"]["entries"]) for one in kept] == [4, 4]
+    assert [[c["release"] for c in one["conflicts"]] for one in kept] == [[], [rows[0].pk]]
 
 
 def test_the_api_gives_the_same_and_refuses_what_changed(place: Any, image: Any, sara: Client) -> None:

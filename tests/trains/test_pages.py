@@ -49,6 +49,7 @@ def test_from_the_form_over_the_plan_to_its_end(line: Line, page: Client) -> Non
     live = page.get(answer.url)
     assert f"release:{first.deployment_id or line.release(train, 0).pk}" in live.context["topics"]
     assert "0 of 2 releases are done" in text(live)
+    assert f"of the train #{train.pk}" in text(page.get(f"/releases/{line.release(train, 0).pk}/"))
     page.post(f"/trains/{train.pk}/pause/", {"reason": "lunch"})
     assert "paused it. lunch" in text(page.get(answer.url))
     page.post(f"/trains/{train.pk}/continue/")

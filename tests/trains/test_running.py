@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from builds import guards
 from containers.models import Deployment, Guardrails, Train
 from containers.services import beginning, releases, waiting
 from containers.trains import running, services
@@ -109,6 +110,25 @@ def test_what_somebody_released_since_is_not_brought_back(line: Line) -> None:
     line.end(train, 1, "rolled_back")
     assert train.state == "failed"
     assert f"#{other.pk}" in train.why
+
+
+def test_what_somebody_is_about_to_release_is_not_brought_back_behind_it(line: Line) -> None:
+    train = line.begin(1, 1, on_failure="rollback")
+    other = waiting.wait(line.actor, line.place(0), factories.make_image(line.places[0].service.project))
+    line.finish(line.release(train, 0))
+    line.end(train, 1, "rolled_back")
+    assert train.state == "failed"
+    assert f"#{other.pk}" in train.why
+
+
+def test_an_image_that_it_is_about_to_release_is_not_discarded(line: Line) -> None:
+    train = line.begin(1, 2)
+    reason = guards.reason_to_keep(line.images[1])
+    assert reason is not None
+    assert train.name in reason
+    services.abort(line.actor, train)
+    line.end(train, 0)
+    assert guards.reason_to_keep(line.images[1]) is None
 
 
 def test_it_may_go_on_without_the_failed_one(line: Line) -> None:

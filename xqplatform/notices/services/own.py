@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -20,6 +23,10 @@ from xqplatform.notices.services.preferences import person
 OF_ANYBODY = (
     "dingtalk", "discord", "feishu", "lark", "pover", "pushplus", "schan", "slack", "tgram", "wecombot", "wxpusher",
 )  # fmt: skip
+# Of what may stand behind the «?» of such an address. Others have the platform read files and call machines (template=).
+OPTIONS = frozenset(
+    {"format", "mode", "overflow", "preview", "priority", "secret", "silent", "sound", "to", "token", "topic"}
+)
 KINDS = (Channel.Kind.MAIL, Channel.Kind.APPRISE)
 
 
@@ -56,6 +63,8 @@ def _mail(address: str) -> str:
         raise Refused(_("No mail account is set up here (XQ_MAIL_URL): ask an SRE."), "kind", 400)
     try:
         validate_email(address)
+        if re.search(r'[",;<>\s]', address):  # in quotes a name may hold what is a list of others to apprise
+            raise ValidationError("")
     except ValidationError:
         raise Refused(_("This is not a mail address."), "address", 400) from None
     return "Email"
@@ -66,10 +75,20 @@ def _chat(actor: Actor, address: str) -> str:
     if scheme not in OF_ANYBODY and not can(actor, channels.RIGHT):
         words = _("Addresses of this kind are set up by SREs. You can use: %(known)s.")
         raise Refused(words % {"known": ", ".join(OF_ANYBODY)}, "address", 400)
+    if (strange := options(address) - OPTIONS) and not can(actor, channels.RIGHT):
+        words = _("An address with «%(name)s» in it is set up by SREs.")
+        raise Refused(words % {"name": min(strange)[:60]}, "address", 400)
     try:
         return channels.checked(Channel.Kind.APPRISE, address)
     except Refused as refused:
         raise Refused(refused.message, "address", 400) from None
+
+
+def options(address: str) -> set[str]:
+    """The names behind the «?», read at least as widely as apprise reads them. Pure."""
+    behind = address.partition("?")[2]
+    pairs = [unquote(pair.partition("=")[0]).strip().lower() for pair in re.split(r"[?#&;]", behind)]
+    return {name for name in pairs if name}
 
 
 def remove_own(actor: Actor) -> None:

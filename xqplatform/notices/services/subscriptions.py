@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -21,13 +21,21 @@ RIGHT = "notices.manage"
 MOST = 500
 
 
-def may(actor: Actor, service: str, environment: str) -> bool:
-    """Developers of what their own teams own; everything at once is an SRE's."""
-    return can(actor, RIGHT, team_id=subjects.team_of(service) if service else None, environment=environment or "*")
+def ending(actor: Actor, rows: Iterable[Subscription]) -> list[tuple[Subscription, bool]]:
+    """Each with whether the actor may end it; services are read once for all of them."""
+    teams = {one.slug: one.team for one in subjects.services()}
+    known: dict[tuple[int | None, str], bool] = {}
+    found = []
+    for row in rows:
+        key = (teams.get(row.service), row.environment or "*")
+        if key not in known:
+            known[key] = can(actor, RIGHT, team_id=key[0], environment=key[1])
+        found.append((row, known[key]))
+    return found
 
 
 def require_right(actor: Actor, service: str, environment: str, obj: Subscription | None = None) -> None:
-    """Raises Denied. Call it before the transaction."""
+    """Developers choose for what their own teams own; everything at once is an SRE's. Raises Denied. Call it before the transaction."""
     team_id = subjects.team_of(service) if service else None
     given = {"service": service[:120], "environment": environment[:60]}
     extra = {name: value.replace("\x00", "") for name, value in given.items()} if obj is None else None

@@ -32,8 +32,8 @@ def index(request: ActorRequest) -> HttpResponse:
             verbs.require_right(request.actor, form.data.get("service", ""), form.data.get("environment", ""))
     labels = dict(Kind.choices)
     rows = [
-        (row, [labels.get(kind, kind) for kind in row.kinds], verbs.may(request.actor, row.service, row.environment))
-        for row in Subscription.objects.select_related("channel", "team")
+        (row, [labels.get(kind, kind) for kind in row.kinds], may_end)
+        for row, may_end in verbs.ending(request.actor, Subscription.objects.select_related("channel", "team"))
     ]
     context = {"rows": rows, "form": form, "may": request.user.role != Role.MANAGER}
     return render(request, "notices/subscriptions.html", context, status=400 if form.errors else 200)
