@@ -33,7 +33,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.work import enqueue
 
 log = logging.getLogger(__name__)
-BUSY = 20.0  # seconds that one measuring may take before another begins
+BUSY = 20.0  # seconds without a sign of life of a measuring, before another begins
 SELDOM = 10.0  # seconds between two of them while nothing is due
 State = GateRun.State
 
@@ -114,13 +114,26 @@ def measure(pk: int) -> None:
         _store(row, State.HOLD, text % {"why": f"{type(error).__name__}: {error}"}, {})
 
 
+class _Alive:
+    """Keeps others from measuring beside one that reads the logs of many instances."""
+
+    def __init__(self, run: int) -> None:
+        self.run, self.told = run, time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self.told < BUSY / 4:
+            return
+        self.told = time.monotonic()
+        GateRun.objects.filter(pk=self.run, state=State.MEASURING).update(busy_until=_at(time.time() + BUSY))
+
+
 def _measure(run: GateRun) -> None:
     rules = shape.of_json(run.rules)
     found, shown = sides_of(run.deployment)
     watched = max(0.0, run.watched - run.settle)
     start = run.begun.timestamp() + run.settle
     past = (run.deployment.started or run.begun).timestamp()
-    reader = Reader(rules, found, Window(start, max(start, run.looked.timestamp()), past))
+    reader = Reader(rules, found, Window(start, max(start, run.looked.timestamp()), past), _Alive(run.pk))
     numbers = [reader.numbers(rule, logs=watched >= rule.watch) for rule in rules]
     findings = [judge(rule, one, watched) for rule, one in zip(rules, numbers, strict=True)]
     state = verdict(rules, findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from containers.logs.text import shown
 from containers.models import KeptLog
 from hosts.engine import EngineError, LogLine
 
-SECONDS = 8.0  # that all engines together may take
+SECONDS = 8.0  # that one engine may take
 AT_ONCE = 8
 MOST = 20_000  # lines of an instance: the last ones, if there are more
 LEAST_SPAN = 1.0  # seconds
@@ -52,13 +52,21 @@ def rate_of(lines: Iterable[LogLine], start: float, end: float, *, most: int = M
     return found * 60 / max(LEAST_SPAN, end - start)
 
 
-def now_of(instances: Collection[int], start: float, end: float) -> tuple[Measured, str]:
+def nothing() -> None:
+    """Nobody waits for a sign of life."""
+
+
+def now_of(
+    instances: Collection[int], start: float, end: float, alive: Callable[[], None] = nothing
+) -> tuple[Measured, str]:
     """The mean of what instances say now. If one cannot be read nothing is known: it may be the one that fails."""
-    found = _reads(instances, start, end)
+    found = _reads(instances, start, end, alive)
     return _mean(found, strict=True)
 
 
-def past_of(instances: Collection[int], start: float, end: float) -> tuple[Measured, str]:
+def past_of(
+    instances: Collection[int], start: float, end: float, alive: Callable[[], None] = nothing
+) -> tuple[Measured, str]:
     """The same of a time before: of containers that went their kept lines, of one that stood then what its engine has."""
     kept, standing = [], []
     for pk in instances:
@@ -67,11 +75,11 @@ def past_of(instances: Collection[int], start: float, end: float) -> tuple[Measu
             kept.append(Read(rate_of(lines_of(rows[-1]), start, end, cut=rows[-1].cut)))
         elif any(_epoch(one.created) <= start for one in vessels_of(pk)):
             standing.append(pk)
-    return _mean([*kept, *_reads(standing, start, end)], strict=False)
+    return _mean([*kept, *_reads(standing, start, end, alive)], strict=False)
 
 
-def _reads(instances: Collection[int], start: float, end: float) -> list[Read]:
-    """What each instance's container says, from its engine, side by side."""
+def _reads(instances: Collection[int], start: float, end: float, alive: Callable[[], None]) -> list[Read]:
+    """What each instance's container says, from its engine, side by side. `alive` is called after each: many take their time."""
     vessels = {pk: vessels_of(pk) for pk in instances}  # rows, before any engine is asked
     language = translation.get_language() or "en"
 
@@ -80,7 +88,11 @@ def _reads(instances: Collection[int], start: float, end: float) -> list[Read]:
             return _read(vessels[pk][-1], start, end) if vessels[pk] else Read()
 
     with ThreadPoolExecutor(max(1, min(AT_ONCE, len(vessels))), thread_name_prefix="gate-log") as pool:
-        return list(pool.map(work, vessels))
+        found = []
+        for one in pool.map(work, vessels):
+            alive()
+            found.append(one)
+        return found
 
 
 def _read(vessel: Vessel, start: float, end: float) -> Read:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -33,8 +33,11 @@ class Window:
 class Reader:
     """One look at everything that a gate's rules name: each side and time is read once for all of them."""
 
-    def __init__(self, rules: Sequence[Rule], sides: Sides, window: Window) -> None:
-        self.sides, self.window = sides, window
+    def __init__(
+        self, rules: Sequence[Rule], sides: Sides, window: Window, alive: Callable[[], None] = errors.nothing
+    ) -> None:
+        """`alive` is called again and again while logs are read."""
+        self.sides, self.window, self.alive = sides, window, alive
         names = {_stored(rule.metric) for rule in rules if rule.metric != ERRORS}
         self._names = None if any("*" in name for name in names) else sorted(names)
         self._looks: dict[tuple[tuple[int, ...], float], metrics.Look] = {}
@@ -63,13 +66,13 @@ class Reader:
         return "before", self.sides.before, True
 
     def _errors(self, basis: Basis, whose: tuple[int, ...], *, past: bool) -> Numbers:
-        new, problem = errors.now_of(self.sides.new, self.window.start, self.window.end)
+        new, problem = errors.now_of(self.sides.new, self.window.start, self.window.end, self.alive)
         if not whose:
             return Numbers(new, NOTHING, basis, problem)
         if past:
-            base, more = errors.past_of(whose, *self.window.before)
+            base, more = errors.past_of(whose, *self.window.before, self.alive)
         else:
-            base, more = errors.now_of(whose, self.window.start, self.window.end)
+            base, more = errors.now_of(whose, self.window.start, self.window.end, self.alive)
         problems = dict.fromkeys(part for one in (problem, more) for part in one.split("; ") if part)
         return Numbers(new, base, basis, "; ".join(problems))
 

@@ -17,6 +17,7 @@ from xqplatform.metrics import catalogue
 
 DAY = 86_400.0
 NOT_JUDGED = "not_judged"
+SHOWN = 10  # gates of a release on its page
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,17 @@ def planned(place: ServiceEnvironment) -> dict[str, Any]:
     }
 
 
-def runs_of(row: Deployment) -> list[Run]:
+def newest_runs(row: Deployment) -> tuple[list[Run], bool]:
+    """Those that a page shows, and whether there are earlier ones: a release may have a thousand batches."""
+    found = runs_of(row, SHOWN + 1)
+    return found[-SHOWN:], len(found) > SHOWN
+
+
+def runs_of(row: Deployment, newest: int | None = None) -> list[Run]:
     """Its gates by batch, with the rules as they were."""
     goes = row.state in {Deployment.State.RUNNING, Deployment.State.PAUSED} and row.asked not in {"cancel", "rollback"}
-    return [_run(one, goes=goes, passed=one.batch <= row.passed) for one in row.gate_runs.all()]
+    rows = reversed(row.gate_runs.order_by("-batch", "-id")[:newest])
+    return [_run(one, goes=goes, passed=one.batch <= row.passed) for one in rows]
 
 
 def _run(row: GateRun, *, goes: bool, passed: bool) -> Run:

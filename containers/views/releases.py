@@ -86,10 +86,12 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     names = {str(step.target_id): step.target.name for step in steps}
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
     runs = decorated(deployment.hook_runs.select_related("instance__serving"))
+    gate_runs, earlier_gates = gates.newest_runs(deployment)
     context = {
         "deployment": deployment,
         "hook_runs": runs,
-        "gate_runs": gates.runs_of(deployment),
+        "gate_runs": gate_runs,
+        "earlier_gates": earlier_gates,
         "held": [run for run in runs if run.state == "held" and deployment.is_active],
         "handles_traffic": any(run.point.startswith("traffic.") for run in runs),
         "queue": queue_of(place) if deployment.state == Deployment.State.WAITING else [],

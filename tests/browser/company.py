@@ -50,8 +50,10 @@ class Company:
         self.people()
         self.machines()
         self.services()
+        self.rules()
         self.releases()
         self.upkeep()
+        self.ride()
 
     def people(self) -> None:
         from xqplatform.accounts.actor import Actor
@@ -180,8 +182,50 @@ class Company:
         self.running = self.release(
             "stock-quote", "production", self.build("stock-quote"), "last price over lunch", False, batch=1, pause=45
         )
+        self.switching = self.release(
+            "snow", "pre-release", self.newest, "a default for the password", False, batch=1, strategy="blue-green"
+        )
         self.stop_one()
+        wait_for(lambda: self.switching.steps.filter(state="done").count() == 2)
         wait_for(lambda: self.running.steps.filter(state="done").count() >= 2)
+
+    def ride(self) -> None:
+        """A train over two services: first where it is tried out, then in production."""
+        from containers.models import ServiceEnvironment
+        from containers.trains import services as trains
+        from containers.trains.services import Wanted
+
+        def car(stage: int, slug: str, environment: str, **policy: Any) -> Wanted:
+            place = ServiceEnvironment.objects.get(service__slug=slug, environment__slug=environment)
+            return Wanted(stage, place, policy={"batch": 1, "deadline": 60, "on_failure": "rollback", **policy})
+
+        actor = self.actors["wangfang"]
+        cars = [
+            car(1, LONGEST, "pre-release"),
+            car(1, "stock-quote", "pre-release"),
+            car(2, LONGEST, "production", pause=45),
+        ]
+        self.train = trains.save(actor, cars, name="Quotes: prices over lunch", reason="asked for by the desk")
+        trains.begin(actor, self.train)
+        wait_for(lambda: self.train.cars.filter(stage=2, deployment__isnull=False).exists())
+
+    def rules(self) -> None:
+        """Guardrails of an environment into which nothing of the company goes just now."""
+        from datetime import time
+
+        from containers.guardrails.calendars import save_calendar
+        from containers.guardrails.services import add_freeze, save_rules
+        from containers.models import Calendar, Environment
+
+        sre, grey = self.actors["gaolei"], Environment.objects.get(slug="grey")
+        rules = {"proof": True, "proof_from": ["pre-release"], "proof_minutes": 30, "proof_instances": 2}
+        rules |= {"reason": True, "ticket": "OPS-#", "most_share": 25, "approvals": 1, "approvals_role": "sre"}
+        save_rules(sre, grey, rules, "what the trading desk asked for")
+        market = save_calendar(sre, None, {"market": "XSHG"})
+        wait_for(lambda: Calendar.objects.get(pk=market.pk).computed is not None)
+        add_freeze(sre, grey, {"kind": "market", "calendar": market.slug, "before": 15, "after": 15, "lunch": False})
+        weekly = {"days": [4], "start": time(17), "end": time(23, 59), "zone": "Asia/Shanghai"}
+        add_freeze(sre, grey, {"kind": "weekly", "reason": "Nobody is called out of the weekend", **weekly})
 
     def stop_one(self, name: str = "snow") -> None:
         """Somebody stops a container by hand: drift."""

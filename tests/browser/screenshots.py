@@ -24,15 +24,22 @@ LARGEST = 200_000  # bytes
 
 
 def pictures(company: Company) -> list[tuple[str, str, str]]:
-    """Name, address, and how: words of light, dark, narrow, zh."""
+    """Name, address, and how: words of light, dark, narrow, zh, and who looks (gaolei, if nobody is named)."""
     snow = "/services/snow/production/"
     return [  # what is under way comes first
         ("release", f"/releases/{company.running.pk}/", "dark"),
+        ("switch", f"/releases/{company.switching.pk}/", "light"),
+        ("train", f"/trains/{company.train.pk}/", "light"),
         ("home", "/", "light"),
         ("services", "/services/", "light"),
         ("run", snow, "light"),
         ("plan", f"{snow}deploy/?step=3&image={company.newest.pk}&why=password+from+the+vault", "light"),
         ("failed", f"/releases/{company.failed.pk}/", "light"),
+        ("guardrails", "/settings/guardrails/grey/", "light"),
+        ("logs", "/services/stock-quote/production/logs/", "dark"),
+        ("gates", "/settings/gates/", "light"),
+        ("code", "/services/stock-quote/code/", "dark"),
+        ("inbox", "/inbox/", "light wangfang"),
         ("hosts", "/hosts/", "dark"),
         ("addresses", "/network/room-a/", "light"),
         ("conformance", "/hosts/conformance/", "light"),
@@ -51,6 +58,7 @@ def take(company: Company, url: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         for name, path, how in pictures(company):
+            who = next((word for word in how.split() if word in company.people_by_name), "gaolei")
             size = {"width": 400, "height": 860} if "narrow" in how else {"width": 1360, "height": 860}
             context = browser.new_context(
                 base_url=url,
@@ -60,7 +68,7 @@ def take(company: Company, url: str) -> None:
                 reduced_motion="reduce",
             )
             context.add_cookies([{"name": "django_language", "value": "zh-hans" if "zh" in how else "en", "url": url}])
-            page = sign_in(context, url, company.people_by_name["gaolei"])
+            page = sign_in(context, url, company.people_by_name[who])
             page.goto(path)
             page.wait_for_timeout(700)  # charts drawn, fonts there; a picture, not a proof
             file = FOLDER / f"{name}.png"

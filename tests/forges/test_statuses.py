@@ -103,7 +103,7 @@ def test_public_means_public(ip: str) -> None:
 
 
 @pytest.mark.django_db
-def test_releases_give_their_commits_a_status(place: Any, developer: Any) -> None:
+def test_releases_give_their_commits_a_status(place: Any, developer: Any, django_assert_num_queries: Any) -> None:
     release = factories.make_deployment(place, "running")
     of_releases.sweep()
     assert not ForgeStatus.objects.exists(), "nobody asked for it"
@@ -116,6 +116,13 @@ def test_releases_give_their_commits_a_status(place: Any, developer: Any) -> Non
         of_releases.sweep()
     row = ForgeStatus.objects.get()
     assert (row.status, row.version) == ("failure", 2)
+    for _ in range(3):
+        factories.make_deployment(
+            place, "succeeded", finished=timezone.now(), image=factories.make_image(place.service.project)
+        )
+    of_releases.sweep()
+    with django_assert_num_queries(3):
+        of_releases.sweep()
 
 
 @pytest.mark.django_db

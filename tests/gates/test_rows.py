@@ -305,3 +305,32 @@ def test_a_log_that_cannot_be_read_is_not_a_log_without_errors(
     assert run.state == "hold"
     assert "not measured (" in run.why
     assert "h1" in run.why or "h2" in run.why
+
+
+def test_a_long_measuring_is_not_joined_by_another(release: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    holds_it = GateRun.objects.create(
+        deployment=release, batch=0, begun=timezone.now(), looked=timezone.now(), busy_until=timezone.now()
+    )
+    alive = asking._Alive(holds_it.pk)
+    alive()
+    holds_it.refresh_from_db()
+    assert holds_it.busy_until is not None
+    assert holds_it.busy_until <= timezone.now()
+    monkeypatch.setattr(errors, "vessels_of", lambda pk: [])
+    alive.told -= asking.BUSY
+    errors.now_of([1, 2], 0, 1, alive)
+    holds_it.refresh_from_db()
+    assert holds_it.busy_until is not None
+    assert holds_it.busy_until > timezone.now() + timedelta(seconds=15)
+
+
+def test_a_page_shows_the_newest_gates_of_many(release: Deployment, client: Any, sre: Any) -> None:
+    now = timezone.now()
+    GateRun.objects.bulk_create(
+        GateRun(deployment=release, batch=n, begun=now, looked=now, state="continue") for n in range(25)
+    )
+    client.force_login(sre)
+    text = client.get(f"/releases/{release.pk}/").content.decode()
+    assert [n for n in range(25) if f'id="gate-{n}"' in text] == list(range(15, 25))
+    assert "Gates of earlier batches are in" in text
+    assert len(client.get(f"/api/v1/deployments/{release.pk}/gates").json()) == 25
