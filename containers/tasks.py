@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from containers import leases
 from containers.models import Deployment, Drain, GateRun
-from containers.preview.tasks import look_ahead
+from containers.preview.tasks import look_ahead, tidy_contents
 from containers.terminal.tasks import run_command, sweep_terminals, tidy_recordings
 
-__all__ = ["look_ahead", "run_command", "sweep_terminals", "tidy_recordings"]
+__all__ = ["look_ahead", "run_command", "sweep_terminals", "tidy_contents", "tidy_recordings"]
 
 
 @shared_task(name="containers.tasks.advance")

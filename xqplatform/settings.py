@@ -170,6 +170,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "waiting-releases": {"task": "containers.tasks.begin_due", "schedule": 3.0},
     "trains": {"task": "containers.tasks.trains", "schedule": 3.0},
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
+    "image-contents": {"task": "containers.tasks.tidy_contents", "schedule": 3600.0},
     "kept-logs": {"task": "containers.tasks.tidy_kept_logs", "schedule": 3600.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "alerts-evaluate": {"task": "alerts.tasks.evaluate", "schedule": 10.0},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied, Refused
 from xqplatform.work import enqueue
 
+log = logging.getLogger(__name__)
 RIGHT = "base_image.manage"
 MOST_ITEMS = 500
 
@@ -190,6 +193,13 @@ def _one(pk: int) -> bool:
             fresh.update(build=_start(wave, item))
         except (Refused, Denied) as why:
             fresh.update(trouble=why.message)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away or busy: that says nothing of the build
+        except Exception as error:
+            # Nobody foresaw it, so it would come again with every look, and the wave would stand for ever.
+            log.exception("Wave %s could not build %s", pk, item)
+            what = _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__}
+            fresh.update(trouble=_("It could not begin: %(why)s") % {"why": what})
     live.bump("builds", f"wave:{wave.pk}")
     return True
 

@@ -198,7 +198,7 @@ def plan_train(request: HttpRequest, number: int) -> Any:
     cars = cars_of(train)
     stages = planning.plan_of(train, cars)
     return {
-        "mark": services.mark_of(cars),
+        "mark": planning.mark_of(stages),
         "stages": [{"stage": stage.number, "cars": [_plan_json(one) for one in stage.cars]} for stage in stages],
     }
 

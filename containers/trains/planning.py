@@ -84,6 +84,11 @@ def plan_of(train: Train, cars: Sequence[Car]) -> list[StagePlan]:
     return [StagePlan(number, mine) for number, mine in sorted(found.items())]
 
 
+def mark_of(stages: Sequence[StagePlan]) -> dict[str, int]:
+    """The images of this very plan, as `services.begin` takes them."""
+    return {str(one.car.pk): one.image.pk if one.image is not None else 0 for stage in stages for one in stage.cars}
+
+
 def _plan(car: Car, train: Train) -> CarPlan:
     place = car.place
     image = car.image or choosing.newest(place)

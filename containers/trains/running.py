@@ -5,10 +5,11 @@ Whoever runs it may die at any moment: what a decision made stands whole or not 
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -24,7 +25,9 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
 
+log = logging.getLogger(__name__)
 FOLLOWS = (Deployment.State.WAITING, *Deployment.ACTIVE)
+MAKES = {"release", "return"}  # actions that make a release
 MOST_ACTIONS = 500  # at one look; the next one goes on
 
 
@@ -50,21 +53,41 @@ def _one(pk: int) -> bool:
         action = decide(view_of(seen), views_of(cars))
         if action is None:
             return False
-        first = _first(cars, action)
-        with transaction.atomic():
-            train = Train.objects.select_for_update(of=("self",)).filter(pk=pk, state__in=Train.ACTIVE).first()
-            if train is None:
-                return False
-            cars = cars_of(train)
-            if decide(view_of(train), views_of(cars)) == action:
-                _carry_out(train, cars, action, first)
-                live.bump("trains", f"train:{train.pk}")
+        try:
+            _decided(pk, action, _first(cars, action))
+        except (OperationalError, InterfaceError):
+            raise  # the database is away or busy: that says nothing of the train
+        except Exception as error:
+            if action.kind not in MAKES:
+                raise
+            # Nobody foresaw it, so it would come again with every look, and the train would stand for ever.
+            log.exception("Train %s could not %s car %s", pk, action.kind, action.car)
+            _unforeseen(action, error)
     return True
+
+
+def _decided(pk: int, action: Action, first: gather.Apart | None) -> None:
+    """Does it under the lock, unless it is not the thing to do any more."""
+    with transaction.atomic():
+        train = Train.objects.select_for_update(of=("self",)).filter(pk=pk, state__in=Train.ACTIVE).first()
+        cars = cars_of(train) if train is not None else []
+        if train is not None and decide(view_of(train), views_of(cars)) == action:
+            _carry_out(train, cars, action, first)
+            live.bump("trains", f"train:{train.pk}")
+
+
+def _unforeseen(action: Action, error: Exception) -> None:
+    what = _("something unforeseen (%(what)s), see the worker's log.") % {"what": type(error).__name__}
+    words = _("It could not begin: %(why)s") % {"why": what}
+    if action.kind == "release":
+        Car.objects.filter(pk=action.car, deployment=None).update(trouble=words)
+    else:
+        Car.objects.filter(pk=action.car, back=None).update(back_trouble=words)
 
 
 def _first(cars: list[Car], action: Action) -> gather.Apart | None:
     """Of a release that is about to be made: what is read of the repository and of past ones, under no lock."""
-    if action.kind not in {"release", "return"}:
+    if action.kind not in MAKES:
         return None
     car = _car(cars, action)
     back = car.deployment.old_image if car.deployment is not None else None

@@ -138,7 +138,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "train": train,
         "plan": plan,
-        "mark": json.dumps(services.mark_of(cars)) if planned else "",
+        "mark": json.dumps(planning.mark_of(plan)) if planned else "",
         "troubles": sum(bool(one.refusal) or one.blocked for stage in plan for one in stage.cars),
         "stages": [] if planned else standing.stages_of(train, cars),
         "summary": standing.summary(cars),

@@ -176,11 +176,12 @@ def test_what_a_failed_parent_means_and_a_further_try(tree: Tree, actor_sre: Act
     assert (wave.state, tree.states(wave)["ant"]) == ("cancelled", "left")
 
 
-def test_a_repository_that_does_not_answer_fails_its_build_alone(
-    tree: Tree, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Refused("The repository did not answer."), OSError("no space left")])
+def test_a_build_that_cannot_begin_fails_alone(
+    tree: Tree, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def away(*_args: Any, **_fields: Any) -> Build:
-        raise Refused("The repository did not answer.")
+        raise error
 
     monkeypatch.setattr(waves, "start_build", away)
     wave = begin(tree, actor_sre, with_root=False)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from containers.models import Deployment
 from containers.preview import gather
 from containers.services import beginning, releases
-from containers.trains import running, services
+from containers.trains import planning, running, services
+from containers.trains.rows import cars_of
+from tests import factories
 from tests.trains.conftest import Line
+from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +75,38 @@ def test_somebody_is_faster_between_the_look_and_the_lock(line: Line, monkeypatc
     assert running.advance(train.pk) == 1
     assert line.states(train) == ["new"]
     assert not releases.held_by(line.place(0))
+
+
+def test_what_nobody_foresaw_is_told_and_does_not_keep_the_train(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: Any, **_fields: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(gather, "apart", broken)
+    train = line.begin(1, 2)
+    assert line.states(train) == ["bad", "new"]
+    assert train.state == "failed"
+    assert "OSError" in train.why
+
+
+def test_a_busy_database_says_nothing_of_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_args: Any, **_fields: Any) -> None:
+        raise OperationalError("database is locked")
+
+    train = services.begin(line.actor, line.save(1))
+    with monkeypatch.context() as broken:
+        broken.setattr(gather, "apart", busy)
+        with pytest.raises(OperationalError):
+            running.advance(train.pk)
+    assert line.states(train) == ["new"]
+    line.go(train)
+    assert line.states(train) == ["running"]
+
+
+def test_the_mark_is_of_what_the_plan_shows(line: Line) -> None:
+    train = line.save(1, 2)
+    shown = planning.plan_of(train, cars_of(train))
+    factories.make_image(line.places[0].service.project)
+    assert list(planning.mark_of(shown).values()) == [line.images[0].pk, line.images[1].pk]
+    with pytest.raises(Refused):
+        services.begin(line.actor, train, planning.mark_of(shown))
+    services.begin(line.actor, train, planning.mark_of(planning.plan_of(train, cars_of(train))))
