@@ -207,15 +207,15 @@ FREEZE_DEFAULTS: dict[str, dict[str, Any]] = {
 def _freeze(check: Check, value: Any, path: Path) -> Any:
     """A window as `state` has it: with all of its fields."""
     kind = value.get("kind") if isinstance(value, Mapping) else None
-    if kind not in _FREEZES:
+    if not isinstance(kind, str) or kind not in _FREEZES:
         check.wrong((*path, "kind"), _("Choose one of: %(choices)s.") % {"choices": ", ".join(Freeze.Kind.values)})
         return {}
-    given = {key: one for key, one in _FREEZES[str(kind)](check, value, path).items() if one is not None}
+    given = {key: one for key, one in _FREEZES[kind](check, value, path).items() if one is not None}
     if isinstance(given.get("reason"), str):
         given["reason"] = " ".join(given["reason"].split())
-    if isinstance(given.get("days"), list):
-        given["days"] = sorted(set(given["days"]))
-    return FREEZE_DEFAULTS[str(kind)] | given
+    if isinstance(given.get("days"), list):  # (those that are no numbers are mistakes by now)
+        given["days"] = sorted({day for day in given["days"] if isinstance(day, int)})
+    return FREEZE_DEFAULTS[kind] | given
 
 
 def _gate_rules(check: Check, value: Any, path: Path) -> Any:

@@ -14,7 +14,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from containers.models import Car, Deployment, Train
-from containers.plan import Policy
 from containers.preview import gather
 from containers.services import queue, releases, waiting
 from containers.trains import choosing
@@ -26,7 +25,6 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
 
 FOLLOWS = (Deployment.State.WAITING, *Deployment.ACTIVE)
-Ahead = dict[int, gather.Apart]
 MOST_ACTIONS = 500  # at one look; the next one goes on
 
 
@@ -43,48 +41,51 @@ def advance(pk: int) -> int:
 
 
 def _one(pk: int) -> bool:
+    """Looked at without a lock first: most looks find nothing to do, and what a release has to read is read before."""
     with translation.override(settings.LANGUAGE_CODE), timezone.override(UTC):
-        return _decided(pk, _ahead(pk))
-
-
-def _decided(pk: int, ahead: Ahead) -> bool:
-    with transaction.atomic():
-        train = Train.objects.select_for_update(of=("self",)).filter(pk=pk, state__in=Train.ACTIVE).first()
-        if train is None:
+        seen = Train.objects.filter(pk=pk, state__in=Train.ACTIVE).first()
+        if seen is None:
             return False
-        cars = cars_of(train)
-        action = decide(view_of(train), views_of(cars))
+        cars = cars_of(seen)
+        action = decide(view_of(seen), views_of(cars))
         if action is None:
             return False
-        _carry_out(train, cars, action, ahead)
-        live.bump("trains", f"train:{train.pk}")
+        first = _first(cars, action)
+        with transaction.atomic():
+            train = Train.objects.select_for_update(of=("self",)).filter(pk=pk, state__in=Train.ACTIVE).first()
+            if train is None:
+                return False
+            cars = cars_of(train)
+            if decide(view_of(train), views_of(cars)) == action:
+                _carry_out(train, cars, action, first)
+                live.bump("trains", f"train:{train.pk}")
     return True
 
 
-def _ahead(pk: int) -> Ahead:
-    """What the next release has to be asked for and takes its time, before the lock; by car. Mostly it is what is decided then."""
-    train = Train.objects.filter(pk=pk, state__in=Train.ACTIVE).first()
-    cars = cars_of(train) if train is not None else []
-    action = decide(view_of(train), views_of(cars)) if train is not None else None
-    car = next((car for car in cars if action is not None and car.pk == action.car), None)
-    if car is None or action is None or action.kind not in {"release", "return"}:
-        return {}
-    image = car.image if action.kind == "release" else car.deployment.old_image if car.deployment else None
-    if image is None:
-        return {}
+def _first(cars: list[Car], action: Action) -> gather.Apart | None:
+    """Of a release that is about to be made: what is read of the repository and of past ones, under no lock."""
+    if action.kind not in {"release", "return"}:
+        return None
+    car = _car(cars, action)
+    back = car.deployment.old_image if car.deployment is not None else None
+    image = car.image if action.kind == "release" else back
     policy = car.policy if action.kind == "release" else choosing.way_back(car.policy)
-    return {car.pk: gather.apart(car.place, image, Policy.parse(policy).strategy)}
+    return gather.apart(car.place, image, str(policy.get("strategy", ""))) if image is not None else None
 
 
-def _carry_out(train: Train, cars: list[Car], action: Action, ahead: Ahead) -> None:
+def _car(cars: list[Car], action: Action) -> Car:
+    return next(car for car in cars if car.pk == action.car)
+
+
+def _carry_out(train: Train, cars: list[Car], action: Action, first: gather.Apart | None) -> None:
     if action.kind in {"turn", "end"}:
         _set(train, cars, action)
         return
-    car = next(car for car in cars if car.pk == action.car)
+    car = _car(cars, action)
     if action.kind == "release":
-        _release(train, car, ahead.get(car.pk))
+        _release(train, car, first)
     elif action.kind == "return":
-        _return(train, car, ahead.get(car.pk))
+        _return(train, car, first)
     elif action.kind == "roll back":
         _roll_back(train, car)
     else:
@@ -102,13 +103,18 @@ def actor_of(train: Train) -> Actor:
     raise Refused(_("%(who)s, who began the train, is not here any more.") % {"who": train.begun_name})
 
 
-def _release(train: Train, car: Car, apart: gather.Apart | None) -> None:
+def _release(train: Train, car: Car, first: gather.Apart | None) -> None:
     """An ordinary release, behind those that wait in its place, with all guardrails; or why there can be none."""
     try:
         if car.image is None:
             raise Refused(_("Nothing was built for it."))
         car.deployment = waiting.wait(
-            actor_of(train), car.place, car.image, policy=car.policy, reason=reason_of(train, train.reason), apart=apart
+            actor_of(train),
+            car.place,
+            car.image,
+            policy=car.policy,
+            reason=reason_of(train, train.reason),
+            apart=first,
         )
     except (Refused, Denied) as why:
         car.trouble = why.message
@@ -119,7 +125,7 @@ def reason_of(train: Train, why: str) -> str:
     return (_("Train #%(n)d «%(name)s».") % {"n": train.pk, "name": train.name} + " " + why).strip()[:2000]
 
 
-def _return(train: Train, car: Car, apart: gather.Apart | None) -> None:
+def _return(train: Train, car: Car, first: gather.Apart | None) -> None:
     """The image and settings that it replaced are released again; not over what somebody else released since."""
     row = car.deployment
     assert row is not None
@@ -137,7 +143,7 @@ def _return(train: Train, car: Car, apart: gather.Apart | None) -> None:
             policy=choosing.way_back(car.policy),
             config=row.old_config,
             reason=reason_of(train, _("Back to what ran before #%(n)d.") % {"n": row.pk} + " " + train.reason),
-            apart=apart,
+            apart=first,
         )
     except (Refused, Denied) as why:
         car.back_trouble = why.message

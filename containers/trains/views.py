@@ -193,7 +193,7 @@ def _mark(text: str) -> dict[str, int]:
     """What the page showed; of nonsense nothing, which is no longer true of any train."""
     try:
         data = json.loads(text[:20_000])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 

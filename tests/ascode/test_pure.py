@@ -177,6 +177,18 @@ def test_mistakes_are_all_told_in_order_of_their_lines() -> None:
     assert {1, 4, 7, 10, 12} <= {mistake.line for mistake in caught.value.mistakes}
 
 
+@pytest.mark.parametrize(
+    "window",
+    [
+        "kind: [1]", "kind: {a: 1}", "kind: ~", "kind: weekly, days: [1, a], start: '09:00', end: '10:00', zone: UTC",
+        "kind: weekly, days: [[1], {}], start: '09:00', end: '10:00', zone: UTC",
+    ],
+)  # fmt: skip
+def test_a_window_of_nonsense_is_told(window: str) -> None:
+    with pytest.raises(Wrong):
+        reading.read(f"apiVersion: xqplatform/v1\nkind: Environment\nname: production\nfreezes: [{{{window}}}]\n")
+
+
 def test_limits_hold_before_any_work() -> None:
     for text in ("a: 1\n---\n" * 60, "[" + "a," * 30_000 + "]", "a" * (source.LONGEST + 1)):
         with pytest.raises(Wrong):

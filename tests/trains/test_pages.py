@@ -60,7 +60,7 @@ def test_from_the_form_over_the_plan_to_its_end(line: Line, page: Client) -> Non
 
 def test_a_stale_plan_is_not_begun(line: Line, page: Client) -> None:
     train = line.save(1)
-    for mark in ("", "{", json.dumps({"1": 2})):
+    for mark in ("", "{", "[" * 19_000, "9" * 4_300, json.dumps({"1": 2})):
         answer = page.post(f"/trains/{train.pk}/begin/", {"mark": mark}, follow=True)
         assert "look again" in text(answer)
     train.refresh_from_db()
