@@ -4,8 +4,6 @@ rule, past no guardrail. What is refused is kept with its reason, and its author
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -19,6 +17,7 @@ from containers.models import AutomaticRelease, AutomaticRule, Deployment, Servi
 from containers.policy import Policy
 from containers.preview import gather
 from containers.services import queue, releases, waiting
+from containers.services.planning import last_policy
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -69,7 +68,7 @@ def _refuse(rule: AutomaticRule, delivery: ForgeDelivery, words: str) -> Automat
 
 def _decide(actor: Actor, rule: AutomaticRule, delivery: ForgeDelivery, image: Image) -> AutomaticRelease:
     """A release that waits its turn: it begins at once where nothing stands in its way. Raises Refused."""
-    policy = policy_of(rule.place)
+    policy = Policy.parse(last_policy(rule.place))
     apart = gather.apart(rule.place, image, policy.strategy)
     with transaction.atomic():
         place = releases.lock(rule.place)
@@ -88,16 +87,6 @@ def _decide(actor: Actor, rule: AutomaticRule, delivery: ForgeDelivery, image: I
         after = {"pushed": made.pushed, "by": delivery.sender, "delivery": delivery.pk}
         audit.record(actor, "deployment.automatic", row, after=after, parent=place.service)
     return made
-
-
-def policy_of(place: ServiceEnvironment) -> Policy:
-    """It goes as the last release of the place went; nobody is asked, so nobody's «recreate» is taken over."""
-    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
-    names = {field.name for field in fields(Policy)}
-    known = {name: value for name, value in (last.policy if last else {}).items() if name in names}
-    if known.get("strategy") == "recreate":
-        known["strategy"] = "rolling"
-    return Policy.parse(known)
 
 
 def reason_of(rule: AutomaticRule, image: Image) -> str:

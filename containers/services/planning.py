@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -10,7 +12,7 @@ from django.utils.translation import gettext as _
 from builds.models import Image
 from containers import live_limits, spec
 from containers.config import Config, check_folders, parse
-from containers.models import ConfigVersion, Container, Instance, ServiceEnvironment
+from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
 from containers.services import capacity, init_images, persisted
 from hosts.addresses import Choice
@@ -181,3 +183,13 @@ def check_image(place: ServiceEnvironment, image: Image) -> None:
         raise Refused(_("The image %(tag)s was discarded.") % {"tag": image.tag}, "image")
     if image.project_id is not None and image.project_id != place.service.project_id:
         raise Refused(_("The image %(tag)s is of another project.") % {"tag": image.tag}, "image", 400)
+
+
+def last_policy(place: ServiceEnvironment) -> dict[str, Any]:
+    """What the policy of the place's last release says, for one that nobody is asked about."""
+    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
+    names = {field.name for field in fields(Policy)}
+    found = {name: value for name, value in (last.policy if last else {}).items() if name in names}
+    if found.get("strategy") == "recreate":
+        found["strategy"] = "rolling"  # nobody stops all of them because somebody did so the last time
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,8 +9,9 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers.models import Deployment, ServiceEnvironment
+from containers.models import ServiceEnvironment
 from containers.plan import Policy
+from containers.services.planning import last_policy
 from xqplatform.errors import Refused
 
 DEFAULTS: dict[str, Any] = {"batch": "25%"}
@@ -44,12 +44,7 @@ def named(place: ServiceEnvironment, text: str) -> Image:
 
 def usual(place: ServiceEnvironment) -> dict[str, Any]:
     """The policy of the place's last release: how the next one goes unless somebody says otherwise."""
-    last = place.deployments.filter(kind=Deployment.Kind.DEPLOY).order_by("-id").first()
-    names = {field.name for field in fields(Policy)}
-    found = {name: value for name, value in (last.policy if last else {}).items() if name in names}
-    if found.get("strategy") == "recreate":
-        found["strategy"] = "rolling"  # nobody stops all of them because somebody did so the last time
-    return Policy.parse(DEFAULTS | found).to_json()
+    return Policy.parse(DEFAULTS | last_policy(place)).to_json()
 
 
 def way_back(policy: dict[str, Any]) -> dict[str, Any]:
