@@ -45,7 +45,7 @@ def waiting(now: datetime) -> list[int]:
     return [channel for channel, since in oldest.items() if due(since, last.get(channel), now)]
 
 
-def _oldest() -> QuerySet[Post, dict[str, Any]]:
+def _oldest() -> QuerySet[Any, Any]:
     """Asked every five seconds: a look into the index a channel, and not at all posts of three months."""
     on = Channel.objects.filter(enabled=True).order_by().values("pk")
     rows = Post.objects.filter(channel__in=on, gathered=None).values("channel")
