@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -348,3 +349,10 @@ def test_mail_arrives_at_ones_own_address_over_the_companys_account(
     (mail,) = sink.mails
     assert ["dan@example.com" in one for one in mail.to] == [True]
     assert "failed: 2 of 4" in mail.text
+
+
+def test_what_waits_is_found_without_a_look_at_all_that_went(db: None) -> None:
+    plan = gathering._oldest().explain()
+    if connection.vendor == "sqlite":  # PostgreSQL decides by how many there are
+        assert "SEARCH notices_post" in plan
+        assert "channel_id=? AND gathered=?" in plan

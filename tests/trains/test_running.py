@@ -6,12 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from builds import guards
 from containers.models import Deployment, Guardrails, Train
-from containers.preview import gather
 from containers.services import beginning, releases, waiting
 from containers.trains import running, services
 from containers.trains.rows import cars_of
@@ -44,16 +42,6 @@ def test_stage_after_stage_to_its_end(line: Line) -> None:
         "train.begin",
         "train.finish",
     ]
-
-
-def test_what_takes_its_time_is_asked_before_the_lock(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, apart = [], gather.apart
-    monkeypatch.setattr(gather, "apart", lambda *given: asked.append(len(connection.savepoint_ids)) or apart(*given))
-    train = services.begin(line.actor, line.save(1, 1))
-    running.advance(train.pk)
-    assert line.release(train, 1).state == "waiting"
-    assert asked
-    assert set(asked) == {0}
 
 
 def test_it_tells_its_train_when_a_release_ends(
