@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 # Seconds by which a reading's time and the moment at which the engine's word was heard may be apart for the same kill.
 INEXACT = 2.0
-KEPT = 3  # rises of the own counter that may still wait for their words
+KEPT = 3  # readings for which a rise of the own counter may still wait for its word
 WORDS = 20  # of one container that are compared at most
 
 
@@ -34,7 +34,7 @@ class Ledger:
 
     def rose(self, after: float, until: float, number: int) -> Ledger:
         """`until` a reading the counter is higher by `number` than it was at the one before."""
-        return Ledger((*self.rises, Rise(after, until, number))[-KEPT:], self.spent)
+        return Ledger((*self.rises, Rise(after, until, number))[-WORDS:], self.spent)
 
     def asks_from(self, seen: float) -> float:
         """From when on the engine's words are needed to judge a life that was last seen then."""
@@ -59,12 +59,21 @@ def settle(ledger: Ledger, words: Collection[float], seen: float) -> tuple[int, 
     return uncounted, Ledger(tuple(rises), spent)
 
 
+def _waiting(rises: Collection[Rise], oldest: float) -> list[Rise]:
+    """Those since `oldest`, with the older ones that follow each other up to them: the words of neighbours are told apart in a row."""
+    kept: list[Rise] = []
+    for rise in sorted(rises, key=lambda one: -one.until):
+        if rise.until > oldest or (kept and rise.until + INEXACT > kept[-1].after - INEXACT):
+            kept.append(rise)
+    return kept[::-1]
+
+
 def settled(ledgers: Mapping[str, Ledger], now: float, apart: float) -> dict[str, Ledger]:
     """Without those that nothing can be told of any more: rises older than a few readings, words from before them."""
     oldest = now - KEPT * apart - 2 * INEXACT
     found = {}
     for one, ledger in ledgers.items():
-        rises = tuple(rise for rise in ledger.rises if rise.until > oldest)
+        rises = tuple(_waiting(ledger.rises, oldest))
         if rises or ledger.spent > oldest:
             found[one] = Ledger(rises, ledger.spent)
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from itertools import pairwise
+
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hosts.collector.kills import INEXACT, Ledger, Rise, settle, settled
@@ -45,6 +47,9 @@ Story = st.lists(st.tuples(st.floats(0.1, 9.9), st.sampled_from(["within", "whol
 @given(Story, st.floats(0, INEXACT - 0.1))
 def test_each_kill_counts_once_by_counter_or_by_word(story: list[tuple[float, str]], late: float) -> None:
     """One thing a tick happens to a container that always begins again at once; words come a little late."""
+    # The word of a kill about the time of a reading, and a rise after it whose own word is late: nobody can tell them apart then.
+    for (first, what), (second, then) in pairwise(story):
+        assume(not (what == "whole" and then == "within" and first + late > TICK - INEXACT and second + late > TICK))
     ledger, words, counted, kills, ended = Ledger(), list[float](), 0, 0, None
     for number, (within, what) in enumerate([*story, (1.0, "quiet")]):
         seen, now = number * TICK, (number + 1) * TICK
