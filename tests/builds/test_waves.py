@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from builds.services.reached import places_of
 from builds.services.standing import family_of, in_use, standing_on
 from builds.waving import Item, decide
 from containers.models import Train
-from containers.trains import of_wave
+from containers.trains import of_wave, services
 from containers.trains.rows import cars_of
 from tests import factories
 from xqplatform.accounts.actor import Actor
@@ -93,7 +94,7 @@ class Tree:
     def start(self, actor: Actor, project: Project, branch: str, revision: str, *, again: bool) -> Build:
         assert again
         self.started.append((project.name, revision))
-        return factories.make_build(project, "queued", branch, revision=revision or "f" * 40)
+        return factories.make_build(project, "queued", branch, revision=revision or "f" * 40, started=None)
 
     def finish(self, wave: Wave, name: str, state: str = "succeeded") -> Image | None:
         """As if the build of this item had ended."""
@@ -188,6 +189,21 @@ def test_a_build_that_cannot_begin_fails_alone(
     assert tree.states(wave) == {"resin": "open", "ant": "new", "bee": "bad"}
 
 
+def test_a_build_that_began_before_its_base_was_there_is_not_taken_for_one_on_it(
+    tree: Tree, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wave = begin(tree, actor_sre)
+    project = Project.objects.get(name="bee")
+    pushed = factories.make_build(project, "running", "prod", started=timezone.now())
+    with monkeypatch.context() as under_way:
+        under_way.setattr(waves, "start_build", lambda *_args, **_fields: pushed)
+        tree.finish(wave, "java8")
+        assert tree.states(wave)["bee"] == "new"
+    waves.advance(wave.pk)
+    item = next(one for one in waves.items_of(wave) if str(one) == "bee")
+    assert item.build not in {None, pushed}
+
+
 def test_one_wave_at_a_time_and_by_right(tree: Tree, actor_sre: Actor, actor_dev: Actor) -> None:
     wave = begin(tree, actor_sre)
     with pytest.raises(Refused):
@@ -199,7 +215,9 @@ def test_one_wave_at_a_time_and_by_right(tree: Tree, actor_sre: Actor, actor_dev
         waves.retry_wave(actor_sre, wave)
 
 
-def test_a_train_takes_along_what_was_built(tree: Tree, actor_sre: Actor, client: Client, sre: User) -> None:
+def test_a_train_takes_along_what_was_built(
+    tree: Tree, actor_sre: Actor, client: Client, sre: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wave = begin(tree, actor_sre, with_root=False)
     tree.finish(wave, "bee")
     new = tree.finish(wave, "resin")
@@ -219,6 +237,9 @@ def test_a_train_takes_along_what_was_built(tree: Tree, actor_sre: Actor, client
     client.force_login(sre)
     page = client.get(f"/images/waves/{wave.pk}/").content.decode()
     assert "3 still on the old base" in page
+    with monkeypatch.context() as few:
+        few.setattr(services, "MOST_CARS", 1)
+        assert "Only the first 1 of 2" in client.get(f"/trains/new/?wave={wave.pk}").content.decode()
     form = client.get(f"/trains/new/?wave={wave.pk}")
     data = {f"{row.prefix}-{name}": row.initial.get(name, "") for row in form.context["rows"] for name in row.fields}
     answer = client.post("/trains/new/", data | {"name": "wave", "on_failure": "stop", "wave": wave.pk, "rows": 4})
