@@ -256,7 +256,11 @@ def save_environment(actor: Actor, environment: Environment | None, data: Mappin
     if "segment" in data:
         row.segment = data["segment"]
     with transaction.atomic():
-        row.save()
+        try:
+            with transaction.atomic():
+                row.save()
+        except IntegrityError:  # another one of the name was made this moment
+            raise Refused(_("There is an environment «%(slug)s» already.") % {"slug": row.slug}, "slug") from None
         if "groups" in data:
             row.groups.set(data["groups"])
         old, new = audit.changed(before, _shown(row))

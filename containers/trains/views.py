@@ -74,6 +74,11 @@ def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, lis
     wave = _wave(request.GET.get("wave"))
     if wave is not None:
         taken = of_wave.cars(wave, once=request.GET.get("order") == "once")
+        if len(taken) > services.MOST_CARS:
+            words = _(
+                "Only the first %(n)d of %(all)d are in it: another train takes the rest along when this one is over."
+            )
+            messages.warning(request, words % {"n": services.MOST_CARS, "all": len(taken)})
         name = _("Wave #%(n)d of %(base)s") % {"n": wave.pk, "base": wave.blueprint}
         fields = {"name": name, "reason": wave.reason}
         return TrainForm(initial=fields), forms.empty([forms.row_of_wanted(car) for car in taken])

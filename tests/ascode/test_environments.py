@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 
 from containers.ascode import applying, drift
 from containers.models import Calendar, Freeze
+from containers.services import catalog
 from tests import factories
 from tests.ascode.helpers import PRODUCTION, apply, text_of
+from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -54,3 +57,10 @@ def test_an_environment_and_a_service_in_it_in_one_file(actor_sre: Any, place: A
     assert [file.name for file in files] == ["snow", "lab"]
     assert files[0].text.startswith("# both")
     assert place.service.places.get(environment__slug="lab").wanted == 4
+
+
+def test_two_that_make_one_environment_at_once(actor_sre: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.save_environment(actor_sre, None, {"slug": "lab"})
+    monkeypatch.setattr(QuerySet, "exists", lambda _rows: False)  # the other one looked before this one was written
+    with pytest.raises(Refused, match="lab"):
+        catalog.save_environment(actor_sre, None, {"slug": "lab"})

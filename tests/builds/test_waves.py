@@ -16,7 +16,7 @@ from builds.services.reached import places_of
 from builds.services.standing import family_of, in_use, standing_on
 from builds.waving import Item, decide
 from containers.models import Train
-from containers.trains import of_wave
+from containers.trains import of_wave, services
 from containers.trains.rows import cars_of
 from tests import factories
 from xqplatform.accounts.actor import Actor
@@ -199,7 +199,9 @@ def test_one_wave_at_a_time_and_by_right(tree: Tree, actor_sre: Actor, actor_dev
         waves.retry_wave(actor_sre, wave)
 
 
-def test_a_train_takes_along_what_was_built(tree: Tree, actor_sre: Actor, client: Client, sre: User) -> None:
+def test_a_train_takes_along_what_was_built(
+    tree: Tree, actor_sre: Actor, client: Client, sre: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wave = begin(tree, actor_sre, with_root=False)
     tree.finish(wave, "bee")
     new = tree.finish(wave, "resin")
@@ -219,6 +221,9 @@ def test_a_train_takes_along_what_was_built(tree: Tree, actor_sre: Actor, client
     client.force_login(sre)
     page = client.get(f"/images/waves/{wave.pk}/").content.decode()
     assert "3 still on the old base" in page
+    with monkeypatch.context() as few:
+        few.setattr(services, "MOST_CARS", 1)
+        assert "Only the first 1 of 2" in client.get(f"/trains/new/?wave={wave.pk}").content.decode()
     form = client.get(f"/trains/new/?wave={wave.pk}")
     data = {f"{row.prefix}-{name}": row.initial.get(name, "") for row in form.context["rows"] for name in row.fields}
     answer = client.post("/trains/new/", data | {"name": "wave", "on_failure": "stop", "wave": wave.pk, "rows": 4})
