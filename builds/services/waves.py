@@ -190,7 +190,10 @@ def _one(pk: int) -> bool:
         # Outside of a transaction, since the repository is asked. A death before the row is written costs nothing: the
         # build that was started is found again while it is under way, else it is built once more.
         try:
-            fresh.update(build=_start(wave, item))
+            build = _start(wave, item)
+            if _stands_on_old_base(build, item):
+                return False  # once it has ended, the sweep builds one more
+            fresh.update(build=build)
         except (Refused, Denied) as why:
             fresh.update(trouble=why.message)
         except (OperationalError, InterfaceError):
@@ -212,6 +215,13 @@ def _start(wave: Wave, item: WaveItem) -> Build:
         return start_base_build(actor, item.blueprint, again=True)
     assert item.project is not None
     return start_build(actor, item.project, item.branch, item.revision, again=True)
+
+
+def _stands_on_old_base(build: Build, item: WaveItem) -> bool:
+    """Whether the build, which was under way already, began before the image was there on which the item is to stand."""
+    below = item.after.build if item.after is not None else None
+    base = getattr(below, "image", None)
+    return base is not None and build.started is not None and build.started < base.created
 
 
 def _end(wave: Wave, action: Action, builds: list[Standing]) -> bool:

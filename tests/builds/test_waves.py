@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ class Tree:
     def start(self, actor: Actor, project: Project, branch: str, revision: str, *, again: bool) -> Build:
         assert again
         self.started.append((project.name, revision))
-        return factories.make_build(project, "queued", branch, revision=revision or "f" * 40)
+        return factories.make_build(project, "queued", branch, revision=revision or "f" * 40, started=None)
 
     def finish(self, wave: Wave, name: str, state: str = "succeeded") -> Image | None:
         """As if the build of this item had ended."""
@@ -186,6 +187,21 @@ def test_a_build_that_cannot_begin_fails_alone(
     monkeypatch.setattr(waves, "start_build", away)
     wave = begin(tree, actor_sre, with_root=False)
     assert tree.states(wave) == {"resin": "open", "ant": "new", "bee": "bad"}
+
+
+def test_a_build_that_began_before_its_base_was_there_is_not_taken_for_one_on_it(
+    tree: Tree, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wave = begin(tree, actor_sre)
+    project = Project.objects.get(name="bee")
+    pushed = factories.make_build(project, "running", "prod", started=timezone.now())
+    with monkeypatch.context() as under_way:
+        under_way.setattr(waves, "start_build", lambda *_args, **_fields: pushed)
+        tree.finish(wave, "java8")
+        assert tree.states(wave)["bee"] == "new"
+    waves.advance(wave.pk)
+    item = next(one for one in waves.items_of(wave) if str(one) == "bee")
+    assert item.build not in {None, pushed}
 
 
 def test_one_wave_at_a_time_and_by_right(tree: Tree, actor_sre: Actor, actor_dev: Actor) -> None:
