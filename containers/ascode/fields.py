@@ -152,7 +152,9 @@ def block(known: Mapping[str, Reader], required: Sequence[str] = ()) -> Reader:
 def unknown(key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, known, 1)
     words = _("There is no field «%(name)s».") % {"name": key[:100]}
-    return f"{words} {_('Is «%(name)s» meant?') % {'name': near[0]}}" if near else words
+    if not near:
+        return words
+    return words + " " + _("Is «%(name)s» meant?") % {"name": near[0]}
 
 
 def _of(kind: type, **others: Reader) -> dict[str, Reader]:

@@ -80,7 +80,8 @@ def save(
         for car in made:
             car.train = row
             car.save()
-        after = {"cars": [f"{car.stage}: {name_of(car)} {car.image or _('newest')}" for car in made]}
+        newest = _("newest")
+        after = {"cars": [f"{car.stage}: {name_of(car)} {car.image or newest}" for car in made]}
         audit.record(actor, "train.create" if train is None else "train.change", row, after=after, reason=reason)
         _tell(row)
     return row
