@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 # Seconds by which a reading's time and the moment at which the engine's word was heard may be apart for the same kill.
 INEXACT = 2.0
+# Seconds within which two words are of one kill: on cgroup v1 the engine sometimes tells a kill twice, some 3 ms apart.
+TWINS = 0.05
 KEPT = 3  # readings for which a rise of the own counter may still wait for its word
 WORDS = 20  # of one container that are compared at most
 
@@ -46,10 +49,11 @@ def settle(ledger: Ledger, words: Collection[float], seen: float) -> tuple[int, 
 
     Words are given to rises first, the earliest that fits to each; of the rest those count that are not from before `seen`.
     """
-    open_words = sorted(word for word in words if word > ledger.spent)[-WORDS:]
-    if not open_words:
+    heard = sorted(word for word in words if word > ledger.spent)[-WORDS:]
+    if not heard:
         return 0, ledger
-    spent, rises = open_words[-1], []
+    spent, rises = heard[-1], list[Rise]()
+    open_words = [word for before, word in pairwise([ledger.spent, *heard]) if word - before > TWINS]
     for rise in sorted(ledger.rises, key=lambda one: one.until):
         fits = [word for word in open_words if rise.after - INEXACT < word <= rise.until + INEXACT][: rise.number]
         open_words = [word for word in open_words if word not in fits]
