@@ -79,8 +79,8 @@ def echoes(results: Results, site: Platform, instance: Any) -> None:
     for number in range(FLOODS):
         page.type(b"yes flood; echo over-%d\n" % number)
         page.wait(b"flood\r\n" * 1000)
-        floods.append(echo_of(page, b"^C"))
-        page.wait(b"# ")
+        # The prompt, not «^C»: a terminal whose buffer is full echoes nothing.
+        floods.append(echo_of(page, b"# "))
     results.add("Ctrl-C in a flood until it stands still, worst", max(floods), "ms", 1000)
     page.type(b"exit\n")
     page.message("end")
@@ -101,7 +101,8 @@ def echo_of(page: Any, text: bytes) -> float:
     del page.said[:]
     began = time.perf_counter()
     page.type(b"\x03")
-    while text not in page.said:
+    # Only the end is looked at: whoever searches all of a flood again and again keeps this process's other thread from hearing it.
+    while text not in page.said[-200:]:
         if time.perf_counter() - began > 30:
             raise RuntimeError("the flood goes on")
         time.sleep(0.001)
