@@ -12,8 +12,8 @@ from ninja import Field, Query, Router, Schema
 
 from containers.ascode import applying, drift
 from containers.ascode.drift import Drift
-from containers.ascode.plans import Plan
-from containers.ascode.views import text_of, warnings_of
+from containers.ascode.plans import Plan, warnings_of
+from containers.ascode.state import text_of
 from containers.models import AppliedFile
 from containers.schemas import Paged
 from containers.views.access import actor_of

@@ -194,3 +194,21 @@ def _short(value: Any) -> str:
 
 def _hash(text: str, prune: bool) -> str:
     return hashlib.sha256(f"{int(prune)}\n{text}".encode()).hexdigest()
+
+
+def warnings_of(plan: Plan) -> list[str]:
+    """What begins at once when it is confirmed, in numbers."""
+    found = []
+    for target in plan.targets:
+        places = (target.now.state or {}).get("environments", {})
+        for change in target.changes:
+            if change.path[0] != "environments" or change.path[1] not in places:
+                continue
+            where = {"place": f"{target.given.name}/{change.path[1]}", "old": change.before, "new": change.after}
+            if change.path[2:] == ("instances",):
+                found.append(_("%(place)s is scaled at once, from %(old)s to %(new)s instances.") % where)
+            elif change.kind == "removed" and len(change.path) == 2:
+                found.append(
+                    _("All instances of %(place)s are removed at once, and their addresses given back.") % where
+                )
+    return found

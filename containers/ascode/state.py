@@ -11,6 +11,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from builds.services import projects
+from containers.ascode import rendering
 from containers.ascode.fields import KEPT
 from containers.ascode.merge import AUTOMATIC, settings_of
 from containers.config import Config, parse
@@ -178,3 +179,9 @@ def _freeze(row: Freeze) -> Json:
         if name in found and moment is not None:
             found[name] = moment.astimezone(UTC).isoformat()
     return found
+
+
+def text_of(kind: str, name: str) -> str:
+    """The thing as a document; empty when it is not there any more."""
+    now = of(kind, name)
+    return rendering.document(kind, name, now.state) if now.state is not None else ""

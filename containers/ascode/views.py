@@ -9,14 +9,14 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from containers.ascode import applying, drift, rendering, source, state
+from containers.ascode import applying, drift, source
 from containers.ascode.drift import Drift
-from containers.ascode.plans import Plan
+from containers.ascode.plans import warnings_of
 from containers.ascode.source import Mistake, Wrong
+from containers.ascode.state import text_of
 from containers.models import AppliedFile, Environment, Service
 from containers.views.access import get_service
 from xqplatform.accounts.http import actor_of
@@ -63,12 +63,6 @@ def _show(
         "may_change": may_change,
     }
     return render(request, "containers/code.html", context)
-
-
-def text_of(kind: str, name: str) -> str:
-    """The thing as a document; empty when it is not there any more."""
-    now = state.of(kind, name)
-    return rendering.document(kind, name, now.state) if now.state is not None else ""
 
 
 @require_GET
@@ -203,21 +197,3 @@ def _apply(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     messages.success(request, words % {"n": count})
     first = rows[0]
     return redirect("containers:service_code" if first.service_id else "containers:environment_code", first.name)
-
-
-def warnings_of(plan: Plan) -> list[str]:
-    """What begins at once when it is confirmed, in numbers."""
-    found = []
-    for target in plan.targets:
-        places = (target.now.state or {}).get("environments", {})
-        for change in target.changes:
-            if change.path[0] != "environments" or change.path[1] not in places:
-                continue
-            where = {"place": f"{target.given.name}/{change.path[1]}", "old": change.before, "new": change.after}
-            if change.path[2:] == ("instances",):
-                found.append(_("%(place)s is scaled at once, from %(old)s to %(new)s instances.") % where)
-            elif change.kind == "removed" and len(change.path) == 2:
-                found.append(
-                    _("All instances of %(place)s are removed at once, and their addresses given back.") % where
-                )
-    return found

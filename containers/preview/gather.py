@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from builds.models import Image
+from containers import how
 from containers.config import Config, difference
 from containers.gates import shown as gates
 from containers.models import ConfigVersion, ServiceEnvironment
@@ -17,7 +18,6 @@ from containers.preview.expected import Run
 from containers.preview.middle import middles
 from containers.services.planning import config_of
 from containers.services.settings import secrets_of
-from containers.views import how
 from xqplatform import metrics
 from xqplatform.errors import Refused
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from containers.how import policy_words
 from containers.models import Deployment, Step
 from containers.progress import span
-from containers.views.how import policy_words
 from xqplatform.web.templatetags.xq import duration
 
 PHASES = ("stop", "create", "start", "healthy")

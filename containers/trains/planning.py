@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from builds.models import Image
 from containers.guardrails import asking
 from containers.guardrails.verdict import Check, Verdict
+from containers.how import batch_rows, policy_words
 from containers.models import Car, Train
 from containers.plan import Plan, Policy
 from containers.services import releases
@@ -19,7 +20,6 @@ from containers.services.planning import check_image, plan_for
 from containers.services.waiting import can_wait
 from containers.trains import choosing
 from containers.trains.rows import other_train
-from containers.views.how import batch_rows, policy_words
 from containers.waiting_words import lines
 from xqplatform.errors import Refused
 

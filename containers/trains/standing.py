@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from containers.holding_words import held
 from containers.models import Car, Deployment, Step, Train
 from containers.progress import progress
 from containers.trains.rows import back_of, cars_of, release_of
 from containers.trains.words import trouble
-from containers.views.holding import held
 from containers.waiting_words import lines
 
 

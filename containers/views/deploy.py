@@ -24,6 +24,7 @@ from containers.forms import InformationForm, as_fields, chosen_of, image_of
 from containers.forms.strategy import StrategyFields
 from containers.forms.waiting import WhenForm
 from containers.guardrails import shown as guards
+from containers.how import policy_words, stops_all
 from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.planned import Stale, mark_of, seal, unseal
@@ -31,7 +32,6 @@ from containers.preview import ahead, contents, gather, images, pulls
 from containers.services import planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
-from containers.views.how import policy_words, stops_all
 from containers.views.run import frame, offered
 from containers.views.settings import changes, config_of
 from containers.views.waiting import When

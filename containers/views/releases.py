@@ -17,15 +17,15 @@ from containers import reading
 from containers.gates import shown as gates
 from containers.guardrails import glass, holding
 from containers.guardrails.views_approvals import card as approvals_of
+from containers.holding_words import held, mark_asks, sides
+from containers.how import policy_words
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
 from containers.services import releases, steering, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
-from containers.views.holding import held, mark_asks, sides
 from containers.views.hooks import decorated
-from containers.views.how import policy_words
 from containers.views.settings import changes, config_of
 from containers.views.waiting import queue_of
 from xqplatform.accounts.http import actor_of

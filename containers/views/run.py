@@ -17,6 +17,7 @@ from containers import happenings, live_limits
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
 from containers.guardrails import glass, shown
+from containers.how import batch_rows
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
@@ -24,7 +25,6 @@ from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
 from containers.views.access import get_place, may, numbers_of, reason_of
-from containers.views.how import batch_rows
 from containers.views.waiting import queue_of
 from hosts.services import choosing
 from xqplatform.accounts.http import actor_of

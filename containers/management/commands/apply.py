@@ -12,9 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from containers.ascode import applying, source
-from containers.ascode.plans import Plan
+from containers.ascode.plans import Plan, warnings_of
 from containers.ascode.source import Wrong
-from containers.ascode.views import warnings_of
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.errors import Denied, Refused

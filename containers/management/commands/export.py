@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from containers.ascode.views import text_of
+from containers.ascode.state import text_of
 from containers.models import Environment, Service
 
 KINDS = {"service": "Service", "environment": "Environment"}
