@@ -203,6 +203,10 @@ VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split("
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
 # Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».
 HOOK_NETWORKS = env.text("XQ_HOOK_NETWORKS").replace(",", " ").split()
+# Networks that no connection of the platform goes to: link-local, where clouds keep their machines' secrets, and the like elsewhere.
+FORBIDDEN_NETWORKS = env.text(
+    "XQ_FORBIDDEN_NETWORKS", "169.254.0.0/16 fe80::/10 fd00:ec2::254/128 100.100.100.200/32 168.63.129.16/32"
+).replace(",", " ").split()
 # Days that the last lines of containers that went are kept, and how much of them (bytes, compressed) at most.
 KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
 KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20
