@@ -27,6 +27,9 @@ from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, Tag, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
+from xqplatform.outgoing import rules
+from xqplatform.outgoing.gate import found_in
+
 TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a context
 MOST_FILES = 200_000

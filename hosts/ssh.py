@@ -28,7 +28,9 @@ KEEPALIVE = [
     # The same for a request that was sent and never acknowledged (milliseconds): else it waits out the call's timeout.
     *([(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)] if hasattr(socket, "TCP_USER_TIMEOUT") else []),
 ]
-Kind = Literal["refused", "timeout", "unreachable", "name", "host_key_changed", "no_key", "denied", "forbidden", "other"]
+Kind = Literal[
+    "refused", "timeout", "unreachable", "name", "host_key_changed", "no_key", "denied", "forbidden", "other"
+]
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is raised as well
 

@@ -33,11 +33,15 @@ class Hybrid:
         if self.is_async:
             return self._async(request)
         self.before(request)
-        return self.after(request, self.get_response(request))
+        return self.refusal(request) or self.after(request, self.get_response(request))
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
         self.before(request)
-        return self.after(request, await self.get_response(request))
+        return self.refusal(request) or self.after(request, await self.get_response(request))
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """An answer in the place of the page, or None."""
+        return None
 
     def before(self, request: HttpRequest) -> None:
         """What happens on the way in."""
@@ -80,7 +84,7 @@ class PolicyMiddleware(Hybrid):
         return response
 
 
-def styles_in_page(response: HttpResponseBase) -> HttpResponseBase:
+def styles_in_page(response: HttpResponse) -> HttpResponse:
     """Marks a page of the terminal's: its styles may be written into it."""
     response.styles_in_page = True  # type: ignore[attr-defined]
     return response

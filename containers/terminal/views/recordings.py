@@ -12,6 +12,7 @@ from containers.terminal.views.terminals import RECORDINGS, page_of
 from containers.views.access import NUMBER_LIMIT, actor_of
 from xqplatform import audit
 from xqplatform.accounts.rights import require
+from xqplatform.web.middleware import styles_in_page
 from xqplatform.web.streaming import streamed
 
 
@@ -28,7 +29,9 @@ def _recorded(request: HttpRequest, number: int) -> Terminal:
 def play(request: HttpRequest, number: int) -> HttpResponse:
     """The player: it fetches the file, which is the event."""
     row = _recorded(request, number)
-    return render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    return styles_in_page(
+        render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    )
 
 
 @require_GET
