@@ -9,6 +9,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from xqplatform.accounts.signin.models import SignInRules
+
+__all__ = ["Membership", "Role", "SignInRules", "Team", "Token", "User"]
+
 
 class Role(models.TextChoices):
     DEVELOPER = "developer", _("developer")

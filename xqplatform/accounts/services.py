@@ -21,40 +21,9 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, Team, Token, User
 from xqplatform.accounts.rights import require
-from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 THEMES = ("auto", "light", "dark")
-# So many wrong passwords for one name from one address in so many minutes, then a pause.
-ATTEMPTS, WINDOW_MINUTES = 10, 5
-
-
-# --- Signing in -------------------------------------------------------------------------------------------------
-
-
-def check_attempts(username: str, ip: str) -> None:
-    """Raises ValidationError when the name was tried too often from this address. The audit log is the counter."""
-    since = timezone.now() - timedelta(minutes=WINDOW_MINUTES)
-    failed = Event.objects.filter(action="login.failed", object_name=username[:150], ip=ip, time__gte=since).count()
-    if failed >= ATTEMPTS:
-        text = _("Too many wrong passwords for this name. Wait %(n)d minutes and try again.")
-        raise ValidationError(text % {"n": WINDOW_MINUTES}, code="too_many")
-
-
-def signed_in(actor: Actor) -> None:
-    audit.record(actor, "login", actor.user)
-
-
-def sign_in_failed(actor: Actor, username: str) -> None:
-    """A wrong password is an event; what was typed as the name is kept, the password never."""
-    with transaction.atomic():
-        event = audit.record(actor, "login.failed", None, denied=True)
-        Event.objects.filter(pk=event.pk).update(object_name=username.replace("\x00", "")[:150])
-
-
-def signed_out(actor: Actor) -> None:
-    if actor.user is not None:
-        audit.record(actor, "logout", actor.user)
 
 
 # --- People -----------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 from django.urls import path
 
 from xqplatform.accounts import views
+from xqplatform.accounts.signin.views import SignIn, logout
+from xqplatform.accounts.signin.views_rules import factors_reset, rules
 
 app_name = "accounts"
 urlpatterns = [
-    path("login/", views.Login.as_view(), name="login"),
-    path("logout/", views.logout, name="logout"),
+    path("login/", SignIn.as_view(), name="login"),
+    path("logout/", logout, name="logout"),
     path("account/", views.account, name="account"),
     path("account/password/", views.password, name="password"),
     path("account/theme/", views.theme, name="theme"),
@@ -14,6 +16,8 @@ urlpatterns = [
     path("settings/people/new/", views.person_new, name="person_new"),
     path("settings/people/<int:pk>/", views.person, name="person"),
     path("settings/people/<int:pk>/password/", views.person_password, name="person_password"),
+    path("settings/people/<int:pk>/factors/reset/", factors_reset, name="factors_reset"),
+    path("settings/signing-in/", rules, name="signin_rules"),
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/new/", views.team_new, name="team_new"),
     path("settings/teams/<int:pk>/", views.team, name="team"),
