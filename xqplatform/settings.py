@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "xqplatform.accounts",
+    "xqplatform.accounts.signin",
     "xqplatform.audit",
     "xqplatform.live",
     "xqplatform.metrics",

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Role, SignInRules, User
+from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.models import Role, SignInRules, User
+from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import can, require
 from xqplatform.accounts.signin import services
 from xqplatform.accounts.signin.forms import RulesForm
+from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.errors import Refused
 
 
