@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +12,6 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
