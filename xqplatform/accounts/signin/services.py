@@ -14,7 +14,6 @@ from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
-from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
 
 # What tells a person that somebody else changed how they sign in: (the person, actor, what) in the verb's transaction.
@@ -31,9 +30,8 @@ def sign_in_failed(actor: Actor, username: str, step: str) -> None:
     """A wrong password or code is an event; what was typed as the name is kept, what was typed as the secret never.
 
     `step` is what failed: «password», «second factor», «passkey»."""
-    with transaction.atomic():
-        event = audit.record(actor, "login.failed", None, denied=True, after={"step": step})
-        Event.objects.filter(pk=event.pk).update(object_name=username.replace("\x00", "")[:150])
+    name = username.replace("\x00", "")[:150]
+    audit.record(actor, "login.failed", None, denied=True, name=name, after={"step": step})
 
 
 def signed_out(actor: Actor) -> None:
