@@ -5,7 +5,7 @@ from allauth.mfa.totp import views as app
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path
 
-from xqplatform.accounts.signin import views
+from xqplatform.accounts.signin import views, views_rules
 
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="account_login"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("login/confirm/code/", views.ConfirmCode.as_view(), name="mfa_reauthenticate"),
     path("login/confirm/passkey/", views.ConfirmPasskey.as_view(), name="mfa_reauthenticate_webauthn"),
     path("logout/", views.logout, name="account_logout"),
+    path("settings/signing-in/", views_rules.rules, name="signin_rules"),
+    path("settings/people/<int:pk>/factors/reset/", views_rules.factors_reset, name="factors_reset"),
     path("account/signing-in/", views.SigningIn.as_view(), name="mfa_index"),
     path(
         "account/signing-in/app/",

@@ -31,7 +31,7 @@ def rules(request: ActorRequest) -> HttpResponse:
         try:
             services.demand_second_factor(request.actor, form.cleaned_data["roles"])
             messages.success(request, _("Saved."))
-            return redirect("accounts:signin_rules")
+            return redirect("signin_rules")
         except Refused as refusal:
             put_refusal(form, refusal)
     context = {"form": form, "may": can(request.actor, "people.manage"), "without": services.without_factor()}
