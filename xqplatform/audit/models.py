@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import models
 
 from xqplatform.audit.chain import canonical, own
-from xqplatform.audit.chain.models import Link, Unlinked
+from xqplatform.audit.chain.models import Checkpoint, Link, Unlinked
 
-__all__ = ["Event", "Link", "Unlinked"]
+__all__ = ["Checkpoint", "Event", "Link", "Unlinked"]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]

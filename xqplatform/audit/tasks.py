@@ -11,3 +11,12 @@ def link() -> int:
     from xqplatform.audit.chain.linking import link as run
 
     return run()
+
+
+@shared_task(name="audit.tasks.checkpoint", ignore_result=True)
+def checkpoint() -> None:
+    """Signs the chain when that is due."""
+    from xqplatform.audit.chain import checkpoints
+
+    if checkpoints.due():
+        checkpoints.make()

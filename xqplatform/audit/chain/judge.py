@@ -6,7 +6,7 @@ A fault is named where it is, and what follows is judged by what is stored there
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class Judge:
     previous: str = GENESIS
     sealed: Callable[[str, str], bool] | None = None
     last: int | None = None  # the position it must reach; None: unknown
+    marks: Mapping[int, str] = field(default_factory=dict)  # position → hash, from signed checkpoints
     faults: list[Fault] = field(default_factory=list)
     count: int = 0
     more: int = 0  # faults beyond MOST
@@ -100,9 +101,18 @@ class Judge:
                 self._changed(row, joined)
         elif not joined:
             self._forged(row)
+        if self.marks.get(position, row.hash) != row.hash:
+            self.say(
+                CHANGED, position, row.event_id, f"a signed checkpoint names another hash here: {self._since(position)}"
+            )
         self._ends = ends
         self._stored = row.hash
         self.position = position
+
+    def _since(self, position: int) -> str:
+        """Where it must have happened, as checkpoints tell."""
+        good = max((mark for mark in self.marks if mark < position), default=self.start)
+        return f"what stands between {good} and {position} was written anew."
 
     def _computed(self, row: Linked, position: int | None = None, previous: str | None = None) -> str:
         if row.form != FORM or row.body is None:

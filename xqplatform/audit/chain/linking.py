@@ -27,7 +27,12 @@ class Head(NamedTuple):
 
 def head() -> Head:
     last = Link.objects.order_by("-position").values_list("position", "hash").first()
-    return Head(*last) if last else Head(0, GENESIS)
+    return Head(*last) if last else tail()
+
+
+def tail() -> Head:
+    """Where the chain in the database begins: the place before its first event."""
+    return Head(0, GENESIS)
 
 
 def lock() -> None:

@@ -28,3 +28,17 @@ class Unlinked(models.Model):
 
     def __str__(self) -> str:
         return str(self.event_id)
+
+
+class Checkpoint(models.Model):
+    """A signed statement of how long the chain is and what its last hash is (`statements`)."""
+
+    position = models.BigIntegerField(primary_key=True)
+    time = models.DateTimeField()
+    line = models.TextField()  # as it was signed
+
+    class Meta:
+        ordering = ["-position"]
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.position}"

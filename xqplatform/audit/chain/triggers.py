@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-EVENT, LINK, UNLINKED = "audit_event", "audit_link", "audit_unlinked"
-KEPT = (EVENT, LINK)
-KEYS = {EVENT: "id", LINK: "position"}
+EVENT, LINK, UNLINKED, CHECKPOINT = "audit_event", "audit_link", "audit_unlinked", "audit_checkpoint"
+KEYS = {EVENT: "id", LINK: "position", CHECKPOINT: "position"}
+KEPT = tuple(KEYS)
 REFUSAL = "the audit log is append-only"
 
 

@@ -1,44 +1,33 @@
-"""Verifies the whole log in the database: the chain, the seals, and events that stand outside of it."""
+"""Verifies the whole log in the database: the chain, the seals, checkpoints, and events that stand outside of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from django.db import connection
 
-from xqplatform.audit.chain import linking, own, rows, triggers
-from xqplatform.audit.chain.judge import INSERTED, MOST, REMOVED, Fault, Judge
+from xqplatform.audit.chain import checkpoints, files, linking, own, rows, triggers
+from xqplatform.audit.chain.judge import INSERTED, MOST, REMOVED, Judge
 from xqplatform.audit.chain.keys import sealed
+from xqplatform.audit.chain.reports import Report
 
 TELL_EVERY = 5000  # events between two words of how far it is
-
-
-@dataclass
-class Report:
-    """What a verification found. `count` events stand in the chain up to `position`."""
-
-    position: int = 0
-    hash: str = ""
-    count: int = 0
-    waiting: int = 0  # events that are not linked yet
-    seconds: float = 0.0
-    faults: list[Fault] = field(default_factory=list)
-    more: int = 0  # faults beyond those named
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        return not self.faults and not self.notes
 
 
 def database(tell: Callable[[int, int], None] | None = None) -> Report:
     """Verifies it as it stands now. `tell(done, all)` is called now and then."""
     began = time.monotonic()
-    known = own.keys()
-    head = linking.head()
-    judge = Judge(sealed=lambda seal, line: sealed(known, seal, line), last=head.position)
+    report, known = Report(), own.keys()
+    marks = files.marks_of(checkpoints.all_lines(), own.public(), report)
+    tail, head = linking.tail(), linking.head()
+    judge = Judge(
+        start=tail.position,
+        previous=tail.hash,
+        sealed=lambda seal, line: sealed(known, seal, line),
+        last=max(head.position, *marks, 0),
+        marks=marks,
+    )
     for row in rows.linked(judge.start, head.position):
         judge.feed(row)
         if tell is not None and judge.count % TELL_EVERY == 0:
@@ -46,9 +35,9 @@ def database(tell: Callable[[int, int], None] | None = None) -> Report:
     judge.end()
     _outside(judge)
     _copies(judge)
-    report = Report(judge.position, judge.hash, judge.count, linking.unlinked(), faults=judge.faults, more=judge.more)
-    if absent := triggers.missing(connection):
-        report.notes.append(f"The database does not refuse changes: {', '.join(absent)} missing.")
+    report.take(judge)
+    report.waiting = linking.unlinked()
+    report.unguarded = triggers.missing(connection)
     report.seconds = time.monotonic() - began
     return report
 
