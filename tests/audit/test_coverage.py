@@ -85,6 +85,7 @@ def walked(rows: World, client: Client) -> tuple[Walk, list[str], set[str]]:
     return walk, silent, quiet
 
 
+@pytest.mark.timeout(900)  # some six hundred requests
 def test_every_verb_that_changes_rows_writes_an_event(rows: World, client: Client) -> None:
     walk, wrong, quiet = walked(rows, client)
     silent = {one.verb for one in walk.seen if one.changed}

@@ -31,6 +31,7 @@ from tests.accounts.access_pages import TELL
 from tests.accounts.access_table import World
 from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import services as people
+from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.services import own, preferences, subscriptions
@@ -408,7 +409,7 @@ DATA: dict[str, Prepare] = {
         lambda: people.create_person(a, "nina", "correct horse 9")
     ),
     "xqplatform.accounts.services.create_team": lambda w, a: lambda: people.create_team(a, "fog"),
-    "xqplatform.accounts.services.create_token": lambda w, a: lambda: people.create_token(a, a.user, "ci"),  # type: ignore[arg-type]
+    "xqplatform.accounts.tokens.create_token": lambda w, a: lambda: tokens.create_token(a, a.user, "ci"),  # type: ignore[arg-type]
     "xqplatform.accounts.services.remove_team": remove_team,
     "xqplatform.accounts.services.sign_in_failed": lambda w, a: lambda: people.sign_in_failed(a, "x"),
     "xqplatform.accounts.services.signed_in": lambda w, a: lambda: people.signed_in(a),
