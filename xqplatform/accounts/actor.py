@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from xqplatform.accounts.models import User
+    from xqplatform.accounts.roles.decide import Held
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,15 @@ class Actor:
     user: User | None = None
     ip: str = ""
     request_id: str = ""
+    # What a token is limited to; None: to nothing. The person and the token must both hold a right.
+    scopes: tuple[Held, ...] | None = None
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        """Roles and where they hold, read once: an actor lives as long as a request. Whoever watches for longer makes a new one."""
+        from xqplatform.accounts.roles.holding import held_by
+
+        return held_by(self.user) if self.user is not None else ()
 
     @classmethod
     def system(cls, name: str = "platform") -> Actor:

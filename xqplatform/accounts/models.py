@@ -11,9 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
+    """Roles that come with the platform; a person's base role is one of them."""
+
     DEVELOPER = "developer", _("developer")
     SRE = "sre", _("SRE")
     MANAGER = "manager", _("manager")
+    AUDITOR = "auditor", _("auditor")
+    ADMIN = "admin", _("admin")
+    READER = "reader", _("reader")
 
 
 class Team(models.Model):
@@ -40,10 +45,6 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.display_name or self.username
-
-    @property
-    def is_sre(self) -> bool:
-        return self.role == Role.SRE
 
 
 class Membership(models.Model):
@@ -86,3 +87,8 @@ class Token(models.Model):
         """A new row (saved) and the token itself, which is shown once."""
         raw = "xq_" + secrets.token_urlsafe(32)
         return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw)), raw
+
+
+from xqplatform.accounts.roles.models import Grant, OwnRole  # noqa: E402
+
+__all__ = ["Grant", "Membership", "OwnRole", "Role", "Team", "Token", "User"]
