@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from xqplatform.accounts.scopes import Scopes
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from xqplatform.accounts.models import User
+    from xqplatform.accounts.models import Token, User
     from xqplatform.accounts.roles.decide import Held
 
 
@@ -22,8 +24,7 @@ class Actor:
     user: User | None = None
     ip: str = ""
     request_id: str = ""
-    # What a token is limited to; None: to nothing. The person and the token must both hold a right.
-    scopes: tuple[Held, ...] | None = None
+    scopes: Scopes | None = None  # of the token that it came by; never more than the person's own rights
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -50,6 +51,12 @@ class Actor:
             ip=request.META.get("REMOTE_ADDR") or "",
             request_id=getattr(request, "request_id", ""),
         )
+
+    @classmethod
+    def of_token(cls, request: HttpRequest, token: Token) -> Actor:
+        """The token's person, narrowed to what the token may."""
+        request.user = token.user
+        return replace(cls.of_request(request, via="api"), scopes=token.scopes)
 
     @property
     def is_system(self) -> bool:

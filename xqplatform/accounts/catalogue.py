@@ -106,6 +106,6 @@ GROUPS = (
         ),
     ),
 )
-RIGHTS: dict[str, Right] = {right.name: right for group in GROUPS for right in group.rights}
+CATALOGUE: dict[str, Right] = {right.name: right for group in GROUPS for right in group.rights}
 # What can be ticked in an own role.
-TICKABLE = frozenset(RIGHTS) - OF_EVERYBODY
+TICKABLE = frozenset(CATALOGUE) - OF_EVERYBODY

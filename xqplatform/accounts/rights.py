@@ -13,10 +13,12 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.catalogue import OF_EVERYBODY, READ, RIGHTS
+from xqplatform.accounts.catalogue import CATALOGUE, OF_EVERYBODY, READ
 from xqplatform.accounts.models import Membership
 from xqplatform.accounts.roles.decide import Scope, decide, reaches
 from xqplatform.errors import Denied
+
+RIGHTS = frozenset(CATALOGUE)
 
 __all__ = ["READ", "RIGHTS", "can", "has_role", "require", "somewhere", "visible_teams"]
 
@@ -32,19 +34,20 @@ def can(
     """Whether the actor has the right there. Reads rows once an actor. Raises KeyError for an unknown right."""
     if right not in RIGHTS:
         raise KeyError(right)
+    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
+        return False
+    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
+        return False
     if actor.is_system:
         return True
     if actor.user is None or not actor.user.is_active:
         return False
-    asked = Scope(team_id, environment, service)
-    if right not in OF_EVERYBODY and decide(actor.held, right, asked) is None:
-        return False
-    return actor.scopes is None or decide(actor.scopes, right, asked) is not None
+    return right in OF_EVERYBODY or decide(actor.held, right, Scope(team_id, environment, service)) is not None
 
 
 def somewhere(actor: Actor, right: str, *, team_id: int | None = None, service: str | None = None) -> bool:
     """Whether the actor has the right in some environment of that; with nothing named: anywhere at all. For showing buttons."""
-    if actor.is_system or can(actor, right, team_id=team_id, service=service):
+    if can(actor, right, team_id=team_id, service=service):
         return True
     scopes = [one.scope for one in actor.held if right in one.rights]
     if team_id is None and service is None:

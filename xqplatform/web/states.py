@@ -94,6 +94,7 @@ STATES: dict[str, Look] = {
     "cancelling": Look(_("cancelling"), "warn", "spin"),
     "undoing": Look(_("rolling back"), "warn", "spin"),
     "undone": Look(_("rolled back"), "warn", "back"),
+    "undo_fail": Look(_("not brought back"), "bad", "cross"),
     "skipped": Look(_("skipped"), "off", "dash"),
     "preparing": Look(_("preparing"), "busy", "spin"),
     "building": Look(_("building"), "busy", "spin"),
@@ -158,6 +159,7 @@ STATES: dict[str, Look] = {
     "deactivated": Look(_("deactivated"), "off", "dash"),
     "revoked": Look(_("revoked"), "off", "dash"),
     "expired": Look(_("expired"), "warn", "diamond"),
+    "unending": Look(_("active, without end"), "warn", "triangle"),
     "denied": Look(_("denied"), "bad", "cross"),
 }
 

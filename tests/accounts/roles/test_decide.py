@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xqplatform.accounts.catalogue import RIGHTS
+from xqplatform.accounts.catalogue import CATALOGUE
 from xqplatform.accounts.roles.builtin import BUILTIN
 from xqplatform.accounts.roles.decide import EVERYWHERE, Held, Scope, decide, narrowed, reaches, within
 
-RIGHT = st.sampled_from(sorted(RIGHTS))
+RIGHT = st.sampled_from(sorted(CATALOGUE))
 TEAMS, ENVIRONMENTS, SERVICES = (1, 2), ("isolated", "production"), ("snow", "ice")
 SCOPES = st.builds(
     Scope,

@@ -12,7 +12,6 @@ from tests.conftest import make_person
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Grant, Membership, OwnRole, Team, User
 from xqplatform.accounts.rights import RIGHTS, can, somewhere
-from xqplatform.accounts.roles.decide import Held, Scope
 from xqplatform.accounts.roles.who import holders
 
 pytestmark = pytest.mark.django_db
@@ -103,13 +102,3 @@ def test_a_thousand_questions_are_two_queries(team: Team, developer: User, djang
     with django_assert_num_queries(2):
         assert all(can(actor, "service.deploy", team_id=team.pk, service=f"s{n}") for n in range(1000)) is False
         assert all(can(actor, "service.change", team_id=team.pk, service=f"s{n}") for n in range(1000))
-
-
-def test_a_token_narrows_its_person(team: Team, developer: User) -> None:
-    limits = (Held("token", frozenset({"service.deploy", "host.manage"}), Scope(service="snow")),)
-    actor = Actor(name="dan", via="api", user=developer, scopes=limits)
-    at = {"team_id": team.pk, "environment": "isolated"}
-    assert can(actor, "service.deploy", service="snow", **at)
-    assert not can(actor, "service.deploy", service="ice", **at)
-    assert not can(actor, "service.restart", service="snow", **at)
-    assert not can(actor, "host.manage", service="snow")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from xqplatform.accounts.catalogue import RIGHTS
+from xqplatform.accounts.catalogue import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def decide(held: Iterable[Held], right: str, asked: Scope) -> Held | None:
 
 def reasons(held: Iterable[Held], right: str, asked: Scope) -> Iterator[Held]:
     """All holdings that allow it."""
-    whole = RIGHTS[right].whole
+    whole = CATALOGUE[right].whole
     return (one for one in held if right in one.rights and reaches(one.scope, asked, whole))
 
 

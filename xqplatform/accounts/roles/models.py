@@ -12,7 +12,7 @@ class OwnRole(models.Model):
     slug = models.SlugField(_("name"), max_length=40, unique=True)
     title = models.CharField(_("title"), max_length=80)
     text = models.CharField(_("what for"), max_length=300, blank=True)
-    rights = models.JSONField(default=list)  # names of `accounts.catalogue.RIGHTS`; unknown ones count for nothing
+    rights = models.JSONField(default=list)  # names of `accounts.catalogue.CATALOGUE`; unknown ones count for nothing
 
     class Meta:
         ordering = ["slug"]

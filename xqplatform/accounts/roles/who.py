@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from xqplatform.accounts.catalogue import OF_EVERYBODY, RIGHTS
+from xqplatform.accounts.catalogue import CATALOGUE, OF_EVERYBODY
 from xqplatform.accounts.models import Grant, Membership, User
 from xqplatform.accounts.roles.decide import Held, Scope, reasons
 from xqplatform.accounts.roles.holding import from_rows, rights_of_roles, standing
@@ -52,6 +52,6 @@ def holders(
     asked = Scope(team_id, environment, service)
     if right in OF_EVERYBODY:
         return [Holder(user, ()) for user in everybody()]
-    RIGHTS[right]  # an unknown one is a mistake even where there is nobody
+    CATALOGUE[right]  # an unknown one is a mistake even where there is nobody
     found = ((user, tuple(reasons(held, right, asked))) for user, held in everybody().items())
     return [Holder(user, why) for user, why in found if why]
