@@ -81,6 +81,7 @@ GROUPS = (
         _("The platform"),
         (
             Right("environment.manage", _("Change environments, guardrails, gates and calendars.")),
+            Right("secrets.manage", _("Replace the keys with which stored secrets are encrypted.")),
             Right("alerts.manage", _("Change alert rules and channels.")),
             Right("fleet.read", _("See the whole fleet first: home page and alerts of all teams.")),
             Right("metrics.read", _("Read all measurements at /metrics.")),

@@ -16,5 +16,5 @@ def forwards(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_roles_and_grants")]
+    dependencies = [("accounts", "0004_roles_and_grants")]
     operations = [migrations.RunPython(forwards, migrations.RunPython.noop)]
