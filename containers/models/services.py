@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from builds.models import Project
 from hosts.models import HostGroup, Segment
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.roles.decide import At
+from xqplatform.secrets import TokenField
 
 
 class Environment(models.Model):
@@ -63,6 +65,15 @@ class Service(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def at(self) -> At:
+        """What a right on it as a whole is asked about."""
+        return {"team_id": self.team_id, "service": self.slug}
+
+    def at_in(self, environment: str | None) -> At:
+        """What a right on it in an environment is asked about."""
+        return {"team_id": self.team_id, "environment": environment, "service": self.slug}
+
 
 class ServiceEnvironment(models.Model):
     """A service in an environment: how many instances, where, with which settings version, and who changes it now."""
@@ -86,6 +97,11 @@ class ServiceEnvironment(models.Model):
     def __str__(self) -> str:
         return f"{self.service.slug}/{self.environment.slug}"
 
+    @property
+    def at(self) -> At:
+        """What a right here is asked about."""
+        return self.service.at_in(self.environment.slug)
+
 
 class ConfigVersion(models.Model):
     """The settings of a service in an environment at a version; never changed once made.
@@ -96,7 +112,7 @@ class ConfigVersion(models.Model):
     place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="configs")
     version = models.PositiveIntegerField()
     content = models.JSONField()
-    secrets = models.TextField(blank=True)  # encrypted JSON {name: value}; see containers.config
+    secrets = TokenField(blank=True)  # encrypted JSON {name: value}; see containers.config
     author = models.CharField(max_length=150)
     reason = models.CharField(max_length=250, blank=True)
     created = models.DateTimeField(auto_now_add=True)
