@@ -46,6 +46,7 @@ def test_the_button_verifies_and_the_page_says_what_came_of_it(
     assert verifications.troubles() == {}
     triggers.remove(connection)
     Event.objects.filter(pk=log[6].pk).update(actor="<b>nobody")
+    triggers.install(connection)
     row = ask(client, enqueued, django_capture_on_commit_callbacks)
     assert (row.state, row.found) == ("failed", 1)
     assert row.faults[0][:3] == ["changed", 7, log[6].pk]
