@@ -49,7 +49,7 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 8 characters, and not one that everybody uses."),
+        help_text=_("At least 10 characters; not one that everybody uses, not only digits, and not like your name."),
     )
 
 
@@ -59,6 +59,7 @@ class NewPasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
+        help_text=_("At least 10 characters; not one that everybody uses, not only digits, and not like the name."),
     )
 
 
@@ -71,9 +72,6 @@ class PersonForm(forms.Form):
         choices=Role.choices,
         initial=Role.DEVELOPER,
         help_text=_("Developers act on their teams' services, SREs on everything, managers read everything."),
-    )
-    active = forms.BooleanField(
-        label=_("May sign in"), required=False, initial=True, help_text=_("Off: tokens stop working at once, too.")
     )
 
     def __init__(
@@ -124,10 +122,6 @@ class NewPersonForm(PersonForm):
         help_text=_("Tell it to the person; they change it under «My account»."),
     )
     field_order = ["username", "password", "display_name", "role"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        del self.fields["active"]
 
 
 class TeamForm(forms.Form):

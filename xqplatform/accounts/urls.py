@@ -1,19 +1,27 @@
 from django.urls import path
 
 from xqplatform.accounts import views
+from xqplatform.accounts.signin.views import SignIn, logout
 
 app_name = "accounts"
 urlpatterns = [
-    path("login/", views.Login.as_view(), name="login"),
-    path("logout/", views.logout, name="logout"),
+    path("login/", SignIn.as_view(), name="login"),
+    path("logout/", logout, name="logout"),
     path("account/", views.account, name="account"),
     path("account/password/", views.password, name="password"),
     path("account/theme/", views.theme, name="theme"),
+    path("account/sessions/", views.sessions, name="sessions"),
+    path("account/sessions/end/", views.sessions_end, name="sessions_end"),
+    path("account/sessions/<slug:key>/end/", views.session_end, name="session_end"),
     path("settings/", views.settings_index, name="settings"),
     path("settings/people/", views.people, name="people"),
     path("settings/people/new/", views.person_new, name="person_new"),
     path("settings/people/<int:pk>/", views.person, name="person"),
     path("settings/people/<int:pk>/password/", views.person_password, name="person_password"),
+    path("settings/people/<int:pk>/sessions/", views.person_sessions, name="person_sessions"),
+    path("settings/people/<int:pk>/sessions/end/", views.person_sessions_end, name="person_sessions_end"),
+    path("settings/people/<int:pk>/deactivate/", views.person_deactivate, name="person_deactivate"),
+    path("settings/people/<int:pk>/activate/", views.person_activate, name="person_activate"),
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/new/", views.team_new, name="team_new"),
     path("settings/teams/<int:pk>/", views.team, name="team"),
