@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.accounts.views.sudo.SudoMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
 
@@ -121,6 +122,8 @@ LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
 SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+# Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
+SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 
