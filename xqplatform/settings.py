@@ -35,8 +35,12 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "ninja",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "xqplatform.secrets",
     "xqplatform.accounts",
+    "xqplatform.accounts.signin",
     "xqplatform.audit",
     "xqplatform.live",
     "xqplatform.metrics",
@@ -61,10 +65,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "xqplatform.accounts.middleware.PersonMiddleware",
+    "xqplatform.accounts.signin.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "xqplatform.accounts.views.sudo.SudoMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
 
@@ -121,10 +127,46 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_LENGTH = 10
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_LENGTH},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "display_name", "email"), "max_similarity": 0.7},
+    },
 ]
+# Signing in (django-allauth): by name and password, then a second factor; nobody makes an account for themselves here.
+ACCOUNT_ADAPTER = "xqplatform.accounts.signin.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_SIGNUP_ENABLED = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {
+    "login": "xqplatform.accounts.signin.forms.SignInForm",
+    "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
+}
+MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "xqplatform.accounts.signin.forms.CodeForm",
+    "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmCodeForm",
+    "activate_totp": "xqplatform.accounts.signin.forms.AppForm",
+    "add_webauthn": "xqplatform.accounts.signin.forms.PasskeyForm",
+    "edit_webauthn": "xqplatform.accounts.signin.forms.PasskeyNameForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "xqplatform"
+MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
+
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
@@ -132,6 +174,7 @@ SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
 # Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
 SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = SUDO or SESSION_TOTAL
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 

@@ -23,6 +23,7 @@ CARRIED = re.compile(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', re.D
 def old(client: Client, seconds: float = 3600) -> Client:
     session = client.session
     session[FACTS] = {**session[FACTS], "proof": time.time() - seconds}
+    session.pop("account_authentication_methods", None)
     session.save()
     return client
 
@@ -127,3 +128,18 @@ def test_the_list_names_addresses_that_there_are() -> None:
 
     assert set(sudo.DANGEROUS) <= names(get_resolver().url_patterns)
     assert set(sudo.WHEN) <= set(sudo.DANGEROUS)
+
+
+def test_the_code_of_a_second_factor_is_a_proof_once_also_without_a_password(stale: Client, sre: User) -> None:
+    from allauth.mfa.totp.internal import auth
+
+    secret = auth.generate_totp_secret()
+    auth.TOTP.activate(sre, secret)
+    User.objects.filter(pk=sre.pk).update(password="!")
+    sre.refresh_from_db()
+    stale.force_login(sre)
+    code = auth.format_hotp_value(auth.hotp_value(secret, next(auth.yield_hotp_counters_from_time())))
+    asked = old(stale).post("/settings/teams/new/", {"slug": "ice"}).content.decode()
+    assert "Code of your second factor" in asked
+    assert stale.post("/settings/teams/new/", {"slug": "ice", sudo.FIELD: code}).status_code == 302
+    assert old(stale).post("/settings/teams/new/", {"slug": "fog", sudo.FIELD: code}).status_code == 403

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -64,6 +63,8 @@ WHEN: dict[str, When] = {}
 PROOFS: list[Callable[[HttpRequest, str], bool]] = []
 # When this session last proved something elsewhere, in seconds since 1970; 0: never.
 MOMENTS: list[Callable[[HttpRequest], float]] = []
+# Who else wants to know that this session has proven it.
+PROVEN: list[Callable[[HttpRequest], None]] = []
 
 
 def fresh(request: HttpRequest) -> bool:
@@ -89,12 +90,13 @@ def prove(request: HttpRequest, typed: str) -> bool:
     """Whether what was typed is the person's password or another proof; it is an event either way."""
     user = request.user
     good = any(proof(request, typed) for proof in PROOFS)
-    if not good and user.is_authenticated and user.has_usable_password():
-        found = authenticate(request, username=user.get_username(), password=typed)
-        good = found is not None and found.pk == user.pk
+    if not good and user.is_authenticated:
+        good = user.check_password(typed)
     facts = request.session.get(FACTS) or {}
     change = {"proof": time.time(), "wrong": 0} if good else {"wrong": int(facts.get("wrong", 0)) + 1}
     request.session[FACTS] = {**facts, **change}
+    for tell in PROVEN if good else []:
+        tell(request)
     audit.record(Actor.of_request(request), "session.proof", user, denied=not good)  # type: ignore[arg-type]
     return good
 
