@@ -37,6 +37,8 @@ DANGEROUS: dict[str, tuple[str, ...]] = {
     "accounts:team": CHANGE,
     "accounts:team_new": CHANGE,
     "accounts:team_remove": CHANGE,
+    "signin_rules": CHANGE,
+    "factors_reset": CHANGE,
     # ways in for programs
     "accounts:tokens": CHANGE,
     # in spite of the guardrails
