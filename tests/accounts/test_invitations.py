@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from xqplatform.accounts import invitations, leaving, services
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Invitation, Team, User
+from xqplatform.accounts.models import Grant, Invitation, Team, User
 from xqplatform.alerts import child
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -74,7 +74,7 @@ def test_a_link_dies(client: Client, actor_sre: Actor, sre: User, end: str) -> N
     from tests import factories
 
     row, link = invited(actor_sre)
-    other = Actor.person(factories.make_user("second"))
+    other = Actor.person(factories.make_user("second", "admin"))
     if end == "expired":
         Invitation.objects.update(expires=timezone.now() - timedelta(seconds=1))
     elif end == "withdrawn":
@@ -89,6 +89,7 @@ def test_a_link_dies(client: Client, actor_sre: Actor, sre: User, end: str) -> N
         assert row.shown_state == "withdrawn"
     else:
         services.change_person(other, sre, role="developer", display_name="", active=True, teams={})
+        Grant.objects.filter(user=sre).delete()
     assert client.get(link).status_code == 404
     assert client.post(link, GOOD).status_code == 404
     assert not User.objects.filter(username="wang").exists()
