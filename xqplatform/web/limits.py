@@ -1,6 +1,6 @@
 """How much one caller may ask of the web process: the API and the addresses that strangers may call.
 
-Counted in the process itself (`limits`, a sliding window): it guards the process, costs no round trip, and needs nothing that may be away.
+Counted in the process itself (`limits`, a minute from the first call on): it guards the process, costs no round trip, and needs nothing that may be away.
 Several web processes have a limit each. Log-ins have a limit of their own (by name and address), forges one a project.
 """
 
@@ -15,12 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
 from xqplatform.web.middleware import Hybrid
 
 LIMITED = ("/api/", "/forge/", "/badges/", "/metrics")
-_counter = SlidingWindowCounterRateLimiter(MemoryStorage())
+_counter = FixedWindowRateLimiter(MemoryStorage())
 
 
 def caller(request: HttpRequest) -> str:
