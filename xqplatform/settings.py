@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "axes",
     "xqplatform.secrets",
     "xqplatform.accounts",
     "xqplatform.accounts.signin",
@@ -127,7 +129,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_LENGTH = 10
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -151,6 +156,7 @@ ACCOUNT_FORMS = {
     "login": "xqplatform.accounts.signin.forms.SignInForm",
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
 }
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}  # django-axes counts, see accounts/signin/limits.py
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
 MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -166,6 +172,18 @@ MFA_TOTP_ISSUER = "xqplatform"
 MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
+
+# Who guesses has to wait (django-axes). Its middleware is not needed: the form says so in words.
+AXES_HANDLER = "xqplatform.accounts.signin.lockout.Lockout"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_USERNAME_CALLABLE = "xqplatform.accounts.signin.lockout.key"
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_FAILURE_LIMIT = 10
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "code", "credential", "csrfmiddlewaretoken", "next"]
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"

@@ -98,6 +98,7 @@ LINES = [
     Line("mfa_deactivate_totp", "POST", 404, 404, 404),
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
+    Line("signin_unlock", "POST", 403, 403, 400),
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),

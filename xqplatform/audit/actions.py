@@ -10,6 +10,8 @@ ACTIONS: dict[str, Any] = {
     # people
     "login": _("signed in"),
     "login.failed": _("failed to sign in"),
+    "login.locked": _("was locked out after too many attempts as"),
+    "login.unlocked": _("let sign in again"),
     "logout": _("signed out"),
     "factor.add": _("added a second factor of"),
     "factor.remove": _("removed a second factor of"),
