@@ -252,6 +252,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
+    "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
+    "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
     "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
@@ -319,4 +321,12 @@ AUDIT_KEY = env.text("XQ_AUDIT_KEY")
 AUDIT_KEY_FILE = env.text("XQ_AUDIT_KEY_FILE")
 # Minutes between two checkpoints.
 AUDIT_CHECKPOINT_MINUTES = env.number("XQ_AUDIT_CHECKPOINT_MINUTES", 10)
+# Hours between two verifications of the whole log by itself; 0: none.
+AUDIT_VERIFY_HOURS = env.number("XQ_AUDIT_VERIFY_HOURS", 24)
+# Where events go as syslog (udp://, tcp:// or tls://HOST:PORT) and in which form (json, cef); a file with the authorities of TLS;
+# where checkpoints go as JSON.
+AUDIT_SYSLOG = env.text("XQ_AUDIT_SYSLOG")
+AUDIT_SYSLOG_FORM = env.text("XQ_AUDIT_SYSLOG_FORM", "json")
+AUDIT_SYSLOG_CA = env.text("XQ_AUDIT_SYSLOG_CA")
+AUDIT_WEBHOOK = env.text("XQ_AUDIT_WEBHOOK")
 AUDIT_LINK_AFTER: float | None = 0.05

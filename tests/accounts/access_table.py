@@ -119,6 +119,11 @@ LINES = [
     Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:verify", "GET", 403, 200, 200),
+    Line("audit:verify", "POST", 403, 302, 302),
+    Line("audit:export_lines", "GET", 403, 200, 200),
+    Line("audit:export_cef", "GET", 403, 200, 200),
+    Line("audit:checkpoints", "GET", 403, 200, 200),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 
