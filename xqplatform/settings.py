@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.accounts.views.sudo.SudoMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
@@ -157,7 +158,6 @@ ACCOUNT_FORMS = {
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
 }
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}  # django-axes counts, see accounts/signin/limits.py
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
 MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -190,6 +190,9 @@ LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
 SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+# Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
+SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = SUDO or SESSION_TOTAL
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 
