@@ -34,7 +34,7 @@ class ContainersConfig(AppConfig):
         from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, image_uses, measured
+        from containers import alerting, converge, exported, happenings, holds, image_uses, measured, owned
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -48,6 +48,7 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
         from xqplatform.notices import sources
 
+        owned.register()
         alerting.register()
         holds.KEEPS.append(keeping.keeps)
         holds.GATES.append(asking.gate)

@@ -20,6 +20,7 @@ from containers.services.settings import topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -133,9 +134,11 @@ def standing(row: Deployment, actor: Actor) -> Approval | None:
 
 def waiting_for(actor: Actor, most: int = 200) -> list[tuple[Deployment, int, str]]:
     """Releases that wait for approvals: how many each lacks, and why this person cannot help (empty: can)."""
-    rows = Deployment.objects.filter(
-        state=Deployment.State.WAITING, place__environment__guardrails__approvals__gt=0
-    ).order_by("id")
+    rows = (
+        visible(actor, Deployment)
+        .filter(state=Deployment.State.WAITING, place__environment__guardrails__approvals__gt=0)
+        .order_by("id")
+    )
     found = []
     for row in rows.select_related("place__service", "place__environment", "image")[:most]:
         if missing_here := lacks(row):

@@ -15,6 +15,7 @@ from containers.reading import history
 from containers.services import fronts
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 
@@ -48,7 +49,9 @@ def edit(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     context = {
         "form": form,
         "front": front,
-        "upstreams": Upstream.objects.filter(front=front).select_related("host", "place__service", "place__environment")
+        "upstreams": visible(actor_of(request), Upstream)
+        .filter(front=front)
+        .select_related("host", "place__service", "place__environment")
         if front
         else [],
         "users": fronts.users_of(front) if front else [],

@@ -16,6 +16,7 @@ from xqplatform.accounts.models import Membership, Role
 from xqplatform.errors import Denied
 
 READ = "read"
+READ_ALL = "read.all"  # what closed teams own, too
 # Rights that a developer has on own things. All others are an SRE's.
 OF_DEVELOPERS = frozenset(
     {
@@ -41,6 +42,7 @@ OF_DEVELOPERS = frozenset(
 )
 OF_SRES = frozenset(
     {
+        READ_ALL,
         "host.manage",
         "host.operate",
         "segment.manage",
@@ -72,7 +74,7 @@ def can(actor: Actor, right: str, *, team_id: int | None = None, environment: st
     if user.role == Role.SRE or right == READ or right == "token.manage":
         return True
     if user.role == Role.MANAGER:
-        return right in {"service.logs", "audit.read", "terminal.recordings", "metrics.read"}
+        return right in {READ_ALL, "service.logs", "audit.read", "terminal.recordings", "metrics.read"}
     if right not in OF_DEVELOPERS or team_id is None:
         return False
     membership = Membership.objects.filter(user=user, team_id=team_id).first()

@@ -25,6 +25,7 @@ def record(
     """Writes one event. `before` and `after` hold only what changed, never a secret. Raises KeyError for an unknown action."""
     from xqplatform import live
     from xqplatform.accounts.rights import RIGHTS
+    from xqplatform.accounts.visibility import owner_of
     from xqplatform.audit.actions import ACTIONS
     from xqplatform.audit.models import Event
 
@@ -46,6 +47,7 @@ def record(
         after=after,
         reason=reason,
         denied=denied,
+        owner=owner_of(obj, parent),
     )
     live.bump("audit")
     return event

@@ -4,7 +4,7 @@ from xqplatform.accounts.views.account import account, password, theme
 from xqplatform.accounts.views.people import people, person, person_new, person_password
 from xqplatform.accounts.views.session import Login, logout
 from xqplatform.accounts.views.settings import settings_index
-from xqplatform.accounts.views.teams import team, team_new, team_remove, teams
+from xqplatform.accounts.views.teams import team, team_new, team_remove, team_visibility, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "team",
     "team_new",
     "team_remove",
+    "team_visibility",
     "teams",
     "theme",
     "token_revoke",
