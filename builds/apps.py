@@ -5,11 +5,12 @@ class BuildsConfig(AppConfig):
     name = "builds"
 
     def ready(self) -> None:
-        from builds import around, notices, owned
+        from builds import around, leaving, notices, owned
         from builds.forges import notices as push_notices
         from builds.forges import statuses, taking
 
         owned.register()
         notices.register()
+        leaving.join()
         push_notices.register()
         around.CHANGED += [taking.tell, statuses.of_build]

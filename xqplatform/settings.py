@@ -118,7 +118,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+# How long a session lasts without use, and altogether (seconds).
+SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
+SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+SESSION_ENGINE = "xqplatform.accounts.sessions.store"
+SESSION_COOKIE_AGE = SESSION_TOTAL
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -178,11 +182,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
+    "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
+    "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},
     "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
     "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
+    "sessions": {"task": "accounts.tasks.tidy_sessions", "schedule": 3600.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
@@ -238,3 +245,11 @@ METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20
 # Where applications may send StatsD datagrams; port 0: nowhere.
 STATSD_HOST = env.text("XQ_STATSD_HOST", "0.0.0.0")
 STATSD_PORT = env.number("XQ_STATSD_PORT", 0)
+
+# The audit log: the secret that seals events and signs checkpoints, else a file with it, else one that is made in the data folder;
+# seconds after a commit until its events are linked (None: only the beat's task links).
+AUDIT_KEY = env.text("XQ_AUDIT_KEY")
+AUDIT_KEY_FILE = env.text("XQ_AUDIT_KEY_FILE")
+# Minutes between two checkpoints.
+AUDIT_CHECKPOINT_MINUTES = env.number("XQ_AUDIT_CHECKPOINT_MINUTES", 10)
+AUDIT_LINK_AFTER: float | None = 0.05

@@ -9,7 +9,7 @@ class NoticesConfig(AppConfig):
         from xqplatform.accounts.visibility import owned
         from xqplatform.alerts import deliver
         from xqplatform.alerts.models import Delivery, Notification
-        from xqplatform.notices import gathering, models
+        from xqplatform.notices import gathering, leaving, models
 
         owned(models.Notice, "team_id")
         owned(models.Entry, "notice__team_id")
@@ -18,3 +18,4 @@ class NoticesConfig(AppConfig):
         owned(Notification, "posts__notice__team_id")
         owned(Delivery, "notification__posts__notice__team_id")
         deliver.CHECKS.append(gathering.check)
+        leaving.join()
