@@ -14,7 +14,14 @@ DATA_DIR = env.data_dir()
 
 SECRET_KEY = env.text("XQ_SECRET_KEY") or env.kept_secret("secret-key")
 # Encrypts keys, passwords and secret values at rest; apart from SECRET_KEY, so that one can be changed without the other.
-ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY") or env.kept_secret("encryption-key")
+# The newest first: XQ_ENCRYPTION_KEYS, then the file's, one a line, then XQ_ENCRYPTION_KEY. Without any: a file that is made.
+ENCRYPTION_KEYS = env.text("XQ_ENCRYPTION_KEYS").replace(",", " ").split()
+ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY")
+ENCRYPTION_KEY_FILE = env.text("XQ_ENCRYPTION_KEY_FILE")
+if not (ENCRYPTION_KEYS or ENCRYPTION_KEY or ENCRYPTION_KEY_FILE):
+    ENCRYPTION_KEY_FILE = str(env.kept_file("encryption-key"))
+# This platform's id on engines; empty: the one in the database.
+INSTALLATION = ""
 DEBUG = env.flag("XQ_DEBUG")
 ALLOWED_HOSTS = env.text("XQ_ALLOWED_HOSTS", "*").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in env.text("XQ_TRUSTED_ORIGINS").split(",") if o]
@@ -28,7 +35,12 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "ninja",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "xqplatform.secrets",
     "xqplatform.accounts",
+    "xqplatform.accounts.signin",
     "xqplatform.audit",
     "xqplatform.live",
     "xqplatform.metrics",
@@ -53,9 +65,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "xqplatform.accounts.middleware.PersonMiddleware",
+    "xqplatform.accounts.signin.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
 
@@ -112,10 +126,47 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_LENGTH = 10
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_LENGTH},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "display_name", "email"), "max_similarity": 0.7},
+    },
 ]
+# Signing in (django-allauth): by name and password, then a second factor; nobody makes an account for themselves here.
+ACCOUNT_ADAPTER = "xqplatform.accounts.signin.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_SIGNUP_ENABLED = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {
+    "login": "xqplatform.accounts.signin.forms.SignInForm",
+    "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
+}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
+MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "xqplatform.accounts.signin.forms.CodeForm",
+    "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmCodeForm",
+    "activate_totp": "xqplatform.accounts.signin.forms.AppForm",
+    "add_webauthn": "xqplatform.accounts.signin.forms.PasskeyForm",
+    "edit_webauthn": "xqplatform.accounts.signin.forms.PasskeyNameForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "xqplatform"
+MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
+
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).

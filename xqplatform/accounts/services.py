@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +12,6 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,38 +21,9 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.sessions.verbs import drop
-from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 THEMES = ("auto", "light", "dark")
-# So many wrong passwords for one name from one address in so many minutes, then a pause.
-ATTEMPTS, WINDOW_MINUTES = 10, 5
-
-
-# --- Signing in -------------------------------------------------------------------------------------------------
-
-
-def check_attempts(username: str, ip: str) -> None:
-    """Raises ValidationError when the name was tried too often from this address. The audit log is the counter."""
-    since = timezone.now() - timedelta(minutes=WINDOW_MINUTES)
-    failed = Event.objects.filter(action="login.failed", object_name=username[:150], ip=ip, time__gte=since).count()
-    if failed >= ATTEMPTS:
-        text = _("Too many wrong passwords for this name. Wait %(n)d minutes and try again.")
-        raise ValidationError(text % {"n": WINDOW_MINUTES}, code="too_many")
-
-
-def signed_in(actor: Actor) -> None:
-    audit.record(actor, "login", actor.user)
-
-
-def sign_in_failed(actor: Actor, username: str) -> None:
-    """A wrong password is an event; what was typed as the name is kept, the password never."""
-    audit.record(actor, "login.failed", None, denied=True, name=username.replace("\x00", "")[:150])
-
-
-def signed_out(actor: Actor) -> None:
-    if actor.user is not None:
-        audit.record(actor, "logout", actor.user)
 
 
 # --- People -----------------------------------------------------------------------------------------------------
