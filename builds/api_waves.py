@@ -12,7 +12,7 @@ from builds.api import Key
 from builds.models import Blueprint, Wave
 from builds.services import waves as verbs
 from builds.services.reached import Place, image_of, places_of
-from builds.services.standing import family_of, standing_on
+from builds.services.standing import family_of, seen_by, standing_on
 from builds.uses import Use
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.visibility import get_visible, visible
@@ -56,8 +56,8 @@ def _wave(row: Wave) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | {"blueprint": row.blueprint.name, "by": row.created_name}
 
 
-def _full(row: Wave) -> dict[str, Any]:
-    items = verbs.items_of(row)
+def _full(request: HttpRequest, row: Wave) -> dict[str, Any]:
+    items = verbs.items_seen_by(actor_of(request), row)
     builds = []
     for item in items:
         image = image_of(item)
@@ -108,7 +108,7 @@ def show_standing(request: HttpRequest, name: str) -> Any:
             "newest_base": one.newest,
             "runs": [_use(use) for use in one.uses],
         }
-        for one in standing_on(family_of(row))
+        for one in seen_by(actor_of(request), standing_on(family_of(row)))
     ]
 
 
@@ -116,7 +116,7 @@ def show_standing(request: HttpRequest, name: str) -> Any:
 def start_wave(request: HttpRequest, name: str, data: WaveIn = REBUILD) -> Any:
     row = get_visible(actor_of(request), Blueprint, name=name)
     wave = verbs.start_wave(actor_of(request), row, source=data.source, with_root=data.with_root, reason=data.reason)
-    return Status(202, _full(wave))
+    return Status(202, _full(request, wave))
 
 
 @router.get("/waves", response=list[WaveOut], summary="The newest hundred waves")
@@ -126,17 +126,17 @@ def list_waves(request: HttpRequest) -> Any:
 
 @router.get("/waves/{pk}", response=WaveFull, summary="One wave: its builds, and where they run")
 def show_wave(request: HttpRequest, pk: Key) -> Any:
-    return _full(_row(request, pk))
+    return _full(request, _row(request, pk))
 
 
 @router.post("/waves/{pk}/stop", response={202: WaveFull}, summary="Nothing further is built")
 def stop_wave(request: HttpRequest, pk: Key, data: WaveAskIn = NO_REASON) -> Any:
-    return Status(202, _full(verbs.stop_wave(actor_of(request), _row(request, pk), data.reason)))
+    return Status(202, _full(request, verbs.stop_wave(actor_of(request), _row(request, pk), data.reason)))
 
 
 @router.post("/waves/{pk}/retry", response={202: WaveFull}, summary="Build again what failed")
 def retry_wave(request: HttpRequest, pk: Key, data: WaveAskIn = NO_REASON) -> Any:
-    return Status(202, _full(verbs.retry_wave(actor_of(request), _row(request, pk), data.reason)))
+    return Status(202, _full(request, verbs.retry_wave(actor_of(request), _row(request, pk), data.reason)))
 
 
 def _row(request: HttpRequest, pk: int) -> Wave:

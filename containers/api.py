@@ -96,7 +96,8 @@ SHOWN = ("place__service", "place__environment", "image", "old_image", "config",
 def accepted(response: HttpResponse, row: Deployment) -> Status[dict[str, Any]]:
     """202 with the address where the work can be followed."""
     response["Location"] = f"/api/v1/deployments/{row.pk}"
-    return Status(202, deployment_json(Deployment.objects.select_related(*SHOWN).get(pk=row.pk)))
+    made = Deployment.objects.select_related(*SHOWN)  # visible: who made it may see it
+    return Status(202, deployment_json(made.get(pk=row.pk)))
 
 
 def _page(rows: QuerySet[Any], paged: Paged) -> list[Any]:
@@ -378,7 +379,7 @@ def show_deployment(request: HttpRequest, number: int) -> Any:
     row = get_deployment(actor_of(request), max(0, number))
     found = full_json(row)
     service, environment = row.place.service, row.place.environment.slug
-    if not can(actor_of(request), "service.logs", team_id=service.team_id, environment=environment):
+    if not can(actor_of(request), "service.logs", **service.at_in(environment)):
         for step in found["steps"]:
             step["log"] = ""  # what a container said is for those who may read logs
     return found

@@ -176,8 +176,10 @@ async def _lines(pk: int, after: int) -> AsyncIterator[str]:
     async with _news(f"build:{pk}") as wait:
         while loop.time() < end:
             # The state is read before the lines: what is over has no lines after those that are read then.
-            active = await Build.objects.filter(pk=pk, state__in=Build.ACTIVE).aexists()
-            query = BuildLine.objects.filter(build_id=pk, number__gt=after).values_list("number", "step", "text")[:500]
+            states = Build.objects.filter(pk=pk, state__in=Build.ACTIVE)  # visible: the stream's beginning asks
+            active = await states.aexists()
+            lines = BuildLine.objects.filter(build_id=pk, number__gt=after)  # visible: as above
+            query = lines.values_list("number", "step", "text")[:500]
             found = [line async for line in query]
             if found:
                 after, said = found[-1][0], loop.time()

@@ -59,7 +59,7 @@ def image(request: ActorRequest, pk: int) -> HttpResponse:
         "running": words,
         "needed": guards.reason_to_keep(row) if row.state == Image.State.DEPLOYABLE else None,
         "may": can(request.actor, right[0], team_id=right[1]),
-        "children": row.children.select_related("project")[:50],
+        "children": visible(request.actor, row.children.all()).select_related("project")[:50],
     }
     return render(request, "builds/image.html", context)
 
@@ -94,7 +94,7 @@ def blueprint(request: ActorRequest, name: str) -> HttpResponse:
         "warnings": lint(made.dockerfile),
         "script_warnings": lint_script(row.static_script),
         "ancestors": list(reversed(verbs.ancestors(row))),
-        "children": row.children.all(),
+        "children": visible(request.actor, row.children.all()),
         "images": row.images.filter(project=None).select_related("registry", "build")[:20],
         "uses": uses.order_by("-id")[:50],
         "versions": versions,

@@ -11,7 +11,7 @@ from builds.forms import WaveForm
 from builds.models import Blueprint, Wave
 from builds.services import waves as verbs
 from builds.services.reached import image_of, places_of
-from builds.services.standing import family_of, in_use, standing_on
+from builds.services.standing import family_of, in_use, seen_by, standing_on
 from builds.uses import NEXT
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
@@ -32,7 +32,7 @@ def standing(request: ActorRequest, name: str) -> HttpResponse:
         except Refused as refusal:
             put_refusal(form, refusal)
     family = family_of(row)
-    stands = standing_on(family)
+    stands = seen_by(request.actor, standing_on(family))
     used = in_use(stands)
     context = {
         "blueprint": row,
@@ -52,7 +52,7 @@ def standing(request: ActorRequest, name: str) -> HttpResponse:
 @require_GET
 def wave(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_visible(request.actor, Wave.objects.select_related("blueprint"), pk=pk)
-    items = verbs.items_of(row)
+    items = verbs.items_seen_by(request.actor, row)
     places = places_of(row, items)
     builds = [(item, verbs.standing_of(item), image_of(item)) for item in items]
     running = [f"build:{item.build_id}" for item, state, _image in builds if state == "open"]

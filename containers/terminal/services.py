@@ -187,9 +187,7 @@ def end_inside(pk: int) -> bool:
 
 def end(actor: Actor, pk: int) -> Terminal:
     """Asks for its end: one's own, or anybody's by who may operate on hosts. Raises Http404, Denied, Refused."""
-    row: Terminal | None = rows().filter(pk=pk).first()
-    if row is None:
-        raise Http404
+    row: Terminal = get_visible(actor, rows(), pk=pk)
     others = actor.user is None or row.person_id != actor.user.pk
     if others:
         require(actor, "host.operate", obj=row.instance)

@@ -98,6 +98,7 @@ LINES = [
     Line("mfa_deactivate_totp", "POST", 404, 404, 404),
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
+    Line("signin_unlock", "POST", 403, 403, 400),
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
@@ -119,6 +120,11 @@ LINES = [
     Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:verify", "GET", 403, 200, 200),
+    Line("audit:verify", "POST", 403, 302, 302),
+    Line("audit:export_lines", "GET", 403, 200, 200),
+    Line("audit:export_cef", "GET", 403, 200, 200),
+    Line("audit:checkpoints", "GET", 403, 200, 200),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 

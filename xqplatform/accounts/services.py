@@ -20,6 +20,7 @@ from xqplatform.accounts import leaving
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.roles import grants
 from xqplatform.accounts.sessions.verbs import drop
 from xqplatform.errors import Denied, Refused
 
@@ -104,7 +105,7 @@ def change_person(
     active: bool,
     teams: dict[int, list[str]],
 ) -> User:
-    """Role, teams, allowed environments, and whether the person may sign in. The last active SRE stays one."""
+    """Role, teams, allowed environments, and whether the person may sign in. The last active admin stays one."""
     require(actor, "people.manage", obj=user)
     if not active and actor.user is not None and actor.user.pk == user.pk:
         raise Refused(_("Somebody else has to deactivate you."), "active")
@@ -112,13 +113,11 @@ def change_person(
         raise Refused(_("There is no such role."), "role", 400)
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
-        loses = user.role == Role.SRE and user.is_active and (role != Role.SRE or not active)
-        if loses and not User.objects.filter(role=Role.SRE, is_active=True).exclude(pk=user.pk).exists():
-            raise Refused(_("This is the last active SRE; make another one first."), "role" if active else "active")
         before = _facts(user)
-        user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
-        user.save(update_fields=["role", "display_name", "is_active"])
-        _set_teams(user, teams)
+        with grants.one_admin_stays("role" if active else "active"):
+            user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
+            user.save(update_fields=["role", "display_name", "is_active"])
+            _set_teams(user, teams)
         was, now = audit.changed(before, _facts(user))
         if was or now:
             audit.record(actor, "person.change", user, before=was, after=now)
@@ -134,7 +133,7 @@ def set_active(actor: Actor, user: User, *, active: bool) -> User:
 
 
 def set_password(actor: Actor, user: User, password: str, *, old: str | None = None, keep: str = "") -> None:
-    """One's own with the old one; another's by an SRE. Never in the log. Ends all sessions but the row `keep`."""
+    """One's own with the old one; another's by who manages people. Never in the log. Ends all sessions but the row `keep`."""
     if actor.user is not None and actor.user.pk == user.pk:
         if old is None or not user.check_password(old):
             raise Refused(_("The old password is wrong."), "old", 400)

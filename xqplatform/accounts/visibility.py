@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ from django.utils import timezone
 
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
-from xqplatform.accounts.rights import READ, READ_ALL, can, visible_teams
+from xqplatform.accounts.rights import READ, visible_teams
 
 M = TypeVar("M", bound=Model)
 # Which rows are those of the teams with these keys.
@@ -31,6 +30,8 @@ PATHS: dict[type[Model], list[str]] = {}
 TOPICS: dict[str, tuple[type[Model], str]] = {}
 # What services of these teams are called, by the app that has services: for texts that name them.
 NAMES: list[Callable[[frozenset[int]], Iterable[str]]] = []
+# Rights with which somebody sees all teams' things: who reads the fleet, and who says what teams are open.
+EVERYTHING = frozenset({"fleet.read", "people.manage"})
 # The same attempt on the same thing is one event in so much time.
 ONCE = timedelta(minutes=1)
 
@@ -80,14 +81,32 @@ def _teams(row: Model, path: str) -> set[int]:
     return found
 
 
+def _looks_everywhere(rights: frozenset[str]) -> bool:
+    """Whether a role that holds everywhere shows what closed teams own: one that reads all, governs teams, or acts on services."""
+    return any(right in EVERYTHING or right.partition(".")[0] in {"service", "build", "release"} for right in rights)
+
+
+def _seen(actor: Actor, closed: set[int]) -> set[int]:
+    """Of the closed teams those that the actor is in, or holds a role in. A token sees what its person does."""
+    seen = closed.intersection(visible_teams(actor))
+    for one in actor.held:
+        if one.scope.team is not None:
+            seen |= closed & {one.scope.team}
+        elif one.scope.service is not None:
+            seen |= {team for team in closed if one.scope.service in names_of({team})}
+        elif _looks_everywhere(one.rights):
+            return closed
+    return seen
+
+
 def hidden(actor: Actor) -> frozenset[int]:
-    """Keys of the closed teams whose things the actor does not see. One query a request; none for who reads everything."""
+    """Keys of the closed teams whose things the actor does not see. One query a request when no team is closed."""
     known = actor.__dict__.get("_hidden")
     if known is None:
         known = frozenset()
-        if not can(replace(actor, scopes=None), READ_ALL):  # (a token reads what its person does)
+        if not actor.is_system:
             closed = set(Team.objects.filter(closed=True).values_list("pk", flat=True))
-            known = frozenset(closed.difference(visible_teams(actor)) if closed else ())
+            known = frozenset(closed - _seen(actor, closed)) if closed else known
         if actor.via in {"page", "api"}:  # (an actor of a request lives as long as the request)
             actor.__dict__["_hidden"] = known
     return known

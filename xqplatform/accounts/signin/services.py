@@ -12,6 +12,7 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
 from xqplatform.errors import Refused
@@ -47,7 +48,8 @@ def factors_of(user: User) -> list[str]:
 def must_set_up(user: User) -> bool:
     """Whether this person has to set up a second factor before anything else."""
     required = SignInRules.now().second_factor
-    return user.role in required and lacks_factor(user.role, required, factors_of(user))
+    roles = {user.role, *(one.role for one in held_by(user))} & set(required) if required else set()
+    return bool(roles) and lacks_factor(min(roles), required, factors_of(user))
 
 
 def demand_second_factor(actor: Actor, roles: list[str]) -> SignInRules:

@@ -35,7 +35,8 @@ EXAMPLES = [
 
 def _shared() -> QuerySet[Delivery]:
     """What goes over people's own channels is shown to them alone."""
-    return Delivery.objects.filter(channel__owner=None).select_related("channel")
+    rows = Delivery.objects.filter(channel__owner=None)  # visible: whoever calls it asks
+    return rows.select_related("channel")
 
 
 @require_GET
