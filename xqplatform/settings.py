@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.accounts.views.sudo.SudoMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
@@ -157,7 +158,6 @@ ACCOUNT_FORMS = {
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
 }
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}  # django-axes counts, see accounts/signin/limits.py
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
 MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -190,6 +190,9 @@ LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
 SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+# Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
+SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = SUDO or SESSION_TOTAL
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 
@@ -254,6 +257,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
     "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
     "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
+    "audit-archives": {"task": "audit.tasks.archive", "schedule": 600.0},
     "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
@@ -331,4 +335,7 @@ AUDIT_SYSLOG = env.text("XQ_AUDIT_SYSLOG")
 AUDIT_SYSLOG_FORM = env.text("XQ_AUDIT_SYSLOG_FORM", "json")
 AUDIT_SYSLOG_CA = env.text("XQ_AUDIT_SYSLOG_CA")
 AUDIT_WEBHOOK = env.text("XQ_AUDIT_WEBHOOK")
+# Days that events stay in the database before they move into sealed archives (0: for good), and the folder of these files.
+AUDIT_DAYS = env.number("XQ_AUDIT_DAYS", 0)
+AUDIT_ARCHIVE = env.text("XQ_AUDIT_ARCHIVE")
 AUDIT_LINK_AFTER: float | None = 0.05
