@@ -70,8 +70,11 @@ class Oidc(OpenIDConnectProvider):
         kwargs["scope"] = self.get_scope()
         return super().redirect(request, "login", next_url, data, nonce=nonce, **kwargs)
 
+    def extract_common_fields(self, data: Any) -> dict[str, Any]:
+        """No mail address: only the subject is a way to sign in, so two accounts may tell the same one."""
+        return super().extract_common_fields(data) | {"email": None}
+
     def extract_email_addresses(self, data: Any) -> list[Any]:
-        """None is kept as a way to sign in: only the subject is."""
         return []
 
     def get_oauth2_adapter(self, request: Any) -> OidcAdapter:
