@@ -34,7 +34,7 @@ class ContainersConfig(AppConfig):
         from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured
+        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured, outside
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -59,6 +59,7 @@ class ContainersConfig(AppConfig):
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
+        hooks.CONTAINER_OWNERS.append(outside.owners)
         hooks.HOST_PANELS.append(moves.panel)
         hooks.HOST_OPERATIONS.append(moves.operation)
         hooks.METRIC_SUBJECTS.append(measured.subjects)
