@@ -37,6 +37,7 @@ ACTIONS = (
 TICK = 0.5  # seconds
 SAVE = 10.0  # seconds between two notes of how far nothing but the platform's own work was heard
 WHO = "somebody else"
+USED = 50_000  # that are remembered of what own calls account for
 
 
 def heard_as(event: Mapping[str, Any], at: float) -> Happening | None:
@@ -54,7 +55,7 @@ def heard_as(event: Mapping[str, Any], at: float) -> Happening | None:
     mark = f"{event.get('timeNano') or event.get('time')}:{engine_id[:12]}:{action}"
     return Happening(
         kind, action, engine_id, str(attributes.get("name") or ""), at, mark,
-        str(detail or said.get(action) or ""), labels.is_ours(attributes),
+        str(detail or said.get(action) or ""), labels.is_ours(attributes), labels.INSTANCE in attributes,
     )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ class Listener:
         self._groups: dict[tuple[str, str], list[Happening]] = {}
         self._checks: dict[str, str] = {}  # container → its health check
         self._died: dict[str, float] = {}
+        self._used: set[tuple[str, str, int]] = set()
         self._marks: set[str] = set()
         self._top = 0
         self._saved = time.monotonic()
@@ -172,8 +174,9 @@ class Listener:
         """All in one transaction: the events, and how far it is judged."""
         calls = own_calls(self.host, min((events[0].at for events in groups), default=now)) if groups else []
         found: list[Deed] = []
+        used = set(self._used)  # (what is judged anew after a database that was away is not used up)
         for events in groups:
-            foreign = [one for one in events if not shape.is_own(one, calls)]
+            foreign = [one for one in events if not shape.is_own(one, calls, used)]
             done, died = shape.deeds(foreign, self._died.pop(events[0].id, None))
             if died is not None:
                 self._died[events[0].id] = died
@@ -185,6 +188,7 @@ class Listener:
             windows = tell(self.host, found, self._windows(), now)
             values = {"position": position, "judged": sorted(judged), "windows": windows}
             Ear.objects.filter(pk=self._ear.pk).update(**values)
+        self._used = used if len(used) < USED else set()
         self._ear.position, self._ear.judged, self._ear.windows = position, sorted(judged), windows
         self._marks = {mark for mark in self._marks if _nanos(mark) > position}
         self._died = {key: at for key, at in self._died.items() if now - at < shape.BY_ITSELF}
@@ -203,7 +207,7 @@ def own_calls(host: Host, since: float) -> list[Own]:
     """The platform's calls to the host's engine, and operations on its machine, that may account for something since then."""
     ended = Q(ended=None) | Q(ended__gte=since - shape.SLACK)
     rows = OwnCall.objects.filter(ended, where=host.name, began__gte=since - shape.LONG_END)
-    found = [Own(*row) for row in rows.values_list("verb", "target", "began", "ended")]
+    found = [Own(*row) for row in rows.values_list("verb", "target", "began", "ended", "mark")]
     ended = Q(state__in=HostOperation.ACTIVE) | Q(ended__gte=datetime.fromtimestamp(since - shape.SLACK, UTC))
     operations = HostOperation.objects.filter(ended, host=host)
     for began, over in operations.values_list("started", "ended"):

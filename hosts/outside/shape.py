@@ -37,8 +37,7 @@ BRINGS: Mapping[str, frozenset[str]] = {
     "network.create": frozenset({"network create"}),
     "network.remove": frozenset({"network destroy", "network remove"}),
 }
-# These account for everything on their host, but for what happens to containers that the platform made: by the first, an engine
-# makes containers of its own, the second works on the machine itself and may restart all of them.
+# By the first an engine makes and removes containers of its own, the second works on the machine itself and may restart all of them.
 BUILD, OPERATION = "build", "operation"
 WORKS_ON_ALL = frozenset({OPERATION})
 # Anonymous volumes come and go with containers, images' tags with pulls: whose target is another one.
@@ -60,6 +59,7 @@ class Happening:
     mark: str = ""
     detail: str = ""  # the command of an exec, the old name of a rename, the signal of a kill
     ours: bool = False  # the platform made the object
+    instance: bool = False  # it is an instance's container
 
     @property
     def word(self) -> str:
@@ -74,6 +74,7 @@ class Own:
     target: str
     began: float
     ended: float | None = None
+    mark: str = ""
 
     def runs_at(self, at: float) -> bool:
         longest = {"pull": LONG_END, BUILD: LONG_END, OPERATION: math.inf}.get(self.verb, OPEN_END)
@@ -81,16 +82,29 @@ class Own:
         return self.began - SLACK <= at <= end + SLACK
 
 
-def is_own(event: Happening, calls: Iterable[Own]) -> bool:
-    """Whether a call of the platform's accounts for it."""
-    return any(_accounts(call, event) for call in calls if call.runs_at(event.at))
+def is_own(event: Happening, calls: Iterable[Own], used: set[tuple[str, str, int]]) -> bool:
+    """Whether a call of the platform's accounts for it.
+
+    One call brings about one event of a kind (a stop: two signals), so what somebody else does a moment later is another's. `used`
+    holds what calls have accounted for, and is added to.
+    """
+    for call in calls:
+        if not call.runs_at(event.at) or not _accounts(call, event):
+            continue
+        if call.verb in {BUILD, OPERATION} or event.kind != "container":
+            return True
+        for n in range(2 if event.action == "kill" else 1):
+            if (call.mark, event.word, n) not in used:
+                used.add((call.mark, event.word, n))
+                return True
+    return False
 
 
 def _accounts(call: Own, event: Happening) -> bool:
     if call.verb in WORKS_ON_ALL:
         return event.action != "exec_create"
     if call.verb == BUILD:
-        return not event.ours
+        return not event.instance
     if event.word in FOLLOWS:
         return call.verb in FOLLOWS[event.word]
     if event.word not in BRINGS.get(call.verb, ()):

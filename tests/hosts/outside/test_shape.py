@@ -20,6 +20,10 @@ def heard(*actions: str, at: float = 100.0, of: str = C1, **fields: Any) -> list
     return [Happening("container", one, of, "snow-1", at + n / 10, f"{n}", **fields) for n, one in enumerate(actions)]
 
 
+def own(event: Happening, *calls: Own) -> bool:
+    return is_own(event, calls, set())
+
+
 calls = st.builds(
     Own,
     st.sampled_from([verb for verb in BRINGS if "." not in verb]),
@@ -35,29 +39,38 @@ def test_whatever_a_call_brings_about_while_it_runs_is_its_own(call: Own, took: 
     at = call.began + data.draw(st.floats(-SLACK, took + SLACK))
     name = call.target if kind == "image" else "snow-1"
     event = Happening(kind, action, C1, name, at)
-    assert is_own(event, [Own(call.verb, call.target, call.began, call.began + took + 0.001)])
-    assert is_own(event, [call])  # still under way, or its process died
+    assert own(event, Own(call.verb, call.target, call.began, call.began + took + 0.001))
+    assert own(event, call)  # still under way, or its process died
 
 
 @given(st.lists(calls, max_size=6), st.sampled_from(["start", "rename", "exec_create", "destroy"]))
 def test_no_call_accounts_for_what_is_done_to_another_or_at_another_time(made: list[Own], action: str) -> None:
     ended = [Own(one.verb, one.target, one.began, one.began + 1) for one in made]
-    assert not is_own(Happening("container", action, C2, "other", 500.0), ended)
-    assert not is_own(Happening("container", action, C1, "snow-1", 1_000_000.0), ended)
+    assert not is_own(Happening("container", action, C2, "other", 500.0), ended, set())
+    assert not is_own(Happening("container", action, C1, "snow-1", 1_000_000.0), ended, set())
 
 
 def test_a_stop_does_not_account_for_a_start_nor_an_exec_for_a_removal() -> None:
-    assert not is_own(heard("start")[0], [Own("stop", C1, 99, 101)])
-    assert not is_own(heard("destroy")[0], [Own("exec", C1, 99, 101)])
-    assert is_own(heard("destroy")[0], [Own("remove", C1[:12], 99, 101)])
+    assert not own(heard("start")[0], Own("stop", C1, 99, 101))
+    assert not own(heard("destroy")[0], Own("exec", C1, 99, 101))
+    assert own(heard("destroy")[0], Own("remove", C1[:12], 99, 101))
 
 
 def test_a_build_accounts_for_an_engines_own_containers_and_an_operation_for_all_but_execs() -> None:
     build, restart = Own("build", "", 99, 101), Own(shape.OPERATION, "", 99, 101)
-    assert is_own(heard("create")[0], [build])
-    assert not is_own(heard("stop", ours=True)[0], [build])
-    assert is_own(heard("stop", ours=True)[0], [restart])
-    assert not is_own(heard("exec_create", ours=True)[0], [restart])
+    assert own(heard("create")[0], build)
+    assert not own(heard("stop", ours=True, instance=True)[0], build)
+    assert own(heard("stop", ours=True)[0], restart)
+    assert not own(heard("exec_create", ours=True)[0], restart)
+
+
+def test_a_call_accounts_for_one_event_of_a_kind_so_that_the_next_one_is_somebodys() -> None:
+    used: set[tuple[str, str, int]] = set()
+    calls = [Own("exec", C1, 99, 101, "a"), Own("stop", C1, 99, 101, "b")]
+    mine = [
+        is_own(one, calls, used) for one in heard("exec_create", "exec_create", "kill", "kill", "die", "stop", "stop")
+    ]
+    assert mine == [True, False, True, True, True, True, False]
 
 
 def words(*actions: str, **fields: Any) -> list[str]:
