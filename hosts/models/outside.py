@@ -14,6 +14,7 @@ class OwnCall(models.Model):
     where = models.CharField(max_length=250)  # the host's name
     verb = models.CharField(max_length=20)
     target = models.CharField(max_length=250, blank=True)  # an id or a name; empty: any
+    command = models.CharField(max_length=16, blank=True)  # of an exec: a digest, since arguments may be passwords
     began = models.FloatField(db_index=True)
     ended = models.FloatField(null=True)
 

@@ -207,7 +207,7 @@ def own_calls(host: Host, since: float) -> list[Own]:
     """The platform's calls to the host's engine, and operations on its machine, that may account for something since then."""
     ended = Q(ended=None) | Q(ended__gte=since - shape.SLACK)
     rows = OwnCall.objects.filter(ended, where=host.name, began__gte=since - shape.LONG_END)
-    found = [Own(*row) for row in rows.values_list("verb", "target", "began", "ended", "mark")]
+    found = [Own(*row) for row in rows.values_list("verb", "target", "began", "ended", "mark", "command")]
     ended = Q(state__in=HostOperation.ACTIVE) | Q(ended__gte=datetime.fromtimestamp(since - shape.SLACK, UTC))
     operations = HostOperation.objects.filter(ended, host=host)
     for began, over in operations.values_list("started", "ended"):

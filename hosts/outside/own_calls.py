@@ -18,6 +18,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
+from hosts.outside import shape
+
 log = logging.getLogger(__name__)
 MOST = 20_000  # notes that wait for a database that is away
 KEEP = 3 * 3600.0  # seconds that a note is kept
@@ -73,6 +75,8 @@ class Notes:
             return ""
         mark = uuid.uuid4().hex
         values = {"where": where[:250], "verb": found[0], "target": found[1][:250], "began": time.time()}
+        if found[0] == "exec":
+            values["command"] = shape.digest(" ".join(map(str, (body or {}).get("Cmd") or [])))
         self._put(mark, values)
         return mark
 

@@ -6,6 +6,7 @@ accounted for by a call of the right kind, to that object, that was under way at
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +76,7 @@ class Own:
     began: float
     ended: float | None = None
     mark: str = ""
+    command: str = ""  # of an exec: its `digest`
 
     def runs_at(self, at: float) -> bool:
         longest = {"pull": LONG_END, BUILD: LONG_END, OPERATION: math.inf}.get(self.verb, OPEN_END)
@@ -109,7 +111,14 @@ def _accounts(call: Own, event: Happening) -> bool:
         return call.verb in FOLLOWS[event.word]
     if event.word not in BRINGS.get(call.verb, ()):
         return False
+    if call.verb == "exec" and call.command != digest(event.detail):
+        return False
     return _same(call.target, event)
+
+
+def digest(command: str) -> str:
+    """Of a command that is compared and not kept."""
+    return hashlib.sha256(command.encode()).hexdigest()[:16]
 
 
 def _same(target: str, event: Happening) -> bool:

@@ -36,17 +36,18 @@ def test_a_person_by_the_docker_command_is_four_events_and_a_release_is_none(sit
     enqueued.start(threads=4)
     WATCH.start()
     wait_for("all hosts are listened to", lambda: Ear.objects.count() == len(site.hosts))
-    site.release("v1")
+    first = site.deploy("v1")
+    site.begin(first)
+    site.ended(first, "succeeded")
     victim, other = Container.objects.filter(ended=None).order_by("instance__number")
     host = next(one for one in site.fleet.hosts if one.name == victim.host.name)
 
     row = site.deploy("v2", batch=1, order="stop-first")
-    thread = site.begin(row)
+    site.begin(row)
     with contextlib.closing(host.local_client()) as client:
         made = client.create_container(foreign.image_id, name="by-hand", command=["sleep", "99"])
         client.remove_container(made["Id"])
     site.ended(row, "succeeded")
-    thread.join()
     wait_for("what was made by hand is told", lambda: len(told()) >= 2)
     assert told() == [("create", ""), ("remove", "")], list(Event.objects.values_list("action", "after"))
 
@@ -57,7 +58,7 @@ def test_a_person_by_the_docker_command_is_four_events_and_a_release_is_none(sit
         client.stop(victim.engine_id, timeout=0)
         client.rename(victim.engine_id, "taken-away")
         client.remove_container(victim.engine_id)
-    wait_for("four deeds are told", lambda: len(told()) >= 6)
+    wait_for("four deeds are told", lambda: len(told()) >= 6, 60)
     mine = str(victim.instance_id)
     assert sorted(told()[2:]) == sorted((deed, mine) for deed in ("exec", "stop", "rename", "remove"))
     assert Event.objects.get(action="outside.exec").after["detail"] == "true"  # type: ignore[index]

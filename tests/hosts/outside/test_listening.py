@@ -90,7 +90,8 @@ def test_what_the_platform_does_itself_is_not_doubled(instance: Any, monkeypatch
     container, now = instance.containers.get().engine_id, time.time()
     own_calls.write({
         "a" * 32: {"where": instance.host.name, "verb": "stop", "target": container, "began": now - 1},
-        "b" * 32: {"where": instance.host.name, "verb": "exec", "target": container, "began": now - 1, "ended": now},
+        "b" * 32: {"where": instance.host.name, "verb": "exec", "target": container, "began": now - 1,
+                     "ended": now, "command": shape.digest("true")},
         "c" * 32: {"where": "elsewhere", "verb": "remove", "target": container, "began": now - 1},
     })  # fmt: skip
     heard = Heard(instance.host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -29,6 +30,7 @@ calls = st.builds(
     st.sampled_from([verb for verb in BRINGS if "." not in verb]),
     st.sampled_from([C1, C1[:12], "snow-1"]),
     st.floats(0, 1000),
+    command=st.just(shape.digest("")),
 )
 
 
@@ -39,7 +41,7 @@ def test_whatever_a_call_brings_about_while_it_runs_is_its_own(call: Own, took: 
     at = call.began + data.draw(st.floats(-SLACK, took + SLACK))
     name = call.target if kind == "image" else "snow-1"
     event = Happening(kind, action, C1, name, at)
-    assert own(event, Own(call.verb, call.target, call.began, call.began + took + 0.001))
+    assert own(event, replace(call, ended=call.began + took + 0.001))
     assert own(event, call)  # still under way, or its process died
 
 
@@ -53,6 +55,7 @@ def test_no_call_accounts_for_what_is_done_to_another_or_at_another_time(made: l
 def test_a_stop_does_not_account_for_a_start_nor_an_exec_for_a_removal() -> None:
     assert not own(heard("start")[0], Own("stop", C1, 99, 101))
     assert not own(heard("destroy")[0], Own("exec", C1, 99, 101))
+    assert not own(heard("exec_create", detail="sh")[0], Own("exec", C1, 99, 101, "", shape.digest("true")))
     assert own(heard("destroy")[0], Own("remove", C1[:12], 99, 101))
 
 
@@ -66,7 +69,7 @@ def test_a_build_accounts_for_an_engines_own_containers_and_an_operation_for_all
 
 def test_a_call_accounts_for_one_event_of_a_kind_so_that_the_next_one_is_somebodys() -> None:
     used: set[tuple[str, str, int]] = set()
-    calls = [Own("exec", C1, 99, 101, "a"), Own("stop", C1, 99, 101, "b")]
+    calls = [Own("exec", C1, 99, 101, "a", shape.digest("")), Own("stop", C1, 99, 101, "b")]
     mine = [
         is_own(one, calls, used) for one in heard("exec_create", "exec_create", "kill", "kill", "die", "stop", "stop")
     ]
