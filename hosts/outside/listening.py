@@ -55,7 +55,7 @@ def heard_as(event: Mapping[str, Any], at: float) -> Happening | None:
     mark = f"{event.get('timeNano') or event.get('time')}:{engine_id[:12]}:{action}"
     return Happening(
         kind, action, engine_id, str(attributes.get("name") or ""), at, mark,
-        str(detail or said.get(action) or ""), labels.is_ours(attributes), labels.INSTANCE in attributes,
+        str(detail or said.get(action) or "").strip(), labels.is_ours(attributes), labels.INSTANCE in attributes,
     )  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def health_command(config: Mapping[str, Any]) -> str:
     """The command of a container's health check as an event of its exec tells it; empty where there is none. Pure."""
     test = (config.get("Healthcheck") or {}).get("Test") or []
     if test[:1] == ["CMD-SHELL"]:
-        return " ".join([*(config.get("Shell") or ["/bin/sh", "-c"]), *test[1:]])
-    return " ".join(test[1:]) if test[:1] == ["CMD"] else ""
+        return " ".join([*(config.get("Shell") or ["/bin/sh", "-c"]), *test[1:]]).strip()
+    return " ".join(test[1:]).strip() if test[:1] == ["CMD"] else ""
 
 
 class Listener:

@@ -118,7 +118,8 @@ def _accounts(call: Own, event: Happening) -> bool:
 
 def digest(command: str) -> str:
     """Of a command that is compared and not kept."""
-    return hashlib.sha256(command.encode()).hexdigest()[:16]
+    # (Engines put a blank behind a command without arguments.)
+    return hashlib.sha256(command.strip().encode()).hexdigest()[:16]
 
 
 def _same(target: str, event: Happening) -> bool:
