@@ -34,7 +34,19 @@ class ContainersConfig(AppConfig):
         from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured, outside
+        from containers import (
+            alerting,
+            converge,
+            exported,
+            happenings,
+            holds,
+            image_uses,
+            leaving,
+            measured,
+            outside,
+            owned,
+            sudo,
+        )  # fmt: skip
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -48,8 +60,10 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
         from xqplatform.notices import sources
 
+        owned.register()
         alerting.register()
         leaving.join()
+        sudo.join()
         holds.KEEPS.append(keeping.keeps)
         holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))

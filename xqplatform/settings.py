@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "axes",
     "xqplatform.secrets",
     "xqplatform.accounts",
@@ -71,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.accounts.views.sudo.SudoMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
@@ -157,7 +159,6 @@ ACCOUNT_FORMS = {
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
 }
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}  # django-axes counts, see accounts/signin/limits.py
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
 MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -173,6 +174,22 @@ MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
 
+# OpenID Connect: providers are rows of a settings page, and this one.
+SOCIALACCOUNT_ADAPTER = "xqplatform.accounts.signin.social.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # links nothing: whoever is led there signs in as themselves
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+OIDC = {
+    "name": env.text("XQ_OIDC_NAME", "SSO"),
+    "issuer": env.text("XQ_OIDC_ISSUER").rstrip("/"),
+    "client_id": env.text("XQ_OIDC_CLIENT_ID"),
+    "secret": env.text("XQ_OIDC_CLIENT_SECRET"),
+    "scopes": env.text("XQ_OIDC_SCOPES", "openid profile email"),
+    "group_claim": env.text("XQ_OIDC_GROUP_CLAIM", "groups"),
+    "makes_people": env.flag("XQ_OIDC_MAKES_PEOPLE"),
+    "domains": env.text("XQ_OIDC_DOMAINS").replace(",", " ").split(),
+}
 # Who guesses has to wait (django-axes). Its middleware is not needed: the form says so in words.
 AXES_HANDLER = "xqplatform.accounts.signin.lockout.Lockout"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
@@ -190,6 +207,9 @@ LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
 SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+# Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
+SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = SUDO or SESSION_TOTAL
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 
@@ -254,6 +274,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
+    "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
+    "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
+    "audit-archives": {"task": "audit.tasks.archive", "schedule": 600.0},
     "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
@@ -274,6 +297,8 @@ LOGGING = {
     "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},
 }
 
+# Whether what a new team owns is there for its people only.
+TEAMS_CLOSED = env.flag("XQ_TEAMS_CLOSED")
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
@@ -321,4 +346,15 @@ AUDIT_KEY = env.text("XQ_AUDIT_KEY")
 AUDIT_KEY_FILE = env.text("XQ_AUDIT_KEY_FILE")
 # Minutes between two checkpoints.
 AUDIT_CHECKPOINT_MINUTES = env.number("XQ_AUDIT_CHECKPOINT_MINUTES", 10)
+# Hours between two verifications of the whole log by itself; 0: none.
+AUDIT_VERIFY_HOURS = env.number("XQ_AUDIT_VERIFY_HOURS", 24)
+# Where events go as syslog (udp://, tcp:// or tls://HOST:PORT) and in which form (json, cef); a file with the authorities of TLS;
+# where checkpoints go as JSON.
+AUDIT_SYSLOG = env.text("XQ_AUDIT_SYSLOG")
+AUDIT_SYSLOG_FORM = env.text("XQ_AUDIT_SYSLOG_FORM", "json")
+AUDIT_SYSLOG_CA = env.text("XQ_AUDIT_SYSLOG_CA")
+AUDIT_WEBHOOK = env.text("XQ_AUDIT_WEBHOOK")
+# Days that events stay in the database before they move into sealed archives (0: for good), and the folder of these files.
+AUDIT_DAYS = env.number("XQ_AUDIT_DAYS", 0)
+AUDIT_ARCHIVE = env.text("XQ_AUDIT_ARCHIVE")
 AUDIT_LINK_AFTER: float | None = 0.05

@@ -23,6 +23,7 @@ class World:
     developer: Any
     token: Any
     event: Any
+    invitation: Any
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -45,7 +46,10 @@ class Line:
 PUBLIC = {
     "web:healthz": 200,
     "accounts:login": 200,
+    "accounts:invitation": 404,
     "account_login": 200,
+    "oidc_login": 404,
+    "oidc_callback": 404,
     "exporting:metrics": 401,
     "live:stream": 401,
     "live:versions": 401,
@@ -70,6 +74,11 @@ LINES = [
     Line("accounts:account", "POST", 400, 400, 400),
     Line("accounts:password", "POST", 400, 400, 400),
     Line("accounts:theme", "POST", 204, 204, 204, data=lambda w: {"theme": "dark"}),
+    Line("accounts:invitations", "GET", 403, 403, 200),
+    Line("accounts:invitations", "POST", 403, 403, 400),
+    Line("accounts:invitation_renew", "POST", 403, 403, 200, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:invitation_withdraw", "POST", 403, 403, 302, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:sudo", "POST", 403, 403, 403),
     Line("accounts:sessions", "GET", 200, 200, 200),
     Line("accounts:sessions_end", "POST", 302, 302, 302),
     Line("accounts:session_end", "POST", 302, 302, 302, lambda w: {"key": "none"}),
@@ -99,6 +108,12 @@ LINES = [
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
     Line("signin_unlock", "POST", 403, 403, 400),
+    Line("oidc_new", "GET", 403, 403, 200),
+    Line("oidc_new", "POST", 403, 403, 400),
+    *[
+        Line(name, "POST", 403, 403, 404, lambda w: {"slug": "none"})
+        for name in ("oidc_provider", "oidc_group", "oidc_remove")
+    ],
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
@@ -110,6 +125,7 @@ LINES = [
     Line("accounts:teams", "GET", 200, 200, 200),
     Line("accounts:team", "GET", 200, 200, 200, _team),
     Line("accounts:team", "POST", 403, 403, 302, _team, lambda w: {"slug": "snow", "title": "Snow!"}),
+    Line("accounts:team_visibility", "POST", 403, 403, 302, _team, lambda w: {"closed": "0"}),
     Line("accounts:team_new", "GET", 403, 403, 200),
     Line("accounts:team_new", "POST", 403, 403, 400),
     Line("accounts:team_remove", "POST", 403, 403, 302, _team),
@@ -119,6 +135,11 @@ LINES = [
     Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:verify", "GET", 403, 200, 200),
+    Line("audit:verify", "POST", 403, 302, 302),
+    Line("audit:export_lines", "GET", 403, 200, 200),
+    Line("audit:export_cef", "GET", 403, 200, 200),
+    Line("audit:checkpoints", "GET", 403, 200, 200),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 

@@ -62,6 +62,20 @@ def _set_teams(user: User, teams: dict[int, list[str]]) -> None:
         )
 
 
+def checked_username(username: str) -> str:
+    """As it is stored. Raises Refused for what is no name to sign in with, and for one that is taken."""
+    username = username.strip()
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages), "username", 400) from None
+    if len(username) > 150:
+        raise Refused(_("At most 150 characters."), "username", 400)
+    if User.objects.filter(username__iexact=username).exists():
+        raise Refused(_("This name is taken."), "username")
+    return username
+
+
 def create_person(
     actor: Actor,
     username: str,
@@ -73,17 +87,9 @@ def create_person(
 ) -> User:
     """A new person who can sign in. Raises Refused for a name that is taken or a weak password."""
     require(actor, "people.manage", extra={"username": username})
-    username = username.strip()
-    try:
-        UnicodeUsernameValidator()(username)
-    except ValidationError as error:
-        raise Refused(" ".join(error.messages), "username", 400) from None
-    if len(username) > 150:
-        raise Refused(_("At most 150 characters."), "username", 400)
+    username = checked_username(username)
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
-    if User.objects.filter(username__iexact=username).exists():
-        raise Refused(_("This name is taken."), "username")
     user = User(username=username, display_name=display_name.strip()[:120], role=role, time_zone="Asia/Shanghai")
     user.set_password(_checked_password(password, user))
     try:
@@ -200,10 +206,24 @@ def create_team(actor: Actor, slug: str, title: str = "") -> Team:
     slug = _checked_slug(slug)
     try:
         with transaction.atomic():
-            team = Team.objects.create(slug=slug, title=title.strip()[:120])
-            audit.record(actor, "team.create", team, after={"slug": slug, "title": team.title})
+            team = Team.objects.create(slug=slug, title=title.strip()[:120], closed=settings.TEAMS_CLOSED)
+            facts = {"slug": slug, "title": team.title, "closed": team.closed}
+            audit.record(actor, "team.create", team, after=facts)
     except IntegrityError:
         raise Refused(_("There is a team of this name already."), "slug") from None
+    return team
+
+
+def close_team(actor: Actor, team: Team, closed: bool) -> Team:
+    """Closed: what the team owns is there for its people and for who reads everything only. Open: for all."""
+    require(actor, "people.manage", obj=team)
+    with transaction.atomic():
+        locked = Team.objects.select_for_update().get(pk=team.pk)
+        if locked.closed != closed:
+            Team.objects.filter(pk=team.pk).update(closed=closed)
+            action = "team.close" if closed else "team.open"
+            audit.record(actor, action, team, before={"closed": not closed}, after={"closed": closed})
+    team.closed = closed
     return team
 
 
