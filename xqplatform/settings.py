@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
+    "audit-index": {"task": "audit.search.tasks.catch_up", "schedule": 10.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},

@@ -27,6 +27,7 @@ def record(
     from xqplatform.accounts.rights import RIGHTS
     from xqplatform.audit.actions import ACTIONS
     from xqplatform.audit.models import Event
+    from xqplatform.audit.search import index
 
     if action not in ACTIONS and not (denied and action in RIGHTS):
         raise KeyError(action)
@@ -47,6 +48,7 @@ def record(
         reason=reason,
         denied=denied,
     )
+    index.add(event, obj, parent)
     live.bump("audit")
     return event
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from xqplatform.audit.search.models import Indexed, SavedView
+
+__all__ = ["Event", "Indexed", "SavedView"]
+
 
 class Event(models.Model):
     time = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -6,61 +6,55 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from xqplatform.accounts.rights import can
 from xqplatform.audit import queries, sentences
-from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
-from xqplatform.web.tables import Filter, Table, csv_response
+from xqplatform.audit.search import asked, shown
+from xqplatform.audit.search.finding import Search
+from xqplatform.web.tables import csv_response
+
+PER_PAGE = 50
 
 
-def _table(request: HttpRequest) -> Table:
-    get = request.GET
-    rows = queries.readable(request.actor)  # type: ignore[attr-defined]
-    rows = queries.between(rows, get.get("since", ""), get.get("until", ""))
-    rows = queries.of_object(rows, queries.clean(get.get("object")))
-    if who := queries.clean(get.get("who")):
-        rows = rows.filter(actor__icontains=who)
-    kinds = Event.objects.order_by().exclude(object_type="").values_list("object_type", flat=True).distinct()
-    return Table(
-        request,
-        rows,
-        search=["actor", "object_name", "reason", "request_id__startswith", "ip__startswith", "action"],
-        sorts={"time": "id", "who": "actor", "action": "action"},
-        default="-time",
-        filters={
-            "action": Filter(_("What"), _actions(), _of_action),
-            "kind": Filter(_("Object"), sorted((k, k.partition(".")[2]) for k in kinds), "object_type"),
-            "via": Filter(_("By way of"), list(sentences.VIAS.items()), "via"),
-            "denied": Filter(_("Allowed"), [("1", _("only denied")), ("0", _("only done"))], "denied"),
-        },
-    )
+def _search(request: HttpRequest) -> Search:
+    wanted = asked.read(request.GET, timezone.get_current_timezone(), timezone.now())
+    return Search(request.actor, wanted)  # type: ignore[attr-defined]
 
 
-def _actions() -> list[tuple[str, Any]]:
-    """Single actions, and whole rooms of them («host.*»)."""
-    rooms = sorted({name.partition(".")[0] for name in ACTIONS if "." in name})
-    return [(f"{room}.*", f"{room}.*") for room in rooms] + [(name, name) for name in sorted(ACTIONS)]
-
-
-def _of_action(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    return rows.filter(action__startswith=value[:-1]) if value.endswith("*") else rows.filter(action=value)
+def _key(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
-    table = _table(request)
-    context = {
-        "table": table,
-        "events": [{"event": e, "difference": sentences.difference(e), "via": sentences.via(e)} for e in table.rows],
+    """One page of what was searched, newest first; with htmx only its rows."""
+    search = _search(request)
+    below = _key(request.GET.get("before", ""))
+    events, more = search.page(PER_PAGE, below)
+    rows = [{"event": e, "difference": sentences.difference(e), "via": sentences.via(e)} for e in events]
+    context: dict[str, Any] = {
+        "events": rows,
+        "asked": search.asked,
+        "older": events[-1].pk if more else None,
+        "paged": below is not None,
+        "live": below is None and request.GET.get("live") != "off",
+        "filtered": search.asked.filtered,
+        "problems": search.asked.problems,
+    }
+    if request.headers.get("HX-Target") == "events":
+        return render(request, "audit/_events.html", context)
+    context |= {
         "all": can(request.actor, "audit.read"),  # type: ignore[attr-defined]
-        "filtered": table.active or any(request.GET.get(k) for k in ("who", "since", "until", "object")),
+        "chips": shown.chips(request.GET, search.asked),
+        "fields": shown.fields(request.GET),
+        "ranges": shown.ranges(request.GET),
+        "get": request.GET,
+        "zone": timezone.get_current_timezone_name(),
     }
     return render(request, "audit/log.html", context)
 
@@ -83,12 +77,12 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def export(request: HttpRequest) -> HttpResponseBase:
-    """What the filters show, whole, as CSV; times in UTC."""
+    """What the search finds, whole, as CSV; times in UTC."""
     head = ["id", "time", "actor", "via", "ip", "request", "action", "denied", "object type", "object id", "object"]
-    rows = _table(request).queryset
+    search = _search(request)
 
     def lines() -> Iterator[list[Any]]:
-        for e in rows.iterator(chunk_size=500):
+        for e in search.events():
             yield [
                 e.pk, e.time.isoformat(), e.actor, e.via, e.ip, e.request_id, e.action, int(e.denied),
                 e.object_type, e.object_id, e.object_name, e.reason, _json(e.before), _json(e.after),

@@ -1,0 +1,135 @@
+"""Answers: a page of events, all of them for an export, how many there are. What somebody may not read is never in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django.db.models import Max, Min, QuerySet
+
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit import queries
+from xqplatform.audit.models import Event
+from xqplatform.audit.search import store
+from xqplatform.audit.search.asked import Asked
+from xqplatform.audit.search.matching import ask
+
+MOST_COUNTED = 10_000
+# Keys follow the clock, but for transactions that were under way side by side and for a clock that was put right.
+SLACK = timedelta(minutes=10)
+CHUNKS = (100, 500, 2000)  # candidates a turn: few at first, as most of them fit
+
+
+@dataclass
+class Search:
+    """One search of one reader. Everything it reads is bounded by what it gives, not by the length of the log."""
+
+    actor: Actor
+    asked: Asked
+    _edges: tuple[int, int | None] | None = field(default=None, init=False)
+
+    @property
+    def rows(self) -> QuerySet[Event]:
+        """What the reader may see in the range of time, without the search's words."""
+        rows = queries.readable(self.actor)
+        if self.asked.since:
+            rows = rows.filter(time__gte=self.asked.since)
+        if self.asked.until:
+            rows = rows.filter(time__lt=self.asked.until)
+        return rows
+
+    @property
+    def edges(self) -> tuple[int, int | None]:
+        """Keys between which all events of the range are: from, and up to but without."""
+        if self._edges is None:
+            self._edges = (self._first(), self._after())
+        return self._edges
+
+    def _first(self) -> int:
+        if not self.asked.since:
+            return 0
+        early = _earlier(self.asked.since, SLACK)
+        found = Event.objects.filter(time__gte=early).order_by("time").values_list("pk", flat=True).first()
+        return int(found) if found is not None else 2**62
+
+    def _after(self) -> int | None:
+        if not self.asked.until:
+            return None
+        late = _earlier(self.asked.until, -SLACK)
+        found = Event.objects.filter(time__gte=late).order_by("time").values_list("pk", flat=True).first()
+        return int(found) if found is not None else None
+
+    def candidates(self, limit: int, below: int | None = None, above: int = 0) -> Iterator[int]:
+        """Keys that the index gives, newest first; whether the reader may see them is asked afterwards."""
+        first, after = self.edges
+        ends = [end for end in (below, after) if end is not None]
+        wanted = ask(self.asked.query, queries.reach(self.actor))
+        yield from store.ids(wanted, limit, below=min(ends, default=None), above=max(first, above))
+
+    @property
+    def plain(self) -> bool:
+        """Whether every event of the range that is there fits: no index is needed."""
+        return not self.asked.query.terms and not queries.reach(self.actor)
+
+    def events(self, below: int | None = None, above: int = 0) -> Iterator[Event]:
+        """All events that fit, newest first, read chunk by chunk."""
+        if self.plain:
+            rows = self.rows.filter(pk__gte=max(above, self.edges[0])).order_by("-pk")
+            yield from _walk(rows, below)
+            return
+        for turn in range(10**9):
+            size = CHUNKS[min(turn, len(CHUNKS) - 1)]
+            keys = list(self.candidates(size, below, above))
+            found = {event.pk: event for event in self.rows.filter(pk__in=keys)}
+            yield from (found[key] for key in keys if key in found)
+            if len(keys) < size:
+                return
+            below = keys[-1]
+
+    def page(self, size: int, below: int | None = None) -> tuple[list[Event], bool]:
+        """The newest `size` events older than a key, and whether there are more."""
+        found = list(islice(self.events(below), size + 1))
+        return found[:size], len(found) > size
+
+    def newer(self, key: int, most: int = 1000) -> int:
+        """How many came since, counted up to a limit."""
+        return sum(1 for _event in islice(self.events(above=key + 1), most))
+
+    def count(self) -> tuple[int, bool]:
+        """How many fit, and whether there are more than were counted."""
+        if self.plain and not (self.asked.since or self.asked.until):
+            ends = Event.objects.aggregate(first=Min("pk"), last=Max("pk"))
+            if ends["last"] is None or ends["last"] - ends["first"] >= 2 * MOST_COUNTED:
+                return (MOST_COUNTED, True) if ends["last"] else (0, False)
+        keys = self.keys(MOST_COUNTED + 1)
+        return min(len(keys), MOST_COUNTED), len(keys) > MOST_COUNTED
+
+    def keys(self, most: int) -> list[int]:
+        """The newest keys that fit."""
+        if self.plain:
+            return list(self.rows.filter(pk__gte=self.edges[0]).order_by("-pk").values_list("pk", flat=True)[:most])
+        keys = list(self.candidates(most))
+        if self.asked.since or self.asked.until or queries.reach(self.actor):
+            seen = set(self.rows.filter(pk__in=keys).values_list("pk", flat=True))
+            keys = [key for key in keys if key in seen]
+        return keys
+
+
+def _walk(rows: QuerySet[Event], below: int | None) -> Iterator[Event]:
+    for turn in range(10**9):
+        size = CHUNKS[min(turn, len(CHUNKS) - 1)]
+        found = list(rows.filter(pk__lt=below)[:size] if below is not None else rows[:size])
+        yield from found
+        if len(found) < size:
+            return
+        below = found[-1].pk
+
+
+def _earlier(moment: Any, by: timedelta) -> Any:
+    try:
+        return moment - by
+    except OverflowError:
+        return moment
