@@ -34,7 +34,7 @@ from hosts.api_conformance import router as conformance
 from hosts.api_measuring import router as measuring
 from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
-from xqplatform.accounts import services
+from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
@@ -46,15 +46,14 @@ log = logging.getLogger(__name__)
 
 
 class Bearer(HttpBearer):
-    """`Authorization: Bearer xq_…`; the token acts as its person."""
+    """`Authorization: Bearer xq_…`; the token acts as its person, as far as its scopes go."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        user = services.user_of_token(token.strip())
-        if user is None:
+        actor = tokens.enter(request, token.strip())
+        if actor is None:
             return None
-        request.user = user
-        request.actor = Actor.of_request(request, via="api")  # type: ignore[attr-defined]
-        return user
+        request.actor = actor  # type: ignore[attr-defined]
+        return actor.user
 
 
 class Session(SessionAuth):

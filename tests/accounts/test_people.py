@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from xqplatform.accounts import services
+from xqplatform.accounts import services, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
 from xqplatform.audit.models import Event
@@ -62,12 +62,12 @@ def test_a_change_says_only_what_changed(actor_sre: Actor, developer: User, team
 
 
 def test_a_deactivated_person_is_out_at_once(actor_sre: Actor, developer: User, client: Client) -> None:
-    _token, raw = services.create_token(Actor.person(developer), developer, "ci")
+    _token, raw = tokens.create_token(Actor.person(developer), developer, "ci")
     client.force_login(developer)
     assert client.get("/account/").status_code == 200
     services.change_person(actor_sre, developer, role="developer", display_name="", active=False, teams={})
     assert client.get("/account/").status_code == 302
-    assert services.user_of_token(raw) is None
+    assert tokens.find(raw) is None
 
 
 def test_a_team_that_owns_something_stays(actor_sre: Actor, team: Team) -> None:
@@ -90,22 +90,22 @@ def test_a_team_name_is_taken_once(actor_sre: Actor, team: Team) -> None:
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(client: Client, developer: User) -> None:
     client.force_login(developer)
-    page = client.post("/settings/tokens/", {"label": "the CI"}).content.decode()
+    page = client.post("/settings/tokens/", {"label": "the CI", "days": "90", "may": "all"}).content.decode()
     token = Token.objects.get()
     raw = page.partition('data-copy="')[2].partition('"')[0]
     assert raw.startswith("xq_")
-    assert services.user_of_token(raw) == developer
+    assert tokens.find(raw) == token
     assert raw not in client.get("/settings/tokens/").content.decode()
     assert token.digest == Token.hash(raw)
     assert raw not in str(list(Event.objects.values()))
     client.post(f"/settings/tokens/{token.pk}/revoke/")
-    assert services.user_of_token(raw) is None
+    assert tokens.find(raw) is None
 
 
 def test_nobody_revokes_the_token_of_another(actor_manager: Actor, developer: User) -> None:
-    token, _raw = services.create_token(Actor.person(developer), developer, "ci")
+    token, _raw = tokens.create_token(Actor.person(developer), developer, "ci")
     with pytest.raises(Denied):
-        services.revoke_token(actor_manager, token)
+        tokens.revoke_token(actor_manager, token)
 
 
 def test_signing_in_and_out_is_in_the_log(client: Client, developer: User) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from hosts.collector import placing, process
 from hosts.models import Collector, Host, SshAccess
 from tests.factories import make_host
-from xqplatform.accounts.services import create_token
+from xqplatform.accounts.tokens import create_token
 from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db

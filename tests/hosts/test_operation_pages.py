@@ -15,7 +15,7 @@ from tests.conftest import make_person
 from tests.factories import make_host
 from tests.hosts.ssh_server import RUN, SshServer, new_key, ssh_server
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.services import create_token
+from xqplatform.accounts.tokens import create_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

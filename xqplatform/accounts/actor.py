@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from xqplatform.accounts.scopes import Scopes
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from xqplatform.accounts.models import User
+    from xqplatform.accounts.models import Token, User
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Actor:
     user: User | None = None
     ip: str = ""
     request_id: str = ""
+    scopes: Scopes | None = None  # of the token that it came by; never more than the person's own rights
 
     @classmethod
     def system(cls, name: str = "platform") -> Actor:
@@ -39,6 +42,12 @@ class Actor:
             ip=request.META.get("REMOTE_ADDR") or "",
             request_id=getattr(request, "request_id", ""),
         )
+
+    @classmethod
+    def of_token(cls, request: HttpRequest, token: Token) -> Actor:
+        """The token's person, narrowed to what the token may."""
+        request.user = token.user
+        return replace(cls.of_request(request, via="api"), scopes=token.scopes)
 
     @property
     def is_system(self) -> bool:

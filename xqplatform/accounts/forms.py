@@ -135,9 +135,3 @@ class TeamForm(forms.Form):
         label=_("Name"), max_length=60, help_text=_("Short, for addresses: letters, digits, dashes.")
     )
     title = forms.CharField(label=_("Title"), max_length=120, required=False)
-
-
-class TokenForm(forms.Form):
-    label = forms.CharField(
-        label=_("What is it for?"), max_length=120, help_text=_("For example: the CI of the snow team.")
-    )

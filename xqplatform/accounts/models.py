@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from xqplatform.accounts.scopes import Scopes
 
 
 class Role(models.TextChoices):
@@ -68,7 +72,16 @@ class Token(models.Model):
     prefix = models.CharField(max_length=12)
     digest = models.CharField(max_length=64, unique=True)
     created = models.DateTimeField(auto_now_add=True)
+    created_name = models.CharField(max_length=150, blank=True)  # who made it, as text
+    expires = models.DateTimeField(
+        null=True, db_index=True
+    )  # None: never; of people only those made before tokens ended
+    rights = models.JSONField(null=True)  # names of rights; None: all that the person has
+    # A number, not a reference: a team that is removed leaves a token that may nothing, not one that may everywhere.
+    team_id = models.BigIntegerField(null=True)
+    environment = models.CharField(max_length=60, blank=True)  # empty: all
     last_used = models.DateTimeField(null=True)
+    last_ip = models.CharField(max_length=45, blank=True)
     revoked = models.DateTimeField(null=True)
 
     class Meta:
@@ -77,12 +90,36 @@ class Token(models.Model):
     def __str__(self) -> str:
         return f"{self.label} ({self.prefix}…)"
 
+    @property
+    def scopes(self) -> Scopes:
+        rights = None if self.rights is None else frozenset(self.rights)
+        return Scopes(rights, self.team_id, self.environment)
+
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and self.expires <= timezone.now()
+
+    @property
+    def works(self) -> bool:
+        return self.revoked is None and not self.expired and self.user.is_active
+
+    @property
+    def shown_state(self) -> str:
+        """One of the state words."""
+        if self.revoked is not None:
+            return "revoked"
+        if self.expired:
+            return "expired"
+        if not self.user.is_active:
+            return "deactivated"
+        return "unending" if self.expires is None else "enabled"
+
     @staticmethod
     def hash(raw: str) -> str:
         return hashlib.sha256(raw.encode()).hexdigest()
 
     @classmethod
-    def make(cls, user: User, label: str) -> tuple[Token, str]:
+    def make(cls, user: User, label: str, **more: Any) -> tuple[Token, str]:
         """A new row (saved) and the token itself, which is shown once."""
         raw = "xq_" + secrets.token_urlsafe(32)
-        return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw)), raw
+        return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw), **more), raw

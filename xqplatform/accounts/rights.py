@@ -64,6 +64,8 @@ def can(actor: Actor, right: str, *, team_id: int | None = None, environment: st
     """Whether the actor has the right; reads go to everybody who is signed in. Raises KeyError for an unknown right."""
     if right not in RIGHTS:
         raise KeyError(right)
+    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
+        return False
     if actor.is_system:
         return True
     user = actor.user

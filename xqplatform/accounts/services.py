@@ -1,4 +1,4 @@
-"""Verbs about people, teams and tokens: right, change and audit event in one transaction."""
+"""Verbs about people and teams: right, change and audit event in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Membership, Role, Team, Token, User
+from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.rights import require
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -262,47 +262,3 @@ def remove_team(actor: Actor, team: Team) -> None:
             count,
         )
         raise Refused(text % {"n": count}) from None
-
-
-# --- Tokens -------------------------------------------------------------------------------------------------------
-
-
-def create_token(actor: Actor, user: User, label: str) -> tuple[Token, str]:
-    """A bearer token of the API and its text, which is shown once. For oneself; an SRE or the command line for others."""
-    if actor.user is None or actor.user.pk != user.pk:
-        require(actor, "people.manage", obj=user)
-    else:
-        require(actor, "token.manage", obj=user)
-    label = label.strip()
-    if not label:
-        raise Refused(_("Say what the token is for."), "label", 400)
-    if len(label) > 120:
-        raise Refused(_("At most 120 characters."), "label", 400)
-    if not user.is_active:
-        raise Refused(_("This account is deactivated."))
-    with transaction.atomic():
-        token, raw = Token.make(user, label)
-        audit.record(actor, "token.create", token, parent=user, after={"label": label, "prefix": token.prefix})
-    return token, raw
-
-
-def revoke_token(actor: Actor, token: Token) -> Token:
-    """The token is refused from now on; its row stays for the log."""
-    if actor.user is None or actor.user.pk != token.user_id:
-        require(actor, "people.manage", obj=token)
-    with transaction.atomic():
-        if Token.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()) == 1:
-            audit.record(actor, "token.revoke", token, parent=token.user)
-    token.refresh_from_db()
-    return token
-
-
-def user_of_token(raw: str) -> User | None:
-    """The active person whose unrevoked token this is. Notes the use, at most once a minute."""
-    token = Token.objects.select_related("user").filter(digest=Token.hash(raw), revoked=None).first()
-    if token is None or not token.user.is_active:
-        return None
-    now = timezone.now()
-    if token.last_used is None or now - token.last_used > timedelta(minutes=1):
-        Token.objects.filter(pk=token.pk).update(last_used=now)
-    return token.user

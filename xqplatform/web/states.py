@@ -158,6 +158,7 @@ STATES: dict[str, Look] = {
     "deactivated": Look(_("deactivated"), "off", "dash"),
     "revoked": Look(_("revoked"), "off", "dash"),
     "expired": Look(_("expired"), "warn", "diamond"),
+    "unending": Look(_("active, without end"), "warn", "triangle"),
     "denied": Look(_("denied"), "bad", "cross"),
 }
 

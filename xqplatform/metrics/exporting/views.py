@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from xqplatform.accounts import services
-from xqplatform.accounts.actor import Actor
+from xqplatform.accounts import tokens
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied
 from xqplatform.metrics.exporting import sources
@@ -21,16 +20,15 @@ RIGHT = "metrics.read"
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
-    user = services.user_of_token(token.strip()) if scheme.lower() == "bearer" else None
-    if user is None:
+    actor = tokens.enter(request, token.strip()) if scheme.lower() == "bearer" else None
+    if actor is None:
         response = HttpResponse(
             "A valid token is needed: Authorization: Bearer …\n", status=401, content_type="text/plain"
         )
         response["WWW-Authenticate"] = "Bearer"
         return response
-    request.user = user
     try:
-        require(Actor.of_request(request, via="api"), RIGHT)
+        require(actor, RIGHT)
     except Denied as denied:
         return HttpResponse(f"{denied.message}\n", status=403, content_type="text/plain; charset=utf-8")
     return None

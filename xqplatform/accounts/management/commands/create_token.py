@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from xqplatform.accounts import services
+from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
+from xqplatform.accounts.scopes import READING
 from xqplatform.errors import Refused
 
 
@@ -18,6 +19,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--label", default="command line", help="what the token is for")
+        parser.add_argument("--days", type=int, default=tokens.DAYS, help="how long it works (at most a year)")
+        parser.add_argument("--read-only", action="store_true", help="may change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -26,7 +29,10 @@ class Command(BaseCommand):
             names = ", ".join(User.objects.values_list("username", flat=True)[:10])
             raise CommandError(f"There is no user «{options['username']}». There are: {names or 'none'}.") from None
         try:
-            _, raw = services.create_token(Actor.system("command line"), user, options["label"])
+            rights = sorted(READING) if options["read_only"] else None
+            _, raw = tokens.create_token(
+                Actor.system("command line"), user, options["label"], days=options["days"], rights=rights
+            )
         except Refused as error:
             raise CommandError(error.message) from None
         self.stdout.write(raw)

@@ -1,0 +1,160 @@
+"""Tokens of the API: what narrows them, their end, what they never may, and what their page shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xqplatform.accounts import tokens
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Team, Token, User
+from xqplatform.accounts.rights import READ, RIGHTS, can
+from xqplatform.accounts.scopes import READING, Scopes
+from xqplatform.audit.models import Event
+from xqplatform.errors import Denied, Refused
+
+RIGHT = st.sampled_from(sorted(RIGHTS))
+TEAM = st.one_of(st.none(), st.integers(1, 3))
+PLACE = st.sampled_from(["", "isolated", "production"])
+SCOPES = st.builds(Scopes, st.one_of(st.none(), st.frozensets(RIGHT, min_size=1)), TEAM, PLACE)
+
+
+@given(inner=SCOPES, outer=SCOPES, right=RIGHT, team=TEAM, place=PLACE)
+def test_what_a_token_makes_may_no_more_than_itself(
+    inner: Scopes, outer: Scopes, right: str, team: int | None, place: str
+) -> None:
+    if inner.within(outer) and inner.allows(right, team, place or None):
+        assert outer.allows(right, team, place or None)
+
+
+@given(scopes=SCOPES, right=RIGHT, team=TEAM, place=PLACE)
+def test_one_that_only_reads_changes_nothing(scopes: Scopes, right: str, team: int | None, place: str) -> None:
+    if scopes.read_only and right not in READING:
+        assert not scopes.allows(right, team, place or None)
+    assert Scopes().allows(right, team, place or None)
+    assert scopes.allows(READ)
+
+
+@pytest.mark.django_db
+@settings(max_examples=60)
+@given(scopes=SCOPES, right=RIGHT, own=st.booleans(), place=PLACE)
+def test_a_token_never_may_more_than_its_person(scopes: Scopes, right: str, own: bool, place: str) -> None:
+    team, _ = Team.objects.get_or_create(slug="ice")
+    person, made = User.objects.get_or_create(username="ida")
+    if made:
+        person.memberships.create(team=team, environments=["isolated"])
+    actor = Actor.person(person)
+    asked: dict[str, Any] = {"team_id": team.pk if own else team.pk + 1, "environment": place or None}
+    if can(replace(actor, scopes=scopes), right, **asked):
+        assert can(actor, right, **asked)
+
+
+def bearer(raw: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {raw}"})
+
+
+@pytest.mark.django_db
+def test_a_token_ends(developer: User) -> None:
+    token, raw = tokens.create_token(Actor.person(developer), developer, "ci", days=30)
+    assert token.expires is not None
+    assert abs(token.expires - timezone.now() - timedelta(days=30)) < timedelta(minutes=1)
+    assert bearer(raw).get("/api/v1/services").status_code == 200
+    Token.objects.update(expires=timezone.now() - timedelta(seconds=1))
+    assert bearer(raw).get("/api/v1/services").status_code == 401
+    token.refresh_from_db()
+    assert token.last_ip == "127.0.0.1"
+    assert token.shown_state == "expired"
+
+
+@pytest.mark.django_db
+def test_one_of_before_works_on_and_is_marked(client: Client, sre: User) -> None:
+    _row, raw = Token.make(sre, "old")
+    assert bearer(raw).get("/api/v1/hosts").status_code == 200
+    client.force_login(sre)
+    page = client.get("/settings/tokens/?state=unending").content.decode()
+    assert "active, without end" in page
+
+
+@pytest.mark.django_db
+def test_one_that_only_reads_is_refused_every_change(sre: User) -> None:
+    _row, raw = tokens.create_token(Actor.person(sre), sre, "look", rights=sorted(READING))
+    api = bearer(raw)
+    assert api.get("/api/v1/audit").status_code == 200
+    assert api.post("/api/v1/inbox/read", "{}", content_type="application/json").status_code == 403
+    assert api.post("/api/v1/environments", '{"slug": "x"}', content_type="application/json").status_code == 403
+    event = Event.objects.filter(denied=True).latest("pk")
+    assert (event.action, event.actor, event.after) == ("token.refused", "sara", {"path": "/api/v1/environments"})
+
+
+@pytest.mark.django_db
+def test_a_scope_narrows_rights_teams_and_environments(sre: User, team: Team) -> None:
+    row, _raw = tokens.create_token(
+        Actor.person(sre), sre, "ci", rights=[READ, "service.deploy"], team="snow", environment="isolated"
+    )
+    actor = replace(Actor.person(sre), scopes=row.scopes)
+    assert can(actor, "service.deploy", team_id=team.pk, environment="isolated")
+    assert not can(actor, "service.deploy", team_id=team.pk, environment="production")
+    assert not can(actor, "service.deploy", team_id=team.pk + 1, environment="isolated")
+    assert not can(actor, "service.scale", team_id=team.pk, environment="isolated")
+    assert not can(actor, "host.manage")
+    # A team that is removed takes the token's rights along instead of widening them.
+    team.delete()
+    row.refresh_from_db()
+    assert row.scopes.team is not None
+
+
+@pytest.mark.django_db
+def test_a_narrow_token_makes_no_wider_one(sre: User) -> None:
+    actor = replace(Actor.person(sre), scopes=Scopes(frozenset({READ, "token.manage"})))
+    with pytest.raises(Refused, match="no more than itself"):
+        tokens.create_token(actor, sre, "wider")
+    assert tokens.create_token(actor, sre, "same", rights=[READ])[0].rights == [READ]
+    with pytest.raises(Denied):
+        tokens.create_token(replace(actor, scopes=Scopes(READING)), sre, "none", rights=[READ])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [({"label": ""}, "label"), ({"days": "3650"}, "days"), ({"days": "x"}, "days"), ({"may": "chosen"}, "rights"),
+     ({"may": "chosen", "rights": ["fly"]}, "rights"), ({"team": "nobody"}, "team"), ({"environment": "moon"}, "environment")],
+)  # fmt: skip
+def test_the_form_refuses_at_the_field_and_keeps_the_rest(
+    client: Client, developer: User, data: dict[str, Any], field: str
+) -> None:
+    client.force_login(developer)
+    answer = client.post("/settings/tokens/", {"label": "my ci", "days": "30", "may": "all", **data})
+    assert answer.status_code == 400
+    assert list(answer.context["form"].errors) == [field]
+    assert field == "label" or 'value="my ci"' in answer.content.decode()
+    assert not Token.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [0, -1, 366, 10**9])
+def test_a_verb_knows_no_longer_life(developer: User, days: int) -> None:
+    with pytest.raises(Refused) as refusal:
+        tokens.create_token(Actor.person(developer), developer, "ci", days=days)
+    assert refusal.value.field == "days"
+
+
+@pytest.mark.django_db
+def test_the_page_shows_what_a_token_may_and_whose_it_is(client: Client, sre: User, developer: User) -> None:
+    client.force_login(developer)
+    data = {"label": "deploys", "days": "90", "may": "chosen", "rights": ["service.deploy"], "team": "snow"}
+    made = client.post("/settings/tokens/", data).content.decode()
+    assert "xq_" in made
+    assert Token.objects.get().rights == [READ, "service.deploy"]
+    client.force_login(sre)
+    page = client.get("/settings/tokens/").content.decode()
+    assert "deploys" in page
+    assert "dan" in page
+    assert "release the service" in page
+    assert "(Snow)" in page

@@ -1,0 +1,128 @@
+"""Verbs about tokens of the API: made with an end and a scope, shown once, revoked at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Team, Token, User
+from xqplatform.accounts.rights import RIGHTS, require
+from xqplatform.accounts.scopes import Scopes
+from xqplatform.errors import Denied, Refused
+
+DAYS, MOST_DAYS = 90, 365
+NOTED = timedelta(minutes=1)  # a use is noted at most so often
+RIGHT = "token.manage"
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def create_token(
+    actor: Actor,
+    user: User,
+    label: str,
+    *,
+    days: int = DAYS,
+    rights: Sequence[str] | None = None,
+    team: str = "",
+    environment: str = "",
+) -> tuple[Token, str]:
+    """A bearer token of the API and its text, which is shown once. For oneself; an SRE or the command line for others.
+
+    `rights` None: all that the person has; `team`, `environment`: names, empty for all. Raises Denied, Refused.
+    """
+    if actor.user is None or actor.user.pk != user.pk:
+        require(actor, "people.manage", obj=user)
+    else:
+        require(actor, RIGHT, obj=user)
+    label = label.replace("\0", "").strip()
+    if not label:
+        raise Refused(_("Say what the token is for."), "label", 400)
+    if len(label) > 120:
+        raise Refused(_("At most 120 characters."), "label", 400)
+    if not user.is_active:
+        raise Refused(_("This account is deactivated."))
+    if not 1 <= days <= MOST_DAYS:
+        raise Refused(_("A token lasts from 1 to %(n)d days.") % {"n": MOST_DAYS}, "days", 400)
+    scopes = _scopes(rights, team, environment)
+    if actor.scopes is not None and not scopes.within(actor.scopes):
+        raise Refused(_("A token can make only tokens that may no more than itself."), "rights", 400)
+    values = {
+        "created_name": actor.name,
+        "expires": timezone.now() + timedelta(days=days),
+        "rights": None if scopes.rights is None else sorted(scopes.rights),
+        "team_id": scopes.team,
+        "environment": scopes.environment,
+    }
+    with transaction.atomic():
+        token, raw = Token.make(user, label, **values)
+        after = {"label": label, "prefix": token.prefix, "days": days, **_told(token, team)}
+        audit.record(actor, "token.create", token, parent=user, after=after)
+    return token, raw
+
+
+def _scopes(rights: Sequence[str] | None, team: str, environment: str) -> Scopes:
+    chosen = None if rights is None else frozenset(rights)
+    if chosen is not None and not chosen:
+        raise Refused(_("Choose at least one right."), "rights", 400)
+    if chosen is not None and (unknown := chosen - RIGHTS):
+        raise Refused(_("There is no right «%(name)s».") % {"name": min(unknown)[:60]}, "rights", 400)
+    found = Team.objects.filter(slug=team).first() if team else None
+    if team and found is None:
+        raise Refused(_("There is no such team."), "team", 400)
+    # Looked up by name: accounts stand below the app that has them.
+    if environment and not apps.get_model("containers", "Environment").objects.filter(slug=environment).exists():
+        raise Refused(_("There is no such environment."), "environment", 400)
+    return Scopes(chosen, found.pk if found else None, environment)
+
+
+def _told(token: Token, team: str) -> dict[str, Any]:
+    """What narrows it, for the log."""
+    told = {"rights": token.rights or "all", "team": team, "environment": token.environment}
+    return {name: value for name, value in told.items() if value}
+
+
+def revoke_token(actor: Actor, token: Token) -> Token:
+    """The token is refused from now on; its row stays for the log."""
+    if actor.user is None or actor.user.pk != token.user_id:
+        require(actor, "people.manage", obj=token)
+    else:
+        require(actor, RIGHT, obj=token)
+    with transaction.atomic():
+        if Token.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()) == 1:
+            audit.record(actor, "token.revoke", token, parent=token.user)
+    token.refresh_from_db()
+    return token
+
+
+def find(raw: str, ip: str = "") -> Token | None:
+    """The token, as long as it works. Notes the use, and from where, at most once a minute."""
+    token = Token.objects.select_related("user").filter(digest=Token.hash(raw)).first()
+    if token is None or not token.works:
+        return None
+    now = timezone.now()
+    if token.last_used is None or now - token.last_used > NOTED or token.last_ip != ip:
+        Token.objects.filter(pk=token.pk).update(last_used=now, last_ip=ip[:45])
+    return token
+
+
+def enter(request: HttpRequest, raw: str) -> Actor | None:
+    """Whoever sends this token with a request; None: it does not work. Raises Denied, and records the attempt, where
+    one that only reads was sent to change something.
+    """
+    token = find(raw, request.META.get("REMOTE_ADDR") or "")
+    if token is None:
+        return None
+    actor = Actor.of_token(request, token)
+    if token.scopes.read_only and request.method not in READS:
+        audit.record(actor, "token.refused", token, parent=token.user, denied=True, after={"path": request.path[:200]})
+        raise Denied(_("This token may only read."))
+    return actor
