@@ -426,9 +426,17 @@ def _logs(data: Mapping[str, Any]) -> str:
 
 
 def difference(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
-    """(setting, before, after) of what differs, with a dot for what lies deeper: «health.port», «env.DEBUG»."""
+    """(setting, before, after) of what differs, with a dot for what lies deeper: «health.port», «env.DEBUG».
+
+    What is empty on both sides, such as the address of a new hook that is a command, is no difference.
+    """
     before, after = _flat(old.to_json()), _flat(new.to_json())
-    return [(k, before.get(k), after.get(k)) for k in sorted({*before, *after}) if before.get(k) != after.get(k)]
+    found = [(k, before.get(k), after.get(k)) for k in sorted({*before, *after})]
+    return [(name, was, now) for name, was, now in found if was != now and not (_empty(was) and _empty(now))]
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ("", [], {}, ())
 
 
 def _flat(data: Json) -> Json:
@@ -437,7 +445,7 @@ def _flat(data: Json) -> Json:
         if isinstance(value, Mapping):
             flat |= {f"{key}.{inner}": one for inner, one in value.items()}
         elif key == "hooks":
-            flat |= {f"hooks.{hook['name']}.{inner}": one for hook in value for inner, one in hook.items()}
+            flat |= {f"hooks.{h['name']}.{inner}": one for h in value for inner, one in h.items() if inner != "name"}
         else:
             flat[key] = value
     return flat

@@ -12,31 +12,13 @@ from django.utils.translation import gettext_lazy
 from containers.forms.base import SaneForm
 from containers.forms.texts import pairs_read, pairs_shown
 from containers.hooks import shape
-from containers.hooks.shape import Hook
+from containers.hooks.shape import Hook, point_words
 from containers.models import Front
 from containers.traffic.shape import ON_FAILURE, Traffic
 from hosts.models import Host, HostCommand
 from xqplatform.errors import Refused
 
 MONO = {"class": "mono", "spellcheck": "false"}
-
-
-def point_words() -> dict[str, Any]:
-    """The points in the order in which a release comes by them, for people."""
-    return {
-        "build.before": _("before a build"),
-        "build.after": _("after a build"),
-        "release.before": _("before a release"),
-        "batch.before": _("before a batch"),
-        "traffic.out": _("take out of traffic"),
-        "stop.before": _("before an instance stops"),
-        "stop.after": _("after an instance stopped"),
-        "start.before": _("before an instance starts"),
-        "start.after": _("after an instance is well"),
-        "traffic.in": _("put back into traffic"),
-        "batch.after": _("after a batch"),
-        "release.after": _("after a release"),
-    }
 
 
 def kind_words() -> dict[str, Any]:

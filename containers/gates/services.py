@@ -56,7 +56,7 @@ def add_rule(actor: Actor, scope: Scope, data: Mapping[str, Any], instead: str =
     rule = shape.parse(data)
 
     def change(now: sets.Rules) -> dict[str, Any]:
-        rules = list(_begin(scope, now))
+        rules = list(_begin(scope, now, suggested=False))
         at = next((n for n, one in enumerate(rules) if instead and shape.mark_of(one) == instead), len(rules))
         if instead and at == len(rules):
             raise Refused(_("Somebody changed or removed this rule meanwhile."))
@@ -76,13 +76,13 @@ def remove_rule(actor: Actor, scope: Scope, mark: str) -> sets.Rules:
     return _change(actor, scope, change)
 
 
-def _begin(scope: Scope, now: sets.Rules) -> tuple[Rule, ...]:
-    """What own rules begin with."""
+def _begin(scope: Scope, now: sets.Rules, *, suggested: bool = True) -> tuple[Rule, ...]:
+    """What own rules begin with: those that held until then, else, if `suggested`, the platform's suggestions."""
     if now.row and (now.mode == MODE.OWN or now.rules):
         return now.rules
     above = scope.above
     inherited = sets.counting(above).rules if above is not None else ()
-    return inherited or shape.DEFAULTS
+    return inherited or (shape.DEFAULTS if suggested else ())
 
 
 def _read(scope: Scope, data: Mapping[str, Any]) -> dict[str, Any]:

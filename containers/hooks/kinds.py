@@ -69,7 +69,15 @@ def command(hook: Hook, setting: Setting) -> Outcome:
         return Outcome(False, words=error.words)
     if code == 0:
         return Outcome(True, code, output)
-    return Outcome(False, code, output, words=_("It ended with exit code %(code)s.") % {"code": code})
+    return Outcome(False, code, output, words=ended(code))
+
+
+def ended(code: int) -> str:
+    """What an exit code other than 0 says. 126 and 127 are what engines and shells give for a command that never ran (POSIX, 2.8.2)."""
+    words = _("It ended with exit code %(code)s.") % {"code": code}
+    if code in (126, 127):
+        words = " ".join([words, _("The command is not there, or cannot be run: give its whole path.")])
+    return words
 
 
 def environment(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -32,6 +32,24 @@ SECRET = "hook:"  # noqa: S105  what the names of hooks' secrets begin with
 Json = dict[str, Any]
 
 
+def point_words() -> dict[str, Any]:
+    """The points in the order in which a release comes by them, for people."""
+    return {
+        "build.before": _("before a build"),
+        "build.after": _("after a build"),
+        "release.before": _("before a release"),
+        "batch.before": _("before a batch"),
+        "traffic.out": _("take out of traffic"),
+        "stop.before": _("before an instance stops"),
+        "stop.after": _("after an instance stopped"),
+        "start.before": _("before an instance starts"),
+        "start.after": _("after an instance is well"),
+        "traffic.in": _("put back into traffic"),
+        "batch.after": _("after a batch"),
+        "release.after": _("after a release"),
+    }
+
+
 @dataclass(frozen=True)
 class Hook:
     """`timeout`: seconds of one try; `retries`: further tries, at growing pauses; `on_failure`: of the last one."""
@@ -123,7 +141,7 @@ def _fits(hook: Hook) -> None:
     """Raises Refused for what cannot be at its point."""
     if hook.kind == "command" and hook.at not in RUNNING:
         words = _("No container runs there: a command can be at «%(points)s».")
-        raise Refused(words % {"points": ", ".join(RUNNING)}, "kind", 400)
+        raise Refused(words % {"points": ", ".join(str(point_words()[at]) for at in RUNNING)}, "kind", 400)
     if hook.kind == "host" and not hook.host and hook.at not in INSTANCE:
         raise Refused(_("Name the host: there is no instance whose host it could be."), "host", 400)
     if hook.at == "traffic.out" and hook.on_failure == "warn":

@@ -578,10 +578,18 @@ def _make_instances(place: ServiceEnvironment, plan: Plan) -> dict[int, Instance
 
 
 def running_of(instances: list[Instance]) -> dict[int, Container]:
-    """Of each instance the newest container that was ever well, else the newest at all: what one goes back to."""
-    rows = Container.objects.filter(instance__in=instances).select_related("image", "config").order_by("id")
+    """Of each instance what one goes back to: of the containers that were ever well the one that stands, else the one that
+    stood last; where none was well the newest.
+
+    Neither the newest nor the newest that was well: one that got well and was taken back since (by a hook, a gate, a click) is
+    newer than the old one that serves again.
+    """
+    rows = list(Container.objects.filter(instance__in=instances).select_related("image", "config").order_by("id"))
     newest = {row.instance_id: row for row in rows}
-    return newest | {row.instance_id: row for row in rows if row.healthy is not None}
+    well = [row for row in rows if row.healthy is not None]
+    for row in sorted(well, key=lambda row: (row.ended is None, row.ended or row.created, row.pk)):
+        newest[row.instance_id] = row
+    return newest
 
 
 def _new_instance(place: ServiceEnvironment, entry: Entry, host: Host) -> Instance:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from containers.models import Deployment, Instance
 from containers.services import catalog, releases
 from containers.services.settings import save_config, secrets_of
 from hosts.models import Address
+from tests import factories
 from tests.containers.conftest import World
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit.models import Event
@@ -140,3 +144,20 @@ def test_a_service_is_made_with_places(world: World) -> None:
     for bad in ({"slug": "Web!"}, {"slug": "web"}, {"slug": "w", "kind": "x"}, {"slug": "w", "environments": ["nope"]}):
         with pytest.raises(Refused):
             catalog.create_service(world.actor, bad)
+
+
+def test_the_way_back_leads_to_what_serves_and_not_to_what_was_taken_back(world: World, enqueued: object) -> None:
+    """Version 2 got well, then a hook failed: it is newer than version 1, which serves again beside it, and ended first."""
+    old, now = factories.make_running_place("snow2", "isolated", 1), timezone.now()
+    instance = old.instances.get()
+    factories.make_container(instance, world.v2, healthy=now, ended=now)
+    assert releases.running_of([instance])[instance.pk] == instance.current
+    # Somebody else removed it: it was the last one that stood all the same.
+    first = instance.containers.order_by("id")[0]
+    instance.containers.filter(pk=first.pk).update(ended=now + timedelta(seconds=9))
+    assert releases.running_of([instance])[instance.pk] == first
+    # What never got well counts only where nothing else was there.
+    factories.make_container(instance, world.v2, healthy=None)
+    assert releases.running_of([instance])[instance.pk] == first
+    instance.containers.exclude(healthy=None).delete()
+    assert releases.running_of([instance])[instance.pk] == instance.current

@@ -54,7 +54,7 @@ def test_a_hook_is_made_shown_changed_and_removed(page: Client, place: Any) -> N
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"url": "ftp://x"}, "This is no address"), ({"at": "start.before", "kind": "command", "command": "x"}, "No container runs there"),
+    [({"url": "ftp://x"}, "This is no address"), ({"at": "start.before", "kind": "command", "command": "x"}, "before an instance stops, after an instance is well"),
      ({"signed": "on"}, "has no value"), ({"kind": "host", "host": "run-a1"}, "Say which reviewed command")],
 )  # fmt: skip
 def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(page: Client, wrong: dict[str, str], said: str) -> None:

@@ -94,6 +94,7 @@ STATES: dict[str, Look] = {
     "cancelling": Look(_("cancelling"), "warn", "spin"),
     "undoing": Look(_("rolling back"), "warn", "spin"),
     "undone": Look(_("rolled back"), "warn", "back"),
+    "undo_fail": Look(_("not brought back"), "bad", "cross"),
     "skipped": Look(_("skipped"), "off", "dash"),
     "preparing": Look(_("preparing"), "busy", "spin"),
     "building": Look(_("building"), "busy", "spin"),
