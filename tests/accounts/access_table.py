@@ -60,6 +60,15 @@ MADE_UP: dict[tuple[str, str], str] = {("hosts:upkeep", "kind"): "engine.restart
 _person = lambda w: {"pk": w.person.pk}  # noqa: E731
 _team = lambda w: {"pk": w.team.pk}  # noqa: E731
 
+
+def _view(world: World) -> dict[str, Any]:
+    """A new shared view of the audit log each time: whoever sees it may remove it."""
+    from xqplatform.audit.models import SavedView
+
+    name = f"view {SavedView.objects.count()}"
+    return {"pk": SavedView.objects.create(owner=world.sre, name=name, shared=True).pk}
+
+
 LINES = [
     Line("web:home", "GET", 200, 200, 200),
     Line("web:search", "GET", 200, 200, 200),
@@ -88,6 +97,12 @@ LINES = [
     Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:newer", "GET", 200, 200, 200),
+    Line("audit:views", "GET", 200, 200, 200),
+    Line("audit:view_create", "POST", 302, 302, 302, data=lambda w: {"name": "mine", "query": "q=who:x"}),
+    Line("audit:view_create", "POST", 403, 302, 302, data=lambda w: {"name": "all", "query": "", "shared": "1"}),
+    Line("audit:view_change", "POST", 404, 302, 302, _view, lambda w: {"name": "n", "shared": "1"}),
+    Line("audit:view_remove", "POST", 404, 302, 302, _view),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 

@@ -14,6 +14,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.audit import sentences
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
+from xqplatform.audit.search.shown import difference
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def events(actor_sre: Actor, actor_dev: Actor, team: Any) -> list[Event]:
 def shown(client: Client, query: str) -> set[int]:
     page = client.get(f"/audit/?{query}")
     assert page.status_code == 200
-    return {row["event"].pk for row in page.context["events"]}
+    return {event.pk for event in page.context["events"]}
 
 
 def test_filters(client: Client, sre: Any, events: list[Event], team: Any) -> None:
@@ -97,7 +98,7 @@ def test_every_right_has_words() -> None:
 
 def test_lists_and_nothing_are_readable() -> None:
     event = Event(before={"a": None, "b": [1]}, after={"a": True, "c": ""})
-    rows = {d["key"]: (d["before"], d["after"]) for d in sentences.difference(event)}
+    rows = {d["key"]: (d["before"], d["after"]) for d in difference(event)}
     assert rows["a"] == ("–", "yes")
     assert rows["c"] == (None, "«»")
-    assert sentences.difference(Event()) == []
+    assert difference(Event()) == []

@@ -210,7 +210,7 @@ def test_pages_follow_one_another_without_gap(client: Client, sre: Any, actor_sr
         before: Any = ""
         while True:
             page = client.get(f"/audit/?{query}&before={before}")
-            seen += [row["event"].pk for row in page.context["events"]]
+            seen += [event.pk for event in page.context["events"]]
             before = page.context["older"]
             if not before:
                 break

@@ -15,7 +15,9 @@ class AlertsConfig(AppConfig):
     label = "alerts"
 
     def ready(self) -> None:
-        from xqplatform.alerts import platform_sources
+        from xqplatform.alerts import audited, platform_sources
+        from xqplatform.audit import hooks
 
+        hooks.AROUND.append(audited.around)
         platform_sources.register()
         post_migrate.connect(_defaults, sender=self, dispatch_uid="alerts.defaults")

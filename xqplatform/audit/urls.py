@@ -1,10 +1,15 @@
 from django.urls import path
 
-from xqplatform.audit import views
+from xqplatform.audit.views import log, saved
 
 app_name = "audit"
 urlpatterns = [
-    path("audit/", views.log, name="log"),
-    path("audit/export.csv", views.export, name="export"),
-    path("audit/<int:pk>/", views.event, name="event"),
+    path("audit/", log.log, name="log"),
+    path("audit/export.csv", log.export, name="export"),
+    path("audit/newer/", log.newer, name="newer"),
+    path("audit/views/", saved.views, name="views"),
+    path("audit/views/new/", saved.create, name="view_create"),
+    path("audit/views/<int:pk>/", saved.change, name="view_change"),
+    path("audit/views/<int:pk>/remove/", saved.remove, name="view_remove"),
+    path("audit/<int:pk>/", log.event, name="event"),
 ]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from xqplatform.audit import sentences
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit import differences, sentences
 from xqplatform.audit.actions import ACTIONS
+from xqplatform.audit.models import Event, Indexed, SavedView
 from xqplatform.audit.search import asked, language
 from xqplatform.audit.search.language import Term
 
-PAGING = ("before", "page", "live")
+PAGING = ("before", "after", "page", "live")
+BRIEF = 300  # letters of a value in a list
 
 
 def address(get: QueryDict, **changes: Any) -> str:
@@ -81,4 +87,72 @@ def ranges(get: QueryDict) -> list[dict[str, Any]]:
     return [first] + [
         {"text": str(text), "url": address(get, range=name, since=None, until=None), "here": here == name}
         for name, (_length, text) in asked.RANGES.items()
+    ]
+
+
+def views(saved: Iterable[SavedView], get: QueryDict, actor: Actor) -> list[dict[str, Any]]:
+    here = address(get)
+    return [
+        {
+            "name": view.name,
+            "url": f"/audit/?{view.query}",
+            "shared": view.shared,
+            "of": "" if actor.user is not None and view.owner_id == actor.user.pk else view.owner.get_username(),
+            "here": here == f"?{view.query}",
+        }
+        for view in saved
+    ]
+
+
+def rows(events: Sequence[Event], *, folded: bool = False) -> list[dict[str, Any]]:
+    """One a line; folded, what one request did is one line with the others in it, in their order."""
+    lines: list[dict[str, Any]] = []
+    by_request: dict[str, dict[str, Any]] = {}
+    for event in events:
+        known = by_request.get(event.request_id) if folded and event.request_id else None
+        if known is not None:
+            known["others"].append(event)
+            continue
+        line = {"event": event, "difference": difference(event, brief=True), "via": sentences.via(event), "others": []}
+        lines.append(line)
+        if event.request_id:
+            by_request[event.request_id] = line
+    return lines
+
+
+def difference(event: Event, *, brief: bool = False) -> list[dict[str, Any]]:
+    """Rows for the template. Brief ones are cut and not compared line by line."""
+    found = []
+    for row in differences.rows(event.before, event.after, lines=not brief):
+        before = sentences.text(row.before) if row.has_before else None
+        after = sentences.text(row.after) if row.has_after else None
+        if brief:
+            before, after = _cut(before), _cut(after)
+        found.append({"key": row.key, "before": before, "after": after, "lines": row.lines})
+    return found
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= BRIEF else f"{text[:BRIEF]}…"
+
+
+def around(event: Event, place: Indexed | None, minutes: int) -> list[dict[str, str]]:
+    """Searches of what else happened within so many minutes."""
+    width = timedelta(minutes=minutes)
+    times = {
+        name: timezone.localtime(moment).replace(tzinfo=None).isoformat(timespec="seconds")
+        for name, moment in (("since", event.time - width), ("until", event.time + width + timedelta(seconds=1)))
+    }
+    terms = [(_("by %(who)s") % {"who": event.actor}, [Term("who", event.actor, whole=True)])]
+    if place is not None and place.service:
+        where = [Term("service", place.service, whole=True)]
+        if place.environment:
+            where.append(Term("env", place.environment, whole=True))
+        terms.append((_("on %(what)s") % {"what": " · ".join(filter(None, (place.service, place.environment)))}, where))
+    if place is not None and place.host:
+        terms.append((_("on %(what)s") % {"what": place.host}, [Term("host", place.host, whole=True)]))
+    terms.append((_("by anybody, anywhere"), []))
+    return [
+        {"text": text, "url": "/audit/?" + urlencode({"q": str(language.Query(tuple(held))), **times})}
+        for text, held in terms
     ]

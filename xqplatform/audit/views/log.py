@@ -6,24 +6,30 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import can
-from xqplatform.audit import queries, sentences
-from xqplatform.audit.models import Event
+from xqplatform.audit import hooks, queries, sentences
+from xqplatform.audit.models import Event, Indexed
 from xqplatform.audit.search import asked, shown
 from xqplatform.audit.search.finding import Search
+from xqplatform.audit.search.overview import overview
+from xqplatform.audit.services import views_of
 from xqplatform.web.tables import csv_response
 
 PER_PAGE = 50
+MOST_NEWER = 999
+MOST_SAME = 50
+WIDTHS = (5, 15, 60, 240)  # minutes before and after an event
 
 
-def _search(request: HttpRequest) -> Search:
+def _search(request: ActorRequest) -> Search:
     wanted = asked.read(request.GET, timezone.get_current_timezone(), timezone.now())
-    return Search(request.actor, wanted)  # type: ignore[attr-defined]
+    return Search(request.actor, wanted)
 
 
 def _key(text: str) -> int | None:
@@ -31,52 +37,79 @@ def _key(text: str) -> int | None:
 
 
 @require_GET
-def log(request: HttpRequest) -> HttpResponse:
-    """One page of what was searched, newest first; with htmx only its rows."""
+def log(request: ActorRequest) -> HttpResponse:
+    """One page of what was searched, newest first; htmx gets its rows only."""
     search = _search(request)
     below = _key(request.GET.get("before", ""))
     events, more = search.page(PER_PAGE, below)
-    rows = [{"event": e, "difference": sentences.difference(e), "via": sentences.via(e)} for e in events]
+    folded = request.GET.get("group") == "1"
     context: dict[str, Any] = {
-        "events": rows,
+        "rows": shown.rows(events, folded=folded),
+        "events": events,
         "asked": search.asked,
         "older": events[-1].pk if more else None,
         "paged": below is not None,
+        "folded": folded,
+        "paused": below is None and request.GET.get("live") == "off",
         "live": below is None and request.GET.get("live") != "off",
+        "newest": events[0].pk if events else 0,
         "filtered": search.asked.filtered,
         "problems": search.asked.problems,
     }
     if request.headers.get("HX-Target") == "events":
         return render(request, "audit/_events.html", context)
     context |= {
-        "all": can(request.actor, "audit.read"),  # type: ignore[attr-defined]
+        "all": can(request.actor, "audit.read"),
         "chips": shown.chips(request.GET, search.asked),
         "fields": shown.fields(request.GET),
         "ranges": shown.ranges(request.GET),
         "get": request.GET,
         "zone": timezone.get_current_timezone_name(),
+        "views": shown.views(views_of(request.actor), request.GET, request.actor),
+        "here": shown.address(request.GET),
+        **overview(search, request.GET),
     }
     return render(request, "audit/log.html", context)
 
 
 @require_GET
-def event(request: HttpRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(queries.readable(request.actor), pk=pk)  # type: ignore[attr-defined]
-    same = Event.objects.none()
+def newer(request: ActorRequest) -> HttpResponse:
+    """What a page that is paused says: how many came since."""
+    after = _key(request.GET.get("after", "")) or 0
+    count = _search(request).newer(after, MOST_NEWER)
+    return render(request, "audit/_newer.html", {"count": count, "most": count >= MOST_NEWER, "newest": after})
+
+
+@require_GET
+def event(request: ActorRequest, pk: int) -> HttpResponse:
+    """One event, what else its request did, and what happened around it."""
+    row = get_object_or_404(queries.readable(request.actor), pk=min(pk, 2**62))
+    same: list[Event] = []
     if row.request_id:
-        same = queries.readable(request.actor).filter(request_id=row.request_id).exclude(pk=pk)[:20]  # type: ignore[attr-defined]
+        others = queries.readable(request.actor).filter(request_id=row.request_id).exclude(pk=row.pk)
+        same = list(others.order_by("pk")[: MOST_SAME + 1])
+    place = Indexed.objects.filter(pk=row.pk).first()
+    asked_for = _key(request.GET.get("minutes", "")) or 0
+    minutes = asked_for if asked_for in WIDTHS else WIDTHS[1]
     context = {
         "event": row,
-        "difference": sentences.difference(row),
+        "difference": shown.difference(row),
         "kind": sentences.kind(row),
         "via": sentences.via(row),
+        "same": same[:MOST_SAME],
+        "same_more": len(same) > MOST_SAME,
+        "place": place,
+        "related": sentences.related(row),
+        "around": [found for hook in hooks.AROUND if (found := hook(request.actor, row, place, minutes)) is not None],
+        "beside": shown.around(row, place, minutes),
+        "minutes": minutes,
+        "widths": WIDTHS,
     }
-    context["same"] = same
     return render(request, "audit/event.html", context)
 
 
 @require_GET
-def export(request: HttpRequest) -> HttpResponseBase:
+def export(request: ActorRequest) -> HttpResponseBase:
     """What the search finds, whole, as CSV; times in UTC."""
     head = ["id", "time", "actor", "via", "ip", "request", "action", "denied", "object type", "object id", "object"]
     search = _search(request)
