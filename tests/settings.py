@@ -34,3 +34,4 @@ else:
 (DATA_DIR / "static").mkdir(exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING["root"]["level"] = "WARNING"
+AUDIT_LINK_AFTER = None  # no thread beside a test's transactions: tests link when they want to

@@ -178,7 +178,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
-    "audit-index": {"task": "audit.search.tasks.catch_up", "schedule": 10.0},
+    "audit-index": {"task": "audit.tasks.catch_up", "schedule": 10.0},
+    "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
+    "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
     "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},
@@ -237,3 +239,11 @@ METRICS_LEAST_FREE = env.number("XQ_METRICS_LEAST_FREE_MIB", 2048) << 20
 # Where applications may send StatsD datagrams; port 0: nowhere.
 STATSD_HOST = env.text("XQ_STATSD_HOST", "0.0.0.0")
 STATSD_PORT = env.number("XQ_STATSD_PORT", 0)
+
+# The audit log: the secret that seals events and signs checkpoints, else a file with it, else one that is made in the data folder;
+# seconds after a commit until its events are linked (None: only the beat's task links).
+AUDIT_KEY = env.text("XQ_AUDIT_KEY")
+AUDIT_KEY_FILE = env.text("XQ_AUDIT_KEY_FILE")
+# Minutes between two checkpoints.
+AUDIT_CHECKPOINT_MINUTES = env.number("XQ_AUDIT_CHECKPOINT_MINUTES", 10)
+AUDIT_LINK_AFTER: float | None = 0.05

@@ -47,9 +47,7 @@ def signed_in(actor: Actor) -> None:
 
 def sign_in_failed(actor: Actor, username: str) -> None:
     """A wrong password is an event; what was typed as the name is kept, the password never."""
-    with transaction.atomic():
-        event = audit.record(actor, "login.failed", None, denied=True)
-        Event.objects.filter(pk=event.pk).update(object_name=username.replace("\x00", "")[:150])
+    audit.record(actor, "login.failed", None, denied=True, name=username.replace("\x00", "")[:150])
 
 
 def signed_out(actor: Actor) -> None:

@@ -21,11 +21,16 @@ def record(
     reason: str = "",
     parent: Model | None = None,
     denied: bool = False,
+    name: str = "",
 ) -> Event:
-    """Writes one event. `before` and `after` hold only what changed, never a secret. Raises KeyError for an unknown action."""
+    """Writes one event. `before` and `after` hold only what changed, never a secret. Raises KeyError for an unknown action.
+
+    `name` stands for the object's own, or names what has no row. An event is sealed here and cannot be changed afterwards.
+    """
     from xqplatform import live
     from xqplatform.accounts.rights import RIGHTS
     from xqplatform.audit.actions import ACTIONS
+    from xqplatform.audit.chain.linker import LINKER
     from xqplatform.audit.models import Event
     from xqplatform.audit.search import index
 
@@ -40,7 +45,7 @@ def record(
         action=action,
         object_type=obj._meta.label_lower if obj is not None else "",
         object_id=str(obj.pk) if obj is not None else "",
-        object_name=str(obj)[:250] if obj is not None else "",
+        object_name=(name or (str(obj) if obj is not None else ""))[:250],
         parent_type=parent._meta.label_lower if parent is not None else "",
         parent_id=str(parent.pk) if parent is not None else "",
         before=before,
@@ -50,6 +55,7 @@ def record(
     )
     index.add(event, obj, parent)
     live.bump("audit")
+    LINKER.soon()
     return event
 
 

@@ -137,6 +137,7 @@ ACTIONS: dict[str, Any] = {
     "service.scale": _("scaled"),
     "service.restart": _("restarted instances of"),
     "service.stop": _("stopped instances of"),
+    "audit.export": _("took along a stretch of the audit log"),
     "service.logs.read": _("read the logs of"),
     "service.move": _("moves instances of"),
     "service.start": _("started instances of"),

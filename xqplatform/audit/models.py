@@ -1,18 +1,39 @@
-"""The audit log: one row an event, never changed."""
+"""The audit log: one row an event, never changed. The database itself refuses to (`chain/triggers.py`)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 
+from xqplatform.audit.chain import canonical, own
+from xqplatform.audit.chain.models import Checkpoint, Link, Unlinked
 from xqplatform.audit.search.models import Indexed, SavedView
 
-__all__ = ["Event", "Indexed", "SavedView"]
+__all__ = ["Checkpoint", "Event", "Indexed", "Link", "SavedView", "Unlinked"]
+
+
+class SealField(models.CharField):  # type: ignore[type-arg]
+    """Fills itself when an event is inserted, also by `bulk_create`."""
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        if add:
+            seal = own.current().seal(canonical.body(content(model_instance)))
+            setattr(model_instance, self.attname, seal)
+        return super().pre_save(model_instance, add)
 
 
 class Event(models.Model):
     time = models.DateTimeField(auto_now_add=True, db_index=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    # Not bound to the person's row: who was deleted stays the author, and the event as it was.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
     actor = models.CharField(max_length=150, db_index=True)  # frozen as text: people leave, the log stays
     via = models.CharField(max_length=8)
     ip = models.CharField(max_length=45, blank=True)
@@ -27,6 +48,7 @@ class Event(models.Model):
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
     denied = models.BooleanField(default=False)
+    seal = SealField(max_length=80, null=True, editable=False)  # the last field: it is over all others
 
     class Meta:
         ordering = ["-id"]
@@ -37,3 +59,19 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.object_name}"
+
+
+def content(event: Any) -> dict[str, Any]:
+    """What of an event goes into its canonical form, as the database will give it back."""
+    found: dict[str, Any] = {
+        name: str(getattr(event, name))
+        for name in (
+            "actor", "via", "ip", "request_id", "action", "object_type", "object_id", "object_name",
+            "parent_type", "parent_id", "reason",
+        )
+    }  # fmt: skip
+    found["time"] = canonical.time_text(event.time)
+    found["user"] = event.user_id
+    found["denied"] = bool(event.denied)
+    found["before"], found["after"] = canonical.normal(event.before), canonical.normal(event.after)
+    return found

@@ -1,4 +1,4 @@
-"""What the beat sends."""
+"""What workers do for the audit log. Each task calls one verb."""
 
 from __future__ import annotations
 
@@ -7,13 +7,31 @@ import logging
 from celery import shared_task
 from django.db import OperationalError
 
-from xqplatform.audit.search import index
-
 log = logging.getLogger(__name__)
 
 
-@shared_task(name="audit.search.tasks.catch_up", ignore_result=True)
+@shared_task(name="audit.tasks.link", ignore_result=True)
+def link() -> int:
+    """Links what a dead process left unlinked."""
+    from xqplatform.audit.chain.linking import link as run
+
+    return run()
+
+
+@shared_task(name="audit.tasks.checkpoint", ignore_result=True)
+def checkpoint() -> None:
+    """Signs the chain when that is due."""
+    from xqplatform.audit.chain import checkpoints
+
+    if checkpoints.due():
+        checkpoints.make()
+
+
+@shared_task(name="audit.tasks.catch_up", ignore_result=True)
 def catch_up() -> None:
+    """Adds events to the search that came by another way."""
+    from xqplatform.audit.search import index
+
     try:
         index.catch_up()
     except OperationalError as error:  # locked for long, or full: nothing is half done, the next round goes on

@@ -1,0 +1,112 @@
+"""Checkpoints: signed now and then, kept in the database, in a file of the data folder, and sent away (`outlets`).
+
+Whoever cuts the end of the chain off, or computes all hashes anew, cannot make the checkpoints fit without the key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from xqplatform.audit.chain import canonical, linking, own, rows, statements
+from xqplatform.audit.chain.judge import Judge
+from xqplatform.audit.chain.keys import sealed
+from xqplatform.audit.chain.models import Checkpoint
+
+NAMED = 20  # faulty positions that a checkpoint names
+
+
+def folder() -> Path:
+    """Where the data folder keeps what belongs to the log."""
+    path = Path(settings.DATA_DIR) / "audit"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def due() -> bool:
+    """Whether the newest one is old enough for another."""
+    last = Checkpoint.objects.values_list("time", flat=True).first()
+    return last is None or timezone.now() - last >= timedelta(minutes=settings.AUDIT_CHECKPOINT_MINUTES)
+
+
+def make() -> Checkpoint | None:
+    """Signs the chain as it stands, if it grew. What was linked since the last checkpoint is judged before, and faults are named in it."""
+    linking.link()
+    head, known = linking.head(), own.keys()
+    last = Checkpoint.objects.first()
+    if (last is not None and last.position >= head.position) or head.position == 0:
+        keep_file()
+        return None
+    begin = _begin(last)
+    judge = Judge(start=begin.position, previous=begin.hash, sealed=lambda seal, line: sealed(known, seal, line))
+    for row in rows.linked(judge.start, head.position):
+        judge.feed(row)
+    judge.end()
+    now = timezone.now()
+    said = statements.signed(
+        own.current(),
+        "checkpoint",
+        position=head.position,
+        hash=head.hash,
+        count=head.position,
+        time=canonical.time_text(now),
+        faults=sorted({fault.position or 0 for fault in judge.faults})[:NAMED],
+    )
+    with transaction.atomic():
+        linking.lock()
+        if Checkpoint.objects.filter(position__gte=head.position).exists():
+            return None
+        made = Checkpoint.objects.create(position=head.position, time=now, line=statements.line(said))
+    keep_file()
+    return made
+
+
+def _begin(last: Checkpoint | None) -> linking.Head:
+    found = statements.parse(last.line, "checkpoint") if last is not None else None
+    return linking.Head(found["position"], found["hash"]) if found else linking.tail()
+
+
+def keep_file() -> None:
+    """Appends to the file in the data folder what it lacks (also what a process that died did not write)."""
+    path = folder() / "checkpoints.jsonl"
+    newest = 0
+    for text in kept_lines():
+        found = statements.parse(text, "checkpoint")
+        newest = max(newest, found["position"] if found else 0)
+    lines = list(Checkpoint.objects.filter(position__gt=newest).order_by("position").values_list("line", flat=True))
+    if not lines:
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "r+b") as file:
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)  # a line that a process which died did not end
+        file.seek(whole)
+        file.write("".join(f"{text}\n" for text in lines).encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def kept_lines() -> Iterator[str]:
+    """The lines of the file, a torn last one left out."""
+    path = folder() / "checkpoints.jsonl"
+    if not path.exists():
+        return
+    with open(path, errors="replace") as file:
+        for text in file:
+            if text.endswith("\n"):
+                yield text.rstrip("\n")
+
+
+def all_lines() -> Iterator[str]:
+    """Of the database and of the file, each once."""
+    seen = set()
+    for text in Checkpoint.objects.order_by("position").values_list("line", flat=True).iterator():
+        seen.add(text)
+        yield text
+    yield from (text for text in kept_lines() if text not in seen)
