@@ -5,10 +5,11 @@ class BuildsConfig(AppConfig):
     name = "builds"
 
     def ready(self) -> None:
-        from builds import around, notices
+        from builds import around, leaving, notices
         from builds.forges import notices as push_notices
         from builds.forges import statuses, taking
 
         notices.register()
+        leaving.join()
         push_notices.register()
         around.CHANGED += [taking.tell, statuses.of_build]

@@ -15,7 +15,9 @@
     $("#toasts").append(box);
     setTimeout(() => box.remove(), bad ? 12000 : 3500);
   }
-  document.addEventListener("htmx:configRequest", (e) => { e.detail.headers["X-CSRFToken"] = body.dataset.csrf; });
+  // What a page asks for by itself does not keep a session alive.
+  const byItself = (event) => !event || event.type === "live" || event.type === "load";
+  document.addEventListener("htmx:configRequest", (e) => { e.detail.headers["X-CSRFToken"] = body.dataset.csrf; if (byItself(e.detail.triggeringEvent)) e.detail.headers["X-XQ-Live"] = "1"; });
   document.addEventListener("htmx:responseError", (e) => {
     const xhr = e.detail.xhr;
     if (e.detail.requestConfig.triggeringEvent && e.detail.requestConfig.triggeringEvent.type === "live") return;

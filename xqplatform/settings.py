@@ -118,7 +118,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+# How long a session lasts without use, and altogether (seconds).
+SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
+SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+SESSION_ENGINE = "xqplatform.accounts.sessions.store"
+SESSION_COOKIE_AGE = SESSION_TOTAL
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -186,6 +190,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "calendars": {"task": "containers.tasks.compute_calendars", "schedule": 300.0},
     "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
     "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
+    "sessions": {"task": "accounts.tasks.tidy_sessions", "schedule": 3600.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }

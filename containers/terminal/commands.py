@@ -107,14 +107,21 @@ def cancel(actor: Actor, run: CommandRun) -> CommandRun:
     """Asks for its end; it is ended inside within moments. Raises Denied, Refused."""
     access.must(actor, run.instance, {"command": run.pk})
     with transaction.atomic():
-        if not CommandRun.objects.filter(pk=run.pk, state__in=CommandRun.ACTIVE).update(asked=actor.name):
+        if not ask_end(actor, run):
             raise Refused(_("The command has ended already."))
-        audit.record(actor, "instance.command.cancel", run, after={"who": run.who}, parent=run.instance)
-        free = CommandRun.objects.filter(pk=run.pk, state=State.QUEUED, lease="")
-        if free.update(lease=leases.own_text(), lease_until=leases.until()):
-            _finish(run.pk, State.CANCELLED)
     run.refresh_from_db()
     return run
+
+
+def ask_end(actor: Actor, run: CommandRun) -> bool:
+    """Without a question about rights: part of a verb that asked one. In a transaction. False: it has ended already."""
+    if not CommandRun.objects.filter(pk=run.pk, state__in=CommandRun.ACTIVE).update(asked=actor.name):
+        return False
+    audit.record(actor, "instance.command.cancel", run, after={"who": run.who}, parent=run.instance)
+    free = CommandRun.objects.filter(pk=run.pk, state=State.QUEUED, lease="")
+    if free.update(lease=leases.own_text(), lease_until=leases.until()):
+        _finish(run.pk, State.CANCELLED)
+    return True
 
 
 # --- On a worker -----------------------------------------------------------------------------------------------------------

@@ -197,13 +197,18 @@ def end(actor: Actor, pk: int) -> Terminal:
     if not row.active:
         return row
     with transaction.atomic():
-        Terminal.objects.filter(pk=pk).update(asked=actor.name)
+        ask_end(actor, row)
         if others:
             audit.record(actor, "terminal.end", row, after={"who": row.who}, parent=row.instance)
-    if row.state == Terminal.State.OPENING and not row.lease:
-        finish(pk, Terminal.Why.NEVER)
     row.asked = actor.name
     return row
+
+
+def ask_end(actor: Actor, row: Terminal) -> None:
+    """Without a question about rights: part of a verb that asked one. Whoever has it open looks every other second."""
+    Terminal.objects.filter(pk=row.pk).update(asked=actor.name)
+    if row.state == Terminal.State.OPENING and not row.lease:
+        finish(row.pk, Terminal.Why.NEVER)
 
 
 def sweep() -> int:

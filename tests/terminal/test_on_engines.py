@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +23,9 @@ from tests.engines.images import tiny_image
 from tests.engines.machine import wait_for
 from tests.site import Site
 from tests.terminal.page import Page, Visitor
+from xqplatform.accounts import services as services_of_people
+from xqplatform.accounts import tokens
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership
 from xqplatform.audit.models import Event
 
@@ -303,3 +308,48 @@ def test_an_engine_that_comes_back_finds_nothing_left_of_it(
 
     wait_for("ended", swept)
     assert not shells(engine, instance)
+
+
+def test_who_leaves_loses_all_that_is_open_within_five_seconds(
+    page: Page, dan: Visitor, engine: Engine, instance: Any, actor_sre: Actor
+) -> None:
+    """The terminal, a live page and a log that is followed by a token, at the same time."""
+    _row, raw = tokens.create_token(Actor.person(dan.user), dan.user, "ci")
+    bearer = {"Authorization": f"Bearer {raw}"}
+    cookie = {"Cookie": f"sessionid={dan.client.cookies['sessionid'].value}"}
+
+    def get(path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", dan.site.port, timeout=30)
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse()
+
+    open_now = {
+        "live": get("/live/?topics=audit", cookie),
+        "logs": get(f"/api/v1/instances/{instance.pk}/logs?follow=true", bearer),
+    }
+    assert {name: answer.status for name, answer in open_now.items()} == {"live": 200, "logs": 200}
+    assert open_now["live"].read1()
+    ended: dict[str, float] = {}
+
+    def hear(name: str) -> None:
+        while open_now[name].read1():
+            pass
+        ended[name] = time.monotonic()
+
+    threads = [threading.Thread(target=hear, args=[name], daemon=True) for name in open_now]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    assert not ended
+    began = time.monotonic()
+    services_of_people.set_active(actor_sre, dan.user, active=False)
+    page.message("end")
+    ended["terminal"] = time.monotonic()
+    for thread in threads:
+        thread.join(20)
+    took = {name: at - began for name, at in ended.items()}
+    assert set(took) == {"live", "logs", "terminal"}
+    assert max(took.values()) < 5, took
+    assert get("/account/", cookie).status == 302
+    assert get("/api/v1/services", bearer).status == 401
+    wait_for("no shell is left", lambda: not shells(engine, instance))

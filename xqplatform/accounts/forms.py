@@ -72,9 +72,6 @@ class PersonForm(forms.Form):
         initial=Role.DEVELOPER,
         help_text=_("Developers act on their teams' services, SREs on everything, managers read everything."),
     )
-    active = forms.BooleanField(
-        label=_("May sign in"), required=False, initial=True, help_text=_("Off: tokens stop working at once, too.")
-    )
 
     def __init__(
         self, *args: Any, environments: list[tuple[str, str]], user: User | None = None, **kwargs: Any
@@ -124,10 +121,6 @@ class NewPersonForm(PersonForm):
         help_text=_("Tell it to the person; they change it under «My account»."),
     )
     field_order = ["username", "password", "display_name", "role"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        del self.fields["active"]
 
 
 class TeamForm(forms.Form):

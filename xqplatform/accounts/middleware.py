@@ -1,4 +1,4 @@
-"""Puts the actor on the request, and the person's language and time zone into effect."""
+"""Ends sessions whose time is over, puts the actor on the request, and the person's language and time zone into effect."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.sessions import streams, verbs
 
 
 class PersonMiddleware:
@@ -16,6 +17,7 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        verbs.look(request)
         request.actor = Actor.of_request(request)  # type: ignore[attr-defined]
         user = request.user
         if user.is_authenticated:
@@ -27,5 +29,6 @@ class PersonMiddleware:
             except (zoneinfo.ZoneInfoNotFoundError, ValueError):
                 timezone.deactivate()
         response = self.get_response(request)
+        streams.guard(request, response)
         timezone.deactivate()
         return response

@@ -123,3 +123,8 @@ class Token(models.Model):
         """A new row (saved) and the token itself, which is shown once."""
         raw = "xq_" + secrets.token_urlsafe(32)
         return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw), **more), raw
+
+
+from xqplatform.accounts.sessions.models import Session  # noqa: E402  a table of this app
+
+__all__ = ["Membership", "Role", "Session", "Team", "Token", "User"]

@@ -18,9 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from xqplatform import audit
+from xqplatform.accounts import leaving
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.sessions.verbs import drop
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -135,6 +137,8 @@ def change_person(
 ) -> User:
     """Role, teams, allowed environments, and whether the person may sign in. The last active SRE stays one."""
     require(actor, "people.manage", obj=user)
+    if not active and actor.user is not None and actor.user.pk == user.pk:
+        raise Refused(_("Somebody else has to deactivate you."), "active")
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
     with transaction.atomic():
@@ -149,11 +153,19 @@ def change_person(
         was, now = audit.changed(before, _facts(user))
         if was or now:
             audit.record(actor, "person.change", user, before=was, after=now)
+        if was.get("active"):
+            leaving.end_all(actor, user)
     return user
 
 
-def set_password(actor: Actor, user: User, password: str, *, old: str | None = None) -> None:
-    """One's own with the old one; another's by an SRE. Never in the log."""
+def set_active(actor: Actor, user: User, *, active: bool) -> User:
+    """Whether somebody may come in. Who is deactivated loses at once all that is open (`leaving.TIES`). Raises Refused."""
+    teams = {m.team_id: m.environments for m in user.memberships.all()}
+    return change_person(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
+
+
+def set_password(actor: Actor, user: User, password: str, *, old: str | None = None, keep: str = "") -> None:
+    """One's own with the old one; another's by an SRE. Never in the log. Ends all sessions but the row `keep`."""
     if actor.user is not None and actor.user.pk == user.pk:
         if old is None or not user.check_password(old):
             raise Refused(_("The old password is wrong."), "old", 400)
@@ -162,7 +174,8 @@ def set_password(actor: Actor, user: User, password: str, *, old: str | None = N
     user.set_password(_checked_password(password, user))
     with transaction.atomic():
         user.save(update_fields=["password"])
-        audit.record(actor, "person.password", user)
+        ended = drop(user, keep)
+        audit.record(actor, "person.password", user, after={"sessions ended": ended} if ended else None)
 
 
 @functools.lru_cache(maxsize=1)

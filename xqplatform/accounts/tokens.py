@@ -122,6 +122,7 @@ def enter(request: HttpRequest, raw: str) -> Actor | None:
     if token is None:
         return None
     actor = Actor.of_token(request, token)
+    request.token = token  # type: ignore[attr-defined]
     if token.scopes.read_only and request.method not in READS:
         audit.record(actor, "token.refused", token, parent=token.user, denied=True, after={"path": request.path[:200]})
         raise Denied(_("This token may only read."))

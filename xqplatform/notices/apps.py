@@ -7,6 +7,7 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         from xqplatform.alerts import deliver
-        from xqplatform.notices import gathering
+        from xqplatform.notices import gathering, leaving
 
         deliver.CHECKS.append(gathering.check)
+        leaving.join()

@@ -1,8 +1,16 @@
 """Signing in, one's own account, and the settings about people."""
 
 from xqplatform.accounts.views.account import account, password, theme
+from xqplatform.accounts.views.leaving import person_activate, person_deactivate
 from xqplatform.accounts.views.people import people, person, person_new, person_password
 from xqplatform.accounts.views.session import Login, logout
+from xqplatform.accounts.views.sessions import (
+    person_sessions,
+    person_sessions_end,
+    session_end,
+    sessions,
+    sessions_end,
+)
 from xqplatform.accounts.views.settings import settings_index
 from xqplatform.accounts.views.teams import team, team_new, team_remove, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
@@ -14,8 +22,15 @@ __all__ = [
     "password",
     "people",
     "person",
+    "person_activate",
+    "person_deactivate",
     "person_new",
     "person_password",
+    "person_sessions",
+    "person_sessions_end",
+    "session_end",
+    "sessions",
+    "sessions_end",
     "settings_index",
     "team",
     "team_new",

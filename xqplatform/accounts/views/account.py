@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from xqplatform.accounts import services
 from xqplatform.accounts.forms import AccountForm, PasswordForm, zones
 from xqplatform.accounts.http import ActorRequest, put_refusal
+from xqplatform.accounts.sessions import verbs as sessions
 from xqplatform.errors import Refused
 
 
@@ -51,7 +52,10 @@ def password(request: ActorRequest) -> HttpResponse:
     form = PasswordForm(request.POST)
     if form.is_valid():
         try:
-            services.set_password(request.actor, request.user, form.cleaned_data["new"], old=form.cleaned_data["old"])
+            data = form.cleaned_data
+            services.set_password(
+                request.actor, request.user, data["new"], old=data["old"], keep=sessions.key_of(request)
+            )
             update_session_auth_hash(request, request.user)
             messages.success(request, _("The new password holds from now on. Other sessions are signed out."))
             return redirect("accounts:account")

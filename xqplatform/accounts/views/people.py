@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from xqplatform.accounts import services
+from xqplatform.accounts import leaving, services
 from xqplatform.accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, Team, User
@@ -69,7 +69,7 @@ def person_new(request: ActorRequest) -> HttpResponse:
 def person(request: ActorRequest, pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=pk)
     may = can(request.actor, "people.manage")
-    initial = {"display_name": user.display_name, "role": user.role, "active": user.is_active}
+    initial = {"display_name": user.display_name, "role": user.role}
     form = PersonForm(
         request.POST if request.method == "POST" else None, environments=environments(), user=user, initial=initial
     )
@@ -83,7 +83,7 @@ def person(request: ActorRequest, pk: int) -> HttpResponse:
                     user,
                     role=data["role"],
                     display_name=data["display_name"],
-                    active=data["active"],
+                    active=user.is_active,
                     teams=form.chosen_teams(),
                 )
                 messages.success(request, _("Saved."))
@@ -91,6 +91,7 @@ def person(request: ActorRequest, pk: int) -> HttpResponse:
             except Refused as refusal:
                 put_refusal(form, refusal)
     context = {"form": form, "person": user, "may": may, "password_form": NewPasswordForm()}
+    context["ends"] = leaving.what_ends(user) if may and user.is_active else []
     return render(request, "accounts/person.html", context, status=400 if form.errors else 200)
 
 
