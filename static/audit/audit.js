@@ -1,6 +1,9 @@
 // Dragging over the histogram picks a range of time; a click on a bar works without this script.
 (function () {
   "use strict";
+  // On a narrow screen the events come first.
+  const facets = document.querySelector(".xq-afold");
+  if (facets && matchMedia("(max-width: 991px)").matches) facets.open = false;
   let from = null, dragged = false;
   const barOf = (e) => e.target.closest && e.target.closest("[data-range-picker] a");
   const bars = (svg) => Array.from(svg.querySelectorAll("a"));

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 TOP = 6
-BARS = 48
+BARS = 60
 # Widths of a bar, in seconds: a bar begins at a round time.
 STEPS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 91 * 86400, 365 * 86400)  # fmt: skip
 
