@@ -12,11 +12,12 @@ from builds.models import Image
 from containers.guardrails.verdict import Check
 from containers.models import ConfigVersion, ServiceEnvironment
 from containers.plan import Plan
+from xqplatform import secrets
 from xqplatform.errors import Refused
-from xqplatform.secrets import decrypt, encrypt
 
 Mark = dict[str, Any]
 MOST_WORDS = 20
+PURPOSE = "plan of a release"
 
 
 class Stale(Refused):
@@ -136,13 +137,13 @@ def shortened(changed: list[str]) -> list[str]:
 
 def seal(mark: Mark, place: ServiceEnvironment) -> str:
     """The mark as a text that only the platform can have made."""
-    return encrypt(json.dumps(mark | {"place": place.pk}))
+    return secrets.seal(PURPOSE, json.dumps(mark | {"place": place.pk}))
 
 
 def unseal(text: str, place: ServiceEnvironment) -> Mark:
     """The mark that somebody sends back. Raises Stale for one that is not of this place, or is nonsense."""
     try:
-        data = json.loads(decrypt(text))
+        data = json.loads(secrets.unseal(PURPOSE, text, secrets.PLAN_FOR))
     except ValueError:
         data = None
     if not isinstance(data, dict) or data.get("place") != place.pk:

@@ -10,10 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models import Host, HostGroup, Segment, SshAccess
-from xqplatform.secrets import decrypt, encrypt
+from xqplatform.secrets import TYPED_FOR, BadSeal, seal, unseal
 
 LARGEST = 200_000  # bytes of an uploaded PEM file
-TYPED = "typed:"  # marks what may come back from a form, so that a stored secret's cipher text is of no use in one
 
 
 def _pem(label: Any, help_text: Any = "") -> forms.CharField:
@@ -29,19 +28,16 @@ def take_file(data: Any, files: Any, name: str) -> None:
 
 
 def keep_key(data: Any, name: str) -> bool:
-    """A typed key goes encrypted into its companion field, and comes from there again. Whether there is one."""
+    """A typed key goes sealed into its companion field, and comes from there again. Whether there is one."""
     typed, kept = data.get(name, ""), data.get(f"{name}_kept", "")
     if typed.strip():
-        data[f"{name}_kept"] = encrypt(TYPED + typed)
+        data[f"{name}_kept"] = seal(f"host form {name}", typed)
     elif kept:
         try:
-            plain = decrypt(kept)
-        except ValueError:
-            plain = ""
-        if not plain.startswith(TYPED):
+            data[name] = unseal(f"host form {name}", kept, TYPED_FOR)
+        except BadSeal:
             data[f"{name}_kept"] = ""
             return False
-        data[name] = plain.removeprefix(TYPED)
     return bool(data.get(name, "").strip())
 
 
@@ -278,20 +274,8 @@ class SetupForm(forms.Form):
         self.has_key = False
         if self.is_bound:
             self.data: Any = self.data.copy()  # type: ignore[attr-defined]
-            file = self.files.get("key_file")
-            if isinstance(file, UploadedFile) and file.size:
-                self.data["key"] = file.read(LARGEST).decode("utf-8", "replace").replace("\x00", "")
-            typed, kept = self.data.get("key", ""), self.data.get("key_kept", "")
-            if typed.strip():
-                self.data["key_kept"] = encrypt(TYPED + typed)
-            elif kept:
-                try:
-                    plain = decrypt(kept)
-                except ValueError:
-                    plain = ""
-                ours = plain.startswith(TYPED)
-                self.data["key" if ours else "key_kept"] = plain.removeprefix(TYPED) if ours else ""
-            self.has_key = bool(self.data.get("key", "").strip())
+            take_file(self.data, self.files, "key")
+            self.has_key = keep_key(self.data, "key")
 
     def values(self) -> dict[str, Any]:
         """What the verb takes."""

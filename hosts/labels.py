@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 
-from django.conf import settings
+from xqplatform.secrets import installation as stored
 
 SERVICE = "xq.service"
 ENVIRONMENT = "xq.environment"
@@ -17,14 +15,9 @@ SEGMENT = "xq.segment"
 HELPER = "xq.helper"  # containers of the platform itself, helpers and collectors: listed nowhere
 
 
-@lru_cache(maxsize=4)
-def _digest(key: str) -> str:
-    return hashlib.sha256(b"installation " + key.encode()).hexdigest()[:16]
-
-
 def installation() -> str:
     """This platform's id: several platforms may share an engine and leave each other's containers alone."""
-    return _digest(settings.ENCRYPTION_KEY)
+    return stored.name()
 
 
 def is_ours(labels: Mapping[str, str]) -> bool:

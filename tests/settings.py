@@ -33,5 +33,6 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 (DATA_DIR / "static").mkdir(exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+INSTALLATION = "0123456789abcdef"  # engines are stood in for without a database, too
 LOGGING["root"]["level"] = "WARNING"
 AUDIT_LINK_AFTER = None  # no thread beside a test's transactions: tests link when they want to

@@ -41,7 +41,12 @@ def data_dir() -> Path:
 
 
 def kept_secret(name: str) -> str:
-    """A random secret made once and kept in the data folder, readable by its owner only.
+    """A random secret made once and kept in the data folder."""
+    return kept_file(name).read_text().strip()
+
+
+def kept_file(name: str) -> Path:
+    """The file of a random secret made once and kept in the data folder, readable by its owner only.
 
     Written aside and linked into place, so that processes that start at the same moment agree on one, whole.
     """
@@ -55,7 +60,7 @@ def kept_secret(name: str) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         os.unlink(draft)
-    return path.read_text().strip()
+    return path
 
 
 def broker_socket() -> Path:

@@ -14,7 +14,14 @@ DATA_DIR = env.data_dir()
 
 SECRET_KEY = env.text("XQ_SECRET_KEY") or env.kept_secret("secret-key")
 # Encrypts keys, passwords and secret values at rest; apart from SECRET_KEY, so that one can be changed without the other.
-ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY") or env.kept_secret("encryption-key")
+# The newest first: XQ_ENCRYPTION_KEYS, then the file's, one a line, then XQ_ENCRYPTION_KEY. Without any: a file that is made.
+ENCRYPTION_KEYS = env.text("XQ_ENCRYPTION_KEYS").replace(",", " ").split()
+ENCRYPTION_KEY = env.text("XQ_ENCRYPTION_KEY")
+ENCRYPTION_KEY_FILE = env.text("XQ_ENCRYPTION_KEY_FILE")
+if not (ENCRYPTION_KEYS or ENCRYPTION_KEY or ENCRYPTION_KEY_FILE):
+    ENCRYPTION_KEY_FILE = str(env.kept_file("encryption-key"))
+# This platform's id on engines; empty: the one in the database.
+INSTALLATION = ""
 DEBUG = env.flag("XQ_DEBUG")
 ALLOWED_HOSTS = env.text("XQ_ALLOWED_HOSTS", "*").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in env.text("XQ_TRUSTED_ORIGINS").split(",") if o]
@@ -28,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "ninja",
+    "xqplatform.secrets",
     "xqplatform.accounts",
     "xqplatform.audit",
     "xqplatform.live",

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("xqplatform.web.urls")),
     path("", include("xqplatform.accounts.urls")),
     path("", include("xqplatform.audit.urls")),
+    path("", include("xqplatform.secrets.urls")),
     path("", include("xqplatform.live.urls")),
     path("", include("xqplatform.alerts.urls")),
     path("", include("xqplatform.notices.urls")),

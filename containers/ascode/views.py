@@ -22,10 +22,11 @@ from containers.views.access import get_service
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
 from xqplatform.errors import Denied, Refused
-from xqplatform.secrets import decrypt, encrypt
+from xqplatform.secrets import TYPED_FOR, seal, unseal
 
 PAGE = 50
 SHOWN = 20
+PURPOSE = "typed secret of a file"
 
 
 @require_GET
@@ -162,12 +163,12 @@ def _secrets(request: HttpRequest) -> dict[str, str]:
 
 
 def _sealed(request: HttpRequest, name: str, value: str) -> str:
-    return encrypt(json.dumps([request.user.pk, name, value])) if value else ""
+    return seal(PURPOSE, json.dumps([request.user.pk, name, value])) if value else ""
 
 
 def _opened(request: HttpRequest, name: str, token: str) -> str:
     try:
-        user, of, value = json.loads(decrypt(token)) if token else (None, "", "")
+        user, of, value = json.loads(unseal(PURPOSE, token, TYPED_FOR)) if token else (None, "", "")
     except (TypeError, ValueError):  # a forged or broken token counts as nothing typed
         return ""
     return str(value) if (user, of) == (request.user.pk, name) else ""

@@ -15,9 +15,10 @@ from containers.forms.base import SaneForm
 from containers.forms.texts import lines_of, pairs_read
 from containers.models import ConfigVersion, ServiceEnvironment
 from xqplatform.errors import Refused
-from xqplatform.secrets import decrypt, encrypt
+from xqplatform.secrets import TYPED_FOR, seal, unseal
 
 NEW_SECRETS = 3
+PURPOSE = "typed secret of a place"
 
 
 def _area(rows: int, placeholder: str) -> forms.Textarea:
@@ -236,7 +237,7 @@ class ConfigForm(SaneForm):
         hidden = self._hidden_of(field)
         typed = str(self.data.get(field) or "")
         if typed:
-            self.data[hidden] = encrypt(json.dumps([self.place.pk, field, typed]))
+            self.data[hidden] = seal(PURPOSE, json.dumps([self.place.pk, field, typed]))
         elif self.data.get(hidden):
             kept = self._carried(field)
             if kept is None:
@@ -246,7 +247,8 @@ class ConfigForm(SaneForm):
 
     def _carried(self, field: str) -> str | None:
         try:
-            pk, name, value = json.loads(decrypt(str(self.data.get(self._hidden_of(field)) or "")))
+            mark = str(self.data.get(self._hidden_of(field)) or "")
+            pk, name, value = json.loads(unseal(PURPOSE, mark, TYPED_FOR))
         except (TypeError, ValueError):  # a forged or broken token counts as nothing typed
             return None
         return value if pk == self.place.pk and name == field and isinstance(value, str) else None

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from builds.models import Project
 from hosts.models import HostGroup, Segment
 from xqplatform.accounts.models import Team
+from xqplatform.secrets import TokenField
 
 
 class Environment(models.Model):
@@ -96,7 +97,7 @@ class ConfigVersion(models.Model):
     place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="configs")
     version = models.PositiveIntegerField()
     content = models.JSONField()
-    secrets = models.TextField(blank=True)  # encrypted JSON {name: value}; see containers.config
+    secrets = TokenField(blank=True)  # encrypted JSON {name: value}; see containers.config
     author = models.CharField(max_length=150)
     reason = models.CharField(max_length=250, blank=True)
     created = models.DateTimeField(auto_now_add=True)

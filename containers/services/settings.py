@@ -79,7 +79,10 @@ def save_config(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]
 def ensure_config(actor: Actor, place: ServiceEnvironment) -> ConfigVersion:
     """The newest version; the first release of a place makes one of the defaults."""
     if place.config is None:
-        place.config = _new_version(place, Config(), {}, actor, "")
+        with transaction.atomic():
+            place.config = _new_version(place, Config(), {}, actor, "")
+            after = {"version": place.config.version, "defaults": True}
+            audit.record(actor, "service.config", place, after=after, parent=place.service)
     return place.config
 
 

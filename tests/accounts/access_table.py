@@ -104,6 +104,7 @@ LINES = [
     Line("accounts:tokens", "GET", 200, 200, 200),
     Line("accounts:tokens", "POST", 400, 400, 400),
     Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),
+    Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
     Line("audit:newer", "GET", 200, 200, 200),

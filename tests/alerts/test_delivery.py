@@ -259,12 +259,11 @@ def start_worker(channel: int) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "XQ_ENCRYPTION_KEY": settings.ENCRYPTION_KEY,
         "PYTHONPATH": str(settings.BASE_DIR),
     }
     # The settings of tests forget XQ_ variables: the key goes in by code.
     code = code.replace(
-        "django.setup(); ", f"settings.ENCRYPTION_KEY = {settings.ENCRYPTION_KEY!r}; django.setup(); ", 1
+        "django.setup(); ", f"settings.ENCRYPTION_KEY_FILE = {settings.ENCRYPTION_KEY_FILE!r}; django.setup(); ", 1
     )
     return subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -49,6 +49,7 @@ OF_SRES = frozenset(
         "environment.manage",
         "release.break_glass",
         "people.manage",
+        "secrets.manage",
         "base_image.manage",
         "persisted.remove",
         "audit.read",

@@ -23,6 +23,11 @@ ACTIONS: dict[str, Any] = {
     "token.create": _("made the token"),
     "token.revoke": _("revoked the token"),
     "token.refused": _("was refused with a token"),
+    # keys of stored secrets
+    "secrets.rotate": _("began to re-encrypt stored secrets"),
+    "secrets.rotated": _("re-encrypted stored secrets"),
+    "secrets.key.add": _("made a new key for stored secrets"),
+    "secrets.key.drop": _("dropped an old key of stored secrets"),
     # hosts
     "host.create": _("connected the host"),
     "host.change": _("changed the host"),

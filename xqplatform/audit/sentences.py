@@ -66,6 +66,7 @@ RIGHTS = {
     "release.approve": gettext_lazy("approve the release"),
     "release.break_glass": gettext_lazy("go on in spite of guardrails"),
     "people.manage": gettext_lazy("manage people"),
+    "secrets.manage": gettext_lazy("manage the keys of stored secrets"),
     "base_image.manage": gettext_lazy("manage base images"),
     "alerts.manage": gettext_lazy("manage alerts"),
     "alerts.silence": gettext_lazy("silence alerts"),

@@ -30,6 +30,7 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("API tokens"),
             _("For scripts and CI: made once, shown once, revoked any time."),
         ),
+        ("/settings/secrets/", "lock", _("Stored secrets"), _("Under which keys they are, and how far a rotation is.")),
         (
             "/settings/environments/",
             "layout-grid",
