@@ -374,7 +374,7 @@ def show_deployment(request: HttpRequest, number: int) -> Any:
     row = get_deployment(max(0, number))
     found = full_json(row)
     service, environment = row.place.service, row.place.environment.slug
-    if not can(actor_of(request), "service.logs", team_id=service.team_id, environment=environment):
+    if not can(actor_of(request), "service.logs", **service.at_in(environment)):
         for step in found["steps"]:
             step["log"] = ""  # what a container said is for those who may read logs
     return found

@@ -98,7 +98,7 @@ TRY, WHY = TryIn.model_validate({}), WhyIn.model_validate({})
 def run_json(request: HttpRequest, row: HookRun) -> dict[str, Any]:
     """What it said is for those who may read logs."""
     place = row.place
-    reads = can(actor_of(request), "service.logs", team_id=place.service.team_id, environment=place.environment.slug)
+    reads = can(actor_of(request), "service.logs", **place.at)
     return {
         "number": row.pk, "release": row.deployment_id, "instance": row.instance.number if row.instance else None,
         "batch": row.batch + 1 if row.batch is not None else None, "point": row.point, "hook": row.name,

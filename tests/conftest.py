@@ -141,7 +141,12 @@ def team(db: None) -> Any:
 
 @pytest.fixture
 def sre(db: None) -> Any:
-    return make_person("sara", "sre")
+    """An SRE who is an admin, too, as the first person of an installation is."""
+    from xqplatform.accounts.models import Grant
+
+    person = make_person("sara", "sre")
+    Grant.objects.create(user=person, role="admin")
+    return person
 
 
 @pytest.fixture

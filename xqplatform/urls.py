@@ -7,6 +7,7 @@ from xqplatform import api
 urlpatterns = [
     path("", include("xqplatform.web.urls")),
     path("", include("xqplatform.accounts.urls")),
+    path("", include("xqplatform.accounts.signin.urls")),
     path("", include("xqplatform.audit.urls")),
     path("", include("xqplatform.secrets.urls")),
     path("", include("xqplatform.live.urls")),

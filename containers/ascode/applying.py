@@ -118,18 +118,18 @@ def _require_service(actor: Actor, target: Target) -> None:
     service = target.now.row
     extra = {"file": target.given.name}
     if isinstance(service, Service):
-        team_id = service.team_id
-        require(actor, "service.change", team_id=team_id, obj=service, extra=extra)
+        team_id, name = service.team_id, service.slug
+        require(actor, "service.change", **service.at, obj=service, extra=extra)
         if any(change.path[0] == "project" for change in target.changes):
             require(actor, "project.change", team_id=service.project.team_id, obj=service.project, extra=extra)
         if any(change.path == ("team",) for change in target.changes):
             require(actor, "service.change", team_id=wanted.pk if wanted else None, obj=service, extra=extra)
     else:
-        team_id = wanted.pk if wanted else None
+        team_id, name = (wanted.pk if wanted else None), None
         require(actor, "service.create", team_id=team_id, extra=extra)
         require(actor, "project.change", team_id=team_id, extra=extra)
     for right, environment in sorted({_right(change.path, change.kind) for change in target.changes} - {("", "")}):
-        require(actor, right, team_id=team_id, environment=environment, obj=service, extra=extra)
+        require(actor, right, team_id=team_id, environment=environment, service=name, obj=service, extra=extra)
 
 
 def _right(path: tuple[str, ...], kind: str) -> tuple[str, str]:

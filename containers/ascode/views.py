@@ -39,7 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_GET
 def of_service(request: HttpRequest, slug: str) -> HttpResponse:
     service = get_service(slug)
-    may = can(actor_of(request), "service.change", team_id=service.team_id)
+    may = can(actor_of(request), "service.change", **service.at)
     return _show(request, "Service", service, drift.of_service(service), may)
 
 

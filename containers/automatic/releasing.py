@@ -50,7 +50,7 @@ def _one(rule: AutomaticRule, delivery: ForgeDelivery, image: Image) -> Automati
         return known
     actor = taking.person(rule.author, rule.author_name)
     try:
-        require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, RIGHT, **place.at, obj=place)
         return _decide(actor, rule, delivery, image)
     except Denied:
         words = _("%(who)s, who wrote the rule, may not release here (any more): somebody who may has to save it anew.")

@@ -57,7 +57,7 @@ def _save(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> A
 
 def may(actor: Actor, place: ServiceEnvironment) -> None:
     """Raises Denied."""
-    require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, RIGHT, **place.at, obj=place)
 
 
 def shown(row: AutomaticRule) -> dict[str, Any]:

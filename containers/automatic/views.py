@@ -51,7 +51,7 @@ def _page(
         form = RuleForm(initial=services.shown(rule), prefix=slug)
         if wrong is not None and wrong[0].pk == place.pk:
             form = wrong[1]
-        may = can(actor_of(request), services.RIGHT, team_id=service.team_id, environment=slug)
+        may = can(actor_of(request), services.RIGHT, **service.at_in(slug))
         rows.append({"place": place, "rule": rule, "form": form, "may": may})
     came = AutomaticRelease.objects.filter(place__service=service).select_related(
         "place__environment", "deployment", "delivery"

@@ -16,17 +16,18 @@ from containers.services.settings import topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles.decide import At
 from xqplatform.errors import Refused
 
 MODE = GateRules.Mode
 
 
-def right_of(scope: Scope) -> tuple[str, dict[str, Any]]:
+def right_of(scope: Scope) -> tuple[str, At]:
     """Which right changes its rules, and for what."""
     place = scope.place
     if place is None:
         return "environment.manage", {}
-    return "service.change", {"team_id": place.service.team_id, "environment": place.environment.slug}
+    return "service.change", place.at
 
 
 def may_change(actor: Actor, scope: Scope) -> bool:

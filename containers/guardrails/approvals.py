@@ -14,12 +14,13 @@ from containers import holds
 from containers.guardrails.approving import Asked, Given, counting, lacking
 from containers.guardrails.rules import rules_of
 from containers.guardrails.verdict import Check
-from containers.models import Approval, Deployment, Guardrails
+from containers.models import Approval, Deployment, Guardrails, ServiceEnvironment
 from containers.notices import telling
 from containers.services.settings import topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.models import Role, User
+from xqplatform.accounts.rights import can, has_role, require
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -33,11 +34,17 @@ def given_to(row: Deployment | None) -> list[Given]:
         return []
     place = row.place
     return [
-        Given(one.by_id, one.by_name, one.by.role if one.by else "", one.expires.timestamp(), bool(one.withdrawn))
+        Given(one.by_id, one.by_name, _role(one.by, place), one.expires.timestamp(), bool(one.withdrawn))
         for one in row.approvals.select_related("by").order_by("id")
-        if one.by is None
-        or can(Actor.person(one.by), RIGHT, team_id=place.service.team_id, environment=place.environment.slug)
+        if one.by is None or can(Actor.person(one.by), RIGHT, **place.at)
     ]
+
+
+def _role(person: User | None, place: ServiceEnvironment) -> str:
+    """What counts where a rule asks for a role: SRE whoever has that role there."""
+    if person is None:
+        return ""
+    return str(Role.SRE) if has_role(Actor.person(person), Role.SRE, **place.at) else person.role
 
 
 def check(row: Deployment | None, asked: Asked, at: float, *, back: bool) -> list[Check]:
@@ -116,9 +123,9 @@ def may_approve(actor: Actor, row: Deployment) -> str:
         return _("Only a person can approve.")
     if actor.user.pk == row.created_by_id:
         return _("Somebody else has to approve it, not who decided it.")
-    if asked.role and actor.user.role != asked.role:
+    if asked.role and not has_role(actor, asked.role, **place.at):
         return _("Only SREs approve releases here.")
-    if not can(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug):
+    if not can(actor, RIGHT, **place.at):
         return _("You may not approve releases here.")
     return ""
 
@@ -190,7 +197,7 @@ def withdraw(actor: Actor, deployment: Deployment, why: str = "") -> Approval:
 def require_right(actor: Actor, row: Deployment) -> None:
     """Raises Denied. Call it before the transaction."""
     place = row.place
-    require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
+    require(actor, RIGHT, **place.at, obj=row)
 
 
 def _locked(row: Deployment) -> Deployment:

@@ -40,7 +40,7 @@ class Glass:
 
 def may(actor: Actor, place: ServiceEnvironment, glass: Glass) -> None:
     """Raises Denied without the right, Refused without a reason or with a wrong name. Call it before the transaction."""
-    require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, RIGHT, **place.at, obj=place)
     if not glass.reason.strip():
         raise Refused(_("Say why you go on in spite of the guardrails."), "glass_reason", 400)
     if len(glass.reason) > LONGEST:
@@ -111,7 +111,7 @@ def go_on(actor: Actor, row: Deployment, glass: Glass) -> BrokenGlass:
 def review(actor: Actor, row: BrokenGlass, comment: str) -> BrokenGlass:
     """Another SRE has looked at it. Raises Refused for who broke it, and without a comment."""
     place = row.deployment.place
-    require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=row.deployment)
+    require(actor, RIGHT, **place.at, obj=row.deployment)
     comment = comment.strip()
     if not comment or len(comment) > LONGEST:
         raise Refused(_("Say what you found, in at most %(n)d characters.") % {"n": LONGEST}, "comment", 400)

@@ -54,8 +54,7 @@ class Guards:
         self.checks: tuple[Check, ...] = verdict.checks
         self.blocks = not verdict.passes
         self.words = verdict.words
-        right = {"team_id": place.service.team_id, "environment": place.environment.slug}
-        self.may_break = self.blocks and can(actor, glass.RIGHT, **right)  # type: ignore[arg-type]
+        self.may_break = self.blocks and can(actor, glass.RIGHT, **place.at)
         self.breaks = data.get("break_glass") == "1"
         self.reason = str(data.get("glass_reason", ""))[: glass.LONGEST]
         self.name = str(data.get("glass_name", ""))[:60]

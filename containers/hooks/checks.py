@@ -12,6 +12,7 @@ from hosts import commands
 from hosts.models import Host, HostCommand
 from hosts.services.commands import may_run
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
 
@@ -24,6 +25,9 @@ def check(actor: Actor, place: ServiceEnvironment, config: Config) -> None:
     for number, hook in enumerate(config.hooks, 1):
         if hook.kind == "host" and hook not in before:
             check_host(actor, hook, f"hooks.{number}")
+        if hook.kind == "command" and hook not in before and not can(actor, "service.command", **place.at):
+            words = _("You may not run commands in containers here, so you may not have them run.")
+            raise Refused(words, f"hooks.{number}.command")
     if config.traffic.way == "nginx" and not Front.objects.filter(slug=config.traffic.front).exists():
         words = _("There is no nginx front «%(name)s»: an SRE makes it under Settings.")
         raise Refused(words % {"name": config.traffic.front}, "traffic.front", 400)

@@ -139,11 +139,7 @@ def _may_still(asked: Asked) -> bool:
         return True
     user = User.objects.filter(pk=asked.person).first()
     place = ServiceEnvironment.objects.filter(pk=asked.place.pk).select_related("service", "environment").first()
-    return (
-        user is not None
-        and place is not None
-        and can(Actor.person(user), RIGHT, team_id=place.service.team_id, environment=place.environment.slug)
-    )
+    return user is not None and place is not None and can(Actor.person(user), RIGHT, **place.at)
 
 
 def _newcomers(follower: Follower) -> list[Source]:

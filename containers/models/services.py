@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from builds.models import Project
 from hosts.models import HostGroup, Segment
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.roles.decide import At
 from xqplatform.secrets import TokenField
 
 
@@ -64,6 +65,15 @@ class Service(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def at(self) -> At:
+        """What a right on it as a whole is asked about."""
+        return {"team_id": self.team_id, "service": self.slug}
+
+    def at_in(self, environment: str | None) -> At:
+        """What a right on it in an environment is asked about."""
+        return {"team_id": self.team_id, "environment": environment, "service": self.slug}
+
 
 class ServiceEnvironment(models.Model):
     """A service in an environment: how many instances, where, with which settings version, and who changes it now."""
@@ -86,6 +96,11 @@ class ServiceEnvironment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service.slug}/{self.environment.slug}"
+
+    @property
+    def at(self) -> At:
+        """What a right here is asked about."""
+        return self.service.at_in(self.environment.slug)
 
 
 class ConfigVersion(models.Model):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
-
 from containers.guardrails import approvals
 from containers.models import Deployment
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Role, User
+from xqplatform.accounts.roles.who import holders
 from xqplatform.notices.kinds import Kind
 from xqplatform.notices.models import Notice
 
@@ -22,8 +20,8 @@ def approvers(notice: Notice) -> set[int]:
     row = rows.filter(pk=notice.number).first()
     if row is None or not approvals.missing(row):
         return set()
-    people = User.objects.filter(Q(role=Role.SRE) | Q(memberships__team=notice.team_id), is_active=True).distinct()
-    return {one.pk for one in people if _can_help(Actor.person(one), row)}
+    people = holders(approvals.RIGHT, **row.place.at)
+    return {one.user.pk for one in people if _can_help(Actor.person(one.user), row)}
 
 
 def _can_help(actor: Actor, row: Deployment) -> bool:

@@ -31,8 +31,8 @@ SAID = frozenset({"reason", "outcome", "log", "output", "words", "lines", "error
 def exported(actor: Actor, row: Deployment, shape: str) -> dict[str, Any]:
     """The record as the actor may read it, with an event of who took it along. Raises Denied."""
     service, environment = row.place.service, row.place.environment.slug
-    require(actor, READ, team_id=service.team_id, environment=environment, obj=row)
-    logs = can(actor, "service.logs", team_id=service.team_id, environment=environment)
+    require(actor, READ, **service.at_in(environment), obj=row)
+    logs = can(actor, "service.logs", **service.at_in(environment))
     with transaction.atomic():
         found = record_of(row, logs=logs)
         audit.record(actor, "deployment.export", row, after={"as": shape, "logs": logs}, parent=service)

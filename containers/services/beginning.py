@@ -138,8 +138,7 @@ def _may_still(row: Deployment) -> None:
     place, words = row.place, _("%(who)s may not release here any more.")
     rights = ["service.deploy", *(["service.operate"] if row.confirmed.get("addresses") else [])]
     actor = Actor.person(row.created_by) if row.created_by is not None else None
-    team, environment = place.service.team_id, place.environment.slug
-    if actor is None or not all(can(actor, right, team_id=team, environment=environment) for right in rights):
+    if actor is None or not all(can(actor, right, **place.at) for right in rights):
         raise Refused(words % {"who": row.created_name})
 
 

@@ -138,7 +138,7 @@ def _environments(slugs: Any) -> list[Environment]:
 
 def add_place(actor: Actor, service: Service, environment: Environment, instances: int = 1) -> ServiceEnvironment:
     """Gives the service a place in one more environment; the same again if it has one."""
-    require(actor, "service.change", team_id=service.team_id, environment=environment.slug, obj=service)
+    require(actor, "service.change", **service.at_in(environment.slug), obj=service)
     with transaction.atomic():
         place, made = service.places.get_or_create(environment=environment, defaults={"wanted": instances})
         if made:
@@ -149,7 +149,7 @@ def add_place(actor: Actor, service: Service, environment: Environment, instance
 
 def change_service(actor: Actor, service: Service, data: Mapping[str, Any]) -> Service:
     """Changes title or team. Raises Refused with the field."""
-    require(actor, "service.change", team_id=service.team_id, obj=service)
+    require(actor, "service.change", **service.at, obj=service)
     before = {"title": service.title, "team": str(service.team or "")}
     if "title" in data:
         title = str(data["title"] or "").strip()
@@ -170,7 +170,7 @@ def change_service(actor: Actor, service: Service, data: Mapping[str, Any]) -> S
 
 def change_place(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> ServiceEnvironment:
     """Changes the place's branch or its segment (for instances that come from now on)."""
-    require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.change", **place.at, obj=place)
     before = {"branch": place.branch, "segment": str(place.segment or "")}
     if "branch" in data:
         branch = str(data["branch"] or "").strip()
@@ -201,8 +201,8 @@ def remove_service(actor: Actor, service: Service, reason: str = "") -> list[Dep
     """
     places = list(service.places.select_related("service", "environment"))
     for place in places:
-        require(actor, "service.remove", team_id=service.team_id, environment=place.environment.slug, obj=service)
-    require(actor, "service.remove", team_id=service.team_id, obj=service)
+        require(actor, "service.remove", **place.at, obj=service)
+    require(actor, "service.remove", **service.at, obj=service)
     for place in places:
         holder = releases.held_by(place)
         if holder:

@@ -92,7 +92,7 @@ def try_out(actor: Actor, place: ServiceEnvironment, name: str, number: int | No
     """Runs a hook of the newest settings once, now, with `way` «test». `number`: with which instance (None: the first)."""
     from containers.tasks import try_hook
 
-    require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.change", **place.at, obj=place)
     hook = find(place, name)
     if hook.kind == "host":
         checks.check_host(actor, hook, "hook")  # a release has it run; by hand it is run by who may
@@ -168,7 +168,7 @@ def go_on(actor: Actor, run: HookRun, reason: str = "") -> HookRun:
 
 def _answer(actor: Actor, run: HookRun, answer: str, reason: str) -> HookRun:
     place = run.place
-    require(actor, "service.deploy", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.deploy", **place.at, obj=place)
     reason = reason.strip()
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)

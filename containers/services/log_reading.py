@@ -26,8 +26,7 @@ def open_logs(
     require(
         actor,
         "service.logs",
-        team_id=place.service.team_id,
-        environment=place.environment.slug,
+        **place.at,
         obj=instance or place,
     )
     if what != TAKEN_ALONG and known(actor, place, opening):

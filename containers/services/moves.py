@@ -107,7 +107,7 @@ def move(
 
 
 def _may(actor: Actor, place: ServiceEnvironment, *, fenced: bool, with_data: bool) -> None:
-    require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.operate", **place.at, obj=place)
     if fenced or with_data:
         require(actor, "host.manage", obj=place)
 

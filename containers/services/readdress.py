@@ -76,7 +76,7 @@ def readdress(
 
 
 def _may(actor: Actor, place: ServiceEnvironment, *, with_data: bool) -> None:
-    require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.operate", **place.at, obj=place)
     if with_data:
         require(actor, "host.manage", obj=place)
 

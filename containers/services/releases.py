@@ -28,13 +28,20 @@ from hosts.models import Host
 from hosts.services import addresses as ledger
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.rights import require
+from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
 PolicyData = Mapping[str, Any] | Policy | None
 Chosen = Mapping[int, str] | None  # number of an instance → the address that somebody chose for it
 MOST_INSTANCES = 500
+# The right that begins a change of a kind, where it is not service.operate.
+RIGHT_OF = {
+    "deploy": "service.deploy",
+    "scale": "service.scale",
+    "restart": "service.restart",
+    "remove": "service.remove",
+}
 
 
 def preview(
@@ -333,12 +340,13 @@ def _in_time(row: Deployment, wish: str) -> None:
 
 
 def may_change(actor: Actor, deployment: Deployment) -> None:
-    """The right to steer a release under way. Raises Denied."""
-    _may(actor, "service.deploy", deployment.place, deployment)
+    """The right to steer a change under way: who may release may steer all, others what they may begin. Raises Denied."""
+    if not can(actor, "service.deploy", **deployment.place.at):
+        _may(actor, RIGHT_OF.get(deployment.kind, "service.operate"), deployment.place, deployment)
 
 
 def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -> None:
-    require(actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=obj or place)
+    require(actor, right, **place.at, obj=obj or place)
 
 
 def _may_choose(actor: Actor, place: ServiceEnvironment, chosen: Chosen) -> None:
@@ -361,7 +369,7 @@ def _operate(
     reason: str,
     policy: PolicyData,
 ) -> Deployment:
-    _may(actor, "service.operate", place)
+    _may(actor, RIGHT_OF.get(kind, "service.operate"), place)
     return _start(
         actor,
         place,

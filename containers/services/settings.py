@@ -33,13 +33,15 @@ def save_config(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]
     `data`: a Config as JSON, and beside it `secrets` {name: new value}; a secret that is in `secret_names` and has no
     new value keeps its old one. Raises Refused with the field.
     """
-    require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.change", **place.at, obj=place)
     if not isinstance(data, Mapping):
         raise Refused(_("The settings must be an object."), None, 400)
     content = {key: value for key, value in data.items() if key != "secrets"}
     given = data.get("secrets") or {}
     if not isinstance(given, Mapping) or not all(isinstance(v, str) and "\x00" not in v for v in given.values()):
         raise Refused(_("The secrets must be an object of names and texts."), "secrets", 400)
+    if any(given.values()):
+        require(actor, "service.secrets", **place.at, obj=place)
     variables = [name for name in given if not name.startswith(hook_shape.SECRET)]
     if variables:
         content["secret_names"] = list(dict.fromkeys([*(content.get("secret_names") or []), *variables]))

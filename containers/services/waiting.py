@@ -114,7 +114,7 @@ def wait(
 
 def _may(actor: Actor, place: ServiceEnvironment, addresses: releases.Chosen) -> None:
     for right in ("service.deploy", *(["service.operate"] if addresses else [])):
-        require(actor, right, team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, right, **place.at, obj=place)
 
 
 def _in_reach(not_before: datetime | None) -> None:

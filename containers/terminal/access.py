@@ -17,6 +17,7 @@ from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
 
 RIGHT = "service.terminal"
+COMMAND = "service.command"
 
 
 def signed_in(session_key: str) -> User | None:
@@ -29,15 +30,13 @@ def signed_in(session_key: str) -> User | None:
     return user if isinstance(user, User) and user.is_active else None
 
 
-def may(actor: Actor, instance: Instance) -> bool:
-    place = instance.place
-    return can(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug)
+def may(actor: Actor, instance: Instance, right: str = RIGHT) -> bool:
+    return can(actor, right, **instance.place.at)
 
 
-def must(actor: Actor, instance: Instance, extra: dict[str, Any] | None = None) -> None:
+def must(actor: Actor, instance: Instance, extra: dict[str, Any] | None = None, right: str = RIGHT) -> None:
     """Raises Denied, and records the attempt, without the right."""
-    place = instance.place
-    require(actor, RIGHT, team_id=place.service.team_id, environment=place.environment.slug, obj=instance, extra=extra)
+    require(actor, right, **instance.place.at, obj=instance, extra=extra)
 
 
 def container_of(instance: Instance) -> str:

@@ -71,7 +71,7 @@ def start(
 
     `here`: the caller carries it out itself, in this process.
     """
-    access.must(actor, instance, {"argv": [_told(str(word)) for word in argv[:20]]})
+    access.must(actor, instance, {"argv": [_told(str(word)) for word in argv[:20]]}, access.COMMAND)
     words, reason = check(argv, timeout), access.reason_for(instance, reason)
     engine_id = access.container_of(instance)
     with transaction.atomic():
@@ -105,7 +105,7 @@ def _room_for(actor: Actor) -> None:
 
 def cancel(actor: Actor, run: CommandRun) -> CommandRun:
     """Asks for its end; it is ended inside within moments. Raises Denied, Refused."""
-    access.must(actor, run.instance, {"command": run.pk})
+    access.must(actor, run.instance, {"command": run.pk}, access.COMMAND)
     with transaction.atomic():
         if not ask_end(actor, run):
             raise Refused(_("The command has ended already."))

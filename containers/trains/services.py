@@ -43,13 +43,12 @@ class Wanted:
 
 def may(actor: Actor, places: Iterable[ServiceEnvironment]) -> bool:
     """Whether the actor may release all of them: who may not, may not steer the train either."""
-    return all(can(actor, RIGHT, team_id=p.service.team_id, environment=p.environment.slug) for p in places)
+    return all(can(actor, RIGHT, **p.at) for p in places)
 
 
 def _require(actor: Actor, places: Iterable[ServiceEnvironment], obj: Any = None) -> None:
     for place in {place.pk: place for place in places}.values():
-        team, environment = place.service.team_id, place.environment.slug
-        require(actor, RIGHT, team_id=team, environment=environment, obj=obj or place)
+        require(actor, RIGHT, **place.at, obj=obj or place)
 
 
 def save(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -11,10 +12,12 @@ from containers.models import Deployment, Instance, Service, ServiceEnvironment
 from containers.reading import places
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of as actor_of  # noqa: PLC0414  (views take it from here)
-from xqplatform.accounts.rights import can
+from xqplatform.accounts.rights import can, somewhere
 from xqplatform.errors import Refused
 
-RIGHTS = ("deploy", "scale", "operate", "change", "remove", "logs", "terminal")
+RIGHTS = (
+    "deploy", "scale", "restart", "operate", "change", "secrets", "remove", "logs", "terminal", "command",
+)  # fmt: skip
 NUMBER_LIMIT = 2**31
 
 
@@ -39,10 +42,11 @@ def get_instance(number: int) -> Instance:
 
 
 def may(actor: Actor, service: Service, environment: str | None = None) -> dict[str, bool]:
-    """What the viewer may do, for showing buttons; the verb asks again."""
-    return {
-        name: can(actor, f"service.{name}", team_id=service.team_id, environment=environment) for name in RIGHTS
-    } | {"build": can(actor, "build.start", team_id=service.team_id)}
+    """What the viewer may do there (without an environment: in any), for showing buttons; the verb asks again."""
+    asks = partial(somewhere, actor) if environment is None else partial(can, actor, environment=environment)
+    return {name: asks(f"service.{name}", **service.at) for name in RIGHTS} | {
+        "build": can(actor, "build.start", **service.at)
+    }
 
 
 def numbers_of(values: list[str]) -> list[int]:

@@ -20,7 +20,7 @@ from xqplatform.metrics import pages
 def instance(request: HttpRequest, number: int) -> HttpResponseBase:
     row = get_instance(number)
     place = row.place
-    require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
+    require(actor_of(request), READ, **place.at, obj=row)
     context = frame(request, place, "charts") | {"instance": row}
     return pages.respond(
         request,
@@ -34,7 +34,7 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
 @require_GET
 def place(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     row = get_place(slug, environment)
-    require(actor_of(request), READ, team_id=row.service.team_id, environment=environment, obj=row)
+    require(actor_of(request), READ, **row.service.at_in(environment), obj=row)
     instances = cache(lambda span: charts.instances_in(row, span))
     return pages.respond(
         request,

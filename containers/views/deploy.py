@@ -90,8 +90,7 @@ def wizard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         require(
             actor_of(request),
             "service.deploy",
-            team_id=place.service.team_id,
-            environment=place.environment.slug,
+            **place.at,
             obj=place,
         )
         return _check(request, place) if request.POST.get("do") == "check" else _deploy(request, place)

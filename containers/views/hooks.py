@@ -83,8 +83,7 @@ def _may_change(request: HttpRequest, place: ServiceEnvironment) -> None:
     require(
         actor_of(request),
         "service.change",
-        team_id=place.service.team_id,
-        environment=place.environment.slug,
+        **place.at,
         obj=place,
     )
 

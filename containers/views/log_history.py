@@ -57,8 +57,7 @@ def files(request: HttpRequest, number: int) -> HttpResponse:
     require(
         actor_of(request),
         "service.logs",
-        team_id=place.service.team_id,
-        environment=place.environment.slug,
+        **place.at,
         obj=instance,
     )
     context = _frame(request, instance) | {"found": [], "more": False, "problem": ""}

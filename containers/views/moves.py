@@ -45,7 +45,7 @@ def move(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Where the ticked instances would go; the confirmed form moves them."""
     place = get_place(slug, environment)
     actor = actor_of(request)
-    require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+    require(actor, "service.operate", **place.at, obj=place)
     posted = request.method == "POST"
     asked = request.POST if posted else request.GET
     try:

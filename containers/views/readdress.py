@@ -28,7 +28,7 @@ def readdress(request: HttpRequest, number: int) -> HttpResponse:
     """Shows what another address would change; the confirmed form gives it."""
     instance = get_instance(number)
     place, actor = instance.place, actor_of(request)
-    require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=instance)
+    require(actor, "service.operate", **place.at, obj=instance)
     if instance.removed:
         return redirect("containers:instance", instance.pk)
     posted = request.method == "POST"

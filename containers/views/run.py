@@ -146,7 +146,7 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     place = get_place(slug, environment)
     actor = actor_of(request)
     if request.POST.get("do") == "move":
-        require(actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, "service.operate", **place.at, obj=place)
         ticked = urlencode({"instances": request.POST.getlist("instances")[:500]}, doseq=True)
         return redirect(f"{reverse('containers:move', args=[slug, environment])}?{ticked}")
     try:
@@ -161,9 +161,8 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             raise Refused(_("There is no such action."), "do", 400)
         numbers = None if request.POST.get("all") else numbers_of(request.POST.getlist("instances"))
         if numbers is not None:
-            require(
-                actor, "service.operate", team_id=place.service.team_id, environment=place.environment.slug, obj=place
-            )
+            right = releases.RIGHT_OF.get(request.POST["do"], "service.operate")
+            require(actor, right, **place.at, obj=place)
         row = verb(actor, place, numbers, reason_of(request.POST))
     except Refused as refused:
         messages.error(request, refused.message)
@@ -182,7 +181,7 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     plan = None
     check = request.POST.get("do") == "check"
     if request.method == "POST":
-        require(actor, "service.scale", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, "service.scale", **place.at, obj=place)
     if form.is_bound and form.is_valid():
         try:
             if request.method == "POST" and not check:
@@ -263,7 +262,7 @@ def remove(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     actor = actor_of(request)
     form = RemoveForm(request.POST or None, expected=str(place))
     if request.method == "POST":
-        require(actor, "service.remove", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, "service.remove", **place.at, obj=place)
         if form.is_valid():
             try:
                 row = releases.remove_place(actor, place, form.cleaned_data["reason"])

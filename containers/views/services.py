@@ -31,7 +31,7 @@ from containers.waiting_words import lines
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
-from xqplatform.accounts.rights import can, require, visible_teams
+from xqplatform.accounts.rights import can, require, somewhere, visible_teams
 from xqplatform.errors import Refused
 
 PAGE = 50
@@ -114,7 +114,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "teams": Team.objects.all(),
         "states": STATES,
         "filters": any(request.GET.get(k) for k in ("q", "team", "environment", "state", "image")),
-        "may_create": can(actor, "service.create") or bool(visible_teams(actor)),
+        "may_create": somewhere(actor, "service.create"),
     }
     return render(request, "containers/services.html", context)
 
@@ -124,7 +124,7 @@ def _teams_for(request: HttpRequest) -> QuerySet[Team] | None:
     actor = actor_of(request)
     if can(actor, "service.create"):
         return None
-    return Team.objects.filter(pk__in=visible_teams(actor))
+    return Team.objects.filter(pk__in=[t.pk for t in Team.objects.all() if can(actor, "service.create", team_id=t.pk)])
 
 
 def _require_posted_team(request: HttpRequest, right: str, service: Service | None = None) -> None:
@@ -142,9 +142,8 @@ def create(request: HttpRequest) -> HttpResponse:
         initial.setdefault("slug", "sample")
     form = ServiceForm(request.POST or None, teams=_teams_for(request), initial=initial)
     if request.method == "POST" and not can(actor_of(request), "service.create"):
-        # Who belongs to no team may make none: say so (and record it) before any field is looked at.
-        mine = visible_teams(actor_of(request))
-        if not mine:
+        # Who may make one for no team may make none: say so (and record it) before any field is looked at.
+        if not somewhere(actor_of(request), "service.create"):
             require(actor_of(request), "service.create")
         _require_posted_team(request, "service.create")
     if request.method == "POST" and form.is_valid():
@@ -165,7 +164,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def _as_machine(actor: Actor, service: Service) -> None:
     """Init mode in all environments where the person may change settings."""
     for place in service.places.select_related("service", "environment"):
-        if can(actor, "service.change", team_id=service.team_id, environment=place.environment.slug):
+        if can(actor, "service.change", **place.at):
             save_config(actor, place, MACHINE, "the sample base image")
 
 
@@ -242,7 +241,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     teams = _teams_for(request)
     form = ServiceChangeForm(request.POST or None, teams=teams, initial=initial)
     if request.method == "POST":
-        require(actor_of(request), "service.change", team_id=service.team_id, obj=service)
+        require(actor_of(request), "service.change", **service.at, obj=service)
         _require_posted_team(request, "service.change", service)
         if {n for n in form.changed_data if n in PROJECT_FIELDS}:
             # Before the transaction below, which would take the event of a denied attempt with it.
@@ -267,7 +266,7 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
     service = get_service(slug)
     form = RemoveForm(request.POST or None, expected=service.slug)
     if request.method == "POST":
-        require(actor_of(request), "service.remove", team_id=service.team_id, obj=service)
+        require(actor_of(request), "service.remove", **service.at, obj=service)
     if request.method == "POST" and form.is_valid():
         try:
             catalog.remove_service(actor_of(request), service, form.cleaned_data["reason"])

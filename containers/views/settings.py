@@ -52,7 +52,7 @@ def edit(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     names = tuple(config.secret_names)
     form = ConfigForm(request.POST or None, place=place, secret_names=names, initial=initial_of(config))
     if request.method == "POST":
-        require(actor, "service.change", team_id=place.service.team_id, environment=place.environment.slug, obj=place)
+        require(actor, "service.change", **place.at, obj=place)
         if form.is_valid():
             try:
                 saved = verbs.save_config(

@@ -19,7 +19,7 @@ from xqplatform.metrics import ranges
 def show(request: HttpRequest, number: int) -> HttpResponse:
     row = get_instance(number)
     place = row.place
-    require(actor_of(request), READ, team_id=place.service.team_id, environment=place.environment.slug, obj=row)
+    require(actor_of(request), READ, **place.at, obj=row)
     control = ranges.control(request.GET, time.time())
     evidence = slow_evidence.gather(row, control.range)
     found = slow_checks.judge(evidence)

@@ -127,10 +127,10 @@ def remove_command(actor: Actor, command: HostCommand) -> None:
 
 
 def may_run(actor: Actor, command: HostCommand) -> bool:
-    """Whether the actor's role is one of the command's."""
-    from xqplatform.accounts.rights import can
+    """Whether one of the actor's roles is one of the command's."""
+    from xqplatform.accounts.rights import can, has_role
 
-    return can(actor, "host.operate") or (actor.user is not None and actor.user.role in command.roles)
+    return can(actor, "host.operate") or any(has_role(actor, role) for role in command.roles)
 
 
 def run_command(

@@ -46,6 +46,7 @@ class Line:
 PUBLIC = {
     "web:healthz": 200,
     "accounts:login": 200,
+    "account_login": 200,
     "exporting:metrics": 401,
     "live:stream": 401,
     "live:versions": 401,
@@ -88,6 +89,28 @@ LINES = [
     Line("accounts:person_deactivate", "POST", 403, 403, 302, _person),
     Line("accounts:person_activate", "POST", 403, 403, 302, _person),
     Line("accounts:logout", "POST", 302, 302, 302),
+    # Of one's own. Without a fresh proof of who sits there they lead to where it is given.
+    Line("account_logout", "POST", 302, 302, 302),
+    Line("mfa_index", "GET", 200, 200, 200),
+    *[
+        Line(name, "POST", 302, 302, 302)
+        for name in (
+            "mfa_authenticate",
+            "mfa_login_webauthn",
+            "mfa_activate_totp",
+            "mfa_add_webauthn",
+            "mfa_generate_recovery_codes",
+            "mfa_reauthenticate",
+            "mfa_reauthenticate_webauthn",
+        )
+    ],
+    *[Line(name, "POST", 302, 302, 302, lambda w: {"pk": 1}) for name in ("mfa_remove_webauthn", "mfa_edit_webauthn")],
+    Line("account_reauthenticate", "POST", 200, 200, 200),
+    Line("mfa_deactivate_totp", "POST", 404, 404, 404),
+    Line("signin_rules", "GET", 200, 200, 200),
+    Line("signin_rules", "POST", 403, 403, 302),
+    Line("signin_unlock", "POST", 403, 403, 400),
+    Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
     Line("accounts:person", "GET", 200, 200, 200, _person),

@@ -24,7 +24,7 @@ def test_the_generated_password_is_kept_until_it_is_changed(db: None, folder: Pa
     assert created
     admin = User.objects.get()
     assert admin.check_password(password)
-    assert admin.is_sre
+    assert admin.role == "sre"
     assert Event.objects.filter(action="person.create", actor="platform").exists()
     assert prepare.first_admin() == (password, False)
     admin.set_password("another one")
@@ -57,5 +57,5 @@ def test_create_admin_opens_the_door_again(developer: User) -> None:
     output = io.StringIO()
     call_command("create_admin", "dan", stdout=output)
     developer.refresh_from_db()
-    assert developer.is_sre
+    assert developer.role == "sre"
     assert developer.check_password(output.getvalue().split()[-1])

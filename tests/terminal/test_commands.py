@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
 def test_a_denied_try_is_noted_whatever_its_words(actor_manager: Actor, instance: Any) -> None:
     with pytest.raises(Denied):
         commands.start(actor_manager, instance, ["a\0b", "\ud800", "x" * 10_000], reason="x")
-    event = Event.objects.get(action="service.terminal", denied=True)
+    event = Event.objects.get(action="service.command", denied=True)
     assert event.after == {"argv": ["a\\0b", "\\ud800", "x" * 200]}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from xqplatform.accounts.scopes import Scopes
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from xqplatform.accounts.models import Token, User
+    from xqplatform.accounts.roles.decide import Held
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,13 @@ class Actor:
     ip: str = ""
     request_id: str = ""
     scopes: Scopes | None = None  # of the token that it came by; never more than the person's own rights
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        """Roles and where they hold, read once: an actor lives as long as a request. Whoever watches for longer makes a new one."""
+        from xqplatform.accounts.roles.holding import held_by
+
+        return held_by(self.user) if self.user is not None else ()
 
     @classmethod
     def system(cls, name: str = "platform") -> Actor:

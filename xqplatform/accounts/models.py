@@ -15,9 +15,14 @@ from xqplatform.accounts.scopes import Scopes
 
 
 class Role(models.TextChoices):
+    """Roles that come with the platform; a person's base role is one of them."""
+
     DEVELOPER = "developer", _("developer")
     SRE = "sre", _("SRE")
     MANAGER = "manager", _("manager")
+    AUDITOR = "auditor", _("auditor")
+    ADMIN = "admin", _("admin")
+    READER = "reader", _("reader")
 
 
 class Team(models.Model):
@@ -44,10 +49,6 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.display_name or self.username
-
-    @property
-    def is_sre(self) -> bool:
-        return self.role == Role.SRE
 
 
 class Membership(models.Model):
@@ -125,6 +126,7 @@ class Token(models.Model):
         return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw), **more), raw
 
 
-from xqplatform.accounts.sessions.models import Session  # noqa: E402  a table of this app
+from xqplatform.accounts.roles.models import Grant, OwnRole  # noqa: E402  tables of this app
+from xqplatform.accounts.sessions.models import Session  # noqa: E402
 
-__all__ = ["Membership", "Role", "Session", "Team", "Token", "User"]
+__all__ = ["Grant", "Membership", "OwnRole", "Role", "Session", "Team", "Token", "User"]

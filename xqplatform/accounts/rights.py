@@ -1,7 +1,8 @@
 """The one question: may this actor do this to that?
 
-Developers act on what their own teams own, in the environments their membership allows; what no team owns is changed by
-SREs only. SREs may everything, managers read everything.
+A right is held through a role: the base role (a developer's in the own teams, in the environments that the membership allows; an
+SRE's, manager's, auditor's, admin's everywhere), or a grant of a role to the person or to one of their teams, with a scope. The
+decision is `roles.decide`, rights are in `catalogue`, built-in roles in `roles.builtin`.
 """
 
 from __future__ import annotations
@@ -12,76 +13,63 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Membership, Role
+from xqplatform.accounts.catalogue import CATALOGUE, OF_EVERYBODY, READ
+from xqplatform.accounts.models import Membership
+from xqplatform.accounts.roles.decide import Scope, decide, reaches
 from xqplatform.errors import Denied
 
-READ = "read"
-# Rights that a developer has on own things. All others are an SRE's.
-OF_DEVELOPERS = frozenset(
-    {
-        READ,
-        "service.create",
-        "service.change",
-        "service.deploy",
-        "service.scale",
-        "service.operate",
-        "service.remove",
-        "service.logs",
-        "service.terminal",
-        "release.approve",
-        "build.start",
-        "build.cancel",
-        "image.discard",
-        "project.change",
-        "blueprint.change",
-        "token.manage",
-        "alerts.silence",
-        "notices.manage",
-    }
-)
-OF_SRES = frozenset(
-    {
-        "host.manage",
-        "host.operate",
-        "segment.manage",
-        "address.manage",
-        "registry.manage",
-        "environment.manage",
-        "release.break_glass",
-        "people.manage",
-        "secrets.manage",
-        "base_image.manage",
-        "persisted.remove",
-        "audit.read",
-        "terminal.recordings",
-        "metrics.read",
-        "alerts.manage",
-    }
-)
-RIGHTS = OF_DEVELOPERS | OF_SRES
+RIGHTS = frozenset(CATALOGUE)
+
+__all__ = ["READ", "RIGHTS", "can", "has_role", "require", "somewhere", "visible_teams"]
 
 
-def can(actor: Actor, right: str, *, team_id: int | None = None, environment: str | None = None) -> bool:
-    """Whether the actor has the right; reads go to everybody who is signed in. Raises KeyError for an unknown right."""
+def can(
+    actor: Actor,
+    right: str,
+    *,
+    team_id: int | None = None,
+    environment: str | None = None,
+    service: str | None = None,
+) -> bool:
+    """Whether the actor has the right there. Reads rows once an actor. Raises KeyError for an unknown right."""
     if right not in RIGHTS:
         raise KeyError(right)
     if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
         return False
+    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
+        return False
     if actor.is_system:
         return True
-    user = actor.user
-    if user is None or not user.is_active:
+    if actor.user is None or not actor.user.is_active:
         return False
-    if user.role == Role.SRE or right == READ or right == "token.manage":
+    return right in OF_EVERYBODY or decide(actor.held, right, Scope(team_id, environment, service)) is not None
+
+
+def somewhere(actor: Actor, right: str, *, team_id: int | None = None, service: str | None = None) -> bool:
+    """Whether the actor has the right in some environment of that; with nothing named: anywhere at all. For showing buttons."""
+    if can(actor, right, team_id=team_id, service=service):
         return True
-    if user.role == Role.MANAGER:
-        return right in {"service.logs", "audit.read", "terminal.recordings", "metrics.read"}
-    if right not in OF_DEVELOPERS or team_id is None:
+    scopes = [one.scope for one in actor.held if right in one.rights]
+    if team_id is None and service is None:
+        places = [(one.team, one.environment, one.service) for one in scopes]
+    else:
+        places = [(team_id, one.environment, service) for one in scopes]
+    return any(can(actor, right, team_id=t, environment=e, service=s) for t, e, s in places)
+
+
+def has_role(
+    actor: Actor,
+    role: str,
+    *,
+    team_id: int | None = None,
+    environment: str | None = None,
+    service: str | None = None,
+) -> bool:
+    """Whether the role is the actor's base role, or one that holds there. For rules that name a role («approved by an SRE»)."""
+    if actor.user is None or not actor.user.is_active:
         return False
-    membership = Membership.objects.filter(user=user, team_id=team_id).first()
-    if membership is None:
-        return False
-    return environment is None or not membership.environments or environment in membership.environments
+    asked = Scope(team_id, environment, service)
+    return actor.user.role == role or any(one.role == role and reaches(one.scope, asked) for one in actor.held)
 
 
 def require(
@@ -90,6 +78,7 @@ def require(
     *,
     team_id: int | None = None,
     environment: str | None = None,
+    service: str | None = None,
     obj: Model | None = None,
     extra: dict[str, Any] | None = None,
 ) -> None:
@@ -97,7 +86,7 @@ def require(
 
     Call it before the verb's own transaction: the event must stay when the verb is left by the exception.
     """
-    if can(actor, right, team_id=team_id, environment=environment):
+    if can(actor, right, team_id=team_id, environment=environment, service=service):
         return
     from xqplatform import audit
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 READ = "read"  # what every token may: the same as `rights.READ`
 # Rights that change nothing. A token with no others is refused every request that is not a mere read.
-READING = frozenset({READ, "service.logs", "audit.read", "terminal.recordings", "metrics.read"})
+READING = frozenset({READ, "service.logs", "audit.read", "terminal.recordings", "metrics.read", "fleet.read"})
 
 
 @dataclass(frozen=True)

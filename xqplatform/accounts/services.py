@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +12,6 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -22,39 +20,11 @@ from xqplatform.accounts import leaving
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.roles import grants
 from xqplatform.accounts.sessions.verbs import drop
-from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 THEMES = ("auto", "light", "dark")
-# So many wrong passwords for one name from one address in so many minutes, then a pause.
-ATTEMPTS, WINDOW_MINUTES = 10, 5
-
-
-# --- Signing in -------------------------------------------------------------------------------------------------
-
-
-def check_attempts(username: str, ip: str) -> None:
-    """Raises ValidationError when the name was tried too often from this address. The audit log is the counter."""
-    since = timezone.now() - timedelta(minutes=WINDOW_MINUTES)
-    failed = Event.objects.filter(action="login.failed", object_name=username[:150], ip=ip, time__gte=since).count()
-    if failed >= ATTEMPTS:
-        text = _("Too many wrong passwords for this name. Wait %(n)d minutes and try again.")
-        raise ValidationError(text % {"n": WINDOW_MINUTES}, code="too_many")
-
-
-def signed_in(actor: Actor) -> None:
-    audit.record(actor, "login", actor.user)
-
-
-def sign_in_failed(actor: Actor, username: str) -> None:
-    """A wrong password is an event; what was typed as the name is kept, the password never."""
-    audit.record(actor, "login.failed", None, denied=True, name=username.replace("\x00", "")[:150])
-
-
-def signed_out(actor: Actor) -> None:
-    if actor.user is not None:
-        audit.record(actor, "logout", actor.user)
 
 
 # --- People -----------------------------------------------------------------------------------------------------
@@ -135,7 +105,7 @@ def change_person(
     active: bool,
     teams: dict[int, list[str]],
 ) -> User:
-    """Role, teams, allowed environments, and whether the person may sign in. The last active SRE stays one."""
+    """Role, teams, allowed environments, and whether the person may sign in. The last active admin stays one."""
     require(actor, "people.manage", obj=user)
     if not active and actor.user is not None and actor.user.pk == user.pk:
         raise Refused(_("Somebody else has to deactivate you."), "active")
@@ -143,13 +113,11 @@ def change_person(
         raise Refused(_("There is no such role."), "role", 400)
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
-        loses = user.role == Role.SRE and user.is_active and (role != Role.SRE or not active)
-        if loses and not User.objects.filter(role=Role.SRE, is_active=True).exclude(pk=user.pk).exists():
-            raise Refused(_("This is the last active SRE; make another one first."), "role" if active else "active")
         before = _facts(user)
-        user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
-        user.save(update_fields=["role", "display_name", "is_active"])
-        _set_teams(user, teams)
+        with grants.one_admin_stays("role" if active else "active"):
+            user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
+            user.save(update_fields=["role", "display_name", "is_active"])
+            _set_teams(user, teams)
         was, now = audit.changed(before, _facts(user))
         if was or now:
             audit.record(actor, "person.change", user, before=was, after=now)
@@ -165,7 +133,7 @@ def set_active(actor: Actor, user: User, *, active: bool) -> User:
 
 
 def set_password(actor: Actor, user: User, password: str, *, old: str | None = None, keep: str = "") -> None:
-    """One's own with the old one; another's by an SRE. Never in the log. Ends all sessions but the row `keep`."""
+    """One's own with the old one; another's by who manages people. Never in the log. Ends all sessions but the row `keep`."""
     if actor.user is not None and actor.user.pk == user.pk:
         if old is None or not user.check_password(old):
             raise Refused(_("The old password is wrong."), "old", 400)

@@ -1,11 +1,12 @@
 from django.urls import path
 
 from xqplatform.accounts import views
+from xqplatform.accounts.signin.views import SignIn, logout
 
 app_name = "accounts"
 urlpatterns = [
-    path("login/", views.Login.as_view(), name="login"),
-    path("logout/", views.logout, name="logout"),
+    path("login/", SignIn.as_view(), name="login"),
+    path("logout/", logout, name="logout"),
     path("account/", views.account, name="account"),
     path("account/password/", views.password, name="password"),
     path("account/theme/", views.theme, name="theme"),

@@ -12,8 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Role
-from xqplatform.accounts.rights import visible_teams
+from xqplatform.accounts.rights import can, visible_teams
 from xqplatform.alerts import describe, notify
 from xqplatform.alerts.models import Alert, Delivery, Evaluator, Rule, Severity
 
@@ -29,8 +28,7 @@ def firing() -> QuerySet[Alert]:
 def mine(actor: Actor) -> QuerySet[Alert]:
     """What needs this person: an SRE or manager everything, a developer what the own teams own."""
     rows = firing()
-    role = actor.user.role if actor.user else Role.DEVELOPER
-    return rows if role in {Role.SRE, Role.MANAGER} else rows.filter(team_id__in=visible_teams(actor))
+    return rows if can(actor, "fleet.read") else rows.filter(team_id__in=visible_teams(actor))
 
 
 def counts(rows: QuerySet[Alert]) -> dict[str, int]:

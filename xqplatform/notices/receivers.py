@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Membership, User
-from xqplatform.accounts.rights import READ, can
+from xqplatform.accounts.models import Membership, Role, User
+from xqplatform.accounts.rights import READ, can, has_role
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.kinds import INBOX, OWN, Relation, reaches
 from xqplatform.notices.models import Notice, Preference, Subscription
@@ -32,6 +32,10 @@ def members(team: int | None, environment: str) -> set[int]:
 
 def may_see(person: User, notice: Notice) -> bool:
     return can(Actor.person(person), READ, team_id=notice.team_id, environment=notice.environment or None)
+
+
+def _runs(person: User, notice: Notice) -> bool:
+    return has_role(Actor.person(person), Role.SRE, team_id=notice.team_id, environment=notice.environment or None)
 
 
 def subscriptions(notice: Notice) -> list[Subscription]:
@@ -92,7 +96,7 @@ def still(user: User, notice: Notice) -> bool:
     """Whether somebody who was to hear of it may still do so; asked when it is sent, which may be hours later."""
     if not user.is_active or not may_see(user, notice):
         return False
-    if user.pk == notice.author_id or user.is_sre or user.pk in members(notice.team_id, notice.environment):
+    if user.pk == notice.author_id or _runs(user, notice) or user.pk in members(notice.team_id, notice.environment):
         return True
     if user.pk in following(subscriptions(notice), notice.environment):
         return True

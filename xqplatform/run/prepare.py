@@ -40,7 +40,8 @@ def first_admin() -> tuple[str, bool]:
 
     from xqplatform import audit
     from xqplatform.accounts.actor import Actor
-    from xqplatform.accounts.models import User
+    from xqplatform.accounts.models import Role, User
+    from xqplatform.accounts.roles import grants
 
     kept = env.data_dir() / PASSWORD_FILE
     if User.objects.exists():
@@ -50,6 +51,7 @@ def first_admin() -> tuple[str, bool]:
     with transaction.atomic():  # not the verb: a chosen password may be any
         admin = User.objects.create_superuser("admin", "", password, role="sre", display_name="Admin")
         audit.record(Actor.system(), "person.create", admin, after={"role": admin.role})
+        grants.give(Actor.system(), Role.ADMIN, user=admin, reason="the first person")
     if not chosen:
         kept.unlink(missing_ok=True)
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -17,7 +17,6 @@ from hosts.conformance import matrix
 from hosts.models import Address, Host, SegmentNetwork
 from hosts.services import certificates
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Role
 from xqplatform.accounts.rights import can, visible_teams
 from xqplatform.alerts import reading as alerts
 from xqplatform.audit.models import Event
@@ -105,9 +104,8 @@ def _page(name: str, **arguments: str) -> str:
 
 def build(actor: Actor) -> dict[str, Any]:
     """What the home page shows. Developers: their own services; SREs and managers: the fleet."""
-    role = actor.user.role if actor.user else Role.DEVELOPER
     mine = visible_teams(actor)
-    fleet = role in {Role.SRE, Role.MANAGER}
+    fleet = can(actor, "fleet.read")
     places = ServiceEnvironment.objects.filter(service__removed=None)
     instances = Instance.objects.filter(removed=None)
     deployments = Deployment.objects.select_related("place__service", "place__environment", "image")

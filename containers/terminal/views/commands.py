@@ -20,7 +20,7 @@ SHOWN = 200_000  # characters of the output on the page; all of it is in the fil
 @require_POST
 def run(request: HttpRequest, number: int) -> HttpResponse:
     instance, actor = get_instance(number), actor_of(request)
-    access.must(actor, instance)
+    access.must(actor, instance, right=access.COMMAND)
     production = instance.place.environment.production
     form = CommandForm(request.POST, production=production, auto_id="command_%s")
     if form.is_valid():

@@ -31,7 +31,7 @@ def page_of(request: HttpRequest, instance: Instance, **more: Any) -> dict[str, 
         "instance": instance,
         "current": instance.current,
         "ip": shown_ip(instance),
-        "may": may(actor_of(request), place.service, place.environment.slug) | {"terminal": access.may(actor_of(request), instance)},
+        "may": may(actor_of(request), place.service, place.environment.slug),
         **more,
     }  # fmt: skip
 
@@ -40,7 +40,8 @@ def page_of(request: HttpRequest, instance: Instance, **more: Any) -> dict[str, 
 def new(request: HttpRequest, number: int) -> HttpResponse:
     """Asks for a terminal into an instance; beside it the form for a command, which needs no script."""
     instance, actor = get_instance(number), actor_of(request)
-    access.must(actor, instance)
+    if request.method == "POST" or not access.may(actor, instance, access.COMMAND):
+        access.must(actor, instance)
     production = instance.place.environment.production
     form = OpenForm(request.POST if request.method == "POST" else None, production=production)
     if form.is_valid():
@@ -136,4 +137,4 @@ def index(request: HttpRequest) -> HttpResponse:
 def may_see(actor: Actor, run: CommandRun) -> None:
     """Raises Denied: an output is for who may run commands there, or may watch recordings."""
     if not can(actor, RECORDINGS):
-        access.must(actor, run.instance, {"command": run.pk})
+        access.must(actor, run.instance, {"command": run.pk}, access.COMMAND)

@@ -3,7 +3,6 @@
 from xqplatform.accounts.views.account import account, password, theme
 from xqplatform.accounts.views.leaving import person_activate, person_deactivate
 from xqplatform.accounts.views.people import people, person, person_new, person_password
-from xqplatform.accounts.views.session import Login, logout
 from xqplatform.accounts.views.sessions import (
     person_sessions,
     person_sessions_end,
@@ -16,9 +15,7 @@ from xqplatform.accounts.views.teams import team, team_new, team_remove, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
 
 __all__ = [
-    "Login",
     "account",
-    "logout",
     "password",
     "people",
     "person",

@@ -13,6 +13,8 @@ from xqplatform.accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, Team, User
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.signin import services as signin
+from xqplatform.accounts.signin.words import factor_words
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
@@ -91,6 +93,7 @@ def person(request: ActorRequest, pk: int) -> HttpResponse:
             except Refused as refusal:
                 put_refusal(form, refusal)
     context = {"form": form, "person": user, "may": may, "password_form": NewPasswordForm()}
+    context["factors"] = [factor_words(kind) for kind in signin.factors_of(user)]
     context["ends"] = leaving.what_ends(user) if may and user.is_active else []
     return render(request, "accounts/person.html", context, status=400 if form.errors else 200)
 

@@ -23,6 +23,12 @@ def _exists(path: str) -> bool:
 def settings_index(request: ActorRequest) -> HttpResponse:
     cards = [
         ("/settings/people/", "users", _("People"), _("Who may sign in, their role, and where they may deploy.")),
+        (
+            "/settings/signing-in/",
+            "fingerprint",
+            _("Signing in"),
+            _("Who needs a second factor, and who is locked out."),
+        ),
         ("/settings/teams/", "users-group", _("Teams"), _("Who owns which services.")),
         (
             "/settings/tokens/",

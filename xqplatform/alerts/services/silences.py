@@ -21,7 +21,7 @@ LONGEST = timedelta(days=92)
 
 def may_silence(actor: Actor, service: str, environment: str, team: int | None) -> bool:
     """`environment` empty: all of them, which somebody who is kept to some may not."""
-    return can(actor, RIGHT, team_id=team if service else None, environment=environment or "*")
+    return can(actor, RIGHT, team_id=team if service else None, environment=environment or "*", service=service or None)
 
 
 def create_silence(
@@ -45,7 +45,7 @@ def create_silence(
     extra = {"service": service, "environment": environment, "host": host, "subject": subject}
     team = subjects.team_of(service) if service else None
     # What is no service's is an SRE's to silence; so is a service that no team owns.
-    require(actor, RIGHT, team_id=team, environment=environment or "*", extra=extra)
+    require(actor, RIGHT, team_id=team, environment=environment or "*", service=service or None, extra=extra)
     reason = reason.strip()
     if not reason:
         raise Refused(_("Say why."), "reason", 400)
@@ -86,7 +86,9 @@ def _check_scope(service: str, environment: str, host: str, group: str) -> None:
 def end_silence(actor: Actor, silence: Silence) -> Silence:
     """Ends it now; what fires is told of at the next evaluation."""
     team = subjects.team_of(silence.service) if silence.service else None
-    require(actor, RIGHT, team_id=team, environment=silence.environment or "*", obj=silence)
+    require(
+        actor, RIGHT, team_id=team, environment=silence.environment or "*", service=silence.service or None, obj=silence
+    )
     now = timezone.now()
     with transaction.atomic():
         if not Silence.objects.filter(pk=silence.pk, until__gt=now).update(until=now):

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.models import Role
-from xqplatform.accounts.rights import visible_teams
+from xqplatform.accounts.rights import somewhere
 from xqplatform.alerts import subjects
 from xqplatform.alerts.forms import SilenceForm
 from xqplatform.alerts.models import Silence
@@ -22,9 +21,8 @@ PREFILLED = ("rule", "service", "environment", "group", "host", "subject")
 
 
 def _may_any(request: ActorRequest) -> bool:
-    """Whether a button makes sense: an SRE, or a developer in some team."""
-    role = request.user.role
-    return role == Role.SRE or (role == Role.DEVELOPER and bool(visible_teams(request.actor)))
+    """Whether a button makes sense: for who may silence something."""
+    return somewhere(request.actor, verbs.RIGHT)
 
 
 @require_GET

@@ -24,12 +24,12 @@ MOST = 500
 def ending(actor: Actor, rows: Iterable[Subscription]) -> list[tuple[Subscription, bool]]:
     """Each with whether the actor may end it; services are read once for all of them."""
     teams = {one.slug: one.team for one in subjects.services()}
-    known: dict[tuple[int | None, str], bool] = {}
+    known: dict[tuple[int | None, str, str | None], bool] = {}
     found = []
     for row in rows:
-        key = (teams.get(row.service), row.environment or "*")
+        key = (teams.get(row.service), row.environment or "*", row.service or None)
         if key not in known:
-            known[key] = can(actor, RIGHT, team_id=key[0], environment=key[1])
+            known[key] = can(actor, RIGHT, team_id=key[0], environment=key[1], service=key[2])
         found.append((row, known[key]))
     return found
 
@@ -39,7 +39,9 @@ def require_right(actor: Actor, service: str, environment: str, obj: Subscriptio
     team_id = subjects.team_of(service) if service else None
     given = {"service": service[:120], "environment": environment[:60]}
     extra = {name: value.replace("\x00", "") for name, value in given.items()} if obj is None else None
-    require(actor, RIGHT, team_id=team_id, environment=environment or "*", obj=obj, extra=extra)
+    require(
+        actor, RIGHT, team_id=team_id, environment=environment or "*", service=service or None, obj=obj, extra=extra
+    )
 
 
 def subscribe(

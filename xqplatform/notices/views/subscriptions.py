@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.models import Role
+from xqplatform.accounts.rights import somewhere
 from xqplatform.errors import Refused
 from xqplatform.notices.forms import SubscriptionForm
 from xqplatform.notices.kinds import Kind
@@ -35,7 +35,7 @@ def index(request: ActorRequest) -> HttpResponse:
         (row, [labels.get(kind, kind) for kind in row.kinds], may_end)
         for row, may_end in verbs.ending(request.actor, Subscription.objects.select_related("channel", "team"))
     ]
-    context = {"rows": rows, "form": form, "may": request.user.role != Role.MANAGER}
+    context = {"rows": rows, "form": form, "may": somewhere(request.actor, verbs.RIGHT)}
     return render(request, "notices/subscriptions.html", context, status=400 if form.errors else 200)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py create_admin USER`: an SRE account, or a new password for one: the way back in."""
+"""`manage.py create_admin USER`: an SRE account that is an admin, too, or a new password for one: the way back in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from xqplatform import env
 from xqplatform.accounts import services
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
+from xqplatform.accounts.roles import grants
 from xqplatform.errors import Refused
 
 
 class Command(BaseCommand):
-    help = "Makes a person of role SRE, or makes an existing one an SRE with a new password."
+    help = "Makes a person who is an SRE and an admin, or makes an existing one that with a new password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", nargs="?", default="admin")
@@ -37,6 +38,9 @@ class Command(BaseCommand):
                     teams = {m.team_id: m.environments for m in user.memberships.all()}
                     name = user.display_name
                     services.change_person(actor, user, role=Role.SRE, display_name=name, active=True, teams=teams)
+                grants.give(actor, Role.ADMIN, user=user, reason="command line")
         except Refused as error:
             raise CommandError(error.message) from None
-        self.stdout.write(f"{user.username} is an SRE" + ("." if chosen else f" with the password {password}"))
+        self.stdout.write(
+            f"{user.username} is an SRE and an admin" + ("." if chosen else f" with the password {password}")
+        )

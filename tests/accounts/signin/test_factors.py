@@ -1,0 +1,152 @@
+"""Second factors: set up, asked for, used once, removed, taken away; each is an event."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from tests.accounts.signin.parts import SECRET, code, give_app, kinds, sign_in, signed_in
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import User
+from xqplatform.accounts.signin import services
+from xqplatform.audit.models import Event
+from xqplatform.errors import Denied, Refused
+
+pytestmark = pytest.mark.django_db
+
+
+def actions(*left_out: str) -> list[str]:
+    return [a for a in Event.objects.order_by("pk").values_list("action", flat=True) if a not in left_out]
+
+
+def test_an_app_is_set_up_right_after_signing_in(client: Client, developer: User) -> None:
+    sign_in(client, "dan")
+    page = client.get("/account/signing-in/app/").content.decode()
+    secret = client.session["mfa.totp.secret"]
+    assert secret in page
+    wrong = client.post("/account/signing-in/app/", {"code": "000000"})
+    assert wrong.status_code == 200
+    assert "was not accepted" in wrong.content.decode()
+    answer = client.post("/account/signing-in/app/", {"code": code(secret)})
+    assert answer.headers["Location"] == "/account/signing-in/codes/"
+    codes = re.findall(r"\b\d{8}\b", client.get("/account/signing-in/codes/").content.decode())
+    assert len(codes) == 10
+    assert not re.findall(r"\b\d{8}\b", client.get("/account/signing-in/codes/").content.decode()), "shown once"
+    assert kinds(developer) == ["recovery_codes", "totp"]
+    assert actions() == ["login", "factor.add", "factor.codes"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM mfa_authenticator")
+        assert secret not in str(cursor.fetchall()), "encrypted at rest"
+    assert secret not in str(list(Event.objects.values()))
+
+
+def test_the_code_is_asked_for_and_taken_once(client: Client, developer: User) -> None:
+    give_app(developer)
+    assert sign_in(client, "dan", next="/hosts/").headers["Location"] == "/login/second/"
+    assert not signed_in(client)
+    assert client.get("/hosts/").headers["Location"].startswith("/login/")
+    assert client.post("/login/second/", {"code": "123"}).status_code == 200
+    now = code()
+    assert client.post("/login/second/", {"code": now}).headers["Location"] == "/hosts/"
+    assert signed_in(client)
+    assert Event.objects.get(action="login").after == {"by": ["password", "totp"]}
+    assert Event.objects.get(action="login.failed").object_name == "dan"
+    other = Client()
+    sign_in(other, "dan")
+    other.post("/login/second/", {"code": now})
+    assert not signed_in(other), "a code that somebody saw is worth nothing"
+
+
+def test_a_recovery_code_signs_in_once(client: Client, developer: User) -> None:
+    first = give_app(developer)[0]
+    sign_in(client, "dan")
+    client.post("/login/second/", {"code": first})
+    assert signed_in(client)
+    event = Event.objects.get(action="factor.code.used")
+    assert (event.actor, event.after) == ("dan", {"left": 9})
+    other = Client()
+    sign_in(other, "dan")
+    other.post("/login/second/", {"code": first})
+    assert not signed_in(other)
+
+
+def test_what_was_begun_can_be_given_up(client: Client, developer: User) -> None:
+    give_app(developer)
+    sign_in(client, "dan")
+    assert client.get("/login/").headers["Location"] == "/login/second/"
+    client.post("/logout/")
+    assert client.get("/login/").status_code == 200
+
+
+def test_a_session_that_was_left_open_does_not_change_factors(client: Client, developer: User) -> None:
+    """`force_login` leaves no proof, as a session of yesterday has none that is fresh."""
+    give_app(developer)
+    client.force_login(developer)
+    for address in ("/account/signing-in/codes/new/", "/account/signing-in/app/remove/"):
+        answer = client.post(address)
+        assert answer.headers["Location"].startswith("/login/confirm/"), address
+    assert kinds(developer) == ["recovery_codes", "totp"]
+    assert client.post("/login/confirm/", {"password": "wrong"}).status_code == 200
+    assert Event.objects.filter(action="login.failed", after={"step": "password again"}).exists()
+    client.post("/login/confirm/", {"password": "correct horse"})
+    assert client.post("/account/signing-in/codes/new/").headers["Location"] == "/account/signing-in/codes/"
+    assert client.post("/account/signing-in/app/remove/").headers["Location"] == "/account/signing-in/"
+    assert kinds(developer) == []
+    assert actions("login.failed")[-2:] == ["factor.codes", "factor.remove"]
+
+
+def test_a_role_that_needs_one_does_nothing_else_before(client: Client, developer: User, actor_sre: Actor) -> None:
+    client.force_login(developer)
+    services.demand_second_factor(actor_sre, ["developer"])
+    assert client.get("/hosts/").headers["Location"] == "/account/signing-in/"
+    assert client.get("/api/v1/hosts").status_code == 403
+    assert "second factor" in client.get("/api/v1/hosts").json()["error"]
+    assert client.get("/hosts/", headers={"HX-Request": "true"}).status_code == 403
+    assert client.post("/settings/tokens/", {"label": "way out"}).status_code == 403
+    assert Event.objects.get(action="signin.held").denied
+    assert "Your role needs" in client.get("/account/signing-in/").content.decode()
+    assert client.get("/account/signing-in/app/").headers["Location"].startswith("/login/confirm/")
+    give_app(developer)
+    assert client.get("/hosts/").status_code == 200
+
+
+def test_who_demands_it(actor_dev: Actor, actor_sre: Actor, developer: User) -> None:
+    with pytest.raises(Denied):
+        services.demand_second_factor(actor_dev, [])
+    with pytest.raises(Refused):
+        services.demand_second_factor(actor_sre, ["king"])
+    services.demand_second_factor(actor_sre, ["developer"])
+    assert services.without_factor() == [developer]
+    assert Event.objects.get(action="signin.rules").after == {"roles": ["developer"]}
+
+
+def test_lost_factors_are_taken_away_by_somebody_else(actor_sre: Actor, actor_dev: Actor, developer: User) -> None:
+    give_app(developer)
+    with pytest.raises(Denied):
+        services.reset_factors(actor_dev, developer)
+    assert services.reset_factors(actor_sre, developer) == 2
+    assert kinds(developer) == []
+    event = Event.objects.get(action="factor.reset")
+    assert (event.actor, event.object_name) == ("sara", "Dan")
+    with pytest.raises(Refused):
+        services.reset_factors(actor_sre, developer)
+
+
+@pytest.mark.parametrize("value", ["", "\x00", "9" * 4300, "<script>alert(1)</script>", "１２３４５６", "😀" * 50])
+def test_nonsense_for_a_code_is_refused(client: Client, developer: User, value: str) -> None:
+    give_app(developer)
+    sign_in(client, "dan")
+    assert client.post("/login/second/", {"code": value}).status_code == 200
+    assert client.post("/login/second/", {"credential": value}).status_code == 200
+    assert client.post("/login/passkey/", {"credential": value}).status_code == 302
+    assert not signed_in(client)
+    client.post("/logout/")
+    client.force_login(developer)
+    client.post("/login/confirm/code/", {"code": code(SECRET)})
+    for address in ("/account/signing-in/passkeys/add/", "/login/confirm/", "/login/confirm/passkey/"):
+        data: dict[str, Any] = {"name": value, "credential": value, "password": value}
+        assert client.post(address, data).status_code in {200, 302}

@@ -1,0 +1,1 @@
+"""Roles: sets of rights; and grants: who has which role, and where."""

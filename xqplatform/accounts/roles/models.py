@@ -1,0 +1,60 @@
+"""Own roles, and grants of any role to a person or a team."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class OwnRole(models.Model):
+    """A role made by ticking rights. Its slug never changes; the built-in ones' are taken."""
+
+    slug = models.SlugField(_("name"), max_length=40, unique=True)
+    title = models.CharField(_("title"), max_length=80)
+    text = models.CharField(_("what for"), max_length=300, blank=True)
+    rights = models.JSONField(default=list)  # names of `accounts.catalogue.CATALOGUE`; unknown ones count for nothing
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Grant(models.Model):
+    """A person, or everybody in a team, has a role where the scope says: what is empty is not limited."""
+
+    user = models.ForeignKey("accounts.User", models.CASCADE, null=True, blank=True, related_name="grants")
+    group = models.ForeignKey("accounts.Team", models.CASCADE, null=True, blank=True, related_name="grants")
+    role = models.CharField(_("role"), max_length=40)  # slug of a built-in or an own role
+    team = models.ForeignKey("accounts.Team", models.CASCADE, null=True, blank=True, related_name="grants_on")
+    # Names, since the apps that have them stand above; neither is ever given to another thing.
+    environment = models.CharField(_("environment"), max_length=40, blank=True)
+    service = models.CharField(_("service"), max_length=50, blank=True)
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    created_name = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user=None, group__isnull=False) | models.Q(user__isnull=False, group=None),
+                name="a_grant_is_of_a_person_or_a_team",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "group", "role", "team", "environment", "service"],
+                nulls_distinct=False,
+                name="one_grant_of_a_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.group} · {self.role} · {self.where}"
+
+    @property
+    def where(self) -> str:
+        """The scope in names: «everywhere», «snow · production»."""
+        parts = [str(self.team.slug) if self.team else "", self.service, self.environment]
+        return " · ".join(part for part in parts if part) or "everywhere"

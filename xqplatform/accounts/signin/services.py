@@ -1,0 +1,95 @@
+"""Verbs about signing in: what is demanded, whose factors are taken away, and what the log says of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Role, User
+from xqplatform.accounts.rights import require
+from xqplatform.accounts.roles.holding import held_by
+from xqplatform.accounts.signin.models import SignInRules
+from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
+from xqplatform.errors import Refused
+
+# What tells a person that somebody else changed how they sign in: (the person, actor, what) in the verb's transaction.
+# The app that has inboxes fills it.
+TELLS: list[Callable[[User, Actor, str], None]] = []
+
+
+def signed_in(actor: Actor, by: list[str]) -> None:
+    """`by` names the proofs in order: «password», «totp», …"""
+    audit.record(actor, "login", actor.user, after={"by": by} if by else None)
+
+
+def sign_in_failed(actor: Actor, username: str, step: str) -> None:
+    """A wrong password or code is an event; what was typed as the name is kept, what was typed as the secret never.
+
+    `step` is what failed: «password», «second factor», «passkey»."""
+    name = username.replace("\x00", "")[:150]
+    audit.record(actor, "login.failed", None, denied=True, name=name, after={"step": step})
+
+
+def signed_out(actor: Actor) -> None:
+    if actor.user is not None:
+        audit.record(actor, "logout", actor.user)
+
+
+def factors_of(user: User) -> list[str]:
+    """Kinds of the second factors that somebody has, «recovery_codes» among them."""
+    return sorted(set(Authenticator.objects.filter(user=user).values_list("type", flat=True)))
+
+
+def must_set_up(user: User) -> bool:
+    """Whether this person has to set up a second factor before anything else."""
+    required = SignInRules.now().second_factor
+    roles = {user.role, *(one.role for one in held_by(user))} & set(required) if required else set()
+    return bool(roles) and lacks_factor(min(roles), required, factors_of(user))
+
+
+def demand_second_factor(actor: Actor, roles: list[str]) -> SignInRules:
+    """From now on people of these roles need a second factor, and those who have none are led to set one up."""
+    require(actor, "people.manage")
+    if unknown := set(roles) - set(Role.values):
+        raise Refused(_("There is no such role: %(name)s") % {"name": ", ".join(sorted(unknown))}, "roles", 400)
+    with transaction.atomic():
+        rules = SignInRules.now()
+        before, after = audit.changed({"roles": sorted(rules.second_factor)}, {"roles": sorted(set(roles))})
+        rules.second_factor = sorted(set(roles))
+        rules.save()
+        if after:
+            audit.record(actor, "signin.rules", None, before=before, after=after)
+    return rules
+
+
+def reset_factors(actor: Actor, user: User) -> int:
+    """Takes all second factors of somebody who has lost theirs; the person is told. Returns how many there were."""
+    require(actor, "people.manage", obj=user)
+    if actor.user is not None and actor.user.pk == user.pk:
+        raise Refused(_("Remove your own under «Signing in»."), code=409)
+    with transaction.atomic():
+        rows = list(Authenticator.objects.select_for_update().filter(user=user))
+        if not FACTORS.intersection(row.type for row in rows):
+            raise Refused(_("%(name)s has no second factor.") % {"name": user})
+        Authenticator.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        kinds = sorted(row.type for row in rows)
+        audit.record(actor, "factor.reset", user, before={"factors": kinds}, after={"factors": []})
+        for tell in TELLS:
+            tell(user, actor, "factors")
+    return len(rows)
+
+
+def passkeys_of(user: User) -> int:
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).count()
+
+
+def without_factor() -> list[User]:
+    """Active people who are demanded a second factor and have none yet."""
+    roles = SignInRules.now().second_factor
+    having = Authenticator.objects.filter(type__in=FACTORS).values("user_id")
+    return list(User.objects.filter(role__in=roles, is_active=True).exclude(pk__in=having).order_by("username"))
