@@ -24,6 +24,7 @@ class World:
     developer: Any
     token: Any
     event: Any
+    invitation: Any
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,6 +47,7 @@ class Line:
 PUBLIC = {
     "web:healthz": 200,
     "accounts:login": 200,
+    "accounts:invitation": 404,
     "account_login": 200,
     "exporting:metrics": 401,
     "live:stream": 401,
@@ -81,6 +83,11 @@ LINES = [
     Line("accounts:account", "POST", 400, 400, 400),
     Line("accounts:password", "POST", 400, 400, 400),
     Line("accounts:theme", "POST", 204, 204, 204, data=lambda w: {"theme": "dark"}),
+    Line("accounts:invitations", "GET", 403, 403, 200),
+    Line("accounts:invitations", "POST", 403, 403, 400),
+    Line("accounts:invitation_renew", "POST", 403, 403, 200, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:invitation_withdraw", "POST", 403, 403, 302, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:sudo", "POST", 403, 403, 403),
     Line("accounts:sessions", "GET", 200, 200, 200),
     Line("accounts:sessions_end", "POST", 302, 302, 302),
     Line("accounts:session_end", "POST", 302, 302, 302, lambda w: {"key": "none"}),
@@ -138,6 +145,11 @@ LINES = [
         "audit:view_change", "POST", 404, 302, 302, _view, lambda w: {"name": f"named {next(_numbers)}", "shared": "1"}
     ),
     Line("audit:view_remove", "POST", 404, 302, 302, _view),
+    Line("audit:verify", "GET", 403, 200, 200),
+    Line("audit:verify", "POST", 403, 302, 302),
+    Line("audit:export_lines", "GET", 403, 200, 200),
+    Line("audit:export_cef", "GET", 403, 200, 200),
+    Line("audit:checkpoints", "GET", 403, 200, 200),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 
