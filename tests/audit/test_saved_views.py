@@ -82,3 +82,20 @@ def test_there_is_an_end_to_how_many(actor_sre: Actor, monkeypatch: pytest.Monke
         services.save_view(actor_sre, "two", "")
     with pytest.raises(Refused):
         services.save_view(Actor.system(), "three", "")
+
+
+def test_the_api_does_the_same(client: Client, developer: Any, actor_sre: Actor) -> None:
+    theirs = services.save_view(actor_sre, "theirs", "", shared=True)
+    client.force_login(developer)
+    asked = {"content_type": "application/json"}
+    made = client.post("/api/v1/audit/views", {"name": "mine", "query": "q=snow"}, **asked)
+    assert made.status_code == 201
+    address = f"/api/v1/audit/views/{made.json()['id']}"
+    assert client.put(address, {"name": "renamed"}, **asked).json()["name"] == "renamed"
+    assert client.put(address, {"name": "renamed", "shared": True}, **asked).status_code == 403
+    assert [view["name"] for view in client.get("/api/v1/audit/views").json()] == ["renamed"]
+    assert client.delete(f"/api/v1/audit/views/{theirs.pk}").status_code == 404
+    assert client.put(f"/api/v1/audit/views/{theirs.pk}", {"name": "x"}, **asked).status_code == 404
+    assert client.post("/api/v1/audit/views", {"name": " "}, **asked).status_code == 400
+    assert client.delete(address).status_code == 204
+    assert not SavedView.objects.filter(owner=developer).exists()

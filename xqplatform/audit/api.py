@@ -12,6 +12,7 @@ from ninja import Field, Router, Schema
 from ninja import Query as Query_
 
 from xqplatform.audit import queries, sentences
+from xqplatform.audit.api_views import router as views_router
 from xqplatform.audit.models import Event
 from xqplatform.audit.search import language
 from xqplatform.audit.search.asked import Asked
@@ -20,6 +21,7 @@ from xqplatform.audit.search.language import Query, Term
 from xqplatform.errors import Refused
 
 router = Router(tags=["audit"])
+router.add_router("", views_router)
 
 
 class EventOut(Schema):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Q, QuerySet
 
 from xqplatform.accounts.actor import Actor
@@ -32,8 +30,3 @@ def reach(actor: Actor) -> list[Clause]:
         return []
     own = f"user={actor.user.pk}" if actor.user is not None else "none="
     return [((own,), ("app=containers",), ("app=builds",))]
-
-
-def clean(value: Any) -> str:
-    """A parameter without what no database takes."""
-    return str(value or "").replace("\x00", "").strip()[:250]

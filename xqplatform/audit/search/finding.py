@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import QuerySet
 
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit import queries
@@ -74,11 +74,17 @@ class Search:
         """Whether every event of the range that is there fits: no index is needed."""
         return not self.asked.query.terms and not queries.reach(self.actor)
 
+    @property
+    def _plain_rows(self) -> QuerySet[Event]:
+        """By key, so that neither database sorts a year to show its last page."""
+        first, after = self.edges
+        rows = self.rows.filter(pk__gte=first).order_by("-pk")
+        return rows.filter(pk__lt=after) if after is not None else rows
+
     def events(self, below: int | None = None, above: int = 0) -> Iterator[Event]:
         """All events that fit, newest first, read chunk by chunk."""
         if self.plain:
-            rows = self.rows.filter(pk__gte=max(above, self.edges[0])).order_by("-pk")
-            yield from _walk(rows, below)
+            yield from _walk(self._plain_rows.filter(pk__gte=above), below)
             return
         for turn in range(10**9):
             size = CHUNKS[min(turn, len(CHUNKS) - 1)]
@@ -98,19 +104,10 @@ class Search:
         """How many came since, counted up to a limit."""
         return sum(1 for _event in islice(self.events(above=key + 1), most))
 
-    def count(self) -> tuple[int, bool]:
-        """How many fit, and whether there are more than were counted."""
-        if self.plain and not (self.asked.since or self.asked.until):
-            ends = Event.objects.aggregate(first=Min("pk"), last=Max("pk"))
-            if ends["last"] is None or ends["last"] - ends["first"] >= 2 * MOST_COUNTED:
-                return (MOST_COUNTED, True) if ends["last"] else (0, False)
-        keys = self.keys(MOST_COUNTED + 1)
-        return min(len(keys), MOST_COUNTED), len(keys) > MOST_COUNTED
-
     def keys(self, most: int) -> list[int]:
         """The newest keys that fit."""
         if self.plain:
-            return list(self.rows.filter(pk__gte=self.edges[0]).order_by("-pk").values_list("pk", flat=True)[:most])
+            return list(self._plain_rows.values_list("pk", flat=True)[:most])
         keys = list(self.candidates(most))
         if self.asked.since or self.asked.until or queries.reach(self.actor):
             seen = set(self.rows.filter(pk__in=keys).values_list("pk", flat=True))

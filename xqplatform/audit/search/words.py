@@ -15,7 +15,7 @@ from typing import Any
 # One character of a script without spaces, or a run of what else is a word.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-LEAST_BEGIN, MOST_BEGIN = 3, 8  # letters of a word's beginning that are indexed
+LEAST_BEGIN, MOST_BEGIN = 3, 12  # letters of a word's beginning that are indexed
 MOST_LETTERS = 64  # of one word: longer ones (encoded things) are cut
 MOST_WORDS = 600  # of one event: texts beyond are not searched
 ANY = "any="  # every event has it
