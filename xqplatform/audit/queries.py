@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from xqplatform.accounts.actor import Actor
@@ -30,3 +33,15 @@ def reach(actor: Actor) -> list[Clause]:
         return []
     own = f"user={actor.user.pk}" if actor.user is not None else "none="
     return [((own,), ("app=containers",), ("app=builds",))]
+
+
+def day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def clean(value: Any) -> str:
+    """A parameter without what no database takes."""
+    return str(value or "").replace("\x00", "").strip()[:250]
