@@ -258,6 +258,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
     "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
     "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
+    "audit-archives": {"task": "audit.tasks.archive", "schedule": 600.0},
     "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
@@ -333,4 +334,7 @@ AUDIT_SYSLOG = env.text("XQ_AUDIT_SYSLOG")
 AUDIT_SYSLOG_FORM = env.text("XQ_AUDIT_SYSLOG_FORM", "json")
 AUDIT_SYSLOG_CA = env.text("XQ_AUDIT_SYSLOG_CA")
 AUDIT_WEBHOOK = env.text("XQ_AUDIT_WEBHOOK")
+# Days that events stay in the database before they move into sealed archives (0: for good), and the folder of these files.
+AUDIT_DAYS = env.number("XQ_AUDIT_DAYS", 0)
+AUDIT_ARCHIVE = env.text("XQ_AUDIT_ARCHIVE")
 AUDIT_LINK_AFTER: float | None = 0.05

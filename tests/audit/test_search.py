@@ -191,6 +191,18 @@ def test_events_that_came_by_another_way_are_added(made: dict[str, int], actor_s
     assert len(find(actor_sre, "who:old")) == 2
 
 
+@pytest.mark.django_db
+def test_what_was_archived_is_found_no_more(made: dict[str, int], actor_sre: Actor) -> None:
+    oldest = min(made.values())
+    gone = Event(pk=oldest - 1, actor="gone", via="cli", action="service.restart", reason="vanished")
+    index._put([(gone, Where())])  # in the index, but not in the log any more
+    search = Search(actor_sre, Asked("vanished", parse("vanished")))
+    assert (list(search.events()), search.keys(10)) == ([], [])
+    assert index.tidy() == 1
+    assert index.tidy() == 0
+    assert set(Indexed.objects.values_list("pk", flat=True)) == set(made.values())
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_event_of_a_transaction_that_failed_is_not_found(actor_sre: Actor) -> None:
     from django.db import transaction

@@ -164,6 +164,7 @@ ACTIONS: dict[str, Any] = {
     "service.scale": _("scaled"),
     "service.restart": _("restarted instances of"),
     "service.stop": _("stopped instances of"),
+    "audit.archive": _("moved old events of the audit log into an archive"),
     "audit.verify": _("had the audit log verified"),
     "audit.export": _("took along a stretch of the audit log"),
     "service.logs.read": _("read the logs of"),

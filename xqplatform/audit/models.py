@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import models
 
 from xqplatform.audit.chain import canonical, own
-from xqplatform.audit.chain.models import Checkpoint, Link, Outlet, Unlinked, Verification
+from xqplatform.audit.chain.models import Archive, Checkpoint, Link, Outlet, Unlinked, Verification
 from xqplatform.audit.search.models import Indexed, SavedView
 
-__all__ = ["Checkpoint", "Event", "Indexed", "Link", "Outlet", "SavedView", "Unlinked", "Verification"]
+__all__ = ["Archive", "Checkpoint", "Event", "Indexed", "Link", "Outlet", "SavedView", "Unlinked", "Verification"]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]

@@ -50,6 +50,16 @@ def send_all() -> None:
     outlets.resume()
 
 
+@shared_task(name="audit.tasks.archive", ignore_result=True)
+def archive() -> None:
+    """Moves what is old enough into sealed archives."""
+    from xqplatform.audit.chain import archives
+    from xqplatform.audit.proof import outlets
+
+    while archives.make(outlets.slowest()) is not None:
+        pass
+
+
 @shared_task(name="audit.tasks.checkpoint", ignore_result=True)
 def checkpoint() -> None:
     """Signs the chain when that is due."""
@@ -61,10 +71,11 @@ def checkpoint() -> None:
 
 @shared_task(name="audit.tasks.catch_up", ignore_result=True)
 def catch_up() -> None:
-    """Adds events to the search that came by another way."""
+    """Adds events to the search that came by another way, and forgets archived ones."""
     from xqplatform.audit.search import index
 
     try:
         index.catch_up()
+        index.tidy()
     except OperationalError as error:  # locked for long, or full: nothing is half done, the next round goes on
         log.warning("The index of the audit log waits for the database: %s", error)

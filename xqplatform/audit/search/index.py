@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import Exists, Max, Model, OuterRef
+from django.db.models import Exists, Max, Min, Model, OuterRef
 
 from xqplatform.audit.models import Event
 from xqplatform.audit.search import store
@@ -80,6 +80,17 @@ def catch_up(most: int = 20_000) -> int:
             _whole.below = max(_whole.below, newest - SETTLED)
             break
     return done
+
+
+def tidy() -> int:
+    """Forgets what was archived. SQLite's tokens stay, which alone say nothing; searches do not look below the log's first event."""
+    oldest = Event.objects.aggregate(n=Min("pk"))["n"]
+    gone = Indexed.objects.filter(event_id__lt=oldest) if oldest is not None else Indexed.objects.none()
+    with transaction.atomic():
+        count = gone.delete()[0] if gone.exists() else 0
+        if count:
+            store.forget(oldest)
+    return count
 
 
 def _looked_up(event: Event) -> Where:

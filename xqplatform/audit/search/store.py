@@ -51,6 +51,13 @@ def put(documents: list[tuple[int, list[str]]]) -> None:
         cursor.executemany(statement, rows)
 
 
+def forget(below: int) -> None:
+    """Lets go what is older. FTS5 without content cannot."""
+    if not sqlite():
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM audit_tokens WHERE event_id < %s", [below])
+
+
 def ids(ask: Ask, limit: int, *, below: int | None = None, above: int = 0) -> Iterator[int]:
     """Keys of matching events with `above <= key < below`, newest first, at most `limit`."""
     if limit > 0:
