@@ -15,13 +15,9 @@ class AlertsConfig(AppConfig):
     label = "alerts"
 
     def ready(self) -> None:
-<<<<<<< HEAD
         from xqplatform.alerts import audited, platform_sources
         from xqplatform.audit import hooks
-=======
-        from xqplatform.alerts import platform_sources
         from xqplatform.secrets import known
->>>>>>> main
 
         hooks.AROUND.append(audited.around)
         platform_sources.register()
