@@ -44,8 +44,9 @@ class ContainersConfig(AppConfig):
             image_uses,
             leaving,
             measured,
+            owned,
             sudo,
-        )
+        )  # fmt: skip
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -60,6 +61,7 @@ class ContainersConfig(AppConfig):
         from xqplatform.audit.search import index
         from xqplatform.notices import sources
 
+        owned.register()
         alerting.register()
         index.PLACES.append(audited.where)
         leaving.join()

@@ -128,6 +128,7 @@ LINES = [
     Line("accounts:teams", "GET", 200, 200, 200),
     Line("accounts:team", "GET", 200, 200, 200, _team),
     Line("accounts:team", "POST", 403, 403, 302, _team, lambda w: {"slug": "snow", "title": "Snow!"}),
+    Line("accounts:team_visibility", "POST", 403, 403, 302, _team, lambda w: {"closed": "0"}),
     Line("accounts:team_new", "GET", 403, 403, 200),
     Line("accounts:team_new", "POST", 403, 403, 400),
     Line("accounts:team_remove", "POST", 403, 403, 302, _team),

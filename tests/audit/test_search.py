@@ -237,6 +237,18 @@ def test_a_developer_finds_no_more_than_may_be_read(made: dict[str, int], actor_
 
 
 @pytest.mark.django_db
+def test_what_a_closed_team_owns_is_neither_found_nor_counted(client: Client, actor_sre: Actor, team: Any) -> None:
+    from tests.conftest import make_person
+
+    type(team).objects.filter(pk=team.pk).update(closed=True)
+    audit.record(actor_sre, "service.scale", factories.make_running_place("snow", "production", 1, team=team))
+    client.force_login(make_person("otto", "developer"))
+    page = client.get("/audit/?q=scale")
+    assert (page.context["events"], page.context["count"], page.context["facets"]) == ([], 0, [])
+    assert len(find(actor_sre, "scale")) == 1
+
+
+@pytest.mark.django_db
 def test_errors_stand_beside_the_box_and_what_was_typed_stays(client: Client, sre: Any, made: dict[str, int]) -> None:
     client.force_login(sre)
     page = client.get("/audit/", {"q": 'who:sara "rolled', "since": "soon"}).content.decode()

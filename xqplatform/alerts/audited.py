@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 from xqplatform.alerts.models import Alert
 from xqplatform.audit.hooks import Around, Beside
 from xqplatform.audit.models import Event, Indexed
@@ -32,7 +33,11 @@ def around(actor: Actor, event: Event, place: Indexed | None, minutes: int) -> A
     if same == Q(pk=None):
         return None
     width = timedelta(minutes=minutes)
-    rows = Alert.objects.filter(same, fired__gte=event.time - width, fired__lte=event.time + width).order_by("fired")
+    rows = (
+        visible(actor, Alert)
+        .filter(same, fired__gte=event.time - width, fired__lte=event.time + width)
+        .order_by("fired")
+    )
     items = [
         Beside(row.fired, f"{row.rule_name}: {row.name}", row.get_absolute_url(), row.severity)
         for row in rows[:MOST]

@@ -38,6 +38,8 @@ ACTIONS: dict[str, Any] = {
     "role.remove": _("removed the role"),
     "team.create": _("made the team"),
     "team.change": _("changed the team"),
+    "team.close": _("closed the team: only its people see what it owns"),
+    "team.open": _("opened the team: everybody sees what it owns"),
     "team.remove": _("removed the team"),
     "token.create": _("made the token"),
     "token.revoke": _("revoked the token"),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audit', '0005_archives'),
+        ('audit', '0006_event_owner'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
