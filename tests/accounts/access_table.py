@@ -49,6 +49,8 @@ PUBLIC = {
     "accounts:login": 200,
     "accounts:invitation": 404,
     "account_login": 200,
+    "oidc_login": 404,
+    "oidc_callback": 404,
     "exporting:metrics": 401,
     "live:stream": 401,
     "live:versions": 401,
@@ -117,6 +119,12 @@ LINES = [
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
     Line("signin_unlock", "POST", 403, 403, 400),
+    Line("oidc_new", "GET", 403, 403, 200),
+    Line("oidc_new", "POST", 403, 403, 400),
+    *[
+        Line(name, "POST", 403, 403, 404, lambda w: {"slug": "none"})
+        for name in ("oidc_provider", "oidc_group", "oidc_remove")
+    ],
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
