@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -129,18 +129,27 @@ def test_an_event_is_found_by_every_word_that_it_has(event: Event) -> None:
         assert not ask(parse(f'-"{phrase}"')).holds(held)
 
 
-@given(st.integers(0, 3 << store.LARGE), st.integers(0, 3 << store.LARGE))
-def test_blocks_hold_all_ids_once_and_in_order(below: int, above: int) -> None:
-    seen: list[range] = []
-    for block in store.blocks(below, above):
-        for mark in reversed(block):
+@given(st.integers(1, 9 << store.LARGE), st.integers(0, 9 << store.LARGE), st.lists(st.integers(0, store.MOST_LARGE)))
+def test_blocks_hold_all_ids_once_and_in_order(below: int, above: int, widths: list[int]) -> None:
+    width = iter(widths)
+    while below > above:
+        block, lower = store.window(below, above, next(width, 1))
+        held = []
+        for mark in block:
             kind, number = mark.split("=")
             bits = store.SMALL if kind == "s" else store.LARGE
-            seen.append(range(int(number) << bits, int(number) + 1 << bits))
-    assert all(newer.start == older.stop for newer, older in itertools.pairwise(seen))
-    if below > above:
-        assert seen[0].stop >= below > seen[0].start
-        assert seen[-1].start <= above
+            held.append(range(int(number) << bits, int(number) + 1 << bits))
+        assert held[0].start == lower < below
+        assert all(one.stop == other.start for one, other in pairwise(held))
+        assert held[-1].stop >= below > held[-1].start
+        below = lower
+
+
+def test_many_blocks_are_asked_at_once_where_little_is_found() -> None:
+    assert store.wide(0, 8192, 51) == store.MOST_LARGE
+    assert store.wide(50, 1 << store.LARGE, 1) == 1
+    assert store.wide(400, 1 << store.LARGE, 9600) == store.MOST_LARGE
+    assert store.wide(5000, 1 << store.LARGE, 10_000) == 2
 
 
 @pytest.mark.django_db

@@ -16,6 +16,7 @@ from xqplatform.audit.search.matching import Ask, Clause
 from xqplatform.audit.search.words import ANY
 
 SMALL, LARGE = 13, 16  # bits of an id's blocks
+MOST_LARGE = 4  # large blocks that are asked at once
 # Only spaces part tokens, which are made by `words`.
 _SIGNS = "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"
 _SQLITE = [
@@ -86,7 +87,9 @@ def _any_of(clauses: tuple[Clause, ...], quote: Callable[[str], str], both: str,
 
 def formula(ask: Ask, quote: Callable[[str], str], both: str, either: str, without: str) -> str:
     """Pure: the boolean expression of an ask, in a database's spelling of «and», «or» and «and not»."""
-    must = both.join(_any_of((one,), quote, both, either) for one in ask.must) or quote(ANY)
+    must = both.join(_any_of((one,), quote, both, either) for one in ask.must) or quote(
+        ANY
+    )  # a query cannot begin with «not»
     return f"({must}){without}{_any_of(ask.never, quote, both, either)}" if ask.never else must
 
 
@@ -114,33 +117,38 @@ def _postgres_ids(ask: Ask, limit: int, below: int | None, above: int) -> Iterat
         if below is None:
             cursor.execute("SELECT max(event_id) FROM audit_tokens")
             below = (cursor.fetchone()[0] or 0) + 1
-        for block in blocks(below, above):
+        width, scanned, got = 0, 0, 0
+        while below > max(above, 0) and got < limit:
+            block, lower = window(below, max(above, 0), width)
             mark = "(" + " | ".join(map(quote, block)) + ")"
             # Materialized: the planner shall not walk along the ids in the hope of soon having enough.
             cursor.execute(
                 "WITH f AS MATERIALIZED (SELECT event_id FROM audit_tokens WHERE tokens @@ %s::tsquery)"  # noqa: S608
                 f" SELECT event_id FROM f WHERE event_id < %s AND event_id >= %s{pieces} ORDER BY event_id DESC LIMIT %s",
-                [f"{mark} & {wanted}", below, above, *values, limit],
+                [f"{mark} & {wanted}", below, above, *values, limit - got],
             )
             found = [row[0] for row in cursor.fetchall()]
             yield from found
-            limit -= len(found)
-            if limit <= 0:
-                return
+            got, scanned, below = got + len(found), scanned + below - lower, lower
+            width = wide(got, scanned, limit - got)
 
 
-def blocks(below: int, above: int) -> Iterator[list[str]]:
-    """Pure: the tokens of blocks that together hold all ids from `above` to under `below`, newest first.
+def window(below: int, above: int, width: int) -> tuple[list[str], int]:
+    """Pure: the tokens of blocks that hold the newest ids under `below`, and where they begin.
 
-    First the small block that is newest, then the rest of its large one, then one large one after the other.
+    Width 0 is a small block; else it is the rest of a large one, or so many whole large ones.
     """
     last = below - 1
-    if last < max(above, 0):
-        return
-    small, large = last >> SMALL, last >> LARGE
-    yield [f"s={small}"]
-    first = max(large << (LARGE - SMALL), above >> SMALL)
-    if first < small:
-        yield [f"s={number}" for number in range(first, small)]
-    for number in range(large - 1, (above >> LARGE) - 1, -1):
-        yield [f"l={number}"]
+    if width and below % (1 << LARGE) == 0:
+        first = max((below >> LARGE) - width, above >> LARGE)
+        return [f"l={number}" for number in range(first, below >> LARGE)], first << LARGE
+    small = last >> SMALL
+    first = small if not width else max(last >> LARGE << (LARGE - SMALL), above >> SMALL)
+    return [f"s={number}" for number in range(first, small + 1)], first << SMALL
+
+
+def wide(found: int, scanned: int, missing: int) -> int:
+    """Pure: how many large blocks shall hold what is missing, when they are like those before."""
+    if not found:
+        return MOST_LARGE
+    return min(max((missing * scanned // found) >> LARGE, 1), MOST_LARGE)
