@@ -18,7 +18,7 @@ from xqplatform.audit.search import store
 from xqplatform.audit.search.asked import Asked
 from xqplatform.audit.search.matching import ask
 
-MOST_COUNTED = 10_000
+MOST_COUNTED = 5_000
 # Keys follow the clock, but for transactions that were under way side by side and for a clock that was put right.
 SLACK = timedelta(minutes=10)
 CHUNKS = (100, 500, 2000)  # candidates a turn: few at first, as most of them fit
