@@ -16,6 +16,8 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         from xqplatform.alerts import platform_sources
+        from xqplatform.secrets import known
 
         platform_sources.register()
+        known.EVERYWHERE |= {"alerts.channel.url": known.address, "alerts.channel.secret": known.text}
         post_migrate.connect(_defaults, sender=self, dispatch_uid="alerts.defaults")
