@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "axes",
     "xqplatform.secrets",
     "xqplatform.accounts",
@@ -173,6 +174,22 @@ MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
 
+# OpenID Connect: providers are rows of a settings page, and this one.
+SOCIALACCOUNT_ADAPTER = "xqplatform.accounts.signin.social.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # links nothing: whoever is led there signs in as themselves
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+OIDC = {
+    "name": env.text("XQ_OIDC_NAME", "SSO"),
+    "issuer": env.text("XQ_OIDC_ISSUER").rstrip("/"),
+    "client_id": env.text("XQ_OIDC_CLIENT_ID"),
+    "secret": env.text("XQ_OIDC_CLIENT_SECRET"),
+    "scopes": env.text("XQ_OIDC_SCOPES", "openid profile email"),
+    "group_claim": env.text("XQ_OIDC_GROUP_CLAIM", "groups"),
+    "makes_people": env.flag("XQ_OIDC_MAKES_PEOPLE"),
+    "domains": env.text("XQ_OIDC_DOMAINS").replace(",", " ").split(),
+}
 # Who guesses has to wait (django-axes). Its middleware is not needed: the form says so in words.
 AXES_HANDLER = "xqplatform.accounts.signin.lockout.Lockout"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
@@ -278,6 +295,8 @@ LOGGING = {
     "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},
 }
 
+# Whether what a new team owns is there for its people only.
+TEAMS_CLOSED = env.flag("XQ_TEAMS_CLOSED")
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
