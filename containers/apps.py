@@ -45,6 +45,7 @@ class ContainersConfig(AppConfig):
             measured,
             outside,
             owned,
+            reviewing,
             sudo,
         )  # fmt: skip
         from containers import badges as own_badges
@@ -62,6 +63,7 @@ class ContainersConfig(AppConfig):
 
         owned.register()
         alerting.register()
+        reviewing.register()
         leaving.join()
         sudo.join()
         holds.KEEPS.append(keeping.keeps)
