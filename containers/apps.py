@@ -36,6 +36,7 @@ class ContainersConfig(AppConfig):
         from builds.forges import seams
         from containers import (
             alerting,
+            audited,
             converge,
             exported,
             happenings,
@@ -59,11 +60,13 @@ class ContainersConfig(AppConfig):
         from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
+        from xqplatform.audit.search import index
         from xqplatform.notices import sources
 
         owned.register()
         alerting.register()
         reviewing.register()
+        index.PLACES.append(audited.where)
         leaving.join()
         sudo.join()
         holds.KEEPS.append(keeping.keeps)

@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from xqplatform import live
+from xqplatform.accounts.models import User
 from xqplatform.audit.models import Event
 from xqplatform.audit.reviews import rules, seams
 from xqplatform.audit.reviews.models import Feed, Review, ReviewRule
@@ -52,6 +53,8 @@ def _take(events: Sequence[Event]) -> int:
     known = set(Review.objects.filter(event__in=[one.pk for one in near]).values_list("event", flat=True))
     near = [one for one in near if one.pk not in known]
     places = seams.places_of(near)
+    # (An event outlives whom it names.)
+    people = set(User.objects.filter(pk__in={one.user_id for one in near if one.user_id}).values_list("pk", flat=True))
     found = []
     for event in near:
         here = places.get(event.pk, {})
@@ -59,7 +62,7 @@ def _take(events: Sequence[Event]) -> int:
         if names:
             found.append(
                 Review(
-                    event=event.pk, time=event.time, user_id=event.user_id, actor=event.actor, action=event.action,
+                    event=event.pk, time=event.time, user_id=event.user_id if event.user_id in people else None, actor=event.actor, action=event.action,
                     denied=event.denied, object_type=event.object_type, object_id=event.object_id,
                     object_name=event.object_name, parent_id=event.parent_id, environment=min(here, default=""), reason=event.reason, rules=names,
                 )
