@@ -38,8 +38,8 @@ from xqplatform.accounts import sudo, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
-from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.audit.proof.api import router as proof
+from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
 from xqplatform.rest import StrictParser
