@@ -36,6 +36,7 @@ class ContainersConfig(AppConfig):
         from builds.forges import seams
         from containers import (
             alerting,
+            audited,
             converge,
             exported,
             happenings,
@@ -43,7 +44,9 @@ class ContainersConfig(AppConfig):
             image_uses,
             leaving,
             measured,
+            outside,
             owned,
+            reviewing,
             sudo,
         )  # fmt: skip
         from containers import badges as own_badges
@@ -57,10 +60,13 @@ class ContainersConfig(AppConfig):
         from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
+        from xqplatform.audit.search import index
         from xqplatform.notices import sources
 
         owned.register()
         alerting.register()
+        reviewing.register()
+        index.PLACES.append(audited.where)
         leaving.join()
         sudo.join()
         holds.KEEPS.append(keeping.keeps)
@@ -72,6 +78,7 @@ class ContainersConfig(AppConfig):
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
+        hooks.CONTAINER_OWNERS.append(outside.owners)
         hooks.HOST_PANELS.append(moves.panel)
         hooks.HOST_OPERATIONS.append(moves.operation)
         hooks.METRIC_SUBJECTS.append(measured.subjects)

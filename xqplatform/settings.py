@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "xqplatform.accounts",
     "xqplatform.accounts.signin",
     "xqplatform.audit",
+    "xqplatform.audit.reviews",
     "xqplatform.live",
     "xqplatform.metrics",
     "xqplatform.alerts",
@@ -259,8 +260,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 86400, "socket_keepalive": True}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Whether what others do on engines becomes audit events (the platform's own calls are noted then, to tell them apart).
+HEAR_OUTSIDE = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "reviews": {"task": "reviews.tasks.feed", "schedule": 10.0},
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
@@ -286,6 +290,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts-tidy": {"task": "alerts.tasks.tidy", "schedule": 3600.0},
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
+    "audit-index": {"task": "audit.tasks.catch_up", "schedule": 10.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
     "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
     "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},

@@ -54,6 +54,8 @@ NAMES: dict[str, Any] = {
     "kept-logs": lambda w: {"number": w.more["kept"].pk},
     "alerts": lambda w: {"pk": w.more["alert"].pk},
     "audit": lambda w: {"event_id": w.event.pk},
+    "audit-reviews": lambda w: {"pk": w.more["review_done"].pk},
+    "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
@@ -105,12 +107,18 @@ BODIES: dict[str, Any] = {
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
     "post /notice-subscriptions": {"channel": "ops", "service": "flake", "kinds": ["failed"]},
+    "post /audit-reviews/mark": lambda w: {"reviews": [w.more["review"].pk], "comment": "fine"},
+    "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
+    "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
+    "put /audit-review-rules/{pk}": {"enabled": False},
     "post /files/plan": {"text": access_pages.FILE},
     "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
 }
 # Changes nothing: only reads a host again.
 OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}
+# Who reads the log may have it verified (tests/audit/proof).
+OPEN |= {"post /audit/verifications"}
 # Of one's own, whoever it is (tests/notices).
 OPEN |= {
     "post /inbox/read",
@@ -119,6 +127,8 @@ OPEN |= {
     "delete /inbox/channel",
     "post /inbox/channel/test",
 }
+# Of one's own, too; those of others are not even seen (tests/audit/test_saved_views.py).
+OPEN |= {"post /audit/views", "put /audit/views/{pk}", "delete /audit/views/{pk}"}
 
 
 def operations() -> list[str]:

@@ -86,6 +86,7 @@ GROUPS = (
             Right("fleet.read", _("See the whole fleet first: home page and alerts of all teams.")),
             Right("metrics.read", _("Read all measurements at /metrics.")),
             Right("audit.read", _("Read the whole audit log.")),
+            Right("audit.review", _("Say of events that they were looked at, and which shall be.")),
             Right("terminal.recordings", _("Watch terminals of others, and their recordings.")),
         ),
     ),
@@ -94,6 +95,7 @@ GROUPS = (
         _("People and rights"),
         (
             Right("people.manage", _("Add people, deactivate them, set passwords; make teams and say who is in them.")),
+            Right("service_account.manage", _("Make service accounts of a team, and their tokens."), whole=True),
             Right("roles.manage", _("Make own roles, and give any role to others.")),
             Right("roles.approve", _("Approve that others get more rights in production.")),
         ),
