@@ -126,7 +126,18 @@ class Token(models.Model):
         return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw), **more), raw
 
 
-from xqplatform.accounts.roles.models import Grant, OwnRole  # noqa: E402  tables of this app
+from xqplatform.accounts.roles.models import AccessPolicy, AccessRequest, Grant, OwnRole  # noqa: E402  tables of this app
 from xqplatform.accounts.sessions.models import Session  # noqa: E402
 
-__all__ = ["Grant", "Membership", "OwnRole", "Role", "Session", "Team", "Token", "User"]
+__all__ = [
+    "AccessPolicy",
+    "AccessRequest",
+    "Grant",
+    "Membership",
+    "OwnRole",
+    "Role",
+    "Session",
+    "Team",
+    "Token",
+    "User",
+]

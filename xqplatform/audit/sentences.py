@@ -88,6 +88,7 @@ KINDS = {
     "accounts.team": gettext_lazy("Team"),
     "accounts.token": gettext_lazy("API token"),
     "accounts.grant": gettext_lazy("Grant of a role"),
+    "accounts.accessrequest": gettext_lazy("Request for rights"),
     "accounts.ownrole": gettext_lazy("Role"),
     "hosts.host": gettext_lazy("Host"),
     "hosts.hostgroup": gettext_lazy("Host group"),
