@@ -34,7 +34,7 @@ class ContainersConfig(AppConfig):
         from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured
+        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured, sudo
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -50,6 +50,7 @@ class ContainersConfig(AppConfig):
 
         alerting.register()
         leaving.join()
+        sudo.join()
         holds.KEEPS.append(keeping.keeps)
         holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))

@@ -34,7 +34,7 @@ from hosts.api_conformance import router as conformance
 from hosts.api_measuring import router as measuring
 from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
-from xqplatform.accounts import tokens
+from xqplatform.accounts import sudo, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.roles.api import router as access
 from xqplatform.alerts.api import router as alerts
@@ -63,6 +63,7 @@ class Session(SessionAuth):
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         if not request.user.is_authenticated:
             return None
+        sudo.require_fresh(request)
         request.actor = Actor.of_request(request, via="api")  # type: ignore[attr-defined]
         return request.user
 

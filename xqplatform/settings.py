@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "axes",
     "xqplatform.secrets",
     "xqplatform.accounts",
     "xqplatform.accounts.signin",
@@ -69,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "xqplatform.accounts.views.sudo.SudoMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "xqplatform.web.middleware.RefusalMiddleware",
 ]
@@ -127,7 +130,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_LENGTH = 10
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -151,7 +157,7 @@ ACCOUNT_FORMS = {
     "login": "xqplatform.accounts.signin.forms.SignInForm",
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmForm",
 }
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds that a proof of who sits there holds
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}  # django-axes counts, see accounts/signin/limits.py
 MFA_ADAPTER = "xqplatform.accounts.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -167,11 +173,26 @@ MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
 
+# Who guesses has to wait (django-axes). Its middleware is not needed: the form says so in words.
+AXES_HANDLER = "xqplatform.accounts.signin.lockout.Lockout"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_USERNAME_CALLABLE = "xqplatform.accounts.signin.lockout.key"
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_FAILURE_LIMIT = 10
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "code", "credential", "csrfmiddlewaretoken", "next"]
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
 # How long a session lasts without use, and altogether (seconds).
 SESSION_IDLE = env.number("XQ_SESSION_IDLE_HOURS", 72) * 3600
 SESSION_TOTAL = env.number("XQ_SESSION_DAYS", 14) * 86400
+# Seconds for which a proof of who somebody is counts before dangerous verbs; 0: none is asked for.
+SUDO = env.number("XQ_SUDO_MINUTES", 10) * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = SUDO or SESSION_TOTAL
 SESSION_ENGINE = "xqplatform.accounts.sessions.store"
 SESSION_COOKIE_AGE = SESSION_TOTAL
 
@@ -234,6 +255,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
+    "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
+    "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
     "audit-checkpoints": {"task": "audit.tasks.checkpoint", "schedule": 30.0},
     "metrics": {"task": "metrics.tasks.keep", "schedule": 30.0},
     "applications": {"task": "containers.tasks.hear_applications", "schedule": 5.0},
@@ -302,4 +325,12 @@ AUDIT_KEY = env.text("XQ_AUDIT_KEY")
 AUDIT_KEY_FILE = env.text("XQ_AUDIT_KEY_FILE")
 # Minutes between two checkpoints.
 AUDIT_CHECKPOINT_MINUTES = env.number("XQ_AUDIT_CHECKPOINT_MINUTES", 10)
+# Hours between two verifications of the whole log by itself; 0: none.
+AUDIT_VERIFY_HOURS = env.number("XQ_AUDIT_VERIFY_HOURS", 24)
+# Where events go as syslog (udp://, tcp:// or tls://HOST:PORT) and in which form (json, cef); a file with the authorities of TLS;
+# where checkpoints go as JSON.
+AUDIT_SYSLOG = env.text("XQ_AUDIT_SYSLOG")
+AUDIT_SYSLOG_FORM = env.text("XQ_AUDIT_SYSLOG_FORM", "json")
+AUDIT_SYSLOG_CA = env.text("XQ_AUDIT_SYSLOG_CA")
+AUDIT_WEBHOOK = env.text("XQ_AUDIT_WEBHOOK")
 AUDIT_LINK_AFTER: float | None = 0.05

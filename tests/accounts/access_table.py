@@ -23,6 +23,10 @@ class World:
     developer: Any
     token: Any
     event: Any
+    invitation: Any
+    role: Any = None
+    grant: Any = None
+    request: Any = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -45,6 +49,7 @@ class Line:
 PUBLIC = {
     "web:healthz": 200,
     "accounts:login": 200,
+    "accounts:invitation": 404,
     "account_login": 200,
     "exporting:metrics": 401,
     "live:stream": 401,
@@ -70,6 +75,11 @@ LINES = [
     Line("accounts:account", "POST", 400, 400, 400),
     Line("accounts:password", "POST", 400, 400, 400),
     Line("accounts:theme", "POST", 204, 204, 204, data=lambda w: {"theme": "dark"}),
+    Line("accounts:invitations", "GET", 403, 403, 200),
+    Line("accounts:invitations", "POST", 403, 403, 400),
+    Line("accounts:invitation_renew", "POST", 403, 403, 200, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:invitation_withdraw", "POST", 403, 403, 302, lambda w: {"pk": w.invitation.pk}),
+    Line("accounts:sudo", "POST", 403, 403, 403),
     Line("accounts:sessions", "GET", 200, 200, 200),
     Line("accounts:sessions_end", "POST", 302, 302, 302),
     Line("accounts:session_end", "POST", 302, 302, 302, lambda w: {"key": "none"}),
@@ -98,6 +108,7 @@ LINES = [
     Line("mfa_deactivate_totp", "POST", 404, 404, 404),
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
+    Line("signin_unlock", "POST", 403, 403, 400),
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
@@ -112,12 +123,32 @@ LINES = [
     Line("accounts:team_new", "GET", 403, 403, 200),
     Line("accounts:team_new", "POST", 403, 403, 400),
     Line("accounts:team_remove", "POST", 403, 403, 302, _team),
+    Line("accounts:person_rights", "GET", 200, 200, 200, _person),
+    Line("accounts:roles", "GET", 200, 200, 200),
+    Line("accounts:role", "GET", 200, 200, 200, lambda w: {"slug": "sre"}),
+    Line("accounts:role", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}, lambda w: {"title": "Restart"}),
+    Line("accounts:role_new", "GET", 403, 403, 200),
+    Line("accounts:role_new", "POST", 403, 403, 400),
+    Line("accounts:role_remove", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}),
+    Line("accounts:grant_give", "GET", 403, 403, 200),
+    Line("accounts:grant_give", "POST", 403, 403, 302, data=lambda w: {"user": "paula", "role": "manager"}),
+    Line("accounts:grant_take", "POST", 403, 403, 302, lambda w: {"pk": w.grant.pk}),
+    Line("accounts:access_who", "GET", 200, 200, 200),
+    Line("accounts:access_who_csv", "GET", 200, 200, 200),
+    Line("accounts:access_requests", "GET", 200, 200, 200),
+    Line("accounts:access_decide", "POST", 403, 403, 302, lambda w: {"pk": w.request.pk}, lambda w: {"do": "approve"}),
+    Line("accounts:access_policy", "POST", 403, 403, 302, data=lambda w: {"four_eyes": "on", "hours": "24"}),
     Line("accounts:tokens", "GET", 200, 200, 200),
     Line("accounts:tokens", "POST", 400, 400, 400),
     Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),
     Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:verify", "GET", 403, 200, 200),
+    Line("audit:verify", "POST", 403, 302, 302),
+    Line("audit:export_lines", "GET", 403, 200, 200),
+    Line("audit:export_cef", "GET", 403, 200, 200),
+    Line("audit:checkpoints", "GET", 403, 200, 200),
     Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
 ]
 

@@ -95,7 +95,7 @@ def test_one_thing_that_cannot_be_ended_keeps_nobody_here(
 
 
 def test_nobody_leaves_by_themselves_or_without_the_right(actor_sre: Actor, actor_manager: Actor, sre: User) -> None:
-    factories.make_user("second")
+    factories.make_user("second", "admin")
     with pytest.raises(Refused):
         services.set_active(actor_sre, sre, active=False)
     with pytest.raises(Denied):

@@ -25,6 +25,8 @@ QUERY = [
     "q", "page", "sort", "state", "step", "image", "config", "all", "old", "new", "a", "b", "before", "since", "until",
     "wanted", "tail", "instance", "object", "actor", "action", "team", "environment", "after", "part", "denied",
 ]  # fmt: skip
+# Whoever guesses is signed out, as whoever signs out is.
+ENDS = {"accounts:logout", "accounts:sudo"}
 GROUPS = {"platform": LINES, **access_pages.GROUPS}
 FIELD = re.compile(r"<(?:input|select|textarea|button)\b[^>]*\bname=\"([^\"]+)\"")
 
@@ -46,7 +48,7 @@ def fields(client: Client, address: str, data: dict[str, Any]) -> set[str]:
 
 def posts(client: Client, world: World, lines: list[Line]) -> Iterator[tuple[str, Any]]:  # noqa: F811
     for line in lines:
-        if line.method != "POST" or line.name == "accounts:logout":
+        if line.method != "POST" or line.name in ENDS:
             continue
         address, data = reverse(line.name, kwargs=line.args(world)), line.data(world)
         names = sorted(fields(client, address, data))

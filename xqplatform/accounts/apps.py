@@ -8,8 +8,12 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
-        from xqplatform.accounts import leaving
+        from xqplatform.accounts import leaving, sudo
         from xqplatform.accounts.sessions import verbs
+        from xqplatform.accounts.signin import again
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")
         leaving.register(*leaving.OWN)
+        sudo.PROOFS.append(again.code)
+        sudo.MOMENTS.append(again.last)
+        sudo.PROVEN.append(again.proven)

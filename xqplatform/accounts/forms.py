@@ -126,6 +126,51 @@ class NewPersonForm(PersonForm):
     field_order = ["username", "password", "display_name", "role"]
 
 
+class InvitationForm(PersonForm):
+    """A person without a password: whoever is invited chooses it."""
+
+    username = forms.CharField(
+        label=_("Name to sign in with"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    email = forms.CharField(
+        label=_("Mail address"), required=False, max_length=254, help_text=_("The link is mailed there, too.")
+    )
+    days = forms.TypedChoiceField(
+        label=_("It holds for"),
+        choices=[(1, _("a day")), (3, _("three days")), (7, _("a week")), (14, _("two weeks"))],
+        coerce=int,
+        initial=7,
+    )
+    field_order = ["username", "display_name", "email", "days", "role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.MAIL_URL:
+            del self.fields["email"]
+
+
+class AcceptForm(forms.Form):
+    password = forms.CharField(
+        label=_("Password"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        strip=False,
+        max_length=256,
+        help_text=_("At least 8 characters, and not one that everybody uses."),
+    )
+    again = forms.CharField(
+        label=_("The same again"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        strip=False,
+        max_length=256,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("password") and data.get("again") and data["password"] != data["again"]:
+            self.add_error("again", _("This is not the same."))
+        return data
+
+
 class TeamForm(forms.Form):
     slug = forms.CharField(
         label=_("Name"), max_length=60, help_text=_("Short, for addresses: letters, digits, dashes.")

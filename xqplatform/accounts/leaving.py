@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from xqplatform import audit
+from xqplatform.accounts import invitations
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Token, User
+from xqplatform.accounts.models import Invitation, Token, User
 from xqplatform.accounts.sessions import verbs as sessions
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,23 @@ def _revoke(actor: Actor, user: User) -> int:
     return Token.objects.filter(user=user, revoked=None).update(revoked=timezone.now())
 
 
+def _invitations(user: User) -> Any:
+    return Invitation.objects.filter(made_by=user)
+
+
+def _invitation_words(count: int) -> str:
+    text = ngettext(
+        "%(n)d invitation that they made is withdrawn.", "%(n)d invitations that they made are withdrawn.", count
+    )
+    return text % {"n": count}
+
+
+def _still_open(user: User) -> int:
+    return sum(row.open for row in _invitations(user))
+
+
 OWN = (
     Tie("sessions", _sessions, lambda user: len(sessions.of(user)), lambda actor, user: sessions.drop(user)),
     Tie("tokens", _tokens, lambda user: Token.objects.filter(user=user, revoked=None).count(), _revoke),
+    Tie("invitations", _invitation_words, _still_open, lambda actor, user: invitations.drop(_invitations(user))),
 )

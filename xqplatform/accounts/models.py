@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from xqplatform.accounts.scopes import Scopes
+from xqplatform.secrets import EncryptedTextField
 
 
 class Role(models.TextChoices):
@@ -126,6 +127,47 @@ class Token(models.Model):
         return cls.objects.create(user=user, label=label, prefix=raw[:10], digest=cls.hash(raw), **more), raw
 
 
+class Invitation(models.Model):
+    """Somebody may come in with a link that is good once, until a day; what they will be is decided already."""
+
+    username = models.CharField(max_length=150)
+    display_name = models.CharField(max_length=120, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    role = models.CharField(max_length=12)
+    teams = models.JSONField(default=dict)  # {team's key as text: allowed environments}
+    digest = models.CharField(max_length=64, unique=True)  # of the link; a renewed invitation has another one
+    created = models.DateTimeField(auto_now_add=True)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    made_name = models.CharField(max_length=150)
+    expires = models.DateTimeField()
+    accepted = models.DateTimeField(null=True)
+    person = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")  # who came by it
+    withdrawn = models.DateTimeField(null=True)
+    # The link while it waits to be mailed, and what came of that: «waiting», «sent», «failed», or none to be sent.
+    link = EncryptedTextField(blank=True)
+    mail = models.CharField(max_length=8, blank=True)
+    mail_words = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def open(self) -> bool:
+        return self.accepted is None and self.withdrawn is None and self.expires > timezone.now()
+
+    @property
+    def shown_state(self) -> str:
+        """One of the state words."""
+        if self.accepted is not None:
+            return "accepted"
+        if self.withdrawn is not None:
+            return "withdrawn"
+        return "waiting" if self.open else "expired"
+
+
 from xqplatform.accounts.roles.models import AccessPolicy, AccessRequest, Grant, OwnRole  # noqa: E402  tables of this app
 from xqplatform.accounts.sessions.models import Session  # noqa: E402
 
@@ -133,6 +175,7 @@ __all__ = [
     "AccessPolicy",
     "AccessRequest",
     "Grant",
+    "Invitation",
     "Membership",
     "OwnRole",
     "Role",

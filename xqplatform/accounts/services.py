@@ -63,6 +63,20 @@ def _set_teams(user: User, teams: dict[int, list[str]]) -> None:
         )
 
 
+def checked_username(username: str) -> str:
+    """As it is stored. Raises Refused for what is no name to sign in with, and for one that is taken."""
+    username = username.strip()
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages), "username", 400) from None
+    if len(username) > 150:
+        raise Refused(_("At most 150 characters."), "username", 400)
+    if User.objects.filter(username__iexact=username).exists():
+        raise Refused(_("This name is taken."), "username")
+    return username
+
+
 def create_person(
     actor: Actor,
     username: str,
@@ -74,17 +88,9 @@ def create_person(
 ) -> User:
     """A new person who can sign in. Raises Refused for a name that is taken or a weak password."""
     require(actor, "people.manage", extra={"username": username})
-    username = username.strip()
-    try:
-        UnicodeUsernameValidator()(username)
-    except ValidationError as error:
-        raise Refused(" ".join(error.messages), "username", 400) from None
-    if len(username) > 150:
-        raise Refused(_("At most 150 characters."), "username", 400)
+    username = checked_username(username)
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
-    if User.objects.filter(username__iexact=username).exists():
-        raise Refused(_("This name is taken."), "username")
     user = User(username=username, display_name=display_name.strip()[:120], role=role, time_zone="Asia/Shanghai")
     user.set_password(_checked_password(password, user))
 

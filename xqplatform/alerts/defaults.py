@@ -67,6 +67,10 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         gettext_noop("The platform's disk is nearly full"),
         {"kind": "platform", "source": "platform.disk", "condition": ABOVE, "threshold": 90, "clear": 88, "hold": 60, **CRITICAL},
     ),
+    "audit": (
+        gettext_noop("The audit log is not as it should be"),
+        _state("platform", "platform.audit", text=gettext_noop("The page «Proof» of the audit log says what was found."), **CRITICAL),
+    ),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from xqplatform.alerts import sources, subjects
+from xqplatform.audit.proof import verifications
 
 SELF = "platform:1"
 
@@ -25,8 +26,14 @@ def _disk(now: float) -> Iterator[sources.Found]:
     yield sources.Found(SELF, None, words, value=full)
 
 
+def _audit(now: float) -> Iterator[sources.Found]:
+    for key, words in verifications.troubles().items():
+        yield sources.Found(SELF, None, words, device=key)
+
+
 def register() -> None:
     subjects.register("platform", gettext_lazy("Platform"), _platform)
     sources.register(
         "platform.disk", gettext_lazy("Disk with the platform's data, percent full"), "platform", _disk, unit="percent"
     )
+    sources.register("platform.audit", gettext_lazy("The audit log is not as it should be"), "platform", _audit)

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import models
 
 from xqplatform.audit.chain import canonical, own
-from xqplatform.audit.chain.models import Checkpoint, Link, Unlinked
+from xqplatform.audit.chain.models import Checkpoint, Link, Outlet, Unlinked, Verification
 
-__all__ = ["Checkpoint", "Event", "Link", "Unlinked"]
+__all__ = ["Checkpoint", "Event", "Link", "Outlet", "Unlinked", "Verification"]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]

@@ -17,6 +17,7 @@ from xqplatform.audit.models import Event
 PAGES = {
     "accounts.user": "/settings/people/{id}/",
     "accounts.team": "/settings/teams/{id}/",
+    "accounts.invitation": "/settings/invitations/",
     "hosts.host": "/hosts/{name}/",
     "hosts.hostcommand": "/hosts/commands/{name}/",
     "hosts.segment": "/network/id/{id}/",
@@ -87,6 +88,7 @@ KINDS = {
     "accounts.user": gettext_lazy("Person"),
     "accounts.team": gettext_lazy("Team"),
     "accounts.token": gettext_lazy("API token"),
+    "accounts.invitation": gettext_lazy("Invitation"),
     "accounts.grant": gettext_lazy("Grant of a role"),
     "accounts.accessrequest": gettext_lazy("Request for rights"),
     "accounts.ownrole": gettext_lazy("Role"),

@@ -13,6 +13,38 @@ def link() -> int:
     return run()
 
 
+@shared_task(name="audit.tasks.verify", ignore_result=True)
+def verify(verification: int) -> None:
+    """Verifies the whole log, or goes on with it."""
+    from xqplatform.audit.proof import verifications
+
+    verifications.run(verification)
+
+
+@shared_task(name="audit.tasks.resume", ignore_result=True)
+def resume() -> None:
+    """Goes on with a verification that a dead worker left; begins one when that is due."""
+    from xqplatform.audit.proof import verifications
+
+    verifications.resume()
+
+
+@shared_task(name="audit.tasks.send", ignore_result=True)
+def send(outlet: str) -> None:
+    """Sends what an outlet has not got yet."""
+    from xqplatform.audit.proof import outlets
+
+    outlets.run(outlet)
+
+
+@shared_task(name="audit.tasks.outlets", ignore_result=True)
+def send_all() -> None:
+    """Enqueues every outlet that has something to send and that nobody serves."""
+    from xqplatform.audit.proof import outlets
+
+    outlets.resume()
+
+
 @shared_task(name="audit.tasks.checkpoint", ignore_result=True)
 def checkpoint() -> None:
     """Signs the chain when that is due."""

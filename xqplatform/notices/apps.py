@@ -7,7 +7,8 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         from xqplatform.alerts import deliver
-        from xqplatform.notices import gathering, leaving
+        from xqplatform.notices import gathering, invitations, leaving
 
         deliver.CHECKS.append(gathering.check)
         leaving.join()
+        invitations.join()

@@ -18,11 +18,20 @@ def spread(notice: int) -> None:
     spreading.spread(notice)
 
 
+@shared_task(name="notices.tasks.mail_invitation", ignore_result=True)
+def mail_invitation(invitation: int) -> None:
+    from xqplatform.notices import invitations
+
+    invitations.send(invitation)
+
+
 @shared_task(name="notices.tasks.resume", ignore_result=True)
 def resume() -> None:
     """Makes up for what was left, then sends what is due. What cannot be done for one holds up no other."""
-    from xqplatform.notices import gathering, spreading
+    from xqplatform.notices import gathering, invitations, spreading
 
+    for pk in invitations.left():
+        mail_invitation(pk)
     for pk in spreading.left():
         try:
             spreading.spread(pk)

@@ -29,6 +29,8 @@ def main() -> None:
         access_log=env.flag("XQ_ACCESS_LOG"),
         log_level="info",
         log_config=None,
+        # Whose X-Forwarded-For and -Proto are believed: by the address guessing is counted, and the log names it.
+        forwarded_allow_ips=env.text("XQ_TRUSTED_PROXIES", "127.0.0.1").replace(" ", ","),
         timeout_graceful_shutdown=3,  # seconds; live streams would stay open for ever
         **SOCKETS,
     )

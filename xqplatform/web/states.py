@@ -159,6 +159,7 @@ STATES: dict[str, Look] = {
     "deactivated": Look(_("deactivated"), "off", "dash"),
     "revoked": Look(_("revoked"), "off", "dash"),
     "expired": Look(_("expired"), "warn", "diamond"),
+    "accepted": Look(_("accepted"), "ok", "check"),
     "unending": Look(_("active, without end"), "warn", "triangle"),
     "denied": Look(_("denied"), "bad", "cross"),
 }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from xqplatform import secrets
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import services
+from xqplatform.accounts.signin import lockout, services
 
 
 def proofs(request: HttpRequest, user: Any) -> list[str]:
@@ -37,6 +37,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Whoever guessed too often waits. Raises ValidationError with the time that is left."""
+        lockout.check(request, str(credentials.get("username") or ""))
 
     def login(self, request: HttpRequest, user: Any) -> None:
         """Rotates the session; who is signed in now is in the log with it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.forms import LoginForm, ReauthenticateForm
+from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateCodeForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
@@ -13,6 +14,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from xqplatform.accounts.signin import lockout
 
 
 def _password(label: Any) -> forms.CharField:
@@ -56,7 +59,22 @@ class ConfirmForm(ReauthenticateForm):
         self.fields["password"].widget.attrs["autofocus"] = True
 
 
-class CodeForm(AuthenticateForm):
+class Guarded:
+    """A wrong code counts like a wrong password."""
+
+    user: Any
+
+    def clean_code(self) -> str:
+        name = self.user.get_username()
+        lockout.check(context.request, name)
+        try:
+            return super().clean_code()  # type: ignore[misc, no-any-return]
+        except ValidationError:
+            lockout.failed(context.request, name)
+            raise
+
+
+class CodeForm(Guarded, AuthenticateForm):
     """The second step of signing in: a code of the app, or a recovery code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +82,7 @@ class CodeForm(AuthenticateForm):
         self.fields["code"] = _code()
 
 
-class ConfirmCodeForm(ReauthenticateCodeForm):
+class ConfirmCodeForm(Guarded, ReauthenticateCodeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"] = _code()

@@ -16,6 +16,7 @@ urlpatterns = [
     path("login/confirm/passkey/", views.ConfirmPasskey.as_view(), name="mfa_reauthenticate_webauthn"),
     path("logout/", views.logout, name="account_logout"),
     path("settings/signing-in/", views_rules.rules, name="signin_rules"),
+    path("settings/signing-in/unlock/", views_rules.unlock, name="signin_unlock"),
     path("settings/people/<int:pk>/factors/reset/", views_rules.factors_reset, name="factors_reset"),
     path("account/signing-in/", views.SigningIn.as_view(), name="mfa_index"),
     path(

@@ -1,6 +1,12 @@
 """Signing in, one's own account, and the settings about people."""
 
 from xqplatform.accounts.views.account import account, password, theme
+from xqplatform.accounts.views.invitations import (
+    invitation,
+    invitation_renew,
+    invitation_withdraw,
+    invitations,
+)
 from xqplatform.accounts.views.leaving import person_activate, person_deactivate
 from xqplatform.accounts.views.people import people, person, person_new, person_password
 from xqplatform.accounts.views.sessions import (
@@ -11,11 +17,16 @@ from xqplatform.accounts.views.sessions import (
     sessions_end,
 )
 from xqplatform.accounts.views.settings import settings_index
+from xqplatform.accounts.views.sudo import sudo_confirm
 from xqplatform.accounts.views.teams import team, team_new, team_remove, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
 
 __all__ = [
     "account",
+    "invitation",
+    "invitation_renew",
+    "invitation_withdraw",
+    "invitations",
     "password",
     "people",
     "person",
@@ -29,6 +40,7 @@ __all__ = [
     "sessions",
     "sessions_end",
     "settings_index",
+    "sudo_confirm",
     "team",
     "team_new",
     "team_remove",

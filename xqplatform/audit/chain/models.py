@@ -42,3 +42,51 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint {self.position}"
+
+
+class Verification(models.Model):
+    """One run of verifying the whole log. Whoever goes on after a death begins at `position`."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+
+    began = models.DateTimeField(auto_now_add=True)
+    ended = models.DateTimeField(null=True)
+    by = models.CharField(max_length=150)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    position = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    faults = models.JSONField(default=list)  # [kind, position, event, words]
+    found = models.BigIntegerField(default=0)  # faults altogether
+    checkpoints = models.IntegerField(default=0)
+    problem = models.TextField(blank=True)  # why it could not be verified, or what else is wrong
+    lease = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"verification {self.pk} {self.state}"
+
+
+class Outlet(models.Model):
+    """Where events or checkpoints are sent, and how far that is. The addresses are in the surroundings."""
+
+    name = models.CharField(max_length=30, primary_key=True)
+    address = models.CharField(max_length=300)  # as it was when `position` was reached
+    position = models.BigIntegerField(default=0)
+    ok = models.BooleanField(null=True)
+    since = models.DateTimeField(null=True)  # since when it is ok, or not
+    problem = models.TextField(blank=True)
+    failed = models.IntegerField(default=0)  # attempts in a row
+    due = models.DateTimeField(null=True)
+    lease = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import connection
 
 from xqplatform.audit.chain import checkpoints, files, linking, own, rows, triggers
-from xqplatform.audit.chain.judge import INSERTED, MOST, REMOVED, Judge
+from xqplatform.audit.chain.judge import INSERTED, MOST, REMOVED, Fault, Judge
 from xqplatform.audit.chain.keys import sealed
 from xqplatform.audit.chain.reports import Report
 
 TELL_EVERY = 5000  # events between two words of how far it is
 
 
-def database(tell: Callable[[int, int], None] | None = None) -> Report:
-    """Verifies it as it stands now. `tell(done, all)` is called now and then."""
+@dataclass(frozen=True)
+class Begin:
+    """Where a verification goes on that a dead process began: it had judged `count` events, up to `position`."""
+
+    position: int
+    hash: str
+    count: int
+    faults: list[Fault]
+
+
+def database(tell: Callable[[Judge, int], None] | None = None, begin: Begin | None = None) -> Report:
+    """Verifies it as it stands now. `tell(judge, all)` is called now and then; what it raises ends the verification."""
     began = time.monotonic()
     report, known = Report(), own.keys()
     marks = files.marks_of(checkpoints.all_lines(), own.public(), report)
     tail, head = linking.tail(), linking.head()
+    if begin is None or begin.position < tail.position:
+        begin = Begin(tail.position, tail.hash, 0, [])
     judge = Judge(
-        start=tail.position,
-        previous=tail.hash,
+        start=begin.position,
+        previous=begin.hash,
+        count=begin.count,
+        faults=list(begin.faults),
         sealed=lambda seal, line: sealed(known, seal, line),
         last=max(head.position, *marks, 0),
         marks=marks,
@@ -31,8 +46,10 @@ def database(tell: Callable[[int, int], None] | None = None) -> Report:
     for row in rows.linked(judge.start, head.position):
         judge.feed(row)
         if tell is not None and judge.count % TELL_EVERY == 0:
-            tell(judge.count, head.position - judge.start)
+            tell(judge, head.position - tail.position)
     judge.end()
+    if linking.tail() != tail:
+        return database(tell)  # meanwhile its oldest events went into an archive
     _outside(judge)
     _copies(judge)
     report.take(judge)

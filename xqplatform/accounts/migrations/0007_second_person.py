@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0005_sres_are_admins_still'),
+        ('accounts', '0006_invitations'),
     ]
 
     operations = [
