@@ -51,10 +51,16 @@ NAMES: dict[str, Any] = {
     "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
     "files": {},
+    "roles": lambda w: {"slug": w.role.slug},
+    "grants": lambda w: {"number": w.grant.pk},
+    "access": lambda w: {"number": w.request.pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
+    "post /roles": {"slug": "new", "title": "New", "rights": []},
+    "put /roles/{slug}": {"title": "New", "rights": []},
+    "post /grants": {"person": "paula", "role": "sre"},
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},

@@ -65,7 +65,7 @@ def test_what_waits_is_shown_with_its_diff_and_approved(admin: Client, sre: User
     request = AccessRequest.objects.get()
     assert other.post(f"/settings/access/requests/{request.pk}/decide/", {"do": "approve"}).status_code == 302
     assert Grant.objects.filter(user__username="dan", role="sre").exists()
-    other.force_login(User.objects.get(username="dan"))
+    other.force_login(make_person("rita", "reader"))
     assert request.about not in other.get("/settings/access/requests/").content.decode()
 
 
