@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 
@@ -44,8 +45,12 @@ class Grant(models.Model):
                 name="a_grant_is_of_a_person_or_a_team",
             ),
             models.UniqueConstraint(
-                fields=["user", "group", "role", "team", "environment", "service"],
-                nulls_distinct=False,
+                Coalesce("user", 0),
+                Coalesce("group", 0),
+                "role",
+                Coalesce("team", 0),
+                "environment",
+                "service",
                 name="one_grant_of_a_kind",
             ),
         ]
