@@ -8,10 +8,13 @@ import json
 import posixpath
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from django.utils.translation import gettext as _
+
+from xqplatform.secrets.masking import NOTHING
+from xqplatform.secrets.masking import Masker as Everywhere
 
 MASK = "•••"
 SHORTEST = 4  # shorter values are everywhere, and hide nothing
@@ -22,7 +25,13 @@ _ARGUMENTS = re.compile(r"^(\|\d+ )(.*?)((?: /bin/sh -c | \[|$).*)", re.S)
 class Masker:
     """Replaces values in text; longest first, so that a value that holds another is hidden whole."""
 
-    def __init__(self, arguments: Iterable[str] = (), secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self, arguments: Iterable[str] = (), secrets: Iterable[str] = (), more: Callable[[], Everywhere] | None = None
+    ) -> None:
+        """`more`: asked for what must not be seen anywhere."""
+        self._more = more or (lambda: NOTHING)
+        secrets = list(secrets)
+        self._spelled = Everywhere(secrets)
         values = {v for v in arguments if len(v) >= SHORTEST and v.lower() not in _WORDS}
         for secret in secrets:
             values |= {part for part in (secret, *secret.splitlines()) if len(part.strip()) >= SHORTEST}
@@ -33,10 +42,11 @@ class Masker:
         )
 
     def __call__(self, text: str) -> str:
-        return self.pattern.sub(MASK, text) if self.pattern else text
+        text = self.pattern.sub(MASK, text) if self.pattern else text
+        return self._more()(self._spelled(text))
 
     def shows_in(self, text: str) -> bool:
-        return bool(self.pattern and self.pattern.search(text))
+        return bool(self.pattern and self.pattern.search(text)) or self._spelled.shows_in(text)
 
 
 def history_shows(history: list[dict[str, Any]], names: Iterable[str], masker: Masker) -> bool:

@@ -32,6 +32,7 @@ from hosts.engine import Auth, Engine, EngineError, connect
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
+from xqplatform.secrets import known
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 5
@@ -65,7 +66,7 @@ def run(pk: int) -> bool:
         return False
     project = build.project
     secrets = secrets_of(project) if project else {}
-    masker = masking.Masker((project.build_arguments if project else {}).values(), secrets.values())
+    masker = masking.Masker((project.build_arguments if project else {}).values(), secrets.values(), known.platform)
     with Holder(build, masker) as holder:
         try:
             if build.cancel_requested:
@@ -503,14 +504,14 @@ def _verdict(holder: Holder, error: Exception) -> tuple[str, str]:
         return Build.State.FAILED, holder.mask(str(error))
     if isinstance(error, EngineError):
         if (error.out_of_reach or error.retry) and build.attempts < MOST_ATTEMPTS:
-            return Build.State.QUEUED, _("waiting for an engine: %s") % error.words
+            return Build.State.QUEUED, holder.mask(_("waiting for an engine: %s") % error.words)
         return Build.State.ERRORED, holder.mask(error.words)
     if isinstance(error, git.GitError):
         if error.retry and (timezone.now() - build.created) < timedelta(hours=1):
-            return Build.State.QUEUED, _("waiting for the repository: %s") % error.message
-        return Build.State.ERRORED, error.message
+            return Build.State.QUEUED, holder.mask(_("waiting for the repository: %s") % error.message)
+        return Build.State.ERRORED, holder.mask(error.message)
     if isinstance(error, Refused):
-        return Build.State.ERRORED, error.message
+        return Build.State.ERRORED, holder.mask(error.message)
     log.exception("Build %s", build.pk, exc_info=error)
     return Build.State.ERRORED, _("The platform itself failed (%s): its log says more.") % type(error).__name__
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,11 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import known
 from containers.kept_lines import LINES, Last, packed, texts, unpacked
 from containers.models import Container, Instance, KeptLog
 from hosts.engine import Engine, EngineError, LogLine
+from xqplatform.secrets.masking import Masker
 
 log = logging.getLogger(__name__)
 SECONDS = 5.0  # that reading may take
@@ -73,6 +75,8 @@ def keep(
     if not engine_id or not Instance.objects.filter(pk=instance).exists():
         return ""
     said = read(engine, engine_id)
+    hide = known.of_instance(instance)
+    said = replace(said, lines=[hidden(line, hide) for line in said.lines])
     row = KeptLog.objects.filter(engine_id=engine_id).first()
     if row is not None and not said.lines:
         return texts(unpacked(row.data), FEW, FEW_CHARACTERS)
@@ -124,8 +128,15 @@ def moment_of(stamp: str) -> datetime | None:
 
 
 def lines_of(row: KeptLog) -> list[LogLine]:
-    """What is kept, the oldest first."""
-    return unpacked(row.data)
+    """What is kept, the oldest first; without the values of secrets that are known by now."""
+    hide = known.of_instance(row.instance_id)
+    return [hidden(line, hide) for line in unpacked(row.data)]
+
+
+def hidden(line: LogLine, hide: Masker) -> LogLine:
+    """The line without these values."""
+    text = hide(line.text)
+    return line if text == line.text else line._replace(text=text)
 
 
 def tidy(now: datetime | None = None) -> int:

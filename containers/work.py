@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, images, keeping_logs, live_limits, spec
+from containers import happenings, health, images, keeping_logs, known, live_limits, spec
 from containers.config import Config, parse
 from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
@@ -41,6 +41,7 @@ from xqplatform import live
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
+SAID = {"reason", "log"}  # of a step: may quote what a container, a hook or an engine said
 R = TypeVar("R")
 Json = dict[str, Any]
 BACK_SECONDS = 60.0
@@ -747,6 +748,8 @@ class Work:
         """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""
         self.patience.check()
         fields.setdefault("times", self.times)
+        for name in SAID & fields.keys():
+            fields[name] = known.of_place(self.instance.place_id)(fields[name])
         for name, value in fields.items():
             setattr(self.step, name, value)
         changed = Step.objects.filter(pk=self.step.pk, deployment__lease=self.context.lease.text).update(**fields)

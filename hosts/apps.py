@@ -20,6 +20,7 @@ class HostsConfig(AppConfig):
     def ready(self) -> None:
         for module in OPERATIONS:
             import_module(module)
+        import_module("hosts.known")
         import_module("hosts.alerting").register()
         import_module("hosts.exported").register()
         post_migrate.connect(_defaults, sender=self, dispatch_uid="hosts.defaults")

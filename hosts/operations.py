@@ -27,6 +27,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hosts import known
 from hosts.models import Host, HostOperation
 from xqplatform import live
 from xqplatform.leases import Lease
@@ -233,7 +234,7 @@ class Run:
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "•••")
-        return text.replace("\x00", "")
+        return known.of_host(self.row.host_id)(text.replace("\x00", ""))
 
 
 def words_of(error: BaseException) -> str:

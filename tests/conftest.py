@@ -51,6 +51,14 @@ def metrics_forgotten() -> None:
     store.forget()
 
 
+@pytest.fixture(autouse=True)
+def secrets_forgotten() -> None:
+    """So is what must not be seen."""
+    from xqplatform.secrets import known
+
+    known.forget()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def audit_log_may_be_emptied() -> Iterator[None]:
     """Between two tests Django empties all tables, which the audit log's triggers refuse: they go before, and come back after."""

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connections
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import known
 from containers.ending import Broken, StepFailed
 from containers.hooks import judge, kinds
 from containers.hooks.kinds import Outcome, Setting
@@ -143,7 +144,9 @@ def _try(row: HookRun, hook: Hook, setting: Setting, guard: Guard, act: Callable
     finally:
         left.set()
     outcome = answers[0] if answers else Outcome(False, words=_("It did not end in time."))
-    output, cut = kept(row.output, attempt, clean(outcome.output, [setting.secret]))
+    hide = known.of_place(row.place_id)
+    outcome = replace(outcome, output=hide(clean(outcome.output, [setting.secret])), words=hide(outcome.words))
+    output, cut = kept(row.output, attempt, outcome.output)
     guard.write(row, output=output, truncated=row.truncated or cut or outcome.truncated, code=outcome.code)
     return outcome
 

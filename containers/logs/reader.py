@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from containers.keeping_logs import lines_of
+from containers.keeping_logs import hidden, lines_of
 from containers.logs.filters import Filter
 from containers.logs.levels import UNKNOWN, continues, level_of
 from containers.logs.mailbox import Mailbox
@@ -18,6 +19,7 @@ from containers.logs.sources import Source, Vessel, kept_of, own_connection, ves
 from containers.logs.text import ERR, NOTE, OUT, Line, engine_time, nanos, normal, of_nanos, shown
 from hosts import engine
 from hosts.engine import LogLine
+from xqplatform.secrets.masking import Masker
 
 log = logging.getLogger(__name__)
 OVERLAP = 2 * 10**9  # nanoseconds read again: lines of both channels are not stored in the exact order of their times
@@ -26,8 +28,22 @@ PAUSES = (0.5, 1.0, 2.0, 5.0)  # seconds until it looks again, while nothing run
 
 
 def open_log(vessel: Vessel, tail: int | None, since: str | None, follow: bool, until: str | None = None) -> Any:
-    """The engine's stream. Raises EngineError."""
-    return engine.connect(vessel.host).logs(vessel.engine_id, tail=tail, since=since, follow=follow, until=until)
+    """The engine's stream, without the values of secrets. Raises EngineError."""
+    stream = engine.connect(vessel.host).logs(vessel.engine_id, tail=tail, since=since, follow=follow, until=until)
+    return Hiding(stream, vessel.hide)
+
+
+class Hiding:
+    """A log's stream whose lines do not show secrets. All that reads engines' logs for people reads it through this."""
+
+    def __init__(self, stream: Any, hide: Masker) -> None:
+        self._stream, self._hide = stream, hide
+
+    def __iter__(self) -> Iterator[LogLine]:
+        return (hidden(line, self._hide) for line in self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Lines:
@@ -153,10 +169,11 @@ class Reader(threading.Thread):
         """What was missed of containers that went meanwhile stands in their rows."""
         with own_connection():
             rows = [row for row in kept_of(self.source.instance) if row.last and _stamp_of(row.last) >= self.known[:26]]
-        for row in rows:
+            texts = [lines_of(row) for row in rows]
+        for row, kept in zip(rows, texts, strict=True):
             self._begun.add(row.engine_id)
             self._done.add(row.engine_id)
-            lines = [one for one in lines_of(row) if normal(one.timestamp) > self.known]
+            lines = [one for one in kept if normal(one.timestamp) > self.known]
             if row.cut and lines and len(lines) == row.lines:
                 self._gap(self.known, normal(lines[0].timestamp))
             for one in lines:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from django.db import close_old_connections, connection
 
+from containers import known
 from containers.logs.text import asked_stamp
 from containers.models import Container, Instance, KeptLog, ServiceEnvironment
 from hosts.models import Host
+from xqplatform.secrets.masking import NOTHING, Masker
 
 MOST = 64  # instances of one stream or page
 MOST_KEPT = 10  # containers of an instance
@@ -33,6 +35,7 @@ class Vessel:
     engine_id: str
     host: Host
     created: str  # a normal stamp
+    hide: Masker = NOTHING  # of the secrets that its output may not show
 
 
 def sources_of(place: ServiceEnvironment, numbers: Collection[int] = ()) -> list[Source]:
@@ -46,8 +49,10 @@ def sources_of(place: ServiceEnvironment, numbers: Collection[int] = ()) -> list
 def vessels_of(instance: int) -> list[Vessel]:
     """Its containers that did not end, the oldest first: while it is replaced, the old and the new one."""
     rows = Container.objects.filter(instance=instance, ended=None).exclude(engine_id="").select_related("host")
+    hide = known.of_instance(instance)
     return [
-        Vessel(row.engine_id, row.host, asked_stamp(f"{row.created.timestamp():.6f}")) for row in rows.order_by("id")
+        Vessel(row.engine_id, row.host, asked_stamp(f"{row.created.timestamp():.6f}"), hide)
+        for row in rows.order_by("id")
     ]
 
 

@@ -11,6 +11,8 @@ import codecs
 import json
 from typing import Any
 
+from xqplatform.secrets.masking import NOTHING, Masker
+
 SLICES = 10  # of a second
 HEAD = 4 << 10  # bytes of one slice that are kept from its beginning on,
 TAIL = 12 << 10  # and from its end: a screen of 200 columns and 60 lines
@@ -35,7 +37,9 @@ class Recorder:
     Output comes in pieces that may end inside a character; a piece is written when its characters are whole.
     """
 
-    def __init__(self, with_input: bool = False) -> None:
+    def __init__(self, with_input: bool = False, hide: Masker = NOTHING) -> None:
+        """`hide`: values that are not recorded, also where they come in pieces; what may be the beginning of one waits."""
+        self._hiding = {kind: hide.stream() for kind in "oi"}
         self.with_input = with_input
         self.left_out = 0  # bytes of output that are not in it
         self._lines: list[str] = []
@@ -68,6 +72,7 @@ class Recorder:
 
     def mark(self, at: float, words: str) -> None:
         self._close_slice()
+        self._tell_waiting(at)
         self._add(at, "m", words)
 
     def take(self, at: float) -> str:
@@ -78,7 +83,15 @@ class Recorder:
         self._lines.clear()
         return found
 
+    def _tell_waiting(self, at: float) -> None:
+        """What waited for its next piece, and gets none."""
+        for kind, hiding in self._hiding.items():
+            if text := hiding.feed("", last=True):
+                self._lines.append(line(at, kind, text))
+
     def _add(self, at: float, kind: str, text: str) -> None:
+        if text and kind in self._hiding:
+            text = self._hiding[kind].feed(text)
         if text:
             self._lines.append(line(at, kind, text))
 
@@ -86,6 +99,7 @@ class Recorder:
         if self._gap:
             self.left_out += self._gap
             self._output = _decoder()  # the gap may have cut a character
+            self._tell_waiting(self._tail_at)
             self._add(self._tail_at, "m", f"{self._gap} bytes of output left out")
         if self._tail:
             self._add(self._tail_at, "o", self._output.decode(bytes(self._tail)))

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import known
 from containers.models import CommandPiece, CommandRun, Instance
 from containers.terminal import access
 from containers.terminal.output import Output
@@ -22,6 +23,7 @@ from hosts.helper import NoHelper
 from xqplatform import audit, leases, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
+from xqplatform.secrets.masking import Stream
 
 log = logging.getLogger(__name__)
 State = CommandRun.State
@@ -81,7 +83,8 @@ def start(
             reason=reason, argv=words, timeout=timeout, lease=leases.own_text() if here else "",
             lease_until=leases.until() if here else None,
         )  # fmt: skip
-        after = {"argv": words, "timeout": timeout, "container": engine_id[:12]}
+        hide = known.of_instance(instance.pk)
+        after = {"argv": [hide(word) for word in words], "timeout": timeout, "container": engine_id[:12]}
         audit.record(actor, "instance.command", run, after=after, reason=reason, parent=instance)
         if not here:
             from containers.terminal import tasks
@@ -133,13 +136,15 @@ class Follower:
     def __init__(self, pk: int, output: Output, lease: leases.Lease, told: Callable[[str], None] | None) -> None:
         self.pk, self.output, self.lease, self.told = pk, output, lease, told
         self.pieces, self._next = 0, 0.0
+        instance = CommandRun.objects.values_list("instance", flat=True).get(pk=pk)
+        self._hiding = Stream(lambda: known.of_instance(instance))
 
     def cancelled(self) -> bool:
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + STORE_EVERY
         try:
-            self.store(self.output.take())
+            self.store(self._hiding.feed(self.output.take()))
             self.lease.renew()
             return CommandRun.objects.filter(pk=self.pk).exclude(asked="").exists()
         except Exception as error:  # the database is away: the next look makes up for it
@@ -147,6 +152,9 @@ class Follower:
             return False
         finally:
             connections.close_all()
+
+    def store_rest(self) -> None:
+        self.store(self._hiding.feed(self.output.take(last=True), last=True))
 
     def store(self, text: str) -> None:
         if not text:
@@ -195,7 +203,7 @@ def _made(pk: int, exec_id: str) -> None:
 def _end(
     follower: Follower, state: CommandRun.State, *, code: int | None = None, words: str = "", loose: bool = False
 ) -> None:
-    follower.store(follower.output.take(last=True))
+    follower.store_rest()
     _finish(follower.pk, state, code=code, words=words, loose=loose, size=follower.output.size)
 
 

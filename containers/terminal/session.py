@@ -20,6 +20,7 @@ from containers.terminal.limits import Clocks
 from containers.terminal.ring import Ring
 from hosts import execs
 from hosts.engine import EngineError
+from xqplatform.secrets.masking import NOTHING, Masker
 
 log = logging.getLogger(__name__)
 WINDOW = 128 << 10  # bytes that are on their way to a page
@@ -50,11 +51,13 @@ class Session:
         loop: asyncio.AbstractEventLoop,
         session_key: str,
         on_end: Callable[[], None],
+        *,
+        hide: Masker = NOTHING,
     ) -> None:
         self.pk, self.engine_id, self.session_key = row.pk, row.engine_id, session_key
         self.wire, self._loop, self._on_end = wire, loop, on_end
         self.begun = time.monotonic()
-        self.recorder = Recorder(row.with_input)
+        self.recorder = Recorder(row.with_input, hide)
         self.ring = Ring(RING)
         self.acked = 0
         self.bytes_in = 0

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.http import Http404, parse_cookie
 from django.http.request import split_domain_port, validate_host
 
+from containers import known
 from containers.models import Terminal
 from containers.terminal import access, services, shells, tickets
 from containers.terminal.keeper import Keeper, in_thread, keeper
@@ -268,13 +269,14 @@ async def serve(scope: Any, receive: Any, send: Any) -> None:
 async def _begin(keep: Keeper, socket: Socket, actor: Actor, row: Terminal, visit: Visit) -> Session | None:
     keep.opening += 1
     try:
+        hide = await in_thread(known.of_instance, row.instance_id)
         wire = await in_thread(opened, actor, row, visit.size, keep.lease)
     except (Refused, EngineError) as error:
         await socket.finish(why="never", words=error.message if isinstance(error, Refused) else error.words)
         return None
     finally:
         keep.opening -= 1
-    session = Session(row, wire, asyncio.get_running_loop(), visit.session_key, keep.wake)
+    session = Session(row, wire, asyncio.get_running_loop(), visit.session_key, keep.wake, hide=hide)
     keep.add(session)
     return session
 

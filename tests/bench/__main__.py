@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ ALL = [
     "applications",
     "terminal",
     "logs",
+    "audit",
 ]
 PART = "XQ_BENCH_PART"
 

@@ -11,6 +11,9 @@ class AccountsConfig(AppConfig):
         from xqplatform.accounts import leaving, sudo
         from xqplatform.accounts.sessions import verbs
         from xqplatform.accounts.signin import again
+        from xqplatform.secrets import known
+
+        known.EVERYWHERE["accounts.invitation.link"] = known.address
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")
         leaving.register(*leaving.OWN)

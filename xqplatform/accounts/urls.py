@@ -31,6 +31,7 @@ urlpatterns = [
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/new/", views.team_new, name="team_new"),
     path("settings/teams/<int:pk>/", views.team, name="team"),
+    path("settings/teams/<int:pk>/visibility/", views.team_visibility, name="team_visibility"),
     path("settings/teams/<int:pk>/remove/", views.team_remove, name="team_remove"),
     path("settings/people/<int:pk>/rights/", roles.person_rights, name="person_rights"),
     path("settings/roles/", roles.roles, name="roles"),

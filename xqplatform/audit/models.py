@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import models
 
 from xqplatform.audit.chain import canonical, own
-from xqplatform.audit.chain.models import Checkpoint, Link, Outlet, Unlinked, Verification
+from xqplatform.audit.chain.models import Archive, Checkpoint, Link, Outlet, Unlinked, Verification
 
-__all__ = ["Checkpoint", "Event", "Link", "Outlet", "Unlinked", "Verification"]
+__all__ = ["Archive", "Checkpoint", "Event", "Link", "Outlet", "Unlinked", "Verification"]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]
@@ -47,6 +47,8 @@ class Event(models.Model):
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
     denied = models.BooleanField(default=False)
+    # The key of the team that owned it, 0: nobody; null: nothing that teams own, or not known (`visibility.owner_of`).
+    owner = models.BigIntegerField(null=True)
     seal = SealField(max_length=80, null=True, editable=False)  # the last field: it is over all others
 
     class Meta:

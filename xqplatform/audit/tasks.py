@@ -45,6 +45,16 @@ def send_all() -> None:
     outlets.resume()
 
 
+@shared_task(name="audit.tasks.archive", ignore_result=True)
+def archive() -> None:
+    """Moves what is old enough into sealed archives."""
+    from xqplatform.audit.chain import archives
+    from xqplatform.audit.proof import outlets
+
+    while archives.make(outlets.slowest()) is not None:
+        pass
+
+
 @shared_task(name="audit.tasks.checkpoint", ignore_result=True)
 def checkpoint() -> None:
     """Signs the chain when that is due."""

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from xqplatform.audit.chain import rows
 from xqplatform.audit.chain.canonical import FORM, GENESIS, link_hash
-from xqplatform.audit.chain.models import Link, Unlinked
+from xqplatform.audit.chain.models import Archive, Link, Unlinked
 
 AT_ONCE = 500
 LOCK = 0x78716175  # PostgreSQL's advisory lock of this chain
@@ -32,7 +32,8 @@ def head() -> Head:
 
 def tail() -> Head:
     """Where the chain in the database begins: the place before its first event."""
-    return Head(0, GENESIS)
+    last = Archive.objects.filter(state=Archive.State.SEALED).order_by("-last").values_list("last", "hash").first()
+    return Head(*last) if last else Head(0, GENESIS)
 
 
 def lock() -> None:

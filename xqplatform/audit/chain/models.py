@@ -90,3 +90,26 @@ class Outlet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Archive(models.Model):
+    """A stretch of the chain that left the database for a sealed file (`archives`). Only while it is «removing» its rows may go."""
+
+    class State(models.TextChoices):
+        FAILED = "failed"
+        REMOVING = "removing"
+        SEALED = "sealed"
+
+    first = models.BigIntegerField(primary_key=True)
+    last = models.BigIntegerField()
+    hash = models.CharField(max_length=64, blank=True)  # of its last event: what the database's chain goes on from
+    state = models.CharField(max_length=10, choices=State.choices)
+    line = models.TextField(blank=True)  # the signed manifest
+    problem = models.TextField(blank=True)
+    time = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["first"]
+
+    def __str__(self) -> str:
+        return f"archive {self.first}–{self.last}"

@@ -14,7 +14,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 EVENT, LINK, UNLINKED, CHECKPOINT = "audit_event", "audit_link", "audit_unlinked", "audit_checkpoint"
 KEYS = {EVENT: "id", LINK: "position", CHECKPOINT: "position"}
 KEPT = tuple(KEYS)
+ARCHIVE = "audit_archive"
+# The one door for removals: an archive's row says «removing» in the transaction that removes exactly what it holds (`archives`).
+_OPEN = f"SELECT 1 FROM {ARCHIVE} a WHERE a.state = 'removing' AND"
+DOORS = {
+    EVENT: f"EXISTS ({_OPEN} (SELECT l.position FROM {LINK} l WHERE l.event_id = OLD.id) BETWEEN a.first AND a.last)",
+    LINK: f"EXISTS ({_OPEN} OLD.position BETWEEN a.first AND a.last)",
+    CHECKPOINT: "",
+}
 REFUSAL = "the audit log is append-only"
+
+
+def _unless(table: str) -> str:
+    return f"WHEN NOT {DOORS[table]} " if DOORS[table] else ""
 
 
 def _sqlite() -> dict[str, str]:
@@ -24,7 +36,8 @@ def _sqlite() -> dict[str, str]:
             f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
         )
         found[f"{table}_no_delete"] = (
-            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {_unless(table)}"
+            f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
         )
         # INSERT OR REPLACE removes a row without asking the trigger above.
         key = KEYS[table]
@@ -44,7 +57,12 @@ CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation'; END $$;
 CREATE OR REPLACE FUNCTION audit_waits() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO {UNLINKED} (event_id) VALUES (NEW.id); RETURN NULL; END $$;
-"""
+""" + "".join(
+    f"CREATE OR REPLACE FUNCTION {table}_refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$ "
+    f"BEGIN IF {DOORS[table] or 'FALSE'} THEN RETURN OLD; END IF; "
+    f"RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation'; END $$;"
+    for table in KEPT
+)
 
 
 def _postgresql() -> dict[str, str]:
@@ -54,7 +72,8 @@ def _postgresql() -> dict[str, str]:
             f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
         )
         found[f"{table}_no_delete"] = (
-            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW "
+            f"EXECUTE FUNCTION {table}_refuse_delete()"
         )
         found[f"{table}_no_truncate"] = (
             f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
@@ -136,5 +155,5 @@ def after_migrate(using: str, **_: Any) -> None:
 
     connection = connections[using]
     there = set(connection.introspection.table_names())
-    if there.issuperset((*KEPT, UNLINKED)):
+    if there.issuperset((*KEPT, UNLINKED, ARCHIVE)):
         install(connection)

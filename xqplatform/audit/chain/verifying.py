@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from xqplatform.audit.chain import checkpoints, files, linking, own, rows, triggers
+from xqplatform.audit.chain import archives, checkpoints, files, linking, own, rows, triggers
 from xqplatform.audit.chain.judge import INSERTED, MOST, REMOVED, Fault, Judge
 from xqplatform.audit.chain.keys import sealed
 from xqplatform.audit.chain.reports import Report
@@ -27,10 +27,11 @@ class Begin:
 
 
 def database(tell: Callable[[Judge, int], None] | None = None, begin: Begin | None = None) -> Report:
-    """Verifies it as it stands now. `tell(judge, all)` is called now and then; what it raises ends the verification."""
+    """Verifies it as it stands now: archives by their signed digests, the rest by the chain. `tell(judge, all)` is called now and then; what it raises ends the verification."""
     began = time.monotonic()
     report, known = Report(), own.keys()
     marks = files.marks_of(checkpoints.all_lines(), own.public(), report)
+    archives.verify(report)
     tail, head = linking.tail(), linking.head()
     if begin is None or begin.position < tail.position:
         begin = Begin(tail.position, tail.hash, 0, [])

@@ -16,7 +16,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.audit.chain import linking, verifying
 from xqplatform.audit.chain.judge import Fault, Judge
-from xqplatform.audit.models import Event, Outlet, Unlinked, Verification
+from xqplatform.audit.models import Archive, Event, Outlet, Unlinked, Verification
 
 RIGHT = "audit.read"
 NAMED = 200  # faults that the row names
@@ -132,6 +132,8 @@ def troubles() -> dict[str, str]:
     oldest = Unlinked.objects.order_by("event_id").values_list("event_id", flat=True).first()
     if oldest is not None and Event.objects.filter(pk=oldest, time__lt=timezone.now() - LATE).exists():
         found["link"] = _("%(n)d events wait for their place in the chain.") % {"n": linking.unlinked()}
+    for archive in Archive.objects.filter(state=Archive.State.FAILED):
+        found["archive"] = archive.problem
     for outlet in Outlet.objects.filter(ok=False):
         words = _("%(outlet)s is not reached: %(problem)s") % {"outlet": outlet.name, "problem": outlet.problem}
         found[f"outlet.{outlet.name}"] = words

@@ -19,7 +19,7 @@ from xqplatform.audit import queries
 from xqplatform.audit.chain import checkpoints as marks
 from xqplatform.audit.chain import exporting, linking, own, rows
 from xqplatform.audit.chain.judge import CHANGED, INSERTED, REMOVED, REORDERED
-from xqplatform.audit.models import Checkpoint, Event, Outlet, Verification
+from xqplatform.audit.models import Archive, Checkpoint, Event, Outlet, Verification
 from xqplatform.audit.proof import cef, outlets, verifications
 from xqplatform.errors import Refused
 from xqplatform.web.streaming import in_portions, streamed
@@ -60,6 +60,7 @@ def verify(request: ActorRequest) -> HttpResponse:
             (sent.get(name), name, max(0, ends.get(name, mark.position if mark else 0) - (sent[name].position if name in sent else 0)))
             for name in outlets.configured()
         ],
+        "archives": Archive.objects.filter(state=Archive.State.SEALED).order_by("-first")[:50],
         "troubles": verifications.troubles(),
     }  # fmt: skip
     return render(request, "audit/verify.html", context)
