@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from xqplatform.accounts.catalogue import CATALOGUE
 from xqplatform.accounts.http import actor_of
@@ -15,7 +15,7 @@ from xqplatform.accounts.models import AccessRequest, Grant, OwnRole, Team, User
 from xqplatform.accounts.rights import can, require, somewhere
 from xqplatform.accounts.roles import foureyes, grants, own
 from xqplatform.accounts.roles.builtin import BUILTIN
-from xqplatform.accounts.roles.forms import environments, services, team_of
+from xqplatform.accounts.roles.forms import environments, services
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
 from xqplatform.accounts.roles.words import Why, Words
@@ -133,7 +133,7 @@ def list_roles(request: HttpRequest) -> list[dict[str, Any]]:
 
 @router.post("/roles", response={201: RoleOut, **ERRORS}, summary="Make a role")
 def make_role(request: HttpRequest, body: NewRoleIn) -> Any:
-    return 201, _role(own.make(actor_of(request), body.slug, body.title, body.text, body.rights))
+    return Status(201, _role(own.make(actor_of(request), body.slug, body.title, body.text, body.rights)))
 
 
 @router.put("/roles/{slug}", response={200: RoleOut, **WAITING}, summary="Change an own role")
@@ -145,7 +145,7 @@ def change_role(request: HttpRequest, slug: str, body: RoleIn) -> Any:
 @router.delete("/roles/{slug}", response={204: None, **ERRORS}, summary="Remove an own role that nobody has")
 def remove_role(request: HttpRequest, slug: str) -> Any:
     own.remove(actor_of(request), _own(request, slug))
-    return 204, None
+    return Status(204, None)
 
 
 def _own(request: HttpRequest, slug: str) -> OwnRole:
@@ -155,9 +155,16 @@ def _own(request: HttpRequest, slug: str) -> OwnRole:
     return get_object_or_404(OwnRole, slug=slug)
 
 
-@router.get("/grants", response=list[GrantOut], summary="Who was given which role, where")
+@router.get(
+    "/grants",
+    response=list[GrantOut],
+    summary="Who was given which role, where: all for who manages them, else one's own",
+)
 def list_grants(request: HttpRequest) -> list[dict[str, Any]]:
-    return [_grant(row) for row in Grant.objects.select_related("user", "group", "team")[:5000]]
+    rows, actor = Grant.objects.select_related("user", "group", "team"), actor_of(request)
+    if not somewhere(actor, grants.RIGHT) and not can(actor, "audit.read"):
+        rows = rows.filter(user=actor.user)
+    return [_grant(row) for row in rows[:5000]]
 
 
 @router.post("/grants", response={201: GrantOut, **WAITING}, summary="Give a role to a person or a team")
@@ -167,14 +174,14 @@ def give(request: HttpRequest, body: GrantIn) -> Any:
         require(actor, grants.RIGHT)
     user = _named(User, "username", body.person, "person")
     group, team = _named(Team, "slug", body.group, "group"), _named(Team, "slug", body.team, "team")
-    for field, known in (("service", services()), ("environment", environments())):
-        if (name := getattr(body, field)) and name not in dict(known):
+    for field, known in (("service", services(actor)), ("environment", dict(environments()))):
+        if (name := getattr(body, field)) and name not in known:
             raise Refused(f"There is no {field} of this name.", field, 400)
     row = grants.give(
         actor, body.role, user=user, group=group, team=team, service=body.service, environment=body.environment,
         until=body.until, reason=body.reason,
     )  # fmt: skip
-    return 201, _grant(row)
+    return Status(201, _grant(row))
 
 
 def _named(model: Any, key: str, name: str, field: str) -> Any:
@@ -190,17 +197,19 @@ def _named(model: Any, key: str, name: str, field: str) -> Any:
 @router.delete("/grants/{int:number}", response={204: None, **ERRORS}, summary="Take a role away")
 def take(request: HttpRequest, number: int) -> Any:
     grants.take(actor_of(request), get_object_or_404(Grant.objects.select_related("user", "group", "team"), pk=number))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/access/who", response={200: list[HolderOut], **ERRORS}, summary="Who can do this there, and why?")
 def who(request: HttpRequest, query: Query[WhoQuery]) -> Any:
     if query.right not in CATALOGUE:
         raise Refused("There is no such right.", "right", 400)
-    words, service = Words(), query.service.replace("\0", "") or None
+    words, service, known = Words(), query.service or None, services(actor_of(request))
+    if service is not None and service not in known:
+        raise Refused("There is no service of this name.", "service", 400)
     found = holders(
         query.right,
-        team_id=team_of(service) if service else None,
+        team_id=known[service] if service else None,
         environment=query.environment or None,
         service=service,
     )

@@ -9,9 +9,11 @@ from django.apps import apps
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.catalogue import GROUPS, TICKABLE
 from xqplatform.accounts.models import AccessPolicy, OwnRole, Team, User
 from xqplatform.accounts.roles.builtin import BUILTIN
+from xqplatform.accounts.visibility import visible
 
 NOWHERE = [("", _("all of them"))]
 
@@ -33,15 +35,10 @@ def environments() -> list[tuple[str, str]]:
     return [(e.slug, str(e)) for e in apps.get_model("containers", "Environment").objects.all()]
 
 
-def services() -> list[tuple[str, str]]:
-    slugs = apps.get_model("containers", "Service").objects.filter(removed=None).values_list("slug", flat=True)
-    return [(slug, slug) for slug in slugs]
-
-
-def team_of(service: str) -> int | None:
-    """Key of the team that owns a service."""
-    found = apps.get_model("containers", "Service").objects.filter(slug=service, removed=None)
-    return found.values_list("team_id", flat=True).first()
+def services(actor: Actor) -> dict[str, int | None]:
+    """The services that the actor may know of, each with the key of its team."""
+    found = visible(actor, apps.get_model("containers", "Service")).filter(removed=None)
+    return dict(found.values_list("slug", "team_id"))
 
 
 class RoleForm(forms.Form):
@@ -80,10 +77,10 @@ class GrantForm(forms.Form):
     )  # fmt: skip
     reason = forms.CharField(label=_("Why"), max_length=300, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = role_choices()  # type: ignore[attr-defined]
-        self.fields["service"].choices = [*NOWHERE, *services()]  # type: ignore[attr-defined]
+        self.fields["service"].choices = [*NOWHERE, *((slug, slug) for slug in services(actor))]  # type: ignore[attr-defined]
         self.fields["environment"].choices = [*NOWHERE, *environments()]  # type: ignore[attr-defined]
 
     def clean_until(self) -> Any:
@@ -100,10 +97,11 @@ class WhoForm(forms.Form):
     service = forms.ChoiceField(label=_("of the service"), required=False)
     environment = forms.ChoiceField(label=_("in the environment"), required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.services = services(actor)
         self.fields["right"].choices = right_choices(every=True)  # type: ignore[attr-defined]
-        self.fields["service"].choices = [("", "–"), *services()]  # type: ignore[attr-defined]
+        self.fields["service"].choices = [("", "–"), *((slug, slug) for slug in self.services)]  # type: ignore[attr-defined]
         self.fields["environment"].choices = [("", "–"), *environments()]  # type: ignore[attr-defined]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from xqplatform.accounts.models import Grant, User
 from xqplatform.accounts.rights import somewhere
 from xqplatform.accounts.roles import grants as verbs
 from xqplatform.accounts.roles.decide import Held
-from xqplatform.accounts.roles.forms import WhoForm, team_of
+from xqplatform.accounts.roles.forms import WhoForm
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
 from xqplatform.accounts.roles.words import Why, Words
@@ -25,14 +25,15 @@ from xqplatform.web.tables import csv_response
 PRODUCTION = "production"
 
 
-def _asked(request: HttpRequest) -> tuple[WhoForm, dict[str, str], list[tuple[User, list[Why]]]]:
+def _asked(request: ActorRequest) -> tuple[WhoForm, dict[str, str], list[tuple[User, list[Why]]]]:
     """The form, what it asks, and who has it, with the chain. Without a question: who may release to production."""
-    form = WhoForm(request.GET if "right" in request.GET else {"right": "service.deploy", **request.GET.dict()})
+    asked = request.GET if "right" in request.GET else {"right": "service.deploy", **request.GET.dict()}
+    form = WhoForm(asked, actor=request.actor)
     if not form.is_valid():
         return form, {}, []
     data, words = form.cleaned_data, Words()
     service, environment = data["service"] or None, data["environment"] or None
-    team = team_of(service) if service else None
+    team = form.services[service] if service else None
     found = holders(data["right"], team_id=team, environment=environment, service=service)
     return form, data, [(one.user, words.all(one.why)) for one in found]
 

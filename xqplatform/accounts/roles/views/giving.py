@@ -30,7 +30,7 @@ def give(request: ActorRequest) -> HttpResponse:
     if not somewhere(request.actor, verbs.RIGHT):
         require(request.actor, verbs.RIGHT)
     initial = {name: request.GET[name] for name in PREFILLED if request.GET.get(name)}
-    form = GrantForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = GrantForm(request.POST if request.method == "POST" else None, initial=initial, actor=request.actor)
     if request.method == "POST" and form.is_valid():
         try:
             grant = verbs.give(request.actor, **form.cleaned_data)
