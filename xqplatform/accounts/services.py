@@ -127,14 +127,26 @@ def change_person(
     a second person has to approve it.
     """
     require(actor, "people.manage", obj=user)
+    if user.service_account and set(teams) != set(user.memberships.values_list("team_id", flat=True)):
+        raise Refused(_("A service account stays with its team."), "teams", 400)
     if not active and actor.user is not None and actor.user.pk == user.pk:
         raise Refused(_("Somebody else has to deactivate you."), "active")
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
-    pk = user.pk
 
     def change() -> User:
-        user = User.objects.select_for_update().get(pk=pk)
+        return _change(actor, user, role=role, display_name=display_name, active=active, teams=teams)
+
+    data = {"user": user.pk, "role": role, "display_name": display_name, "active": active}
+    data["teams"] = {str(team): environments for team, environments in teams.items()}
+    return carry(actor, Asked("person", data, _("Role and teams of %(who)s") % {"who": user}, "", second), change)
+
+
+def _change(
+    actor: Actor, user: User, *, role: str, display_name: str, active: bool, teams: dict[int, list[str]]
+) -> User:
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=user.pk)
         before = _facts(user)
         with grants.one_admin_stays("role" if active else "active"):
             user.role, user.display_name, user.is_active = role, display_name.strip()[:120], active
@@ -145,11 +157,7 @@ def change_person(
             audit.record(actor, "person.change", user, before=was, after=now)
         if was.get("active"):
             leaving.end_all(actor, user)
-        return user
-
-    data = {"user": pk, "role": role, "display_name": display_name, "active": active}
-    data["teams"] = {str(team): environments for team, environments in teams.items()}
-    return carry(actor, Asked("person", data, _("Role and teams of %(who)s") % {"who": user}, "", second), change)
+    return user
 
 
 def _change_again(actor: Actor, data: dict[str, Any], second: AccessRequest) -> User:
@@ -168,6 +176,9 @@ REPLAYS["person"] = _change_again
 def set_active(actor: Actor, user: User, *, active: bool) -> User:
     """Whether somebody may come in. Who is deactivated loses at once all that is open (`leaving.TIES`). Raises Refused."""
     teams = {m.team_id: m.environments for m in user.memberships.all()}
+    if user.service_account:
+        require(actor, "service_account.manage", team_id=next(iter(teams), None), obj=user)
+        return _change(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
     return change_person(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
 
 
@@ -178,6 +189,8 @@ def set_password(actor: Actor, user: User, password: str, *, old: str | None = N
             raise Refused(_("The old password is wrong."), "old", 400)
     else:
         require(actor, "people.manage", obj=user)
+    if user.service_account:
+        raise Refused(_("A service account has no password: it never signs in."))
     user.set_password(_checked_password(password, user))
     with transaction.atomic():
         user.save(update_fields=["password"])

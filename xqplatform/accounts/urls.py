@@ -45,6 +45,9 @@ urlpatterns = [
     path("settings/access/requests/", roles.requests, name="access_requests"),
     path("settings/access/requests/<int:pk>/decide/", roles.decide, name="access_decide"),
     path("settings/access/policy/", roles.policy, name="access_policy"),
+    path("settings/service-accounts/", views.service_accounts, name="service_accounts"),
+    path("settings/service-accounts/<int:pk>/", views.service_account, name="service_account"),
+    path("settings/service-accounts/<int:pk>/active/", views.service_account_active, name="service_account_active"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),
 ]
