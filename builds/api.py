@@ -14,9 +14,11 @@ from builds import versions as version_list
 from builds.git import GitError
 from builds.models import Blueprint, Build, Image, Project, Registry
 from builds.services import blueprints, builds, images, projects, registries
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import OWNED, get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.rest import AcceptedOut, accepted
 
@@ -29,11 +31,12 @@ def _given(data: Schema) -> dict[str, Any]:
     return data.dict(exclude_unset=True)
 
 
-def _named(model: Any, value: Any, field: str, by: str = "name") -> Any:
+def _named(actor: Actor, model: Any, value: Any, field: str, by: str = "name") -> Any:
     """A row by its name. Raises Refused (400)."""
     if value is None or value == "":
         return None
-    row = model.objects.filter(**{by: value}).first()
+    rows = visible(actor, model) if model in OWNED else model.objects.all()
+    row = rows.filter(**{by: value}).first()
     if row is None:
         raise Refused(f"There is no {field} «{str(value)[:60]}».", field, 400)
     return row
@@ -159,32 +162,34 @@ class ProjectOut(Schema):
         return sorted(projects.secrets_of(row))
 
 
-def _project_data(data: ProjectIn) -> dict[str, Any]:
+def _project_data(actor: Actor, data: ProjectIn) -> dict[str, Any]:
     given = _given(data)
     for key, model, by in (("team", Team, "slug"), ("blueprint", Blueprint, "name"), ("registry", Registry, "name")):
         if key in given:
-            given[key] = _named(model, given[key], key, by)
+            given[key] = _named(actor, model, given[key], key, by)
     return given
 
 
 @router.get("/projects", response=list[ProjectOut], tags=["builds"], summary="All projects")
 def list_projects(request: HttpRequest) -> QuerySet[Project]:
-    return Project.objects.select_related("team", "blueprint", "registry")
+    return visible(actor_of(request), Project).select_related("team", "blueprint", "registry")
 
 
 @router.post("/projects", response={201: ProjectOut}, tags=["builds"], summary="Make a project")
 def create_project(request: HttpRequest, data: ProjectIn) -> Any:
-    return Status(201, projects.save_project(actor_of(request), None, _project_data(data)))
+    return Status(201, projects.save_project(actor_of(request), None, _project_data(actor_of(request), data)))
 
 
 @router.get("/projects/{name}", response=ProjectOut, tags=["builds"], summary="One project")
 def show_project(request: HttpRequest, name: str) -> Project:
-    return get_object_or_404(Project, name=name)
+    return get_visible(actor_of(request), Project, name=name)
 
 
 @router.patch("/projects/{name}", response=ProjectOut, tags=["builds"], summary="Change a project")
 def change_project(request: HttpRequest, name: str, data: ProjectIn) -> Project:
-    return projects.save_project(actor_of(request), get_object_or_404(Project, name=name), _project_data(data))
+    return projects.save_project(
+        actor_of(request), get_visible(actor_of(request), Project, name=name), _project_data(actor_of(request), data)
+    )
 
 
 # blueprints
@@ -228,39 +233,39 @@ class BlueprintOut(Schema):
         return blueprints.rendered(row).dockerfile
 
 
-def _blueprint_data(data: BlueprintIn) -> dict[str, Any]:
+def _blueprint_data(actor: Actor, data: BlueprintIn) -> dict[str, Any]:
     given = {key: value for key, value in _given(data).items() if value is not None or key in {"team", "parent"}}
     if "team" in given:
-        given["team"] = _named(Team, given["team"], "team", "slug")
+        given["team"] = _named(actor, Team, given["team"], "team", "slug")
     if "parent" in given:
-        given["parent"] = _named(Blueprint, given["parent"], "parent")
+        given["parent"] = _named(actor, Blueprint, given["parent"], "parent")
     return given
 
 
 @router.get("/blueprints", response=list[BlueprintOut], tags=["builds"], summary="All blueprints")
 def list_blueprints(request: HttpRequest) -> QuerySet[Blueprint]:
-    return Blueprint.objects.select_related("parent")
+    return visible(actor_of(request), Blueprint).select_related("parent")
 
 
 @router.post("/blueprints", response={201: BlueprintOut}, tags=["builds"], summary="Make a blueprint")
 def create_blueprint(request: HttpRequest, data: BlueprintIn) -> Any:
-    return Status(201, blueprints.save_blueprint(actor_of(request), None, _blueprint_data(data)))
+    return Status(201, blueprints.save_blueprint(actor_of(request), None, _blueprint_data(actor_of(request), data)))
 
 
 @router.get("/blueprints/{name}", response=BlueprintOut, tags=["builds"], summary="One blueprint")
 def show_blueprint(request: HttpRequest, name: str) -> Blueprint:
-    return get_object_or_404(Blueprint, name=name)
+    return get_visible(actor_of(request), Blueprint, name=name)
 
 
 @router.patch("/blueprints/{name}", response=BlueprintOut, tags=["builds"], summary="Make its next version")
 def change_blueprint(request: HttpRequest, name: str, data: BlueprintIn) -> Blueprint:
-    row = get_object_or_404(Blueprint, name=name)
-    return blueprints.save_blueprint(actor_of(request), row, _blueprint_data(data))
+    row = get_visible(actor_of(request), Blueprint, name=name)
+    return blueprints.save_blueprint(actor_of(request), row, _blueprint_data(actor_of(request), data))
 
 
 @router.delete("/blueprints/{name}", response={204: None}, tags=["builds"], summary="Remove a blueprint")
 def remove_blueprint(request: HttpRequest, name: str) -> Any:
-    blueprints.remove_blueprint(actor_of(request), get_object_or_404(Blueprint, name=name))
+    blueprints.remove_blueprint(actor_of(request), get_visible(actor_of(request), Blueprint, name=name))
     return Status(204, None)
 
 
@@ -344,26 +349,33 @@ def _accepted(build: Build) -> Any:
     return accepted(build, f"/api/v1/builds/{build.pk}", f"/builds/{build.pk}/")
 
 
-def _builds() -> QuerySet[Build]:
-    return Build.objects.select_related("project", "blueprint", "host", "image")
+def _builds(request: HttpRequest) -> QuerySet[Build]:
+    return visible(actor_of(request), Build).select_related("project", "blueprint", "host", "image")
+
+
+def _build(request: HttpRequest, pk: int) -> Build:
+    return get_visible(actor_of(request), Build.objects.select_related("project", "blueprint", "host", "image"), pk=pk)
 
 
 @router.post("/projects/{name}/builds", response={202: AcceptedOut}, tags=["builds"], summary="Build a revision")
 def start_build(request: HttpRequest, name: str, data: BuildIn | None = None) -> Any:
     """Two builds of one revision are one: the answer names the one that there is."""
-    project, data = get_object_or_404(Project, name=name), data or BuildIn(branch="", revision="", again=False)
+    project, data = (
+        get_visible(actor_of(request), Project, name=name),
+        data or BuildIn(branch="", revision="", again=False),
+    )
     return _accepted(builds.start_build(actor_of(request), project, data.branch, data.revision, again=data.again))
 
 
 @router.post("/blueprints/{name}/builds", response={202: AcceptedOut}, tags=["builds"], summary="Build a base image")
 def start_base_build(request: HttpRequest, name: str, data: BaseBuildIn | None = None) -> Any:
-    blueprint = get_object_or_404(Blueprint, name=name)
+    blueprint = get_visible(actor_of(request), Blueprint, name=name)
     return _accepted(builds.start_base_build(actor_of(request), blueprint, again=bool(data and data.again)))
 
 
 @router.get("/builds", response=list[BuildOut], tags=["builds"], summary="Builds, newest first")
 def list_builds(request: HttpRequest, query: Query[BuildQuery]) -> QuerySet[Build]:
-    rows = _builds()
+    rows = _builds(request)
     if query.project:
         rows = rows.filter(project__name=query.project)
     if query.state:
@@ -375,7 +387,7 @@ def list_builds(request: HttpRequest, query: Query[BuildQuery]) -> QuerySet[Buil
 
 @router.get("/builds/{pk}", response=BuildOut, tags=["builds"], summary="One build")
 def show_build(request: HttpRequest, pk: Key) -> Build:
-    return get_object_or_404(_builds(), pk=pk)
+    return _build(request, pk)
 
 
 @router.get("/builds/{pk}/log", response=LogOut, tags=["builds"], summary="A build's log")
@@ -385,16 +397,14 @@ def build_log(
     after: Annotated[int, Field(ge=0, lt=2**31)] = 0,
     limit: Annotated[int, Field(ge=1, le=5000)] = 1000,
 ) -> dict[str, Any]:
-    row = get_object_or_404(Build, pk=pk)
+    row = get_visible(actor_of(request), Build, pk=pk)
     lines = list(row.lines.filter(number__gt=after).order_by("number")[:limit])
     return {"lines": lines, "next_after": lines[-1].number if lines else after, "active": row.active}
 
 
 @router.post("/builds/{pk}/cancel", response={202: AcceptedOut}, tags=["builds"], summary="Cancel a build")
 def cancel_build(request: HttpRequest, pk: Key, data: CancelIn | None = None) -> Any:
-    return _accepted(
-        builds.cancel_build(actor_of(request), get_object_or_404(_builds(), pk=pk), data.reason if data else "")
-    )
+    return _accepted(builds.cancel_build(actor_of(request), _build(request, pk), data.reason if data else ""))
 
 
 # versions and images
@@ -465,7 +475,7 @@ class DiscardIn(Schema):
 
 @router.get("/projects/{name}/versions", response=list[VersionOut], tags=["builds"], summary="The version list")
 def list_versions(request: HttpRequest, name: str, query: Query[VersionQuery]) -> list[version_list.Version]:
-    project = get_object_or_404(Project, name=name)
+    project = get_visible(actor_of(request), Project, name=name)
     if query.refresh:
         try:
             version_list.refresh(project)
@@ -476,10 +486,12 @@ def list_versions(request: HttpRequest, name: str, query: Query[VersionQuery]) -
 
 @router.get("/images/{pk}", response=ImageOut, tags=["builds"], summary="One image")
 def show_image(request: HttpRequest, pk: Key) -> Image:
-    return get_object_or_404(Image.objects.select_related("project", "registry", "only_on"), pk=pk)
+    return get_visible(actor_of(request), Image.objects.select_related("project", "registry", "only_on"), pk=pk)
 
 
 @router.post("/images/{pk}/discard", response=ImageOut, tags=["builds"], summary="Discard an image")
 def discard_image(request: HttpRequest, pk: Key, data: DiscardIn | None = None) -> Image:
     """Deletes its manifest in the registry. Refused (409) while it runs or is what a rollback goes to."""
-    return images.discard_image(actor_of(request), get_object_or_404(Image, pk=pk), data.reason if data else "")
+    return images.discard_image(
+        actor_of(request), get_visible(actor_of(request), Image, pk=pk), data.reason if data else ""
+    )

@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 
 from builds.api import Key
 from builds.models import Blueprint, Wave
 from builds.services import waves as verbs
 from builds.services.reached import Place, image_of, places_of
-from builds.services.standing import family_of, standing_on
+from builds.services.standing import family_of, seen_by, standing_on
 from builds.uses import Use
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible, visible
 
 router = Router(tags=["waves"])
 
@@ -56,8 +56,8 @@ def _wave(row: Wave) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | {"blueprint": row.blueprint.name, "by": row.created_name}
 
 
-def _full(row: Wave) -> dict[str, Any]:
-    items = verbs.items_of(row)
+def _full(request: HttpRequest, row: Wave) -> dict[str, Any]:
+    items = verbs.items_seen_by(actor_of(request), row)
     builds = []
     for item in items:
         image = image_of(item)
@@ -97,7 +97,7 @@ def _use(use: Use) -> dict[str, Any]:
 @router.get("/blueprints/{name}/standing", response=list[dict[str, Any]], summary="What stands on a base image")
 def show_standing(request: HttpRequest, name: str) -> Any:
     """Images of projects that stand on it, the newest first, with the digest of it, and where they run."""
-    row = get_object_or_404(Blueprint, name=name, base=True)
+    row = get_visible(actor_of(request), Blueprint, name=name, base=True)
     return [
         {
             "image": one.image.pk,
@@ -108,36 +108,36 @@ def show_standing(request: HttpRequest, name: str) -> Any:
             "newest_base": one.newest,
             "runs": [_use(use) for use in one.uses],
         }
-        for one in standing_on(family_of(row))
+        for one in seen_by(actor_of(request), standing_on(family_of(row)))
     ]
 
 
 @router.post("/blueprints/{name}/waves", response={202: WaveFull}, summary="Build anew all that stands on it")
 def start_wave(request: HttpRequest, name: str, data: WaveIn = REBUILD) -> Any:
-    row = get_object_or_404(Blueprint, name=name)
+    row = get_visible(actor_of(request), Blueprint, name=name)
     wave = verbs.start_wave(actor_of(request), row, source=data.source, with_root=data.with_root, reason=data.reason)
-    return Status(202, _full(wave))
+    return Status(202, _full(request, wave))
 
 
 @router.get("/waves", response=list[WaveOut], summary="The newest hundred waves")
 def list_waves(request: HttpRequest) -> Any:
-    return [_wave(row) for row in Wave.objects.select_related("blueprint")[:100]]
+    return [_wave(row) for row in visible(actor_of(request), Wave).select_related("blueprint")[:100]]
 
 
 @router.get("/waves/{pk}", response=WaveFull, summary="One wave: its builds, and where they run")
 def show_wave(request: HttpRequest, pk: Key) -> Any:
-    return _full(_row(pk))
+    return _full(request, _row(request, pk))
 
 
 @router.post("/waves/{pk}/stop", response={202: WaveFull}, summary="Nothing further is built")
 def stop_wave(request: HttpRequest, pk: Key, data: WaveAskIn = NO_REASON) -> Any:
-    return Status(202, _full(verbs.stop_wave(actor_of(request), _row(pk), data.reason)))
+    return Status(202, _full(request, verbs.stop_wave(actor_of(request), _row(request, pk), data.reason)))
 
 
 @router.post("/waves/{pk}/retry", response={202: WaveFull}, summary="Build again what failed")
 def retry_wave(request: HttpRequest, pk: Key, data: WaveAskIn = NO_REASON) -> Any:
-    return Status(202, _full(verbs.retry_wave(actor_of(request), _row(pk), data.reason)))
+    return Status(202, _full(request, verbs.retry_wave(actor_of(request), _row(request, pk), data.reason)))
 
 
-def _row(pk: int) -> Wave:
-    return get_object_or_404(Wave.objects.select_related("blueprint"), pk=pk)
+def _row(request: HttpRequest, pk: int) -> Wave:
+    return get_visible(actor_of(request), Wave.objects.select_related("blueprint"), pk=pk)

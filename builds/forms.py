@@ -9,7 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from builds.models import Blueprint, Project, Wave
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.visibility import visible
 
 
 class RegistryForm(forms.Form):
@@ -44,13 +46,18 @@ class RegistryForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    project = forms.ModelChoiceField(Project.objects.exclude(repository=""), label=_("Project"))
+    project = forms.ModelChoiceField(Project.objects.none(), label=_("Project"))
     branch = forms.CharField(
         label=_("Branch"), max_length=120, required=False, help_text=_("Empty: the project's own.")
     )
     revision = forms.CharField(
         label=_("Commit"), max_length=40, required=False, help_text=_("Empty: the newest of the branch.")
     )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = visible(actor, Project).exclude(repository="")
+        self.fields["project"].queryset = rows  # type: ignore[attr-defined]
 
 
 class BlueprintForm(forms.Form):
@@ -62,7 +69,7 @@ class BlueprintForm(forms.Form):
         help_text=_("A node of the tree; others build on it."),
     )
     team = forms.ModelChoiceField(Team.objects.all(), label=_("Team"), required=False)
-    parent = forms.ModelChoiceField(Blueprint.objects.filter(base=True), label=_("Parent"), required=False)
+    parent = forms.ModelChoiceField(Blueprint.objects.none(), label=_("Parent"), required=False)
     parent_reference = forms.CharField(
         label=_("Or an image outside the tree"), max_length=250, required=False, help_text=_("scratch, debian:12, …")
     )
@@ -87,8 +94,9 @@ class BlueprintForm(forms.Form):
         help_text=_('JSON: [{"path": "/etc/motd", "mode": "0644", "text": "…"}]'),
     )
 
-    def __init__(self, *args: Any, blueprint: Blueprint | None = None, **kwargs: Any) -> None:
+    def __init__(self, actor: Actor, *args: Any, blueprint: Blueprint | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = visible(actor, Blueprint).filter(base=True)  # type: ignore[attr-defined]
         if blueprint is not None:
             for key in ("name", "base"):
                 self.fields[key].disabled = True

@@ -37,7 +37,7 @@ from containers.models import (
 )
 from containers.planned import mark_of, seal, unseal
 from containers.preview import ahead, gather, pulls
-from containers.reading import Standing, folders_of, instances_of, standings
+from containers.reading import Standing, folders_of, instances_of, shown_folders, standings
 from containers.schemas import (
     MOST,
     AddressIn,
@@ -84,17 +84,20 @@ from containers.views.settings import changes
 from hosts.models import Host, HostGroup, Segment
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["services"])
 NO_REASON, ALL_OF_THEM = ReasonIn.model_validate({}), OperateIn.model_validate({})
 DRAIN_IT = DrainIn.model_validate({})
+SHOWN = ("place__service", "place__environment", "image", "old_image", "config", "old_config")
 
 
 def accepted(response: HttpResponse, row: Deployment) -> Status[dict[str, Any]]:
     """202 with the address where the work can be followed."""
     response["Location"] = f"/api/v1/deployments/{row.pk}"
-    return Status(202, deployment_json(get_deployment(row.pk)))
+    made = Deployment.objects.select_related(*SHOWN)  # visible: who made it may see it
+    return Status(202, deployment_json(made.get(pk=row.pk)))
 
 
 def _page(rows: QuerySet[Any], paged: Paged) -> list[Any]:
@@ -160,7 +163,7 @@ def remove_environment(request: HttpRequest, slug: str) -> Any:
 
 @router.get("/services", response=list[ServiceOut])
 def list_services(request: HttpRequest, paged: Query[Paged], team: str = "") -> Any:
-    rows = Service.objects.filter(removed=None).select_related("team", "project").order_by("slug")
+    rows = visible(actor_of(request), Service).filter(removed=None).select_related("team", "project").order_by("slug")
     if paged.q:
         rows = rows.filter(slug__icontains=_clean(paged.q))
     if team:
@@ -176,42 +179,46 @@ def create_service(request: HttpRequest, body: ServiceNew) -> Any:
 
 @router.get("/services/{slug}", response=ServiceOut)
 def show_service(request: HttpRequest, slug: str) -> Any:
-    return services_json([get_service(_clean(slug))])[0]
+    return services_json([get_service(actor_of(request), _clean(slug))])[0]
 
 
 @router.patch("/services/{slug}", response=ServiceOut)
 def change_service(request: HttpRequest, slug: str, body: ServiceChange) -> Any:
-    row = catalog.change_service(actor_of(request), get_service(_clean(slug)), body.dict(exclude_unset=True))
+    row = catalog.change_service(
+        actor_of(request), get_service(actor_of(request), _clean(slug)), body.dict(exclude_unset=True)
+    )
     return services_json([row])[0]
 
 
 @router.delete("/services/{slug}", response={202: list[DeploymentOut]})
 def remove_service(request: HttpRequest, slug: str, reason: str = "") -> Any:
     """Starts a removal in each environment where instances stand; none: it is gone at once."""
-    started = catalog.remove_service(actor_of(request), get_service(_clean(slug)), _clean(reason)[:2000])
-    return Status(202, [deployment_json(get_deployment(row.pk)) for row in started])
+    started = catalog.remove_service(
+        actor_of(request), get_service(actor_of(request), _clean(slug)), _clean(reason)[:2000]
+    )
+    return Status(202, [deployment_json(get_deployment(actor_of(request), row.pk)) for row in started])
 
 
 @router.put("/services/{slug}/{environment}", response={201: PlaceOut})
 def add_place(request: HttpRequest, slug: str, environment: str) -> Any:
     """Gives the service a place in one more environment."""
     found = get_object_or_404(Environment, slug=_clean(environment))
-    place = catalog.add_place(actor_of(request), get_service(_clean(slug)), found)
-    return Status(201, place_json(_standing(place.service.slug, environment)))
+    place = catalog.add_place(actor_of(request), get_service(actor_of(request), _clean(slug)), found)
+    return Status(201, place_json(_standing(request, place.service.slug, environment)))
 
 
-def _place(slug: str, environment: str) -> ServiceEnvironment:
-    return get_place(_clean(slug), _clean(environment))
+def _place(request: HttpRequest, slug: str, environment: str) -> ServiceEnvironment:
+    return get_place(actor_of(request), _clean(slug), _clean(environment))
 
 
-def _standing(slug: str, environment: str) -> Standing:
-    place = _place(slug, environment)
+def _standing(request: HttpRequest, slug: str, environment: str) -> Standing:
+    place = _place(request, slug, environment)
     return standings([place])[place.pk]
 
 
 @router.get("/services/{slug}/{environment}", response=PlaceOut)
 def show_place(request: HttpRequest, slug: str, environment: str) -> Any:
-    return place_json(_standing(slug, environment))
+    return place_json(_standing(request, slug, environment))
 
 
 @router.get("/services/{slug}/{environment}/versions", response=list[VersionOut], tags=["versions"])
@@ -219,7 +226,7 @@ def list_versions(
     request: HttpRequest, slug: str, environment: str, all: bool = False, limit: int = Query(50, ge=1, le=MOST)
 ) -> Any:
     """The version list of the environment's branch (or of all branches), newest commit first."""
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     branch = "" if all else place.branch or place.environment.branch
     return [
         {
@@ -239,7 +246,7 @@ def list_versions(
 @router.get("/services/{slug}/{environment}/settings", response=list[ConfigOut], tags=["settings"])
 def list_settings(request: HttpRequest, slug: str, environment: str) -> Any:
     """The settings versions, newest first. Values of secrets are never shown."""
-    return [config_json(row) for row in _place(slug, environment).configs.all()[:MOST]]
+    return [config_json(row) for row in _place(request, slug, environment).configs.all()[:MOST]]
 
 
 @router.post("/services/{slug}/{environment}/settings", response={201: ConfigOut}, tags=["settings"])
@@ -247,10 +254,10 @@ def save_settings(request: HttpRequest, slug: str, environment: str, body: Confi
     """Saves a new version; it takes effect with the next release. The same as the newest: that one is returned."""
     if "secrets" in body.settings:
         raise Refused(_("Secrets stand beside `settings`, not in them."), "settings", 400)
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     data = body.settings | {"secrets": body.secrets}
     row = settings_verbs.save_config(actor_of(request), place, data, _clean(body.reason))
-    return Status(201, config_json(ConfigVersion.objects.get(pk=row.pk)))
+    return Status(201, config_json(visible(actor_of(request), ConfigVersion).get(pk=row.pk)))
 
 
 @router.get("/services/{slug}/{environment}/settings/diff", response=list[ChangeOut], tags=["settings"])
@@ -261,7 +268,7 @@ def diff_settings(
     a: int = Query(ge=1, le=10_000_000),
     b: int = Query(ge=1, le=10_000_000),
 ) -> Any:
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     old = get_object_or_404(place.configs, version=a)
     new = get_object_or_404(place.configs, version=b)
     return [{"setting": name, "before": before, "after": after} for name, before, after in changes(old, new)]
@@ -272,7 +279,7 @@ def diff_settings(
 
 def _image(place: ServiceEnvironment, named: int | str) -> Image:
     """The image of the service by number, tag or digest. Raises Refused."""
-    rows = Image.objects.filter(project=place.service.project_id).order_by("-id")
+    rows = place.service.project.images.order_by("-id")
     text = _clean(str(named))
     found = None
     if text.isascii() and text.isdigit() and len(text) < 12:
@@ -289,7 +296,7 @@ def _image(place: ServiceEnvironment, named: int | str) -> Image:
 
 @router.post("/services/{slug}/{environment}/deployments", response={202: DeploymentOut}, tags=["deployments"])
 def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, response: HttpResponse) -> Any:
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     config = _config(place, body)
     asked: dict[str, Any] = {
         "policy": body.policy.dict(),
@@ -309,7 +316,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
 @router.post("/services/{slug}/{environment}/deployments/preview", response=PreviewOut, tags=["deployments"])
 def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -> Any:
     """The plan of a release with all that the page shows of it: changes nothing."""
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     image, config = _image(place, body.image), _config(place, body)
     plan = releases.preview(
         actor_of(request),
@@ -350,9 +357,7 @@ def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:
 def list_deployments(
     request: HttpRequest, paged: Query[Paged], service: str = "", environment: str = "", state: str = ""
 ) -> Any:
-    rows = Deployment.objects.select_related(
-        "place__service", "place__environment", "image", "old_image", "config", "old_config"
-    )
+    rows = visible(actor_of(request), Deployment).select_related(*SHOWN)
     if service:
         rows = rows.filter(place__service__slug=_clean(service))
     if environment:
@@ -371,7 +376,7 @@ def list_deployments(
 @router.get("/deployments/{number}", response=DeploymentFull, tags=["deployments"])
 def show_deployment(request: HttpRequest, number: int) -> Any:
     """State, progress, and each instance's step with its times (Unix seconds)."""
-    row = get_deployment(max(0, number))
+    row = get_deployment(actor_of(request), max(0, number))
     found = full_json(row)
     service, environment = row.place.service, row.place.environment.slug
     if not can(actor_of(request), "service.logs", **service.at_in(environment)):
@@ -381,7 +386,9 @@ def show_deployment(request: HttpRequest, number: int) -> Any:
 
 
 def _ask(request: HttpRequest, number: int, verb: Any, body: ReasonIn, response: HttpResponse) -> Any:
-    return accepted(response, verb(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+    return accepted(
+        response, verb(actor_of(request), get_deployment(actor_of(request), max(0, number)), _clean(body.reason))
+    )
 
 
 @router.post("/deployments/{number}/pause", response={202: DeploymentOut}, tags=["deployments"])
@@ -402,7 +409,9 @@ def cancel(request: HttpRequest, number: int, response: HttpResponse, body: Reas
 @router.post("/deployments/{number}/turn", response={202: DeploymentOut}, tags=["deployments"])
 def turn(request: HttpRequest, number: int, body: TurnIn, response: HttpResponse) -> Any:
     """Moves a waiting one in its place's queue."""
-    row = waiting.move(actor_of(request), get_deployment(max(0, number)), body.by, _clean(body.reason))
+    row = waiting.move(
+        actor_of(request), get_deployment(actor_of(request), max(0, number)), body.by, _clean(body.reason)
+    )
     return accepted(response, row)
 
 
@@ -417,21 +426,23 @@ def proceed(request: HttpRequest, number: int, response: HttpResponse, body: Rea
     return _ask(request, number, steering.proceed, body, response)
 
 
-def _step(number: int, body: StepAskIn) -> Step:
-    rows = get_deployment(max(0, number)).steps.select_related("instance", "deployment__place__service")
+def _step(request: HttpRequest, number: int, body: StepAskIn) -> Step:
+    rows = get_deployment(actor_of(request), max(0, number)).steps.select_related(
+        "instance", "deployment__place__service"
+    )
     return get_object_or_404(rows, instance__number=body.instance)
 
 
 @router.post("/deployments/{number}/skip", response={202: DeploymentOut}, tags=["deployments"])
 def skip(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
     """Leaves an instance out, with a reason; one that failed is brought back to what it was."""
-    return accepted(response, steering.skip(actor_of(request), _step(number, body), _clean(body.reason)))
+    return accepted(response, steering.skip(actor_of(request), _step(request, number, body), _clean(body.reason)))
 
 
 @router.post("/deployments/{number}/retry", response={202: DeploymentOut}, tags=["deployments"])
 def retry(request: HttpRequest, number: int, response: HttpResponse, body: StepAskIn) -> Any:
     """Tries a failed instance once more, in a release that rests for it."""
-    return accepted(response, steering.retry(actor_of(request), _step(number, body), _clean(body.reason)))
+    return accepted(response, steering.retry(actor_of(request), _step(request, number, body), _clean(body.reason)))
 
 
 # --- Persisted folders --------------------------------------------------------------------------------------------
@@ -440,13 +451,17 @@ def retry(request: HttpRequest, number: int, response: HttpResponse, body: StepA
 @router.get("/hosts/{name}/persisted", response=list[FolderOut], tags=["hosts"])
 def list_folders(request: HttpRequest, name: str) -> Any:
     """The folders that the host keeps for addresses, with their sizes as last measured."""
-    return [folder_json(row) for row in folders_of(get_object_or_404(Host, name=name))]
+    return [
+        folder_json(row) for row in shown_folders(actor_of(request), folders_of(get_object_or_404(Host, name=name)))
+    ]
 
 
 @router.post("/persisted/{number}/remove", response={202: FolderOut}, tags=["hosts"])
 def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
     """Removes a folder with all that is in it. Only an SRE may, and only where no standing instance has it mounted."""
-    row = get_object_or_404(PersistedFolder.objects.select_related("host"), pk=min(max(0, number), 2**31), removed=None)
+    row = get_visible(
+        actor_of(request), PersistedFolder.objects.select_related("host"), pk=min(max(0, number), 2**31), removed=None
+    )
     row = persisted.remove(actor_of(request), row, body.name, _clean(body.reason))
     found = [one for one in folders_of(row.host) if one.pk == row.pk]
     return Status(202, folder_json(found[0] if found else row))
@@ -458,32 +473,34 @@ def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
 @router.post("/services/{slug}/{environment}/scale", response={202: DeploymentOut, 200: PlaceOut}, tags=["instances"])
 def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, response: HttpResponse) -> Any:
     """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), addresses=_addresses(body))
-    return accepted(response, row) if row is not None else Status(200, place_json(_standing(slug, environment)))
+    return (
+        accepted(response, row) if row is not None else Status(200, place_json(_standing(request, slug, environment)))
+    )
 
 
 @router.post("/services/{slug}/{environment}/scale/preview", response=PlanOut, tags=["instances"])
 def preview_scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn) -> Any:
     """Which instances would come or go."""
-    place, chosen = _place(slug, environment), _addresses(body)
+    place, chosen = _place(request, slug, environment), _addresses(body)
     return releases.preview_scale(actor_of(request), place, body.instances, addresses=chosen).to_json()
 
 
 @router.get("/services/{slug}/{environment}/instances", response=list[InstanceOut], tags=["instances"])
 def list_instances(request: HttpRequest, slug: str, environment: str) -> Any:
-    return [instance_json(row) for row in instances_of(_place(slug, environment))]
+    return [instance_json(row) for row in instances_of(_place(request, slug, environment))]
 
 
 @router.get("/instances/{number}", response=InstanceOut, tags=["instances"])
 def show_instance(request: HttpRequest, number: int) -> Any:
-    return instance_json(get_instance(max(0, number)))
+    return instance_json(get_instance(actor_of(request), max(0, number)))
 
 
 @router.post("/instances/{number}/address", response={202: DeploymentOut}, tags=["instances"])
 def change_address(request: HttpRequest, number: int, body: AddressIn, response: HttpResponse) -> Any:
     """Gives the instance another address of its segment: its container is made anew on its host, the old address rests."""
-    one, ip = get_instance(max(0, number)), _clean(body.address or "")
+    one, ip = get_instance(actor_of(request), max(0, number)), _clean(body.address or "")
     reason = _clean(body.reason)
     return accepted(response, readdress.readdress(actor_of(request), one, ip, with_data=body.with_data, reason=reason))
 
@@ -491,7 +508,7 @@ def change_address(request: HttpRequest, number: int, body: AddressIn, response:
 @router.post("/instances/{number}/address/preview", response=PlanOut, tags=["instances"])
 def preview_address(request: HttpRequest, number: int, body: AddressIn) -> Any:
     """What would change, or why it cannot: changes nothing."""
-    one, ip = get_instance(max(0, number)), _clean(body.address or "")
+    one, ip = get_instance(actor_of(request), max(0, number)), _clean(body.address or "")
     return readdress.preview(actor_of(request), one, ip, with_data=body.with_data).to_json()
 
 
@@ -510,7 +527,7 @@ def _wish(body: MoveIn) -> dict[str, Any]:
 @router.post("/services/{slug}/{environment}/instances/move", response={202: DeploymentOut}, tags=["instances"])
 def move(request: HttpRequest, slug: str, environment: str, body: MoveIn, response: HttpResponse) -> Any:
     """Moves instances to other hosts, with image, settings, address and MAC, by the service's own release rules."""
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     row = moves.move(actor_of(request), place, body.instances, reason=_clean(body.reason), **_wish(body))
     return accepted(response, row)
 
@@ -518,7 +535,7 @@ def move(request: HttpRequest, slug: str, environment: str, body: MoveIn, respon
 @router.post("/services/{slug}/{environment}/instances/move/preview", response=PlanOut, tags=["instances"])
 def preview_move(request: HttpRequest, slug: str, environment: str, body: MoveIn) -> Any:
     """Where the instances would go: changes nothing."""
-    return moves.preview(actor_of(request), _place(slug, environment), body.instances, **_wish(body)).to_json()
+    return moves.preview(actor_of(request), _place(request, slug, environment), body.instances, **_wish(body)).to_json()
 
 
 @router.post("/hosts/{name}/drain", response={202: DrainOut}, tags=["hosts"])
@@ -526,7 +543,7 @@ def drain(request: HttpRequest, name: str, body: DrainIn = DRAIN_IT) -> Any:
     """Cordons the host and moves its instances to other hosts. Follow it with GET."""
     host = get_object_or_404(Host, name=_clean(name))
     row = drains.drain(actor_of(request), host, _clean(body.reason), fenced=body.fenced, with_data=body.with_data)
-    return Status(202, drain_json(row))
+    return Status(202, drain_json(actor_of(request), row))
 
 
 @router.get("/hosts/{name}/drain", response=DrainOut, tags=["hosts"])
@@ -536,20 +553,20 @@ def show_drain(request: HttpRequest, name: str) -> Any:
     row = rows.first()
     if row is None:
         raise Http404
-    return drain_json(row)
+    return drain_json(actor_of(request), row)
 
 
 @router.post("/hosts/{name}/cancel-drain", response=DrainOut, tags=["hosts"])
 def cancel_drain(request: HttpRequest, name: str, body: ReasonIn = NO_REASON) -> Any:
     """No further instance moves; the host stays cordoned."""
     host = get_object_or_404(Host, name=_clean(name))
-    return drain_json(drains.cancel(actor_of(request), host, _clean(body.reason)))
+    return drain_json(actor_of(request), drains.cancel(actor_of(request), host, _clean(body.reason)))
 
 
 @router.get("/instances/{number}/events", response=list[InstanceEventOut], tags=["instances"])
 def list_instance_events(request: HttpRequest, number: int) -> Any:
     """What happened to it by itself or while it ran, newest first: kills for lack of memory, changed limits."""
-    rows = get_instance(max(0, number)).happened.select_related("container")[:MOST]
+    rows = get_instance(actor_of(request), max(0, number)).happened.select_related("container")[:MOST]
     names = ("kind", "text", "time", "count", "last")
     return [
         {name: getattr(row, name) for name in names} | {"container": row.container.engine_id if row.container else None}
@@ -560,7 +577,7 @@ def list_instance_events(request: HttpRequest, number: int) -> Any:
 @router.get("/services/{slug}/{environment}/limits", response=list[LimitOut], tags=["instances"])
 def show_limits(request: HttpRequest, slug: str, environment: str) -> Any:
     """What the newest settings change against those in use, and what of it a running container can take."""
-    return [asdict(one) for one in releases.live_changes(_place(slug, environment))]
+    return [asdict(one) for one in releases.live_changes(_place(request, slug, environment))]
 
 
 @router.post("/services/{slug}/{environment}/instances/{operation}", response={202: DeploymentOut}, tags=["instances"])
@@ -583,13 +600,15 @@ def operate(  # noqa: PLR0917  ninja gives them by name
         "repair": releases.repair,
         "limits": releases.apply_limits,
     }[operation]
-    return accepted(response, verb(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason)))
+    return accepted(
+        response, verb(actor_of(request), _place(request, slug, environment), body.instances, _clean(body.reason))
+    )
 
 
 @router.post("/services/{slug}/{environment}/forget", response=ForgetOut, tags=["instances"])
 def forget(request: HttpRequest, slug: str, environment: str, body: ForgetIn) -> Any:
     """Gives up instances on a host that cannot be reached: their addresses become free, a later release replaces them."""
-    rows = lost.forget(actor_of(request), _place(slug, environment), body.instances, _clean(body.reason))
+    rows = lost.forget(actor_of(request), _place(request, slug, environment), body.instances, _clean(body.reason))
     return {"forgotten": [row.number for row in rows]}
 
 
@@ -598,5 +617,5 @@ def remove_instances(
     request: HttpRequest, slug: str, environment: str, response: HttpResponse, reason: str = ""
 ) -> Any:
     """Removes all instances of the service in this environment, and gives their addresses back."""
-    place = _place(slug, environment)
+    place = _place(request, slug, environment)
     return accepted(response, releases.remove_place(actor_of(request), place, _clean(reason)[:2000]))

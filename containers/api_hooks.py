@@ -15,6 +15,7 @@ from containers.services import fronts, hooks
 from containers.views.access import get_deployment, get_place
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["hooks"])
@@ -108,10 +109,14 @@ def run_json(request: HttpRequest, row: HookRun) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _hooks(place: ServiceEnvironment) -> dict[str, Any]:
+def _hooks(request: HttpRequest, place: ServiceEnvironment) -> dict[str, Any]:
     config = hooks.config_of(place)
-    servings = Serving.objects.filter(instance__place=place, instance__removed=None).select_related("instance")
-    upstreams = Upstream.objects.filter(place=place).select_related("front", "host")
+    servings = (
+        visible(actor_of(request), Serving)
+        .filter(instance__place=place, instance__removed=None)
+        .select_related("instance")
+    )
+    upstreams = visible(actor_of(request), Upstream).filter(place=place).select_related("front", "host")
     return {
         "version": place.config.version if place.config is not None else None,
         "hooks": [hook.to_json() for hook in config.hooks],
@@ -130,45 +135,47 @@ def _hooks(place: ServiceEnvironment) -> dict[str, Any]:
 
 @router.get("/services/{slug}/{environment}/hooks", response=HooksOut)
 def show_hooks(request: HttpRequest, slug: str, environment: str) -> Any:
-    return _hooks(get_place(_clean(slug), _clean(environment)))
+    return _hooks(request, get_place(actor_of(request), _clean(slug), _clean(environment)))
 
 
 @router.put("/services/{slug}/{environment}/hooks", response=HooksOut)
 def save_hooks(request: HttpRequest, slug: str, environment: str, body: HooksIn) -> Any:
-    place = get_place(_clean(slug), _clean(environment))
+    place = get_place(actor_of(request), _clean(slug), _clean(environment))
     hooks.save(
         actor_of(request), place, hooks=body.hooks, traffic=body.traffic, secrets=body.secrets, reason=body.reason
     )
-    return _hooks(get_place(slug, environment))
+    return _hooks(request, get_place(actor_of(request), slug, environment))
 
 
 @router.post("/services/{slug}/{environment}/hooks/{name}/test", response={202: RunOut})
 def try_hook(request: HttpRequest, slug: str, environment: str, name: str, body: TryIn = TRY) -> Any:
-    place = get_place(_clean(slug), _clean(environment))
+    place = get_place(actor_of(request), _clean(slug), _clean(environment))
     return Status(202, run_json(request, hooks.try_out(actor_of(request), place, _clean(name), body.instance)))
 
 
 @router.get("/deployments/{number}/hook-runs", response=list[RunOut])
 def list_runs(request: HttpRequest, number: int) -> Any:
-    rows = get_deployment(number).hook_runs.select_related("instance", "place__service", "place__environment")
+    rows = get_deployment(actor_of(request), number).hook_runs.select_related(
+        "instance", "place__service", "place__environment"
+    )
     return [run_json(request, row) for row in rows]
 
 
-def _run(number: int) -> HookRun:
+def _run(request: HttpRequest, number: int) -> HookRun:
     rows = HookRun.objects.select_related("place__service", "place__environment", "instance")
-    return get_object_or_404(rows, pk=min(number, LIMIT))
+    return get_visible(actor_of(request), rows, pk=min(number, LIMIT))
 
 
 @router.get("/hook-runs/{number}", response=RunOut)
 def show_run(request: HttpRequest, number: int) -> Any:
-    return run_json(request, _run(number))
+    return run_json(request, _run(request, number))
 
 
 @router.post("/hook-runs/{number}/{answer}", response={202: RunOut})
 def answer_run(request: HttpRequest, number: int, answer: Literal["retry", "pass"], body: WhyIn = WHY) -> Any:
     verb = {"retry": hooks.retry, "pass": hooks.go_on}[answer]
-    verb(actor_of(request), _run(number), body.reason)
-    return Status(202, run_json(request, _run(number)))
+    verb(actor_of(request), _run(request, number), body.reason)
+    return Status(202, run_json(request, _run(request, number)))
 
 
 # --- Fronts --------------------------------------------------------------------------------------------------------

@@ -93,13 +93,13 @@ def kept_json(row: KeptLog) -> dict[str, Any]:
 @router.get("/instances/{number}/kept-logs", response=list[KeptOut])
 def list_kept(request: HttpRequest, number: int) -> Any:
     """Of which containers of the instance the last lines are kept, the newest first."""
-    return [kept_json(row) for row in get_instance(max(0, number)).kept_logs.defer("data")[:MOST]]
+    return [kept_json(row) for row in get_instance(actor_of(request), max(0, number)).kept_logs.defer("data")[:MOST]]
 
 
 @router.get("/kept-logs/{number}", response=KeptFull)
 def show_kept(request: HttpRequest, number: int) -> Any:
     """The last lines of a container that went; reading those of a production environment is an event."""
-    row = get_kept(max(0, number))
+    row = get_kept(actor_of(request), max(0, number))
     open_logs(actor_of(request), row.instance.place, "kept", instance=row.instance)
     lines = [{"stream": one.stream, "time": one.timestamp, "text": one.text} for one in lines_of(row)]
     return kept_json(row) | {"text": lines}
@@ -115,14 +115,14 @@ def read_logs(request: HttpRequest, slug: str, environment: str, asked: Query[Lo
     `follow`: goes on, for 15 minutes; empty lines are beats. Go on with `since=` the time of the last line.
     Reading those of a production environment is an event.
     """
-    place = get_place(slug.replace("\x00", ""), environment.replace("\x00", ""))
+    place = get_place(actor_of(request), slug.replace("\x00", ""), environment.replace("\x00", ""))
     return _answer(request, place, asked, numbers_of(asked.instance))
 
 
 @router.get("/instances/{number}/logs")
 def read_instance_logs(request: HttpRequest, number: int, asked: Query[LogsIn]) -> HttpResponseBase:
     """The same of one instance."""
-    one = get_instance(max(0, number))
+    one = get_instance(actor_of(request), max(0, number))
     return _answer(request, one.place, asked, frozenset({one.number}))
 
 
@@ -161,7 +161,7 @@ async def _lines(asked: Asked) -> AsyncIterator[str]:
 @router.get("/instances/{number}/log-files", response=list[FileOut])
 def list_files(request: HttpRequest, number: int) -> Any:
     """The files that the instance wrote to /persist/logs, also where it stood before; asked of the hosts now."""
-    one = get_instance(max(0, number))
+    one = get_instance(actor_of(request), max(0, number))
     open_logs(actor_of(request), one.place, "file", instance=one)
     return [
         {"folder": folder.key, "host": folder.host.name, "name": file.name, "size": file.size, "changed": file.changed}
@@ -175,7 +175,7 @@ def tail_file(
     request: HttpRequest, number: int, folder: str, name: str, lines: int = Query(500, ge=1, le=log_files.MOST_LINES)
 ) -> Any:
     """The last lines of a file, of its last MiB at most."""
-    one = get_instance(max(0, number))
+    one = get_instance(actor_of(request), max(0, number))
     open_logs(actor_of(request), one.place, "file", instance=one)
     end = log_files.end_of(log_files.folder_of(one, folder), name, lines)
     return {"size": end.size, "cut": end.cut, "lines": end.lines}

@@ -34,7 +34,18 @@ class ContainersConfig(AppConfig):
         from builds import guards, uses
         from builds.badges import services as badges
         from builds.forges import seams
-        from containers import alerting, converge, exported, happenings, holds, image_uses, leaving, measured, sudo
+        from containers import (
+            alerting,
+            converge,
+            exported,
+            happenings,
+            holds,
+            image_uses,
+            leaving,
+            measured,
+            owned,
+            sudo,
+        )  # fmt: skip
         from containers import badges as own_badges
         from containers.automatic import notices as automatic_notices
         from containers.automatic import releasing
@@ -48,6 +59,7 @@ class ContainersConfig(AppConfig):
         from hosts import hooks
         from xqplatform.notices import sources
 
+        owned.register()
         alerting.register()
         leaving.join()
         sudo.join()

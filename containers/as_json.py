@@ -21,6 +21,8 @@ from containers.rollout import clicks
 from containers.services import drains
 from containers.stored import view_of
 from containers.waiting_words import words_of
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 
 
 def _version(row: ConfigVersion | None) -> int | None:
@@ -120,8 +122,10 @@ def step_json(row: Step) -> dict[str, Any]:
     }
 
 
-def drain_json(row: Drain) -> dict[str, Any]:
+def drain_json(actor: Actor, row: Drain) -> dict[str, Any]:
     at = drains.progress(row)
+    drains.shown_to(actor, row)
+    moving = visible(actor, Deployment).filter(pk__in=[release.pk for release in at.moving]).order_by("pk")
     names = ("state", "reason", "created", "finished", "waits", "blocked")
     return {name: getattr(row, name) for name in names} | {
         "host": row.host.name,
@@ -129,7 +133,7 @@ def drain_json(row: Drain) -> dict[str, Any]:
         "total": at.total,
         "moved": at.moved,
         "left": at.left,
-        "moving": [release.pk for release in at.moving],
+        "moving": list(moving.values_list("pk", flat=True)),
     }
 
 

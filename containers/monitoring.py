@@ -15,9 +15,12 @@ from django.utils.translation import gettext_lazy
 from containers.models import Instance
 from hosts.models import Host
 from xqplatform import metrics
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, units
 from xqplatform.metrics.ranges import Range
+from xqplatform.shares import share
 
 TOP = 20
 KINDS = {"instance": gettext_lazy("instances"), "host": gettext_lazy("hosts")}
@@ -98,12 +101,12 @@ def choices(kind: str) -> list[tuple[Any, list[tuple[str, Any]]]]:
     return [(catalogue.GROUPS[group], rows) for group, rows in found.items()]
 
 
-def top(what: Asked, span: Range) -> list[Ranked]:
+def top(actor: Actor, what: Asked, span: Range) -> list[Ranked]:
     """The twenty that have most, with names and pages. Who is gone from the platform is left out."""
     rows = metrics.top(
         what.metric, span.start, span.end, kind=what.kind, n=TOP, by="max" if what.by == "max" else "avg"
     )
-    named = names_of([subject for subject, _value in rows])
+    named = names_of(actor, [subject for subject, _value in rows])
     most = max((value for _subject, value in rows), default=0.0)
     unit = catalogue.find(what.metric).unit
     return [
@@ -120,7 +123,7 @@ def top(what: Asked, span: Range) -> list[Ranked]:
     ]
 
 
-def names_of(subjects: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+def names_of(actor: Actor, subjects: Sequence[str]) -> dict[str, tuple[str, str, str]]:
     """Name, page of charts, and where it is, of each subject that is still known."""
     keys: dict[str, list[int]] = {"instance": [], "host": []}
     for subject in subjects:
@@ -128,8 +131,10 @@ def names_of(subjects: Sequence[str]) -> dict[str, tuple[str, str, str]]:
         if kind in keys and pk.isdecimal():
             keys[kind].append(int(pk))
     found: dict[str, tuple[str, str, str]] = {}
-    rows = Instance.objects.filter(pk__in=keys["instance"]).select_related(
-        "place__service", "place__environment", "host"
+    rows = (
+        visible(actor, Instance)
+        .filter(pk__in=keys["instance"])
+        .select_related("place__service", "place__environment", "host")
     )
     for row in rows:
         found[f"instance:{row.pk}"] = (row.name, reverse("containers:instance_charts", args=[row.pk]), row.host.name)
@@ -164,7 +169,7 @@ def drawn(tiles: Sequence[Tile]) -> SafeString:
 
 def _drawn(tile: Tile) -> str:
     url, name, shown = escape(tile.url), escape(tile.name), escape(tile.shown)
-    heat = f'<i style="--heat:{tile.heat}"></i>'
+    heat = f'<i class="{share("o", 60 * tile.heat)}"></i>'
     return f'<a class="xqc-tile" href="{url}" title="{name}: {shown}">{heat}<span>{name}</span><b>{shown}</b></a>'
 
 

@@ -11,7 +11,10 @@ from django.db.models import Count, Max, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from containers.models import Container, Deployment, Instance, PersistedFolder, ServiceEnvironment, Step
+from hosts import unseen
 from hosts.models import Host
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import hidden_names
 from xqplatform.audit.models import Event
 
 GOOD = ("healthy", "running")
@@ -160,6 +163,16 @@ def folders_of(host: Host | None = None, instance: Instance | None = None) -> li
             }
         elif row.instance is None and not row.holder:
             row.note = _("No instance that the platform knows had it.")
+    return found
+
+
+def shown_folders(actor: Actor, rows: list[PersistedFolder]) -> list[PersistedFolder]:
+    """Folders of a host as the actor may see them: nameless where they belong to a closed team. Not to be saved."""
+    names, found = hidden_names(actor), rows
+    for row in found if names else ():
+        slug = row.instance.place.service.slug if row.instance is not None else row.holder.partition("/")[0]
+        if slug in names:
+            row.instance, row.holder, row.note = None, unseen.nameless(), ""  # type: ignore[attr-defined]
     return found
 
 

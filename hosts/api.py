@@ -9,10 +9,12 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
+from hosts import unseen
 from hosts.models import Address, Host, HostGroup, SeenContainer, Segment, SegmentNetwork
 from hosts.services import addresses, machines, networks, segments
 from hosts.views.machines import counted, in_state
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import hidden_names
 
 router = Router(tags=["hosts"])
 
@@ -125,6 +127,18 @@ class ContainerOut(Schema):
     mac: str
     ours: bool
     seen: datetime
+
+    @staticmethod
+    def _of(row: SeenContainer, context: Any) -> SeenContainer:
+        return unseen.containers(actor_of(context["request"]), [row])[0]
+
+    @staticmethod
+    def resolve_name(row: SeenContainer, context: Any) -> str:
+        return ContainerOut._of(row, context).name
+
+    @staticmethod
+    def resolve_image(row: SeenContainer, context: Any) -> str:
+        return ContainerOut._of(row, context).image
 
 
 class HostFilter(Schema):
@@ -327,6 +341,18 @@ class AddressOut(Schema):
     def resolve_segment(address: Address) -> str:
         return address.segment.slug
 
+    @staticmethod
+    def resolve_holder(address: Address, context: Any) -> str:
+        return unseen.address(actor_of(context["request"]), address).holder
+
+    @staticmethod
+    def resolve_note(address: Address, context: Any) -> str:
+        return unseen.address(actor_of(context["request"]), address).note
+
+    @staticmethod
+    def resolve_conflict(address: Address, context: Any) -> str:
+        return unseen.address(actor_of(context["request"]), address).conflict
+
 
 class AddressFilter(Schema):
     state: Literal["held", "reserved", "quarantine"] | None = None
@@ -437,7 +463,9 @@ def ask_network(request: HttpRequest, slug: str, data: NetworkIn) -> Any:
 def list_addresses(request: HttpRequest, slug: str, f: Query[AddressFilter]) -> Any:
     """The addresses that are not free."""
     wanted = {k: v for k, v in f.dict().items() if v}
-    return Address.objects.filter(segment=_segment(slug), **wanted).select_related("segment").order_by("pk")
+    rows = Address.objects.filter(segment=_segment(slug), **wanted).select_related("segment").order_by("pk")
+    hidden = f.holder and f.holder.partition("/")[0] in hidden_names(actor_of(request))
+    return rows.none() if hidden else rows
 
 
 @router.post("/segments/{slug}/addresses", response={201: AddressOut})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from ninja import Router, Schema, Status
 
 from builds.badges import services
 from builds.models import Badge, Project
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible
 
 router = Router(tags=["builds"])
 
@@ -31,16 +31,16 @@ def _out(row: Badge) -> dict[str, Any]:
 
 @router.get("/projects/{name}/badges", response=BadgesOut, summary="Where a project's badges are")
 def show_badges(request: HttpRequest, name: str) -> dict[str, Any]:
-    return _out(get_object_or_404(Badge.objects.select_related("project"), project__name=name))
+    return _out(get_visible(actor_of(request), Badge.objects.select_related("project"), project__name=name))
 
 
 @router.put("/projects/{name}/badges", response=BadgesOut, summary="Make badges, for all or by a secret address")
 def save_badges(request: HttpRequest, name: str, data: BadgesIn) -> dict[str, Any]:
-    project = get_object_or_404(Project, name=name)
+    project = get_visible(actor_of(request), Project, name=name)
     return _out(services.save(actor_of(request), project, public=data.public, renew=data.renew))
 
 
 @router.delete("/projects/{name}/badges", response={204: None}, summary="Show no badges any more")
 def remove_badges(request: HttpRequest, name: str) -> Any:
-    services.remove(actor_of(request), get_object_or_404(Project, name=name))
+    services.remove(actor_of(request), get_visible(actor_of(request), Project, name=name))
     return Status(204, None)

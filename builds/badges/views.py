@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -15,6 +15,7 @@ from builds.badges import services
 from builds.badges.svg import badge
 from builds.models import Project
 from xqplatform.accounts.http import ActorRequest
+from xqplatform.accounts.visibility import get_visible
 
 SECONDS = 60  # that others may keep it
 
@@ -44,7 +45,7 @@ def build(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_POST
 def change(request: ActorRequest, name: str) -> HttpResponse:
-    project = get_object_or_404(Project, name=name)
+    project = get_visible(request.actor, Project, name=name)
     if request.POST.get("do") == "remove":
         services.remove(request.actor, project)
     else:

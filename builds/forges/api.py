@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 
 from builds.forges import services, views
 from builds.models import Forge, ForgeDelivery, Project
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible, visible
 
 router = Router(tags=["builds"])
 
@@ -67,34 +67,34 @@ def _out(request: HttpRequest, row: Forge, secret: str = "") -> dict[str, Any]:
     return services.shown(row) | more
 
 
-def _project(name: str) -> Project:
-    return get_object_or_404(Project.objects.select_related("team"), name=name)
+def _project(request: HttpRequest, name: str) -> Project:
+    return get_visible(actor_of(request), Project.objects.select_related("team"), name=name)
 
 
 @router.get("/projects/{name}/forge", response=ForgeOut, summary="A project's forge")
 def show_forge(request: HttpRequest, name: str) -> dict[str, Any]:
-    return _out(request, get_object_or_404(Forge.objects.select_related("project"), project__name=name))
+    return _out(request, get_visible(actor_of(request), Forge.objects.select_related("project"), project__name=name))
 
 
 @router.put("/projects/{name}/forge", response=SecretOut, summary="Set up a project's forge")
 def save_forge(request: HttpRequest, name: str, data: ForgeIn) -> dict[str, Any]:
     """Pushes are built with your right from then on. The secret is told once, when the forge is new."""
     given = {key: value for key, value in data.dict(exclude_unset=True).items() if value is not None}
-    row, secret = services.save(actor_of(request), _project(name), given)
+    row, secret = services.save(actor_of(request), _project(request, name), given)
     return _out(request, row, secret)
 
 
 @router.post("/projects/{name}/forge/secret", response=SecretOut, summary="Make another webhook secret")
 def renew_secret(request: HttpRequest, name: str) -> dict[str, Any]:
     """The old one is worth nothing from then on."""
-    project = _project(name)
+    project = _project(request, name)
     secret = services.renew(actor_of(request), project)
-    return _out(request, Forge.objects.select_related("project").get(project=project), secret)
+    return _out(request, visible(actor_of(request), Forge).select_related("project").get(project=project), secret)
 
 
 @router.delete("/projects/{name}/forge", response={204: None}, summary="Take no pushes any more")
 def remove_forge(request: HttpRequest, name: str) -> Any:
-    services.remove(actor_of(request), _project(name))
+    services.remove(actor_of(request), _project(request, name))
     return Status(204, None)
 
 
@@ -104,4 +104,4 @@ def remove_forge(request: HttpRequest, name: str) -> Any:
 def list_deliveries(
     request: HttpRequest, name: str, limit: Annotated[int, Field(ge=1, le=500)] = 50
 ) -> QuerySet[ForgeDelivery]:
-    return ForgeDelivery.objects.filter(forge__project=_project(name))[:limit]
+    return visible(actor_of(request), ForgeDelivery).filter(forge__project=_project(request, name))[:limit]

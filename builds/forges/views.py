@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -21,8 +21,9 @@ from builds.badges import services as badges
 from builds.forges import receiving, services
 from builds.forges.forms import ForgeForm
 from builds.models import Forge, ForgeDelivery, ForgeStatus, Project
-from xqplatform.accounts.http import ActorRequest, put_refusal
+from xqplatform.accounts.http import ActorRequest, actor_of, put_refusal
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
@@ -34,7 +35,7 @@ from xqplatform.web.tables import Filter, Table
 def incoming(request: HttpRequest, key: str) -> HttpResponse:
     """A forge tells of something. Its secret proves it; the key in the address only says which project."""
     with translation.override(settings.LANGUAGE_CODE):
-        forge = Forge.objects.select_related("project").filter(key=key).first()
+        forge = visible(actor_of(request), Forge).select_related("project").filter(key=key).first()
         if forge is None:
             return _answer(404, _("There is no such address."))
         body = _body(request)
@@ -72,7 +73,7 @@ def _outside(request: HttpRequest, path: str) -> str:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def show(request: ActorRequest, name: str) -> HttpResponse:
-    project = get_object_or_404(Project.objects.select_related("team"), name=name)
+    project = get_visible(request.actor, Project.objects.select_related("team"), name=name)
     if request.method == "GET":
         return _page(request, project)
     form = ForgeForm(request.POST)
@@ -94,7 +95,7 @@ def _page(request: ActorRequest, project: Project, form: ForgeForm | None = None
     row = services.of(project)
     table = Table(
         request,
-        ForgeDelivery.objects.filter(forge__project=project).select_related("build"),
+        visible(request.actor, ForgeDelivery).filter(forge__project=project).select_related("build"),
         search=["name", "revision__startswith", "sender", "words"],
         sorts={"received": "id", "state": "state", "name": "name"},
         default="-received",
@@ -112,7 +113,7 @@ def _page(request: ActorRequest, project: Project, form: ForgeForm | None = None
         "address": address_of(request, row) if row else "",
         "may": can(request.actor, services.RIGHT, team_id=project.team_id),
         "topic": f"forge:{project.pk}",
-        "statuses": ForgeStatus.objects.filter(forge__project=project)[:20],
+        "statuses": visible(request.actor, ForgeStatus).filter(forge__project=project)[:20],
         **_badges(request, project),
     }
     return render(request, "builds/forge.html", context, status=400 if form is not None and form.errors else 200)
@@ -128,12 +129,12 @@ def _badges(request: HttpRequest, project: Project) -> dict[str, Any]:
 @require_POST
 def renew(request: ActorRequest, name: str) -> HttpResponse:
     """Another secret, shown this once."""
-    project = get_object_or_404(Project.objects.select_related("team"), name=name)
+    project = get_visible(request.actor, Project.objects.select_related("team"), name=name)
     return _page(request, project, secret=services.renew(request.actor, project))
 
 
 @require_POST
 def remove(request: ActorRequest, name: str) -> HttpResponse:
-    project = get_object_or_404(Project, name=name)
+    project = get_visible(request.actor, Project, name=name)
     services.remove(request.actor, project)
     return redirect("builds:forge", project.name)

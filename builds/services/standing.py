@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from builds.models import Blueprint, Image
 from builds.uses import Use, uses_of
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def standing_on(family: Family) -> list[Stands]:
     for use in uses_of(by_image.keys()):
         by_image[use.image].uses.append(use)
     return found
+
+
+def seen_by(actor: Actor, rows: list[Stands]) -> list[Stands]:
+    """Those that are there for the actor: what stands on a base image may be a closed team's."""
+    seen = set(visible(actor, Image).filter(pk__in=[one.image.pk for one in rows]).values_list("pk", flat=True))
+    return [one for one in rows if one.image.pk in seen]
 
 
 def in_use(rows: Iterable[Stands]) -> list[Stands]:

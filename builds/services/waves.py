@@ -16,6 +16,7 @@ from builds.waving import Action, Item, Standing, decide
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Denied, Refused
 from xqplatform.work import enqueue
 
@@ -150,6 +151,12 @@ def _tell(wave: Wave) -> None:
 def items_of(wave: Wave) -> list[WaveItem]:
     rows = wave.items.select_related("blueprint", "project", "build__image", "after__blueprint")
     return list(rows)
+
+
+def items_seen_by(actor: Actor, wave: Wave) -> list[WaveItem]:
+    """Its builds, without those of closed teams that the actor does not see."""
+    seen = set(visible(actor, WaveItem).filter(wave=wave).values_list("pk", flat=True))
+    return [item for item in items_of(wave) if item.pk in seen]
 
 
 def standing_of(item: WaveItem) -> Standing:

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 
 import redis
 import redis.asyncio
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -23,8 +24,9 @@ from builds.models import Build, BuildLine
 from builds.services.builds import cancel_build, start_base_build, start_build
 from hosts.models import Host
 from xqplatform import live
-from xqplatform.accounts.http import ActorRequest, put_refusal
+from xqplatform.accounts.http import ActorRequest, actor_of, put_refusal
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.web.streaming import in_portions, streamed
 from xqplatform.web.tables import Filter, Table
@@ -38,7 +40,7 @@ MOST_SECONDS = 30 * 60
 @require_http_methods(["GET", "POST"])
 def builds(request: ActorRequest) -> HttpResponse:
     """All builds; a form to start one."""
-    form = StartForm(request.POST or None, initial={"project": request.GET.get("project")})
+    form = StartForm(request.actor, request.POST or None, initial={"project": request.GET.get("project")})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -48,7 +50,7 @@ def builds(request: ActorRequest) -> HttpResponse:
             put_refusal(form, refusal)
     table = Table(
         request,
-        Build.objects.select_related("project", "blueprint", "host", "image"),
+        visible(request.actor, Build).select_related("project", "blueprint", "host", "image"),
         search=["tag", "project__name", "blueprint__name", "branch", "revision__startswith", "commit_message"],
         sorts={
             "number": "pk",
@@ -61,7 +63,7 @@ def builds(request: ActorRequest) -> HttpResponse:
         filters={"state": Filter(gettext_lazy("State"), Build.State.choices, "state")},
     )
     slots = Host.objects.filter(role_build=True).exclude(state=Host.State.RETIRED)
-    active = list(Build.objects.filter(state__in=Build.ACTIVE))
+    active = list(visible(request.actor, Build).filter(state__in=Build.ACTIVE))
     context = {
         "table": table,
         "form": form,
@@ -75,7 +77,9 @@ def builds(request: ActorRequest) -> HttpResponse:
 @require_GET
 def build(request: ActorRequest, pk: int) -> HttpResponse:
     """One build: what it came to first, then its log."""
-    row = get_object_or_404(Build.objects.select_related("project", "blueprint", "host", "image__registry"), pk=pk)
+    row = get_visible(
+        request.actor, Build.objects.select_related("project", "blueprint", "host", "image__registry"), pk=pk
+    )
     numbers = row.lines.order_by("-number").values_list("number", flat=True)
     last = numbers.first() or 0
     # A refresh of the facts needs no log: that has a stream of its own.
@@ -97,14 +101,16 @@ def build(request: ActorRequest, pk: int) -> HttpResponse:
         "failed": failed,
         "failing_lines": [line for line in lines if line.step == lines[-1].step][-12:] if failed and lines else [],
         "seconds": (row.finished - row.started).total_seconds() if row.finished and row.started else None,
-        "ahead": Build.objects.filter(state=Build.State.QUEUED, pk__lt=row.pk).count() if row.state == "queued" else 0,
+        "ahead": visible(request.actor, Build).filter(state=Build.State.QUEUED, pk__lt=row.pk).count()
+        if row.state == "queued"
+        else 0,
     }
     return render(request, "builds/build.html", context)
 
 
 @require_POST
 def cancel(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Build.objects.select_related("project", "blueprint"), pk=pk)
+    row = get_visible(request.actor, Build.objects.select_related("project", "blueprint"), pk=pk)
     try:
         cancel_build(request.actor, row, request.POST.get("reason", "")[:1000])
         messages.success(request, _("The build is being cancelled."))
@@ -116,7 +122,7 @@ def cancel(request: ActorRequest, pk: int) -> HttpResponse:
 @require_POST
 def again(request: ActorRequest, pk: int) -> HttpResponse:
     """The same revision once more."""
-    row = get_object_or_404(Build.objects.select_related("project", "blueprint"), pk=pk)
+    row = get_visible(request.actor, Build.objects.select_related("project", "blueprint"), pk=pk)
     try:
         if row.project is not None:
             new = start_build(request.actor, row.project, row.branch, row.revision, again=True)
@@ -132,7 +138,7 @@ def again(request: ActorRequest, pk: int) -> HttpResponse:
 @require_GET
 def raw_log(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The whole log as a text file."""
-    row = get_object_or_404(Build, pk=pk)
+    row = get_visible(actor_of(request), Build, pk=pk)
 
     def text() -> Iterator[str]:
         for line in row.lines.order_by("number").values_list("text", flat=True).iterator(2000):
@@ -151,7 +157,9 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
     user = await request.auser()
     if not user.is_authenticated:
         return JsonResponse({"error": "signed out"}, status=401)
-    if not await Build.objects.filter(pk=pk).aexists():
+    try:
+        await sync_to_async(get_visible)(actor_of(request), Build, pk=pk)
+    except Http404:
         return JsonResponse({"error": "no such build"}, status=404)
     asked = [request.GET.get("after", ""), request.headers.get("Last-Event-ID", "")]
     after = max((int(n) for n in asked if n.isascii() and n.isdecimal() and len(n) < 10), default=0)
@@ -168,8 +176,10 @@ async def _lines(pk: int, after: int) -> AsyncIterator[str]:
     async with _news(f"build:{pk}") as wait:
         while loop.time() < end:
             # The state is read before the lines: what is over has no lines after those that are read then.
-            active = await Build.objects.filter(pk=pk, state__in=Build.ACTIVE).aexists()
-            query = BuildLine.objects.filter(build_id=pk, number__gt=after).values_list("number", "step", "text")[:500]
+            states = Build.objects.filter(pk=pk, state__in=Build.ACTIVE)  # visible: the stream's beginning asks
+            active = await states.aexists()
+            lines = BuildLine.objects.filter(build_id=pk, number__gt=after)  # visible: as above
+            query = lines.values_list("number", "step", "text")[:500]
             found = [line async for line in query]
             if found:
                 after, said = found[-1][0], loop.time()

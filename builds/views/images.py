@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -20,6 +19,7 @@ from builds.services.builds import start_base_build
 from builds.services.images import discard_image
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table
 
@@ -29,14 +29,14 @@ def images(request: ActorRequest) -> HttpResponse:
     """The tree, and below it the images that were built."""
     table = Table(
         request,
-        Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build"),
+        visible(request.actor, Image).select_related("project", "blueprint", "registry", "only_on", "parent", "build"),
         search=["tag", "repository", "digest", "revision__startswith"],
         sorts={"image": ("repository", "tag"), "size": "size", "made": "created", "state": "state"},
         default="-made",
     )
     context = {
         "tree": verbs.tree(),
-        "others": Blueprint.objects.filter(base=False).select_related("parent", "team"),
+        "others": visible(request.actor, Blueprint).filter(base=False).select_related("parent", "team"),
         "table": table,
         "may": can(request.actor, "base_image.manage"),
     }
@@ -45,8 +45,10 @@ def images(request: ActorRequest) -> HttpResponse:
 
 @require_GET
 def image(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(
-        Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build"), pk=pk
+    row = get_visible(
+        request.actor,
+        Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build"),
+        pk=pk,
     )
     words: list[str] = []
     for words_of in guards.RUNNING_WORDS:
@@ -57,14 +59,14 @@ def image(request: ActorRequest, pk: int) -> HttpResponse:
         "running": words,
         "needed": guards.reason_to_keep(row) if row.state == Image.State.DEPLOYABLE else None,
         "may": can(request.actor, right[0], team_id=right[1]),
-        "children": row.children.select_related("project")[:50],
+        "children": visible(request.actor, row.children.all()).select_related("project")[:50],
     }
     return render(request, "builds/image.html", context)
 
 
 @require_POST
 def discard(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Image, pk=pk)
+    row = get_visible(request.actor, Image, pk=pk)
     try:
         discard_image(request.actor, row, request.POST.get("reason", "")[:1000])
         messages.success(request, _("The image is discarded: its manifest is deleted in the registry."))
@@ -76,13 +78,15 @@ def discard(request: ActorRequest, pk: int) -> HttpResponse:
 @require_GET
 def blueprint(request: ActorRequest, name: str) -> HttpResponse:
     """One blueprint: the Dockerfile it makes, its images, its versions and what changed between two of them."""
-    row = get_object_or_404(Blueprint.objects.select_related("parent", "team"), name=name)
+    row = get_visible(request.actor, Blueprint.objects.select_related("parent", "team"), name=name)
     made = verbs.rendered(row)
     versions = list(row.versions.all()[:50])
     new = _version(versions, request.GET.get("new", ""), 0)
     old = _version(versions, request.GET.get("old", ""), 1)
-    uses = Image.objects.filter(parent__blueprint=row, state=Image.State.DEPLOYABLE).select_related(
-        "project", "blueprint"
+    uses = (
+        visible(request.actor, Image)
+        .filter(parent__blueprint=row, state=Image.State.DEPLOYABLE)
+        .select_related("project", "blueprint")
     )
     context = {
         "blueprint": row,
@@ -90,7 +94,7 @@ def blueprint(request: ActorRequest, name: str) -> HttpResponse:
         "warnings": lint(made.dockerfile),
         "script_warnings": lint_script(row.static_script),
         "ancestors": list(reversed(verbs.ancestors(row))),
-        "children": row.children.all(),
+        "children": visible(request.actor, row.children.all()),
         "images": row.images.filter(project=None).select_related("registry", "build")[:20],
         "uses": uses.order_by("-id")[:50],
         "versions": versions,
@@ -124,21 +128,21 @@ def _may(request: ActorRequest, row: Blueprint) -> bool:
 @require_http_methods(["GET", "POST"])
 def edit(request: ActorRequest, name: str = "") -> HttpResponse:
     """A new blueprint, or the next version of one."""
-    row = get_object_or_404(Blueprint, name=name) if name else None
-    form = BlueprintForm(request.POST or None, blueprint=row)
+    row = get_visible(request.actor, Blueprint, name=name) if name else None
+    form = BlueprintForm(request.actor, request.POST or None, blueprint=row)
     if request.method == "POST" and form.is_valid():
         try:
             saved = verbs.save_blueprint(request.actor, row, form.cleaned_data)
             return redirect("builds:blueprint", saved.name)
         except Refused as refusal:
             put_refusal(form, refusal)
-    context = {"form": form, "blueprint": Blueprint.objects.filter(pk=row.pk).first() if row else None}
+    context = {"form": form, "blueprint": visible(request.actor, Blueprint).filter(pk=row.pk).first() if row else None}
     return render(request, "builds/blueprint_form.html", context, status=400 if form.errors else 200)
 
 
 @require_POST
 def build_base(request: ActorRequest, name: str) -> HttpResponse:
-    row = get_object_or_404(Blueprint, name=name)
+    row = get_visible(request.actor, Blueprint, name=name)
     try:
         return redirect("builds:build", start_base_build(request.actor, row).pk)
     except Refused as refusal:
@@ -148,7 +152,7 @@ def build_base(request: ActorRequest, name: str) -> HttpResponse:
 
 @require_POST
 def remove(request: ActorRequest, name: str) -> HttpResponse:
-    row = get_object_or_404(Blueprint, Q(name=name))
+    row = get_visible(request.actor, Blueprint, name=name)
     try:
         verbs.remove_blueprint(request.actor, row)
     except Refused as refusal:

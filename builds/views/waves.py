@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from builds.forms import WaveForm
 from builds.models import Blueprint, Wave
 from builds.services import waves as verbs
 from builds.services.reached import image_of, places_of
-from builds.services.standing import family_of, in_use, standing_on
+from builds.services.standing import family_of, in_use, seen_by, standing_on
 from builds.uses import NEXT
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 VERBS = {"stop": verbs.stop_wave, "retry": verbs.retry_wave}
@@ -23,7 +24,7 @@ VERBS = {"stop": verbs.stop_wave, "retry": verbs.retry_wave}
 @require_http_methods(["GET", "POST"])
 def standing(request: ActorRequest, name: str) -> HttpResponse:
     """What stands on a base image, where it runs, on which digest of it; and the button that rebuilds all."""
-    row = get_object_or_404(Blueprint.objects.select_related("parent"), name=name, base=True)
+    row = get_visible(request.actor, Blueprint.objects.select_related("parent"), name=name, base=True)
     form = WaveForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -31,7 +32,7 @@ def standing(request: ActorRequest, name: str) -> HttpResponse:
         except Refused as refusal:
             put_refusal(form, refusal)
     family = family_of(row)
-    stands = standing_on(family)
+    stands = seen_by(request.actor, standing_on(family))
     used = in_use(stands)
     context = {
         "blueprint": row,
@@ -50,8 +51,8 @@ def standing(request: ActorRequest, name: str) -> HttpResponse:
 
 @require_GET
 def wave(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Wave.objects.select_related("blueprint"), pk=pk)
-    items = verbs.items_of(row)
+    row = get_visible(request.actor, Wave.objects.select_related("blueprint"), pk=pk)
+    items = verbs.items_seen_by(request.actor, row)
     places = places_of(row, items)
     builds = [(item, verbs.standing_of(item), image_of(item)) for item in items]
     running = [f"build:{item.build_id}" for item, state, _image in builds if state == "open"]
@@ -74,7 +75,7 @@ def wave(request: ActorRequest, pk: int) -> HttpResponse:
 @require_POST
 def ask(request: ActorRequest, pk: int, verb: str) -> HttpResponse:
     """Stop it, or try again what failed."""
-    row = get_object_or_404(Wave.objects.select_related("blueprint"), pk=pk)
+    row = get_visible(request.actor, Wave.objects.select_related("blueprint"), pk=pk)
     try:
         VERBS[verb](request.actor, row, request.POST.get("reason", "")[:2000].replace("\0", ""))
     except Refused as refusal:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
@@ -16,7 +15,8 @@ from containers.ascode.plans import Plan, warnings_of
 from containers.ascode.state import text_of
 from containers.models import AppliedFile
 from containers.schemas import Paged
-from containers.views.access import actor_of
+from containers.views.access import actor_of, get_service
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["as code"])
@@ -138,13 +138,16 @@ def apply_file(request: HttpRequest, body: ApplyIn) -> Any:
 @router.get("/files/drift", response=list[DriftOut])
 def list_drift(request: HttpRequest, paged: Query[Paged]) -> Any:
     """Whatever a file was applied to, against the newest one."""
-    return [_drift(found) for found in drift.of_all(drift.newest()[paged.offset : paged.offset + paged.limit])]
+    return [
+        _drift(found)
+        for found in drift.of_all(drift.newest(actor_of(request))[paged.offset : paged.offset + paged.limit])
+    ]
 
 
 @router.get("/files/applied", response=list[FileOut])
 def list_files(request: HttpRequest, paged: Query[Paged], service: str = "", environment: str = "") -> Any:
     """Files that were applied, the newest first."""
-    rows = AppliedFile.objects.select_related("service", "environment")
+    rows = visible(actor_of(request), AppliedFile).select_related("service", "environment")
     for field, slug in (("service__slug", service), ("environment__slug", environment)):
         if "\x00" in slug:
             raise Refused(_("NUL characters are not allowed."), None, 400)
@@ -155,7 +158,7 @@ def list_files(request: HttpRequest, paged: Query[Paged], service: str = "", env
 @router.get("/files/applied/{number}", response=FileFull)
 def show_file(request: HttpRequest, number: int) -> Any:
     rows = AppliedFile.objects.select_related("service", "environment")
-    return _file(get_object_or_404(rows, pk=min(max(0, number), 2**31)))
+    return _file(get_visible(actor_of(request), rows, pk=min(max(0, number), 2**31)))
 
 
 @router.get(
@@ -165,6 +168,8 @@ def show_file(request: HttpRequest, number: int) -> Any:
 )
 def export_file(request: HttpRequest, kind: Kind, slug: str) -> Any:
     """The thing as a document, which changes nothing when it is applied."""
+    if WORDS[kind] == "Service":
+        get_service(actor_of(request), slug.replace("\x00", ""))
     text = text_of(WORDS[kind], slug) if "\x00" not in slug else ""
     if not text:
         raise Refused(_("There is no such thing."), None, 404)

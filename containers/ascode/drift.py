@@ -15,6 +15,8 @@ from containers.ascode.merge import Unfit, merged
 from containers.ascode.plans import unexpired
 from containers.ascode.state import Now
 from containers.models import AppliedFile, Environment, Service
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def against(file: AppliedFile, now: Now) -> Drift:
     return Drift(file, tuple(changes(now.state, wanted)))
 
 
-def newest() -> Any:
+def newest(actor: Actor) -> Any:
     """The newest file of each thing that still stands, by name."""
     keys = AppliedFile.objects.order_by().values("service_id", "environment_id").annotate(key=Max("pk")).values("key")
-    rows = AppliedFile.objects.filter(pk__in=keys).exclude(service__removed__isnull=False)
+    rows = visible(actor, AppliedFile).filter(pk__in=keys).exclude(service__removed__isnull=False)
     return rows.select_related("service", "environment").order_by("service__slug", "environment__slug")
 
 

@@ -21,6 +21,7 @@ from containers.models import AppliedFile, Environment, Service
 from containers.views.access import get_service
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Denied, Refused
 from xqplatform.secrets import TYPED_FOR, seal, unseal
 
@@ -32,13 +33,13 @@ PURPOSE = "typed secret of a file"
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """All that a file was applied to, and in what it differs from its file."""
-    page = Paginator(drift.newest(), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(drift.newest(actor_of(request)), PAGE).get_page(request.GET.get("page"))
     return render(request, "containers/files.html", {"page": page, "drifts": drift.of_all(page)})
 
 
 @require_GET
 def of_service(request: HttpRequest, slug: str) -> HttpResponse:
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     may = can(actor_of(request), "service.change", **service.at)
     return _show(request, "Service", service, drift.of_service(service), may)
 
@@ -68,7 +69,7 @@ def _show(
 
 @require_GET
 def export_service(request: HttpRequest, slug: str) -> HttpResponse:
-    return _download("Service", get_service(slug).slug)
+    return _download("Service", get_service(actor_of(request), slug).slug)
 
 
 @require_GET
@@ -85,7 +86,7 @@ def _download(kind: str, name: str) -> HttpResponse:
 @require_GET
 def applied(request: HttpRequest, number: int) -> HttpResponse:
     rows = AppliedFile.objects.select_related("service", "environment")
-    file = get_object_or_404(rows, pk=min(number, 2**31))
+    file = get_visible(actor_of(request), rows, pk=min(number, 2**31))
     return render(request, "containers/file.html", {"file": file})
 
 
@@ -118,10 +119,11 @@ def _start(request: HttpRequest) -> str:
     get = request.GET
     for kind in ("Service", "Environment"):
         if name := get.get(kind.lower(), "").replace("\x00", ""):
-            return text_of(kind, name)
+            there = kind != "Service" or visible(actor_of(request), Service).filter(slug=name).exists()
+            return text_of(kind, name) if there else ""
     number = get.get("file", "")
     if number.isascii() and number.isdigit() and len(number) < 10:
-        file = AppliedFile.objects.filter(pk=int(number)).first()
+        file = visible(actor_of(request), AppliedFile).filter(pk=int(number)).first()
         return file.text if file is not None else ""
     return ""
 

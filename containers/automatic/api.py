@@ -12,6 +12,7 @@ from containers.automatic import services
 from containers.models import AutomaticRelease
 from containers.views.access import get_place
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import visible
 
 router = Router(tags=["releases"])
 
@@ -43,8 +44,8 @@ class RuleOut(Schema):
     came: list[CameOut] = Field(description="What came of the newest pushes.")
 
 
-def _out(place: Any) -> dict[str, Any]:
-    came = AutomaticRelease.objects.filter(place=place)[:50]
+def _out(request: HttpRequest, place: Any) -> dict[str, Any]:
+    came = visible(actor_of(request), AutomaticRelease).filter(place=place)[:50]
     return services.shown(services.rule_of(place)) | {
         "came": [
             {
@@ -62,13 +63,13 @@ def _out(place: Any) -> dict[str, Any]:
 
 @router.get("/services/{slug}/{environment}/automatic", response=RuleOut, summary="What is released by itself")
 def show_rule(request: HttpRequest, slug: str, environment: str) -> dict[str, Any]:
-    return _out(get_place(slug, environment))
+    return _out(request, get_place(actor_of(request), slug, environment))
 
 
 @router.put("/services/{slug}/{environment}/automatic", response=RuleOut, summary="Say what is released by itself")
 def save_rule(request: HttpRequest, slug: str, environment: str, data: RuleIn) -> dict[str, Any]:
     """It is released with your right from then on, past no guardrail."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     given = {key: value for key, value in data.dict(exclude_unset=True).items() if value is not None}
     services.save(actor_of(request), place, given)
-    return _out(place)
+    return _out(request, place)

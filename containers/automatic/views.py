@@ -15,6 +15,7 @@ from containers.models import AutomaticRelease, Service, ServiceEnvironment
 from containers.views.access import get_place, get_service
 from xqplatform.accounts.http import actor_of, put_refusal
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 SHOWN = 50
@@ -22,12 +23,12 @@ SHOWN = 50
 
 @require_GET
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    return _page(request, get_service(slug))
+    return _page(request, get_service(actor_of(request), slug))
 
 
 @require_POST
 def save(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     services.may(actor, place)
     form = RuleForm(request.POST, prefix=environment)
@@ -53,13 +54,15 @@ def _page(
             form = wrong[1]
         may = can(actor_of(request), services.RIGHT, **service.at_in(slug))
         rows.append({"place": place, "rule": rule, "form": form, "may": may})
-    came = AutomaticRelease.objects.filter(place__service=service).select_related(
-        "place__environment", "deployment", "delivery"
+    came = (
+        visible(actor_of(request), AutomaticRelease)
+        .filter(place__service=service)
+        .select_related("place__environment", "deployment", "delivery")
     )
     context = {
         "service": service,
         "rows": rows,
         "came": came[:SHOWN],
-        "forge": Forge.objects.filter(project=service.project_id).first(),
+        "forge": visible(actor_of(request), Forge).filter(project=service.project_id).first(),
     }
     return render(request, "containers/automatic.html", context, status=400 if wrong is not None else 200)

@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy
 from builds.models import Blueprint, Registry
 from containers.forms.base import SaneForm
 from containers.models import Environment
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.visibility import visible
 
 RESERVED_SERVICES = {"new"}  # words that are pages of their own below /services/
 
@@ -81,12 +83,12 @@ class ServiceForm(SaneForm):
         help_text=gettext_lazy("Where it will run. More can be added later."),
     )
 
-    def __init__(self, *args: Any, teams: Any = None, **kwargs: Any) -> None:
+    def __init__(self, actor: Actor, *args: Any, teams: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         f: dict[str, Any] = self.fields
         f["team"].queryset = Team.objects.all() if teams is None else teams
         f["team"].required = teams is not None
-        f["blueprint"].queryset = Blueprint.objects.filter(base=False)
+        f["blueprint"].queryset = visible(actor, Blueprint).filter(base=False)
         f["registry"].queryset = Registry.objects.all()
         f["environments"].queryset = Environment.objects.all()
         f["environments"].label_from_instance = lambda environment: environment.local_title
@@ -143,11 +145,11 @@ class ServiceChangeForm(SaneForm):
         empty_label=gettext_lazy("the default one"),
     )
 
-    def __init__(self, *args: Any, teams: Any = None, **kwargs: Any) -> None:
+    def __init__(self, actor: Actor, *args: Any, teams: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         f: dict[str, Any] = self.fields
         f["team"].queryset = Team.objects.all() if teams is None else teams
-        f["blueprint"].queryset = Blueprint.objects.filter(base=False)
+        f["blueprint"].queryset = visible(actor, Blueprint).filter(base=False)
         f["registry"].queryset = Registry.objects.all()
 
     def project(self) -> dict[str, Any]:

@@ -90,15 +90,15 @@ def change_environment_gates(request: HttpRequest, slug: str, body: GatesIn) -> 
 
 @router.get("/services/{slug}/{environment}/gates", response=GatesOut)
 def show_gates(request: HttpRequest, slug: str, environment: str) -> Any:
-    return gates_json(Scope(place=get_place(_clean(slug), _clean(environment))))
+    return gates_json(Scope(place=get_place(actor_of(request), _clean(slug), _clean(environment))))
 
 
 @router.patch("/services/{slug}/{environment}/gates", response=GatesOut)
 def change_gates(request: HttpRequest, slug: str, environment: str, body: GatesIn) -> Any:
-    return _change(request, Scope(place=get_place(_clean(slug), _clean(environment))), body)
+    return _change(request, Scope(place=get_place(actor_of(request), _clean(slug), _clean(environment))), body)
 
 
 @router.get("/deployments/{number}/gates", response=list[dict[str, Any]])
 def show_verdicts(request: HttpRequest, number: int) -> Any:
     """What the gates measured and said, a batch each, with the rules as they were."""
-    return [shown.run_json(run) for run in shown.runs_of(get_deployment(max(0, number)))]
+    return [shown.run_json(run) for run in shown.runs_of(get_deployment(actor_of(request), max(0, number)))]

@@ -38,7 +38,7 @@ def environment(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(METHODS)
 def of_place(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     url = reverse("containers:place_gates", args=[slug, environment])
     return _page(request, Scope(place=place), url, frame(request, place, "gates"), "containers/place_gates.html")
 

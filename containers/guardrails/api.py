@@ -16,6 +16,7 @@ from containers.guardrails import approvals, calendars, glass, services, windows
 from containers.guardrails.approvals import waiting_for
 from containers.models import Approval, BrokenGlass, Calendar, CalendarDay, Environment, Freeze
 from containers.views.access import actor_of, get_deployment
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["guardrails"])
@@ -257,19 +258,23 @@ def list_approvals(request: HttpRequest) -> Any:
 
 @router.get("/deployments/{number}/approvals", response=list[dict[str, Any]])
 def show_approvals(request: HttpRequest, number: int) -> Any:
-    return [approval_json(row) for row in get_deployment(max(0, number)).approvals.all()]
+    return [approval_json(row) for row in get_deployment(actor_of(request), max(0, number)).approvals.all()]
 
 
 @router.post("/deployments/{number}/approve", response=dict[str, Any])
 def approve(request: HttpRequest, number: int, body: CommentIn = NO_COMMENT) -> Any:
     """You, who did not decide it, say that it may begin."""
-    return approval_json(approvals.approve(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+    return approval_json(
+        approvals.approve(actor_of(request), get_deployment(actor_of(request), max(0, number)), _clean(body.reason))
+    )
 
 
 @router.post("/deployments/{number}/withdraw", response=dict[str, Any])
 def withdraw(request: HttpRequest, number: int, body: CommentIn = NO_COMMENT) -> Any:
     """You take your approval back; a release under way begins no further batch."""
-    return approval_json(approvals.withdraw(actor_of(request), get_deployment(max(0, number)), _clean(body.reason)))
+    return approval_json(
+        approvals.withdraw(actor_of(request), get_deployment(actor_of(request), max(0, number)), _clean(body.reason))
+    )
 
 
 def approval_json(row: Approval) -> dict[str, Any]:
@@ -283,14 +288,16 @@ def approval_json(row: Approval) -> dict[str, Any]:
 @router.get("/broken-glass", response=list[dict[str, Any]])
 def list_glass(request: HttpRequest, reviewed: bool = False) -> Any:
     """Where somebody went on in spite of guardrails, the newest first; without those that were reviewed, if not asked for."""
-    rows = BrokenGlass.objects.all() if reviewed else BrokenGlass.objects.filter(reviewed=None)
+    rows = visible(actor_of(request), BrokenGlass)
+    rows = rows if reviewed else rows.filter(reviewed=None)
     return [glass_json(row) for row in rows[:200]]
 
 
 @router.post("/broken-glass/{number}/review", response=dict[str, Any])
 def review_glass(request: HttpRequest, number: int, body: ReviewIn) -> Any:
     rows = BrokenGlass.objects.select_related("deployment__place__service", "deployment__place__environment")
-    return glass_json(glass.review(actor_of(request), get_object_or_404(rows, pk=number), _clean(body.comment)))
+    row = get_visible(actor_of(request), rows, pk=number)
+    return glass_json(glass.review(actor_of(request), row, _clean(body.comment)))
 
 
 class GoOnIn(Schema):
@@ -302,4 +309,4 @@ class GoOnIn(Schema):
 def go_on(request: HttpRequest, number: int, body: GoOnIn) -> Any:
     """A release that a freeze holds goes on in spite of it."""
     given = glass.Glass(_clean(body.reason), _clean(body.service))
-    return glass_json(glass.go_on(actor_of(request), get_deployment(max(0, number)), given))
+    return glass_json(glass.go_on(actor_of(request), get_deployment(actor_of(request), max(0, number)), given))

@@ -21,6 +21,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import can, has_role, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -140,9 +141,11 @@ def standing(row: Deployment, actor: Actor) -> Approval | None:
 
 def waiting_for(actor: Actor, most: int = 200) -> list[tuple[Deployment, int, str]]:
     """Releases that wait for approvals: how many each lacks, and why this person cannot help (empty: can)."""
-    rows = Deployment.objects.filter(
-        state=Deployment.State.WAITING, place__environment__guardrails__approvals__gt=0
-    ).order_by("id")
+    rows = (
+        visible(actor, Deployment)
+        .filter(state=Deployment.State.WAITING, place__environment__guardrails__approvals__gt=0)
+        .order_by("id")
+    )
     found = []
     for row in rows.select_related("place__service", "place__environment", "image")[:most]:
         if missing_here := lacks(row):

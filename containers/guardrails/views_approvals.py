@@ -45,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def answer(request: HttpRequest, number: str, verb: str) -> HttpResponse:
-    row = get_deployment(int(number))
+    row = get_deployment(actor_of(request), int(number))
     try:
         VERBS[verb](actor_of(request), row, reason_of(request.POST))
     except Refused as refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -14,6 +14,7 @@ from containers.guardrails.glass import Glass
 from containers.models import BrokenGlass
 from containers.views.access import actor_of, get_deployment
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 
@@ -24,10 +25,12 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _show(request: HttpRequest, wrong: tuple[int, str, str] | None = None) -> HttpResponse:
     """`wrong`: which row's review was refused, why, and what was typed."""
-    rows = BrokenGlass.objects.select_related("deployment__place__service", "deployment__place__environment")
+    rows = visible(actor_of(request), BrokenGlass).select_related(
+        "deployment__place__service", "deployment__place__environment"
+    )
     actor = actor_of(request)
     context = {
-        "open": list(glass.open_ones()[:100]),
+        "open": list(visible(actor, glass.open_ones())[:100]),
         "page": Paginator(rows.exclude(reviewed=None), 50).get_page(request.GET.get("page")),
         "may_review": can(actor, glass.RIGHT),
         "me": actor.user.pk if actor.user is not None else 0,
@@ -38,7 +41,7 @@ def _show(request: HttpRequest, wrong: tuple[int, str, str] | None = None) -> Ht
 
 @require_POST
 def review(request: HttpRequest, number: int) -> HttpResponse:
-    row = get_object_or_404(BrokenGlass.objects.select_related("deployment__place__service"), pk=number)
+    row = get_visible(actor_of(request), BrokenGlass.objects.select_related("deployment__place__service"), pk=number)
     comment = str(request.POST.get("comment", "")).replace("\x00", "")[: glass.LONGEST + 1]
     try:
         glass.review(actor_of(request), row, comment)
@@ -51,7 +54,7 @@ def review(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def go_on(request: HttpRequest, number: int) -> HttpResponse:
     """A release that a freeze holds goes on."""
-    deployment = get_deployment(number)
+    deployment = get_deployment(actor_of(request), number)
     given = shown.glass_of(request.POST.dict() | {"break_glass": "1"}) or Glass("", "")
     try:
         glass.go_on(actor_of(request), deployment, given)

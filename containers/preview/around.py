@@ -81,13 +81,17 @@ def _on_hosts(place: ServiceEnvironment, hosts: Collection[int]) -> list[Found]:
     steps = steps.exclude(state__in=Step.ENDED)
     steps = steps.filter(Q(host__in=hosts) | Q(host=None, instance__host__in=hosts))
     touched: dict[Deployment, list[str]] = defaultdict(list)
-    of = ("deployment__place__service", "deployment__place__environment", "host", "instance__host")
+    of = ("deployment__place__service__team", "deployment__place__environment", "host", "instance__host")
     for step in steps.select_related(*of).order_by("deployment", "position"):
         touched[step.deployment].append(step.target.name)
-    return [_found("hosts", _beside(row, names), _release(row.pk), row.pk) for row, names in touched.items()]
+    own = place.service.team_id
+    return [
+        _found("hosts", _beside(row, names, row.place.service.team_id != own), _release(row.pk), row.pk)
+        for row, names in touched.items()
+    ]
 
 
-def _beside(row: Deployment, names: list[str]) -> str:
+def _beside(row: Deployment, names: list[str], foreign: bool) -> str:
     words = ngettext(
         "A %(kind)s (#%(pk)s) of %(place)s has %(n)d instance to go on %(hosts)s.",
         "A %(kind)s (#%(pk)s) of %(place)s has %(n)d instances to go on %(hosts)s.",
@@ -96,6 +100,8 @@ def _beside(row: Deployment, names: list[str]) -> str:
     hosts = sorted(set(names))
     shown = ", ".join(hosts[:4]) + (" …" if len(hosts) > 4 else "")
     place = f"{row.place.service.slug} · {row.place.environment.local_title}"
+    if foreign and row.place.service.team is not None and row.place.service.team.closed:
+        place = _("a closed team")  # (what is shown is kept with the release, whoever reads it later)
     return words % {"kind": row.get_kind_display(), "pk": row.pk, "place": place, "n": len(names), "hosts": shown}
 
 

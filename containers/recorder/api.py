@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 
@@ -19,6 +18,7 @@ from containers.recorder.reading import as_json, calls_of
 from containers.recorder.views import comparison
 from containers.schemas import ConfirmedOut
 from containers.views.access import NUMBER_LIMIT, actor_of, get_deployment
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["deployments"])
@@ -61,14 +61,14 @@ def list_calls(request: HttpRequest, number: int) -> Any:
             "left_out": group.left_out,
             "calls": [as_json(one) for one in group.entries],
         }
-        for group in calls_of(get_deployment(max(0, number)))
+        for group in calls_of(get_deployment(actor_of(request), max(0, number)))
     ]
 
 
 @router.get("/deployments/{number}/plan", response=ConfirmedOut)
 def show_plan(request: HttpRequest, number: int) -> Any:
     """The plan as it was confirmed, with what was known then; only releases keep one."""
-    return get_object_or_404(ConfirmedPlan, deployment=get_deployment(max(0, number)))
+    return get_visible(actor_of(request), ConfirmedPlan, deployment=get_deployment(actor_of(request), max(0, number)))
 
 
 class EffectOut(Schema):
@@ -97,7 +97,7 @@ class EffectsOut(Schema):
 @router.get("/deployments/{number}/effects", response=EffectsOut)
 def show_effects(request: HttpRequest, number: int) -> Any:
     """Means of its instances 15 minutes before and after, and the alerts that fired until half an hour after its end."""
-    return effects.as_json(get_deployment(max(0, number)), time.time())
+    return effects.as_json(get_deployment(actor_of(request), max(0, number)), time.time())
 
 
 class SideOut(Schema):
@@ -146,8 +146,8 @@ def compare_with(request: HttpRequest, number: int, other: int = Query(alias="wi
 
     `newer`: commits that only the right one has; `older`: that only the left one has. Values of secrets are in none of it.
     """
-    right = get_deployment(max(0, number))
-    left = get_deployment(other)
+    right = get_deployment(actor_of(request), max(0, number))
+    left = get_deployment(actor_of(request), other)
     if left.place.service_id != right.place.service_id or left.pk == right.pk:
         raise Refused(_("This service has no other release of this number."), "with", 404)
     found = comparison(left, right)
@@ -170,4 +170,4 @@ def _commit(one: Revision) -> dict[str, Any]:
 @router.get("/deployments/{number}/record", response=dict[str, Any])
 def show_record(request: HttpRequest, number: int) -> Any:
     """All of the record in one piece, without secrets and values of variables; logs only for who may read them. An event."""
-    return export.exported(actor_of(request), get_deployment(max(0, number)), "json")
+    return export.exported(actor_of(request), get_deployment(actor_of(request), max(0, number)), "json")

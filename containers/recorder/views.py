@@ -23,6 +23,7 @@ from containers.recorder.reading import calls_of
 from containers.views.access import actor_of, get_deployment
 from containers.views.deploy import commits
 from containers.views.settings import changes
+from xqplatform.accounts.visibility import visible
 from xqplatform.metrics import pages
 
 MOST_STEPS = 50  # on one page
@@ -38,7 +39,7 @@ def about(deployment: Deployment) -> dict[str, object]:
 @require_GET
 def calls(request: HttpRequest, number: int) -> HttpResponse:
     """Every engine call of the release with its answer, by its steps; `?failed=1`: only steps with a refusal."""
-    deployment = get_deployment(number)
+    deployment = get_deployment(actor_of(request), number)
     groups = calls_of(deployment)
     found = summary.total(groups)
     only_failed = request.GET.get("failed") == "1"
@@ -60,8 +61,8 @@ def calls(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def plan(request: HttpRequest, number: int) -> HttpResponse:
     """The plan as it was confirmed."""
-    deployment = get_deployment(number)
-    copy = ConfirmedPlan.objects.filter(deployment=deployment).first()
+    deployment = get_deployment(actor_of(request), number)
+    copy = visible(actor_of(request), ConfirmedPlan).filter(deployment=deployment).first()
     pv = copy.content if copy is not None else None
     context = about(deployment) | {
         "copy": copy,
@@ -76,7 +77,7 @@ def plan(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def measured(request: HttpRequest, number: int) -> HttpResponseBase:
     """Charts of its place around the release, means before and after it, and the alerts that fired."""
-    deployment = get_deployment(number)
+    deployment = get_deployment(actor_of(request), number)
     place, now = deployment.place, time.time()
     times = effects.times_of(deployment, now)
     if not {"from", "to", "range"} & set(request.GET):
@@ -104,8 +105,10 @@ def measured(request: HttpRequest, number: int) -> HttpResponseBase:
 @require_GET
 def compare(request: HttpRequest, number: int) -> HttpResponse:
     """Two releases of the same service side by side; `?with=N` names the other one."""
-    deployment = get_deployment(number)
-    others = Deployment.objects.filter(place__service=deployment.place.service).exclude(pk=deployment.pk)
+    deployment = get_deployment(actor_of(request), number)
+    others = (
+        visible(actor_of(request), Deployment).filter(place__service=deployment.place.service).exclude(pk=deployment.pk)
+    )
     others = others.select_related("image", "old_image", "config", "place__environment", "place__service")
     asked = request.GET.get("with", "")
     number_asked = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
@@ -139,7 +142,7 @@ def comparison(left: Deployment, right: Deployment) -> dict[str, Any]:
 @require_GET
 def file(request: HttpRequest, number: str, shape: str) -> HttpResponse:
     """All of the record as one file that needs nothing else: HTML to read, JSON to work with. Taking it is an event."""
-    deployment, actor = get_deployment(int(number)), actor_of(request)
+    deployment, actor = get_deployment(actor_of(request), int(number)), actor_of(request)
     found = export.exported(actor, deployment, shape)
     name = f"release-{deployment.pk}-{deployment.place.service.slug}.{shape}"
     if shape == "json":

@@ -6,6 +6,7 @@ every release that ends, and by the beat: any process may die in between.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +19,13 @@ from containers.moving import Wish
 from containers.plan import Plan
 from containers.services import moves, releases
 from containers.services.planning import config_of
+from hosts import unseen
 from hosts.models import Host
 from hosts.services import machines
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import hidden_names
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -291,3 +294,13 @@ def progress(row: Drain) -> Progress:
     left = Instance.objects.filter(host=row.host_id, removed=None).count()
     moving = row.deployments.filter(state__in=Deployment.ACTIVE).select_related("place__service", "place__environment")
     return Progress(row, left, list(moving.order_by("pk")))
+
+
+def shown_to(actor: Actor, row: Drain) -> Drain:
+    """The drain as the actor may see it: what it waits for is nameless where that belongs to a closed team. Not to be saved."""
+    names = hidden_names(actor)
+    for rows in (row.waits, row.blocked) if names else ():
+        for one in rows:
+            if re.split(r"[^a-z0-9-]", str(one.get("place", "")))[0] in names:
+                one |= {"place": unseen.nameless(), "why": "", "release": None}
+    return row

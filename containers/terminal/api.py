@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 
 from containers.models import CommandRun, Terminal
@@ -17,6 +16,7 @@ from containers.terminal.views.recordings import cast as cast_page
 from containers.terminal.views.terminals import RECORDINGS, may_see, seen_by
 from containers.views.access import NUMBER_LIMIT, actor_of, get_instance
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import get_visible, visible
 
 router = Router(tags=["terminals"])
 MOST = 200
@@ -71,21 +71,23 @@ def terminal_json(row: Terminal) -> dict[str, Any]:
     return own | {name: getattr(row, name) for name in names}
 
 
-def _run(pk: int) -> CommandRun:
-    row: CommandRun = get_object_or_404(commands.rows(), pk=min(pk, NUMBER_LIMIT))
+def _run(request: HttpRequest, pk: int) -> CommandRun:
+    row: CommandRun = get_visible(actor_of(request), commands.rows(), pk=min(pk, NUMBER_LIMIT))
     return row
 
 
 @router.post("/instances/{int:number}/commands", response={202: CommandOut}, summary="Run a command once")
 def run_command(request: HttpRequest, number: int, data: CommandIn) -> Status[Any]:
     """Runs it in the instance's container. Follow it at `/commands/{id}`; its output is at `/commands/{id}/output`."""
-    made = commands.start(actor_of(request), get_instance(number), data.argv, data.timeout, data.reason)
+    made = commands.start(
+        actor_of(request), get_instance(actor_of(request), number), data.argv, data.timeout, data.reason
+    )
     return Status(202, command_json(made))
 
 
 @router.get("/commands/{int:number}", response=CommandOut, summary="A command")
 def show_command(request: HttpRequest, number: int) -> dict[str, Any]:
-    run = _run(number)
+    run = _run(request, number)
     may_see(actor_of(request), run)
     return command_json(run)
 
@@ -97,14 +99,14 @@ def command_output(request: HttpRequest, number: int) -> HttpResponseBase:
 
 @router.post("/commands/{int:number}/cancel", response=CommandOut, summary="Cancel a command")
 def cancel_command(request: HttpRequest, number: int) -> dict[str, Any]:
-    return command_json(commands.cancel(actor_of(request), _run(number)))
+    return command_json(commands.cancel(actor_of(request), _run(request, number)))
 
 
 @router.get("/terminals", response=list[TerminalOut], summary="Terminals, the newest first")
 def list_terminals(request: HttpRequest, before: int = 0) -> list[dict[str, Any]]:
     """At most 200, for who may watch recordings; `before`: the id of the last one of the page before."""
     require(actor_of(request), RECORDINGS)
-    rows = services.rows().exclude(opened=None)
+    rows = visible(actor_of(request), services.rows()).exclude(opened=None)
     return [terminal_json(row) for row in (rows.filter(pk__lt=before) if before else rows)[:MOST]]
 
 

@@ -21,6 +21,7 @@ from xqplatform import audit, leases, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -84,9 +85,7 @@ def _room_for(actor: Actor) -> None:
 
 def own(actor: Actor, pk: int) -> Terminal:
     """One's own terminal. Raises Http404 for another person's, and records the attempt."""
-    row: Terminal | None = rows().filter(pk=pk).first()
-    if row is None:
-        raise Http404
+    row: Terminal = get_visible(actor, rows(), pk=pk)
     if actor.user is None or row.person_id != actor.user.pk:
         audit.record(actor, access.RIGHT, row.instance, denied=True, after={"terminal": row.pk})
         raise Http404
@@ -134,7 +133,7 @@ def begin(actor: Actor, row: Terminal, exec_id: str, shell: str, size: tuple[int
             state=Terminal.State.OPEN,
             opened=now,
             exec_id=exec_id,
-            shell=shell,
+            shell=shell,  # our own word  # nosec B604
             columns=size[0],
             rows=size[1],
             loose=True,
@@ -188,9 +187,7 @@ def end_inside(pk: int) -> bool:
 
 def end(actor: Actor, pk: int) -> Terminal:
     """Asks for its end: one's own, or anybody's by who may operate on hosts. Raises Http404, Denied, Refused."""
-    row: Terminal | None = rows().filter(pk=pk).first()
-    if row is None:
-        raise Http404
+    row: Terminal = get_visible(actor, rows(), pk=pk)
     others = actor.user is None or row.person_id != actor.user.pk
     if others:
         require(actor, "host.operate", obj=row.instance)

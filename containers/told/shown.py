@@ -50,7 +50,7 @@ def told_of(instance: Instance, config: Config) -> Shown:
         statsd=settings.STATSD_PORT,
     )
     if config.metrics.port:
-        shown.row = Endpoint.objects.filter(instance=instance).first()
+        shown.row = getattr(instance, "endpoint", None)
     if settings.STATSD_PORT:
         shown.deaf = next(iter(Ear.objects.filter(name=STATSD).values_list("trouble", flat=True)), "")
     return shown

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema, Status
 
@@ -18,6 +17,7 @@ from containers.trains.forms import place_named
 from containers.trains.rows import cars_of
 from containers.trains.views import VERBS, get_train
 from containers.views.access import NUMBER_LIMIT, actor_of
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 router = Router(tags=["trains"])
@@ -141,10 +141,10 @@ def _accepted(response: HttpResponse, row: Train, code: int = 202) -> Status[dic
     return Status(code, full_json(row))
 
 
-def _wanted(body: TrainIn) -> list[services.Wanted]:
+def _wanted(request: HttpRequest, body: TrainIn) -> list[services.Wanted]:
     found = []
     for car in body.cars:
-        place = place_named(f"{_clean(car.service)}/{_clean(car.environment)}")
+        place = place_named(actor_of(request), f"{_clean(car.service)}/{_clean(car.environment)}")
         image = choosing.named(place, _clean(str(car.image))) if car.image is not None else None
         policy = car.policy.dict() if car.policy is not None else None
         found.append(services.Wanted(car.stage, place, image, policy))
@@ -152,8 +152,8 @@ def _wanted(body: TrainIn) -> list[services.Wanted]:
 
 
 def _save(request: HttpRequest, body: TrainIn, train: Train | None) -> Train:
-    wave = get_object_or_404(Wave, pk=body.wave) if body.wave is not None else None
-    cars = of_wave.cars(wave) if wave is not None and not body.cars else _wanted(body)
+    wave = get_visible(actor_of(request), Wave, pk=body.wave) if body.wave is not None else None
+    cars = of_wave.cars(wave) if wave is not None and not body.cars else _wanted(request, body)
     return services.save(
         actor_of(request),
         cars,
@@ -168,7 +168,8 @@ def _save(request: HttpRequest, body: TrainIn, train: Train | None) -> Train:
 @router.get("/trains", response=list[TrainOut])
 def list_trains(request: HttpRequest, state: str = "") -> Any:
     """The newest hundred."""
-    rows = Train.objects.filter(state=_clean(state)) if state else Train.objects.all()
+    rows = visible(actor_of(request), Train)
+    rows = rows.filter(state=_clean(state)) if state else rows
     return [train_json(row) for row in rows[:100]]
 
 
@@ -180,19 +181,19 @@ def make_train(request: HttpRequest, body: TrainIn, response: HttpResponse) -> A
 
 @router.get("/trains/{number}", response=TrainFull)
 def show_train(request: HttpRequest, number: int) -> Any:
-    return full_json(get_train(number))
+    return full_json(get_train(actor_of(request), number))
 
 
 @router.put("/trains/{number}", response=TrainFull)
 def change_train(request: HttpRequest, number: int, body: TrainIn) -> Any:
     """Another name, other cars; as long as it has not begun."""
-    return full_json(_save(request, body, get_train(number)))
+    return full_json(_save(request, body, get_train(actor_of(request), number)))
 
 
 @router.get("/trains/{number}/plan", response=dict[str, Any])
 def plan_train(request: HttpRequest, number: int) -> Any:
     """What it would do now, before it begins, and the mark of it."""
-    train = get_train(number)
+    train = get_train(actor_of(request), number)
     if train.state != Train.State.PLANNED:
         raise Refused(_("It has begun already."))
     cars = cars_of(train)
@@ -220,12 +221,14 @@ def _plan_json(one: planning.CarPlan) -> dict[str, Any]:
 @router.post("/trains/{number}/begin", response={202: TrainFull})
 def begin_train(request: HttpRequest, number: int, response: HttpResponse, body: BeginIn = BEGIN_IT) -> Any:
     """Its releases are yours: each begins with the rights that you have then."""
-    train = services.begin(actor_of(request), get_train(number), body.mark, _clean(body.reason))
+    train = services.begin(actor_of(request), get_train(actor_of(request), number), body.mark, _clean(body.reason))
     return _accepted(response, train)
 
 
 def _ask(request: HttpRequest, number: int, verb: str, body: ReasonIn, response: HttpResponse) -> Any:
-    return _accepted(response, VERBS[verb](actor_of(request), get_train(number), _clean(body.reason)))
+    return _accepted(
+        response, VERBS[verb](actor_of(request), get_train(actor_of(request), number), _clean(body.reason))
+    )
 
 
 @router.post("/trains/{number}/pause", response={202: TrainFull})
@@ -254,7 +257,12 @@ def rollback_train(request: HttpRequest, number: int, response: HttpResponse, bo
 @router.post("/trains/{number}/template", response={201: dict[str, Any]})
 def keep_train(request: HttpRequest, number: int, body: TemplateIn) -> Any:
     """Keeps its cars under a name, to be run again with the newest built images."""
-    return Status(201, _template_json(services.save_template(actor_of(request), get_train(number), _clean(body.name))))
+    return Status(
+        201,
+        _template_json(
+            services.save_template(actor_of(request), get_train(actor_of(request), number), _clean(body.name))
+        ),
+    )
 
 
 def _template_json(row: TrainTemplate) -> dict[str, Any]:
@@ -263,10 +271,12 @@ def _template_json(row: TrainTemplate) -> dict[str, Any]:
 
 @router.get("/train-templates", response=list[dict[str, Any]])
 def list_templates(request: HttpRequest) -> Any:
-    return [_template_json(row) for row in TrainTemplate.objects.all()]
+    return [_template_json(row) for row in visible(actor_of(request), TrainTemplate).all()]
 
 
 @router.delete("/train-templates/{number}", response={204: None})
 def remove_template(request: HttpRequest, number: int) -> Any:
-    services.remove_template(actor_of(request), get_object_or_404(TrainTemplate, pk=min(number, NUMBER_LIMIT)))
+    services.remove_template(
+        actor_of(request), get_visible(actor_of(request), TrainTemplate, pk=min(number, NUMBER_LIMIT))
+    )
     return Status(204, None)

@@ -15,6 +15,8 @@ from containers.models import Car, ServiceEnvironment, Train, TrainTemplate
 from containers.trains import choosing
 from containers.trains.rows import release_of
 from containers.trains.services import MOST_CARS, MOST_STAGES, Wanted, template_cars
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 ROWS = 3  # at least, of which one or two are empty
@@ -76,6 +78,7 @@ class CarForm(SaneForm):
         ],
     )
     wanted: Wanted | None = None
+    actor: Actor  # of a form that was sent: whose view of services it is
 
     def clean_batch(self) -> str:
         text = str(self.cleaned_data["batch"]).strip()
@@ -89,7 +92,7 @@ class CarForm(SaneForm):
                 self.add_error("place", _("Name the service and the environment."))
             return data
         try:
-            place = place_named(named)
+            place = place_named(self.actor, named)
             version = data["version"].strip()
             image = choosing.named(place, version) if version else None
             policy = choosing.usual(place) | self._policy()
@@ -106,10 +109,10 @@ class CarForm(SaneForm):
         return {name: value for name, value in said.items() if value not in {"", None}}
 
 
-def place_named(text: str) -> ServiceEnvironment:
+def place_named(actor: Actor, text: str) -> ServiceEnvironment:
     """The place of «service/environment». Raises Refused."""
     service, _slash, environment = text.partition("/")
-    rows = ServiceEnvironment.objects.select_related("service", "environment", "current_image", "config")
+    rows = visible(actor, ServiceEnvironment).select_related("service", "environment", "current_image", "config")
     found = rows.filter(
         service__slug=service.strip(), environment__slug=environment.strip(), service__removed=None
     ).first()
@@ -118,11 +121,14 @@ def place_named(text: str) -> ServiceEnvironment:
     return found
 
 
-def typed(data: Mapping[str, Any]) -> list[CarForm]:
+def typed(actor: Actor, data: Mapping[str, Any]) -> list[CarForm]:
     """The rows as they were sent, up to as many as a train may have."""
     count = str(data.get("rows", ""))
     rows = int(count) if count.isascii() and count.isdigit() and len(count) < 4 else ROWS
-    return [CarForm(data, prefix=f"c{n}") for n in range(max(ROWS, min(rows, MOST_CARS)))]
+    found = [CarForm(data, prefix=f"c{n}") for n in range(max(ROWS, min(rows, MOST_CARS)))]
+    for form in found:
+        form.actor = actor
+    return found
 
 
 def empty(initial: Sequence[Mapping[str, Any]] = (), more: int = 2) -> list[CarForm]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -22,6 +22,7 @@ from containers.trains.rows import cars_of
 from containers.views.access import NUMBER_LIMIT, reason_of
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible, sees_team, visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
@@ -34,8 +35,8 @@ VERBS: dict[str, Callable[[Actor, Train, str], Train]] = {
 }
 
 
-def get_train(number: int) -> Train:
-    return get_object_or_404(Train.objects.select_related("begun_by"), pk=min(number, NUMBER_LIMIT))
+def get_train(actor: Actor, number: int) -> Train:
+    return get_visible(actor, Train.objects.select_related("begun_by"), pk=min(number, NUMBER_LIMIT))
 
 
 def number_of(text: str | None) -> int | None:
@@ -46,7 +47,7 @@ def number_of(text: str | None) -> int | None:
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     good = Count("cars", filter=Q(cars__deployment__state="succeeded"))
-    rows = Train.objects.annotate(all=Count("cars"), good=good)
+    rows = visible(actor_of(request), Train).annotate(all=Count("cars"), good=good)
     table = Table(
         request,
         rows,
@@ -55,14 +56,18 @@ def index(request: HttpRequest) -> HttpResponse:
         default="-number",
         filters={"state": Filter(gettext_lazy("State"), Train.State.choices, "state")},
     )
-    context = {"table": table, "rows": list(table.rows), "templates": TrainTemplate.objects.all()[:200]}
+    context = {
+        "table": table,
+        "rows": list(table.rows),
+        "templates": visible(actor_of(request), TrainTemplate).all()[:200],
+    }
     return render(request, "containers/trains.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, number: int | None = None) -> HttpResponse:
     """A new train (also made of another one, or of a template), or one that has not begun."""
-    train = get_train(number) if number is not None else None
+    train = get_train(actor_of(request), number) if number is not None else None
     if request.method == "POST":
         return _save(request, train)
     form, rows = _proposed(request, train)
@@ -71,9 +76,13 @@ def edit(request: HttpRequest, number: int | None = None) -> HttpResponse:
 
 def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, list[CarForm]]:
     """The form as it is shown first: of the train, of another one, of a template, or empty."""
-    wave = _wave(request.GET.get("wave"))
+    wave = _wave(request)
     if wave is not None:
-        taken = of_wave.cars(wave, once=request.GET.get("order") == "once")
+        taken = [
+            car
+            for car in of_wave.cars(wave, once=request.GET.get("order") == "once")
+            if sees_team(actor_of(request), car.place.service.team_id)
+        ]
         if len(taken) > services.MOST_CARS:
             words = _(
                 "Only the first %(n)d of %(all)d are in it: another train takes the rest along when this one is over."
@@ -82,8 +91,8 @@ def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, lis
         name = _("Wave #%(n)d of %(base)s") % {"n": wave.pk, "base": wave.blueprint}
         fields = {"name": name, "reason": wave.reason}
         return TrainForm(initial=fields), forms.empty([forms.row_of_wanted(car) for car in taken])
-    template = TrainTemplate.objects.filter(pk=number_of(request.GET.get("template")) or 0).first()
-    other = train or Train.objects.filter(pk=number_of(request.GET.get("from")) or 0).first()
+    template = visible(actor_of(request), TrainTemplate).filter(pk=number_of(request.GET.get("template")) or 0).first()
+    other = train or visible(actor_of(request), Train).filter(pk=number_of(request.GET.get("from")) or 0).first()
     if other is not None:
         cars = cars_of(other)
         if train is None and request.GET.get("rest") == "1":
@@ -96,12 +105,13 @@ def _proposed(request: HttpRequest, train: Train | None) -> tuple[TrainForm, lis
     return TrainForm(), forms.empty()
 
 
-def _wave(text: str | None) -> Wave | None:
-    return Wave.objects.select_related("blueprint").filter(pk=number_of(text) or 0).first()
+def _wave(request: HttpRequest) -> Wave | None:
+    named = request.POST.get("wave") or request.GET.get("wave")
+    return visible(actor_of(request), Wave).select_related("blueprint").filter(pk=number_of(named) or 0).first()
 
 
 def _save(request: HttpRequest, train: Train | None) -> HttpResponse:
-    form, rows = TrainForm(request.POST), forms.typed(request.POST)
+    form, rows = TrainForm(request.POST), forms.typed(actor_of(request), request.POST)
     if request.POST.get("do") == "more":
         given = [{name: row.data.get(f"{row.prefix}-{name}", "") for name in row.fields} for row in rows]
         head = TrainForm(initial={name: request.POST.get(name, "")[:2000] for name in form.fields})
@@ -111,7 +121,7 @@ def _save(request: HttpRequest, train: Train | None) -> HttpResponse:
         cars = [row.wanted for row in rows if row.wanted is not None]
         data = form.cleaned_data
         try:
-            wave = _wave(request.POST.get("wave"))
+            wave = _wave(request)
             saved = services.save(actor_of(request), cars, train=train, wave=wave, **data)
         except Refused as refused:
             form.add_refusal(refused)
@@ -121,12 +131,16 @@ def _save(request: HttpRequest, train: Train | None) -> HttpResponse:
 
 
 def _form(request: HttpRequest, train: Train | None, form: TrainForm, rows: Sequence[CarForm]) -> HttpResponse:
-    places = ServiceEnvironment.objects.filter(service__removed=None).order_by("service__slug", "environment__position")
+    places = (
+        visible(actor_of(request), ServiceEnvironment)
+        .filter(service__removed=None)
+        .order_by("service__slug", "environment__position")
+    )
     context = {
         "train": train,
         "form": form,
         "rows": rows,
-        "wave": _wave(request.POST.get("wave") or request.GET.get("wave")),
+        "wave": _wave(request),
         "places": places.values_list("service__slug", "environment__slug")[:MOST_OFFERED],
     }
     bad = bool(form.errors) or any(row.errors for row in rows if row.is_bound)
@@ -135,7 +149,7 @@ def _form(request: HttpRequest, train: Train | None, form: TrainForm, rows: Sequ
 
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
-    train = get_train(number)
+    train = get_train(actor_of(request), number)
     cars = cars_of(train)
     may = services.may(actor_of(request), [car.place for car in cars])
     planned = train.state == Train.State.PLANNED
@@ -186,7 +200,7 @@ def _buttons(train: Train) -> list[dict[str, str]]:
 
 @require_POST
 def begin(request: HttpRequest, number: int) -> HttpResponse:
-    train = get_train(number)
+    train = get_train(actor_of(request), number)
     try:
         services.begin(actor_of(request), train, _mark(request.POST.get("mark", "")), reason_of(request.POST))
     except Refused as refused:
@@ -206,7 +220,7 @@ def _mark(text: str) -> dict[str, int]:
 @require_POST
 def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Pause, go on, abort, or roll the stage back."""
-    train = get_train(int(number))
+    train = get_train(actor_of(request), int(number))
     try:
         VERBS[verb](actor_of(request), train, reason_of(request.POST))
     except Refused as refused:
@@ -217,7 +231,7 @@ def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 @require_POST
 def keep(request: HttpRequest, number: int) -> HttpResponse:
     """Saves it as a template."""
-    train = get_train(number)
+    train = get_train(actor_of(request), number)
     try:
         row = services.save_template(actor_of(request), train, request.POST.get("name", ""))
     except Refused as refused:
@@ -230,7 +244,7 @@ def keep(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest, number: int) -> HttpResponse:
     """Removes a template."""
-    row = get_object_or_404(TrainTemplate, pk=min(number, NUMBER_LIMIT))
+    row = get_visible(actor_of(request), TrainTemplate, pk=min(number, NUMBER_LIMIT))
     services.remove_template(actor_of(request), row)
     messages.success(request, _("«%(name)s» is removed.") % {"name": row})
     return redirect("containers:trains")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment, Instance, Service, ServiceEnvironment
@@ -13,6 +12,7 @@ from containers.reading import places
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of as actor_of  # noqa: PLC0414  (views take it from here)
 from xqplatform.accounts.rights import can, somewhere
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 RIGHTS = (
@@ -21,24 +21,24 @@ RIGHTS = (
 NUMBER_LIMIT = 2**31
 
 
-def get_service(slug: str) -> Service:
-    return get_object_or_404(Service.objects.select_related("team", "project__blueprint"), slug=slug, removed=None)
+def get_service(actor: Actor, slug: str) -> Service:
+    return get_visible(actor, Service.objects.select_related("team", "project__blueprint"), slug=slug, removed=None)
 
 
-def get_place(slug: str, environment: str) -> ServiceEnvironment:
-    return get_object_or_404(places(), service__slug=slug, environment__slug=environment)
+def get_place(actor: Actor, slug: str, environment: str) -> ServiceEnvironment:
+    return get_visible(actor, places(), service__slug=slug, environment__slug=environment)
 
 
-def get_deployment(number: int) -> Deployment:
+def get_deployment(actor: Actor, number: int) -> Deployment:
     rows = Deployment.objects.select_related(
         "place__service__team", "place__environment", "image__build", "old_image", "config", "old_config", "drain__host"
     )
-    return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
+    return get_visible(actor, rows, pk=min(number, NUMBER_LIMIT))
 
 
-def get_instance(number: int) -> Instance:
+def get_instance(actor: Actor, number: int) -> Instance:
     rows = Instance.objects.select_related("place__service__team", "place__environment", "host", "address__segment")
-    return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
+    return get_visible(actor, rows, pk=min(number, NUMBER_LIMIT))
 
 
 def may(actor: Actor, service: Service, environment: str | None = None) -> dict[str, bool]:

@@ -18,7 +18,7 @@ from xqplatform.metrics import pages
 
 @require_GET
 def instance(request: HttpRequest, number: int) -> HttpResponseBase:
-    row = get_instance(number)
+    row = get_instance(actor_of(request), number)
     place = row.place
     require(actor_of(request), READ, **place.at, obj=row)
     context = frame(request, place, "charts") | {"instance": row}
@@ -33,7 +33,7 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
 
 @require_GET
 def place(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
-    row = get_place(slug, environment)
+    row = get_place(actor_of(request), slug, environment)
     require(actor_of(request), READ, **row.service.at_in(environment), obj=row)
     instances = cache(lambda span: charts.instances_in(row, span))
     return pages.respond(

@@ -85,7 +85,7 @@ def config_asked(place: ServiceEnvironment, data: Any) -> ConfigVersion | None:
 
 @require_http_methods(["GET", "POST"])
 def wizard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     if request.method == "POST":
         require(
             actor_of(request),
@@ -313,7 +313,7 @@ def ahead_of(place: ServiceEnvironment, image: Image, hosts: list[int]) -> dict[
 @require_GET
 def ahead_part(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """The card of what is pulled, as it is known now. `hosts`: keys, with commas between."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     image = image_of(place, request.GET.get("image"))
     if image is None:
         raise Http404
@@ -327,7 +327,7 @@ def ahead_part(request: HttpRequest, slug: str, environment: str) -> HttpRespons
 @require_GET
 def commit_list(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """The commits between what runs and one version: asked for a row when somebody wants to see them."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     image = image_of(place, request.GET.get("image"))
     if image is None:
         raise Http404
@@ -344,7 +344,7 @@ def commit_list(request: HttpRequest, slug: str, environment: str) -> HttpRespon
 @require_POST
 def fetch(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Looks into the repository now, for commits that nobody has built yet."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     try:
         fetch_now(actor_of(request), place.service.project)
         messages.success(request, _("The repository was asked just now."))
@@ -358,7 +358,7 @@ def fetch(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
 @require_POST
 def discard(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Discards an image from the version list."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     image = image_of(place, request.POST.get("image"))
     try:
         if image is None:

@@ -12,22 +12,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from containers.forms import EnvironmentForm
-from containers.models import Environment
+from containers.models import Environment, ServiceEnvironment
 from containers.reading import history
 from containers.services import catalog
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
+    seen = Q(places__in=visible(actor_of(request), ServiceEnvironment))
     rows = (
         Environment.objects.select_related("segment")
         .prefetch_related("groups")
         .annotate(
-            services=Count("places", filter=Q(places__service__removed=None), distinct=True),
-            instances=Count("places__instances", filter=Q(places__instances__removed=None), distinct=True),
+            services=Count("places", filter=Q(places__service__removed=None) & seen, distinct=True),
+            instances=Count("places__instances", filter=Q(places__instances__removed=None) & seen, distinct=True),
         )
     )
     context = {"rows": rows, "may_manage": can(actor_of(request), "environment.manage")}

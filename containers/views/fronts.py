@@ -15,14 +15,16 @@ from containers.reading import history
 from containers.services import fronts
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import sees_team, visible
 from xqplatform.errors import Refused
 
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
+    seen = Q(upstreams__in=visible(actor_of(request), Upstream))
     rows = Front.objects.prefetch_related("hosts").annotate(
-        files=Count("upstreams", distinct=True),
-        behind=Count("upstreams", filter=Q(upstreams__applied__lt=F("upstreams__wanted")), distinct=True),
+        files=Count("upstreams", filter=seen, distinct=True),
+        behind=Count("upstreams", filter=seen & Q(upstreams__applied__lt=F("upstreams__wanted")), distinct=True),
     )
     context = {"rows": rows, "may_manage": can(actor_of(request), "host.operate")}
     return render(request, "containers/fronts.html", context)
@@ -48,10 +50,12 @@ def edit(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     context = {
         "form": form,
         "front": front,
-        "upstreams": Upstream.objects.filter(front=front).select_related("host", "place__service", "place__environment")
+        "upstreams": visible(actor_of(request), Upstream)
+        .filter(front=front)
+        .select_related("host", "place__service", "place__environment")
         if front
         else [],
-        "users": fronts.users_of(front) if front else [],
+        "users": [one for one in fronts.users_of(front) if sees_team(actor, one.service.team_id)] if front else [],
         "events": history([front], 20) if front else [],
         "may_manage": can(actor, "host.operate"),
     }

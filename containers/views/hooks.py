@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,6 +21,7 @@ from containers.views.access import get_place, may, reason_of
 from containers.views.run import frame
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 
 SHOWN = 30
@@ -30,7 +31,7 @@ ANSWERS = {"retry": verbs.retry, "pass": verbs.go_on}
 @require_http_methods(["GET", "POST"])
 def index(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """All hooks in the order in which they run, and how traffic is handled (POST saves that)."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     config = verbs.config_of(place)
     form = TrafficForm(request.POST or None, traffic=config.traffic)
     if request.method == "POST":
@@ -54,8 +55,11 @@ def index(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "traffic": config.traffic,
         "fronts": Front.objects.exists(),
         "upstream": rendering.name_of(slug, environment),
-        "upstreams": Upstream.objects.filter(place=place).select_related("front", "host"),
-        "servings": Serving.objects.filter(instance__place=place, instance__removed=None).exclude(state="in").count(),
+        "upstreams": visible(actor_of(request), Upstream).filter(place=place).select_related("front", "host"),
+        "servings": visible(actor_of(request), Serving)
+        .filter(instance__place=place, instance__removed=None)
+        .exclude(state="in")
+        .count(),
         "instances": place.instances.filter(removed=None).order_by("number"),
         "runs": decorated(place.hook_runs.filter(deployment=None).select_related("instance").order_by("-id")[:SHOWN]),
         "config_waits": place.config_id != place.current_config_id and place.current_config_id is not None,
@@ -91,7 +95,7 @@ def _may_change(request: HttpRequest, place: ServiceEnvironment) -> None:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, slug: str, environment: str, name: str = "") -> HttpResponse:
     """Makes (no name) or changes a hook."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     hook = _found(place, name) if name else None
     form = HookForm(request.POST or None, hook=hook)
     if request.method == "POST":
@@ -127,7 +131,7 @@ def _found(place: ServiceEnvironment, name: str) -> Hook:
 
 @require_POST
 def remove(request: HttpRequest, slug: str, environment: str, name: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     _found(place, name)
     try:
         verbs.remove_one(actor_of(request), place, name, reason_of(request.POST)[:250])
@@ -141,7 +145,7 @@ def remove(request: HttpRequest, slug: str, environment: str, name: str) -> Http
 @require_POST
 def try_out(request: HttpRequest, slug: str, environment: str, name: str) -> HttpResponse:
     """Runs it once, now."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     _found(place, name)
     number = request.POST.get("instance", "")
     try:
@@ -156,7 +160,9 @@ def try_out(request: HttpRequest, slug: str, environment: str, name: str) -> Htt
 @require_POST
 def answer(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Tries a held hook again, or goes on without it."""
-    row = get_object_or_404(HookRun.objects.select_related("place__service", "place__environment"), pk=int(number))
+    row = get_visible(
+        actor_of(request), HookRun.objects.select_related("place__service", "place__environment"), pk=int(number)
+    )
     try:
         ANSWERS[verb](actor_of(request), row, reason_of(request.POST))
     except Refused as refused:
@@ -170,7 +176,7 @@ def answer(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 def output(request: HttpRequest, number: int) -> HttpResponse:
     """A run by itself: what it did, when, and all that it said."""
     rows = HookRun.objects.select_related("place__service", "place__environment", "place__active", "instance")
-    row = get_object_or_404(rows, pk=min(number, 2**31))
+    row = get_visible(actor_of(request), rows, pk=min(number, 2**31))
     context = frame(request, row.place, "hooks") | {"run": decorated([row])[0]}
     context["may"] = may(actor_of(request), row.place.service, row.place.environment.slug)
     return render(request, "containers/hook_run.html", context)

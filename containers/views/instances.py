@@ -18,7 +18,7 @@ from xqplatform.accounts.http import actor_of
 
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     place = instance.place
     current = instance.current
     put_sparks(place, [instance])

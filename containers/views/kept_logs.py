@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.keeping_logs import lines_of
@@ -11,21 +11,23 @@ from containers.logs.text import plain
 from containers.models import KeptLog
 from containers.services.log_reading import open_logs
 from containers.views.access import NUMBER_LIMIT
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible
 
 
-def get_kept(number: int) -> KeptLog:
+def get_kept(actor: Actor, number: int) -> KeptLog:
     """The row, with all that its page shows."""
     rows = KeptLog.objects.select_related(
         "instance__place__service__team", "instance__place__environment", "deployment", "container__image"
     )
-    return get_object_or_404(rows, pk=min(number, NUMBER_LIMIT))
+    return get_visible(actor, rows, pk=min(number, NUMBER_LIMIT))
 
 
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
     """Its lines, and where they come from; `?as=text` for saving."""
-    row = get_kept(number)
+    row = get_kept(actor_of(request), number)
     place = row.instance.place
     as_text = request.GET.get("as") == "text"
     what = "download" if as_text else "kept"

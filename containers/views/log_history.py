@@ -41,7 +41,7 @@ def _frame(request: HttpRequest, instance: Instance) -> dict[str, Any]:
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
     """Which earlier containers and folders there are, from rows; the files come in by themselves."""
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     context = _frame(request, instance) | {
         "kept": instance.kept_logs.defer("data").select_related("instance", "deployment")[:200],
         "folders": log_files.folders(instance),
@@ -52,7 +52,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def files(request: HttpRequest, number: int) -> HttpResponse:
     """The files of one folder, asked of its host now."""
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     place = instance.place
     require(
         actor_of(request),
@@ -73,7 +73,7 @@ def files(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def file(request: HttpRequest, number: int) -> HttpResponseBase:
     """The end of a file, filtered; the page is there at once, the lines when the host has answered."""
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     opening = open_logs(
         actor_of(request), instance.place, "file", instance=instance, opening=request.GET.get("opening", "")
     )

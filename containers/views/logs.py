@@ -40,7 +40,7 @@ SHORT = ("", "TRC", "DBG", "INF", "WRN", "ERR", "FTL")
 @require_GET
 def page(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     """The log tab of a place; `?plain=1`: the last lines without scripts."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     context = frame(request, place, "logs")
     numbers = numbers_of(request.GET.getlist("instance"))
     everyone = sources_of(place)
@@ -109,7 +109,7 @@ def _here(stamp: str) -> str:
 @require_GET
 def of_instance(request: HttpRequest, number: int) -> HttpResponse:
     """The place's page with this instance alone; of one that went, what is kept of it."""
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     if instance.removed:
         return redirect(f"{reverse('containers:instance', args=[instance.pk])}#containers")
     place = instance.place
@@ -119,7 +119,7 @@ def of_instance(request: HttpRequest, number: int) -> HttpResponse:
 
 def _opened(request: HttpRequest, slug: str, environment: str, what: str) -> tuple[ServiceEnvironment, Filter]:
     """The place and the filter, for who may read. Raises Denied, Refused, Http404."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     open_logs(actor_of(request), place, what, opening=request.GET.get("opening", ""))
     return place, filter_asked(request.GET)
 

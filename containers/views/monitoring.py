@@ -41,7 +41,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "what": what,
         "error": error,
         "kept": [("kind", what.kind), ("metric", what.metric), ("by", what.by), ("heat", what.heat)],
-        "rows": monitoring.top(what, control.range),
+        "rows": monitoring.top(actor_of(request), what, control.range),
         "metric": catalogue.find(what.metric),
         "kinds": monitoring.KINDS.items(),
         "orders": monitoring.BY.items(),
@@ -68,6 +68,6 @@ def _csv(request: HttpRequest, what: monitoring.Asked, now: float) -> HttpRespon
     if request.GET["format"] != "csv":
         raise Refused(_("There is the format csv."), "format", 400)
     span = ranges.parse(request.GET, now)
-    rows = monitoring.top(what, span)
+    rows = monitoring.top(actor_of(request), what, span)
     head = [_("name"), _("where"), f"{what.metric} [{catalogue.find(what.metric).unit}]"]
     return csv_response(request, f"top-{what.metric}.csv", head, ([r.name, r.more, f"{r.value:.10g}"] for r in rows))

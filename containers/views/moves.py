@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from containers.forms import DrainForm, MoveForm
-from containers.models import Drain
+from containers.models import Deployment, Drain
 from containers.plan import Plan, Policy
 from containers.services import drains, moves
 from containers.services.releases import held_by
@@ -22,6 +22,7 @@ from containers.views.run import frame
 from hosts.models import Host
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 
@@ -40,10 +41,13 @@ def rules(policy: Policy) -> str:
 # --- Instances ----------------------------------------------------------------------------------------------------
 
 
+OF_PLACE = ("place__service", "place__environment")
+
+
 @require_http_methods(["GET", "POST"])
 def move(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Where the ticked instances would go; the confirmed form moves them."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     require(actor, "service.operate", **place.at, obj=place)
     posted = request.method == "POST"
@@ -154,12 +158,15 @@ def panel(request: HttpRequest, host: Host) -> str:
     row = Drain.objects.filter(host=host).first()
     if row is None or not (row.state == Drain.State.ACTIVE or (row.state == Drain.State.DONE and host.cordoned)):
         return ""
+    actor = actor_of(request)
+    at = drains.progress(row)
     context: dict[str, Any] = {
         "host": host,
-        "drain": row,
-        "at": drains.progress(row),
+        "drain": drains.shown_to(actor, row),
+        "at": at,
+        "moving": visible(actor, Deployment).filter(pk__in=[one.pk for one in at.moving]).select_related(*OF_PLACE),
         "may": can(actor_of(request), "host.manage"),
-        "releases": list(row.deployments.select_related("place__service", "place__environment").order_by("-pk")[:50]),
+        "releases": list(visible(actor, row.deployments.all()).select_related(*OF_PLACE).order_by("-pk")[:50]),
     }
     return render_to_string("containers/_drain_panel.html", context, request)
 

@@ -10,19 +10,20 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from containers.forms import RemoveForm
 from containers.models import PersistedFolder
-from containers.reading import folders_of
+from containers.reading import folders_of, shown_folders
 from containers.services import persisted as verbs
 from containers.views.access import NUMBER_LIMIT
 from hosts.models import Host
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 
 @require_GET
 def index(request: HttpRequest, name: str) -> HttpResponse:
     host = get_object_or_404(Host, name=name)
-    rows = folders_of(host)
+    rows = shown_folders(actor_of(request), folders_of(host))
     context = {
         "host": host,
         "rows": rows,
@@ -35,7 +36,7 @@ def index(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest, number: int) -> HttpResponse:
     rows = PersistedFolder.objects.select_related("host", "instance__place__service", "instance__place__environment")
-    row = get_object_or_404(rows, pk=min(number, NUMBER_LIMIT), removed=None)
+    row = get_visible(actor_of(request), rows, pk=min(number, NUMBER_LIMIT), removed=None)
     require(actor_of(request), "persisted.remove", obj=row)
     form = RemoveForm(request.POST or None, expected=row.ip)
     if request.method == "POST" and form.is_valid():

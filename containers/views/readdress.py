@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from containers.forms import AddressForm
-from containers.models import Instance, PersistedFolder
+from containers.models import Instance
 from containers.plan import Plan
 from containers.services import persisted
 from containers.services import readdress as verbs
@@ -26,7 +26,7 @@ from xqplatform.errors import Refused
 @require_http_methods(["GET", "POST"])
 def readdress(request: HttpRequest, number: int) -> HttpResponse:
     """Shows what another address would change; the confirmed form gives it."""
-    instance = get_instance(number)
+    instance = get_instance(actor_of(request), number)
     place, actor = instance.place, actor_of(request)
     require(actor, "service.operate", **place.at, obj=instance)
     if instance.removed:
@@ -64,7 +64,7 @@ def _figures(instance: Instance, plan: Plan | None) -> dict[str, Any]:
     entry = plan.entries[0]
     known = bool(entry.address) and not choosing.judge(address.segment, entry.address, address.holder).why
     folder = persisted.folder(instance.host, address.ip)
-    row = PersistedFolder.objects.filter(host=instance.host, ip=address.ip, removed=None).first()
+    row = instance.host.persisted_folders.filter(ip=address.ip, removed=None).first()
     return {
         "entry": entry,
         "old_mac": address.mac,

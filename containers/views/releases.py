@@ -30,6 +30,7 @@ from containers.views.settings import changes, config_of
 from containers.views.waiting import queue_of
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
@@ -48,9 +49,9 @@ VERBS = {
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    rows = Deployment.objects.select_related("place__service", "place__environment", "image")
+    rows = visible(actor_of(request), Deployment).select_related("place__service", "place__environment", "image")
     asked = request.GET.get("service", "").replace("\x00", "")[:60]
-    service = Service.objects.filter(slug=asked).first() if asked else None
+    service = visible(actor_of(request), Service).filter(slug=asked).first() if asked else None
     if service is not None:
         rows = rows.filter(place__service=service)
     table = Table(
@@ -75,7 +76,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
-    deployment = get_deployment(number)
+    deployment = get_deployment(actor_of(request), number)
     steps = list(deployment.steps.select_related("instance__host", "instance__address", "instance__place__service",
                                                  "instance__place__environment", "host", "old_host", "instance__serving"))  # fmt: skip
     bars = timeline(deployment, steps)
@@ -226,7 +227,7 @@ def back_to(deployment: Deployment) -> str:
 @require_POST
 def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Pause, resume, let go on, cancel or roll back."""
-    deployment = get_deployment(int(number))
+    deployment = get_deployment(actor_of(request), int(number))
     try:
         VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
     except Refused as refused:
@@ -237,7 +238,7 @@ def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
 @require_POST
 def ask_step(request: HttpRequest, number: str, step: str, verb: str) -> HttpResponse:
     """Leave an instance out, or try it once more."""
-    deployment = get_deployment(int(number))
+    deployment = get_deployment(actor_of(request), int(number))
     row = get_object_or_404(deployment.steps.select_related("instance", "deployment__place__service"), pk=int(step))
     try:
         STEP_VERBS[verb](actor_of(request), row, reason_of(request.POST))

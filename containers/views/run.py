@@ -73,7 +73,7 @@ def _handles_traffic(place: ServiceEnvironment) -> bool:
 
 @require_GET
 def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     rows = instances_of(place)
     ooms = happenings.recent_ooms([r.pk for r in rows])
     for r in rows:
@@ -143,7 +143,7 @@ def _text(row: Any) -> str:
 @require_POST
 def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Restart, stop, start, put right or (of a lost host) give up the ticked instances."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     if request.POST.get("do") == "move":
         require(actor, "service.operate", **place.at, obj=place)
@@ -174,7 +174,7 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """Shows which instances would come or go; the confirmed form does it."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     asked = request.POST if request.method == "POST" else request.GET
     form = ScaleForm(asked if "wanted" in asked else None, initial={"wanted": place.wanted})
@@ -258,7 +258,7 @@ def scale_words(place: ServiceEnvironment, plan: Any, there: int) -> str:
 
 @require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     form = RemoveForm(request.POST or None, expected=str(place))
     if request.method == "POST":

@@ -32,6 +32,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require, somewhere, visible_teams
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 PAGE = 50
@@ -49,11 +50,11 @@ class Row:
     cells: list[Standing | None] = field(default_factory=list)
 
 
-def in_state(state: str) -> QuerySet[ServiceEnvironment]:
+def in_state(of: QuerySet[ServiceEnvironment], state: str) -> QuerySet[ServiceEnvironment]:
     """Places that stand so, asked of the database."""
-    here = Instance.objects.filter(place=OuterRef("pk"), removed=None)
+    here = Instance.objects.filter(place=OuterRef("pk"), removed=None)  # visible: of places that are
     ill = here.exclude(state__in=GOOD).exclude(state="stopped", wanted_state="stopped")
-    rows = ServiceEnvironment.objects.all()
+    rows = of
     match state:
         case "active":
             return rows.filter(active__isnull=False)
@@ -71,7 +72,7 @@ def in_state(state: str) -> QuerySet[ServiceEnvironment]:
 
 def filtered(request: HttpRequest) -> QuerySet[Service]:
     """The services that the filters of the address name; unknown values filter nothing."""
-    rows = Service.objects.filter(removed=None).select_related("team")
+    rows = visible(actor_of(request), Service).filter(removed=None).select_related("team")
     get = request.GET
     if q := get.get("q", "").strip().replace("\x00", "")[:200]:
         rows = rows.filter(Q(slug__icontains=q) | Q(title__icontains=q) | Q(team__slug__icontains=q))
@@ -79,12 +80,15 @@ def filtered(request: HttpRequest) -> QuerySet[Service]:
         rows = rows.filter(team__in=visible_teams(actor_of(request)))
     elif team := get.get("team", "").replace("\x00", ""):
         rows = rows.filter(team__slug=team)
-    of = ServiceEnvironment.objects.filter(service=OuterRef("pk"))
+    of = visible(actor_of(request), ServiceEnvironment).filter(service=OuterRef("pk"))
     narrowed = False
     if environment := get.get("environment", "").replace("\x00", ""):
         of, narrowed = of.filter(environment__slug=environment), True
     if get.get("state") in STATES:
-        of, narrowed = of.filter(pk__in=in_state(get["state"]).values("pk")), True
+        of, narrowed = (
+            of.filter(pk__in=in_state(visible(actor_of(request), ServiceEnvironment), get["state"]).values("pk")),
+            True,
+        )
     if image := get.get("image", "").strip().replace("\x00", "")[:200]:
         of = of.filter(Q(current_image__tag__icontains=image) | Q(current_image__digest__icontains=image))
         narrowed = True
@@ -140,7 +144,7 @@ def create(request: HttpRequest) -> HttpResponse:
     initial = {k: v for k, v in request.GET.items() if k in {"slug", "title", "source", "repository"}}
     if initial.get("source") == "sample":
         initial.setdefault("slug", "sample")
-    form = ServiceForm(request.POST or None, teams=_teams_for(request), initial=initial)
+    form = ServiceForm(actor_of(request), request.POST or None, teams=_teams_for(request), initial=initial)
     if request.method == "POST" and not can(actor_of(request), "service.create"):
         # Who may make one for no team may make none: say so (and record it) before any field is looked at.
         if not somewhere(actor_of(request), "service.create"):
@@ -187,16 +191,22 @@ def creation(form: ServiceForm) -> dict[str, Any]:
 
 @require_GET
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     of = list(places().filter(service=service).order_by("environment__position", "environment__slug"))
     standing = standings(of)
     environments = Environment.objects.exclude(pk__in=[p.environment_id for p in of])
     deployments = (
-        Deployment.objects.filter(place__service=service)
+        visible(actor_of(request), Deployment)
+        .filter(place__service=service)
         .select_related("place__environment", "place__service", "image")
         .order_by("-id")[:10]
     )
-    builds = Build.objects.filter(project=service.project_id).select_related("image").order_by("-id")[:10]
+    builds = (
+        visible(actor_of(request), Build)
+        .filter(project=service.project_id)
+        .select_related("image")
+        .order_by("-id")[:10]
+    )
     context = {
         "service": service,
         "standings": [standing[p.pk] for p in of],
@@ -208,7 +218,9 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "events": history([service, *of, service.project], 20),
         "drift": drift.of_service(service),
         "may": may(actor_of(request), service),
-        "images": Image.objects.filter(project=service.project_id, state=Image.State.DEPLOYABLE).count(),
+        "images": visible(actor_of(request), Image)
+        .filter(project=service.project_id, state=Image.State.DEPLOYABLE)
+        .count(),
     }
     return render(request, "containers/service.html", context)
 
@@ -216,13 +228,13 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 def branches_of(service: Service, of: list[ServiceEnvironment]) -> list[str]:
     """Branches one would build: the project's, those the environments name (no patterns), those built before."""
     named = [service.project.default_branch, *(p.branch or p.environment.branch for p in of)]
-    built = Build.objects.filter(project=service.project_id).order_by("-id").values_list("branch", flat=True)[:50]
+    built = service.project.builds.order_by("-id").values_list("branch", flat=True)[:50]
     return list(dict.fromkeys(b for b in [*named, *built] if b and not set(b) & set("*?[")))[:20]
 
 
 @require_POST
 def build(request: HttpRequest, slug: str) -> HttpResponse:
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     branch = request.POST.get("branch", "").strip()
     try:
         started = start_build(actor_of(request), service.project, branch=branch)
@@ -234,12 +246,12 @@ def build(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, slug: str) -> HttpResponse:
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     project = service.project
     initial: dict[str, Any] = {"title": service.title, "team": service.team_id}
     initial |= {n: getattr(project, n) for n in PROJECT_FIELDS if n != "repository_password"}
     teams = _teams_for(request)
-    form = ServiceChangeForm(request.POST or None, teams=teams, initial=initial)
+    form = ServiceChangeForm(actor_of(request), request.POST or None, teams=teams, initial=initial)
     if request.method == "POST":
         require(actor_of(request), "service.change", **service.at, obj=service)
         _require_posted_team(request, "service.change", service)
@@ -263,7 +275,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest, slug: str) -> HttpResponse:
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     form = RemoveForm(request.POST or None, expected=service.slug)
     if request.method == "POST":
         require(actor_of(request), "service.remove", **service.at, obj=service)
@@ -280,8 +292,10 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
         "service": service,
         "form": form,
         "standings": list(standings(of).values()),
-        "instances": Instance.objects.filter(place__in=of, removed=None).count(),
-        "addresses": Instance.objects.filter(place__in=of, removed=None, address__isnull=False).count(),
+        "instances": visible(actor_of(request), Instance).filter(place__in=of, removed=None).count(),
+        "addresses": visible(actor_of(request), Instance)
+        .filter(place__in=of, removed=None, address__isnull=False)
+        .count(),
         "may": may(actor_of(request), service),
     }
     return render(request, "containers/service_remove.html", context, status=400 if form.errors else 200)
@@ -290,7 +304,7 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def add_place(request: HttpRequest, slug: str) -> HttpResponse:
     """Adds an environment to a service that is not there yet."""
-    service = get_service(slug)
+    service = get_service(actor_of(request), slug)
     environment = Environment.objects.filter(slug=request.POST.get("environment", "").replace("\x00", "")).first()
     try:
         if environment is None:

@@ -45,7 +45,7 @@ def changes(old: ConfigVersion | None, new: ConfigVersion | None) -> list[tuple[
 
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     actor = actor_of(request)
     newest = place.config
     config = config_of(newest)
@@ -103,7 +103,7 @@ def _compared(request: HttpRequest, place: ServiceEnvironment) -> dict[str, Any]
 @require_http_methods(["POST"])
 def place_change(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     """The branch that is built for this environment, and the segment of new instances."""
-    place = get_place(slug, environment)
+    place = get_place(actor_of(request), slug, environment)
     data = {k: request.POST[k].replace("\x00", "") for k in ("branch", "segment") if k in request.POST}
     try:
         catalog.change_place(actor_of(request), place, data)

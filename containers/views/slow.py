@@ -17,7 +17,7 @@ from xqplatform.metrics import ranges
 
 @require_GET
 def show(request: HttpRequest, number: int) -> HttpResponse:
-    row = get_instance(number)
+    row = get_instance(actor_of(request), number)
     place = row.place
     require(actor_of(request), READ, **place.at, obj=row)
     control = ranges.control(request.GET, time.time())

@@ -56,7 +56,7 @@ def _proposed(until: float | None) -> str:
 @require_POST
 def move(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Sooner or later in the queue of its place."""
-    row = get_deployment(int(number))
+    row = get_deployment(actor_of(request), int(number))
     try:
         waiting.move(actor_of(request), row, BY[verb], reason_of(request.POST))
     except Refused as refused:

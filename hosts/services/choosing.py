@@ -16,6 +16,7 @@ from hosts.models import Address, Segment
 from hosts.services.addresses import exhausted, free_in, occupied, patient, siblings, take_over, words_of
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import closed_names
 from xqplatform.errors import Refused
 
 MOST_SHOWN = 256
@@ -31,7 +32,7 @@ def judge(segment: Segment, ip: str, holder: str) -> Choice:
     row = segment.addresses.filter(ip=ip).first()
     if row is None:
         return _unknown(segment, ip, holder)
-    values = {"ip": ip, "who": row.holder or row.note or _("nobody named")}
+    values = {"ip": ip, "who": _who(row, holder)}
     if row.state == Address.State.HELD:
         if row.holder == holder:
             return Choice(ip, why=_("It has %(ip)s already.") % values)
@@ -45,6 +46,14 @@ def judge(segment: Segment, ip: str, holder: str) -> Choice:
     left = max(1, round((row.until - timezone.now()).total_seconds() / 60)) if row.until else 1
     words = _("%(ip)s rests for %(minutes)d min more after %(who)s: say why it has to be this one")
     return Choice(ip, note=words % {**values, "minutes": left}, rests=True)
+
+
+def _who(row: Address, holder: str) -> str:
+    """Who has it, in words that are kept in plans: services of closed teams are named to their like only."""
+    service = row.holder.partition("/")[0]
+    if service and service != holder.partition("/")[0] and service in closed_names():
+        return _("a closed team")
+    return row.holder or row.note or _("nobody named")
 
 
 def _unknown(segment: Segment, ip: str, holder: str) -> Choice:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from hosts import conflicts, connection, hooks
+from hosts import conflicts, connection, hooks, unseen
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup, SshAccess
 from hosts.services import conformance, machines
@@ -188,7 +188,7 @@ def _test(request: ActorRequest, form: HostForm, host: Host | None) -> dict[str,
 @require_GET
 def host(request: ActorRequest, name: str) -> HttpResponse:
     row = get_object_or_404(counted(), name=name)
-    containers = list(row.seen_containers.all()[:2000])
+    containers = unseen.containers(request.actor, row.seen_containers.all()[:2000])
     put_sparks([row])
     context = {
         "host": row,
@@ -196,7 +196,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "foreign": [c for c in containers if not c.ours],
         "changes": row.changes.all()[:20],
         "segments": row.segments.all(),
-        "conflicts": conflicts.on_host(row),
+        "conflicts": unseen.addresses(request.actor, conflicts.on_host(row)),
         "may": can(request.actor, "host.manage"),
         "may_operate": can(request.actor, "host.operate"),
         "access": SshAccess.objects.filter(host=row).first(),

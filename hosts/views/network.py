@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from hosts import grid
+from hosts import grid, unseen
 from hosts.forms import ReserveForm, SegmentForm
 from hosts.models import Address, Host, SeenContainer, Segment
 from hosts.services import addresses, networks, segments
@@ -26,6 +26,11 @@ def _states() -> Filter:
     return Filter(_("State"), Address.State.choices, "state")
 
 
+def _sorts(request: ActorRequest) -> dict[str, str]:
+    columns = {"ip": "number", "holder": "holder", "since": "since"}
+    return {name: columns[name] for name in unseen.searchable(request.actor, list(columns))}
+
+
 @require_GET
 def network(request: ActorRequest) -> HttpResponse:
     rows = Segment.objects.prefetch_related("hosts")
@@ -34,12 +39,14 @@ def network(request: ActorRequest) -> HttpResponse:
     table = Table(
         request,
         Address.objects.select_related("segment"),
-        search=SEARCH,
-        sorts={"ip": "number", "holder": "holder", "since": "since"},
+        search=unseen.searchable(request.actor, SEARCH),
+        sorts=_sorts(request),
         default="ip",
         filters={"state": _states()},
     )
-    conflicts = Address.objects.exclude(conflict="").select_related("segment")[:20]
+    unseen.addresses(request.actor, table.page)
+    rows_in_conflict = Address.objects.exclude(conflict="").select_related("segment")[:20]
+    conflicts = unseen.addresses(request.actor, rows_in_conflict)
     context = {"segments": found, "table": table, "conflicts": conflicts, "may": can(request.actor, "segment.manage")}
     return render(request, "hosts/network.html", context)
 
@@ -82,7 +89,7 @@ def _grid(request: ActorRequest, segment: Segment) -> dict[str, Any]:
     cells = grid.cells(
         segment,
         start,
-        segment.addresses.all(),
+        unseen.addresses(request.actor, segment.addresses.all()),
         {ip: name for ip, name in names.items() if ip},
         {c.ip: f"{c.name} · {c.host}" for c in strangers.select_related("host")},
         request.GET.get("q", ""),
@@ -106,18 +113,19 @@ def _page(request: ActorRequest, row: Segment, form: ReserveForm) -> HttpRespons
     table = Table(
         request,
         row.addresses.all(),
-        search=SEARCH,
-        sorts={"ip": "number", "holder": "holder", "since": "since"},
+        search=unseen.searchable(request.actor, SEARCH),
+        sorts=_sorts(request),
         default="ip",
         filters={"state": _states()},
     )
+    unseen.addresses(request.actor, table.page)
     context = {
         "segment": row,
         "table": table,
         "form": form,
         "figures": addresses.figures(row),
         "networks": networks.rows_of(row),
-        "conflicts": row.addresses.exclude(conflict="").select_related("segment")[:20],
+        "conflicts": unseen.addresses(request.actor, row.addresses.exclude(conflict="").select_related("segment")[:20]),
         "may": can(request.actor, "address.manage"),
         "may_change": can(request.actor, "segment.manage"),
         **_grid(request, row),

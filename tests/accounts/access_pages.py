@@ -14,6 +14,8 @@ from containers.models import (
     BrokenGlass,
     Calendar,
     CommandRun,
+    Container,
+    Drain,
     Freeze,
     Front,
     HookRun,
@@ -23,10 +25,11 @@ from containers.models import (
     Train,
     TrainTemplate,
 )
-from hosts.models import HostCommand, HostGroup, HostOperation, Profile, Waiver
+from hosts.models import HostCommand, HostGroup, HostOperation, Profile, SeenContainer, Waiver
 from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import Line, World
+from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
 from xqplatform.notices.models import Entry, Notice, Subscription
@@ -36,8 +39,8 @@ Take = Callable[[World], dict[str, Any]]
 
 def rows(world: World) -> None:
     """A running service, a release under way, a build, an image, a blueprint, a registry; and things that may go."""
-    place = factories.make_running_place("snow", "production", 2, team=world.team)
-    other = factories.make_running_place("ice", "isolated", 1, team=world.team)
+    place = factories.make_running_place("flake", "production", 2, team=world.team)
+    other = factories.make_running_place("floe", "isolated", 1, team=world.team)
     instance = place.instances.order_by("number")[0]
     Blueprint.objects.create(name="java8", base=True)
     spare = factories.make_host("spare", group=None)
@@ -85,12 +88,12 @@ def rows(world: World) -> None:
     train.cars.create(stage=1, place=place, image=world.more["image"])
     world.more["train"] = train
     world.more["wave"] = Wave.objects.create(blueprint=Blueprint.objects.get(name="java8"), state="failed")
-    content = {"cars": [{"stage": 1, "service": "snow", "environment": "production", "policy": {}}]}
+    content = {"cars": [{"stage": 1, "service": "flake", "environment": "production", "policy": {}}]}
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
-    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: snow", by_name="x")
+    world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: flake", by_name="x")
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
     world.more["subscription"] = Subscription.objects.create(
-        channel=world.more["channel"], service="snow", kinds=["failed"], created_name="sara"
+        channel=world.more["channel"], service="flake", kinds=["failed"], created_name="sara"
     )
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
@@ -100,8 +103,37 @@ def rows(world: World) -> None:
     )  # fmt: skip
     place.config.content = {"hooks": [TELL]}
     place.config.save()
-    Service.objects.create(slug="gone", team=world.team, project=Project.objects.create(name="gone", team=world.team))
+    Service.objects.create(slug="firn", team=world.team, project=Project.objects.create(name="firn", team=world.team))
     factories.make_environment("lab")
+    shown_elsewhere(world, place, other)
+
+
+def shown_elsewhere(world: World, place: Any, other: Any) -> None:
+    """What pages that belong to nobody tell of the team's things: a host's containers, folders and drain, events, an inbox."""
+    for container in Container.objects.filter(instance__place__in=[place, other]).select_related("instance__host"):
+        SeenContainer.objects.create(
+            host=container.instance.host, engine_id=container.engine_id, name=container.instance.name, state="running",
+            image="flake:1", ip=container.instance.ip, ours=True, seen=timezone.now(),
+            labels={"xq.service": place.service.slug, "xq.instance": str(container.instance.number)},
+        )  # fmt: skip
+    host = world.more["instance"].host
+    PersistedFolder.objects.create(host=host, root="/data/persist", ip="10.1.2.99", instance=world.more["instance"])
+    Drain.objects.create(
+        host=host,
+        state="active",
+        reason="x",
+        created_name="sara",
+        blocked=[{"place": "flake/production", "number": 1, "why": "flake: x"}],
+    )
+    world.more["blueprint"] = Blueprint.objects.create(name="frazil", team=world.team)
+    notice = Notice.objects.create(
+        key="release:2:failed", kind="failed", source="release", number=world.more["done"].pk, url="/releases/2/",
+        service="flake", environment="production", team_id=world.team.pk, facts={"who": "flake"},
+    )  # fmt: skip
+    Entry.objects.create(user=world.developer, notice=notice, relation="all")
+    actor = Actor.person(world.sre)
+    audit.record(actor, "service.change", place.service, after={"title": "flake"})
+    audit.record(actor, "deployment.pause", world.more["done"], parent=place.service)
 
 
 def alerts(world: World) -> dict[str, Any]:
@@ -114,10 +146,10 @@ def alerts(world: World) -> dict[str, Any]:
         "rule": rule,
         "channel": channel,
         "delivery": Delivery.objects.create(notification=told, channel=channel),
-        "silence": Silence.objects.create(service="snow", reason="x", until=now + timedelta(days=1), created_name="x"),
+        "silence": Silence.objects.create(service="flake", reason="x", until=now + timedelta(days=1), created_name="x"),
         "alert": Alert.objects.create(
             rule=rule, rule_name="own", severity="warning", subject=f"instance:{world.more['instance'].pk}",
-            name="snow-production-1", service="snow", environment="production", team_id=world.team.pk, state="firing",
+            name="flake-production-1", service="flake", environment="production", team_id=world.team.pk, state="firing",
             started=now, since=now, fired=now, seen=now, value=93, peak=97,
         ),
     }  # fmt: skip
@@ -154,12 +186,12 @@ def asked_step(verb: str) -> Take:
 
 
 NOTHING = named()
-FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: snow\n"
+FILE = "apiVersion: xqplatform/v1\nkind: Service\nname: flake\n"
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
 WRONG = named(wrong="1")  # a form that lacks everything: whoever may send it is told so
-ONE_CAR = named(**{"name": "x", "on_failure": "stop", "c0-stage": "1", "c0-place": "snow/production"})
-HERE = named(slug="snow", environment="production")
-SNOW = named(slug="snow")
+ONE_CAR = named(**{"name": "x", "on_failure": "stop", "c0-stage": "1", "c0-place": "flake/production"})
+HERE = named(slug="flake", environment="production")
+SNOW = named(slug="flake")
 EMPTY = named(slug="empty")
 
 
@@ -185,11 +217,11 @@ HOSTS = [
     everybody("hosts:fleet"),
     everybody("hosts:groups"),
     everybody("hosts:group", named(slug="cellar")),
-    everybody("hosts:host", named(name="run-a1")),
-    everybody("hosts:host_charts", named(name="run-a1")),
+    everybody("hosts:host", named(name="run-a2")),
+    everybody("hosts:host_charts", named(name="run-a2")),
     everybody("hosts:network"),
     everybody("hosts:conformance"),
-    everybody("hosts:conformance_host", named(name="run-a1")),
+    everybody("hosts:conformance_host", named(name="run-a2")),
     everybody("hosts:waivers"),
     everybody("hosts:profiles"),
     everybody("hosts:profile", row("profile")),
@@ -205,11 +237,11 @@ HOSTS = [
     everybody("hosts:segment", named(slug="seg-a")),
     Line("hosts:segment_by_key", "GET", 302, 302, 302, lambda w: {"pk": w.more["address"].segment_id}),
     hidden("hosts:new"),
-    hidden("hosts:edit", named(name="run-a1")),
+    hidden("hosts:edit", named(name="run-a2")),
     hidden("hosts:segment_new"),
     hidden("hosts:segment_edit", named(slug="seg-a")),
     change("hosts:new", data=CONNECTED),
-    change("hosts:edit", named(name="run-a1"), CONNECTED),
+    change("hosts:edit", named(name="run-a2"), CONNECTED),
     change("hosts:groups", data=named(slug="attic", kind="room")),
     change("hosts:group", named(slug="cellar"), named(slug="cellar", title="Cellar", kind="room")),
     *[change("hosts:act", named(name="spare", action=action)) for action in ("cordon", "uncordon", "retire", "remove")],
@@ -220,7 +252,7 @@ HOSTS = [
     change("hosts:reserve", EMPTY, named(ip="10.77.0.20")),
     change("hosts:network_ask", EMPTY, named(host="spare", do="verify")),
     change("hosts:unreserve", lambda w: {"slug": "empty", "pk": w.more["address"].pk}),
-    everybody("hosts:daemon", named(name="run-a1")),
+    everybody("hosts:daemon", named(name="run-a2")),
     hidden("hosts:setup"),
     change("hosts:setup", data=WRONG, sre=400),
     change("hosts:setup_again", named(name="spare"), sre=409),
@@ -230,8 +262,8 @@ HOSTS = [
     everybody("hosts:operations", named(name="spare")),
     everybody("hosts:operation", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
     change("hosts:operation_cancel", lambda w: {"name": "spare", "pk": w.more["operation"].pk}),
-    hidden("hosts:access", named(name="run-a1")),
-    change("hosts:access", named(name="run-a1"), named(user="root", address="10.0.0.1"), sre=400),
+    hidden("hosts:access", named(name="run-a2")),
+    change("hosts:access", named(name="run-a2"), named(user="root", address="10.0.0.1"), sre=400),
     *[change("hosts:access_act", named(name="spare", verb=verb), sre=409) for verb in ("test", "trust", "remove")],
     everybody("hosts:commands"),
     everybody("hosts:command", named(name="uptime")),
@@ -249,17 +281,18 @@ HOSTS = [
 
 BUILDS = [
     everybody("builds:builds"),
-    change("builds:badges", named(name="snow"), named(do="save")),
-    everybody("builds:forge", named(name="snow")),
-    change("builds:forge", named(name="snow"), named(kind="gitea", branches="main"), sre=200),
-    change("builds:forge_secret", named(name="ice"), sre=200),
-    change("builds:forge_remove", named(name="ice")),
+    change("builds:badges", named(name="flake"), named(do="save")),
+    everybody("builds:forge", named(name="flake")),
+    change("builds:forge", named(name="flake"), named(kind="gitea", branches="main"), sre=200),
+    change("builds:forge_secret", named(name="floe"), sre=200),
+    change("builds:forge_remove", named(name="floe")),
     everybody("builds:build", row("build")),
     everybody("builds:raw_log", row("build")),
     everybody("builds:stream", row("build")),
     everybody("builds:images"),
     everybody("builds:image", row("image")),
     everybody("builds:blueprint", named(name="java8")),
+    everybody("builds:blueprint", named(name="frazil")),
     everybody("builds:standing", named(name="java8")),
     everybody("builds:wave", row("wave")),
     change("builds:standing", named(name="java8"), named(source="running", with_root="on")),
@@ -315,18 +348,18 @@ SERVICES = [
     everybody("containers:instance_charts", row("instance", "number")),
     everybody("containers:slow", row("instance", "number")),
     everybody("containers:monitoring"),
-    everybody("containers:persisted", named(name="run-a1")),
+    everybody("containers:persisted", named(name="run-a2")),
     hidden("containers:persisted_remove", row("persisted", "number")),
     change("containers:persisted_remove", row("persisted", "number"), WRONG, sre=400),
     everybody("containers:hooks", HERE),
     everybody("containers:hook_new", HERE),
-    everybody("containers:hook", named(slug="snow", environment="production", name="tell")),
+    everybody("containers:hook", named(slug="flake", environment="production", name="tell")),
     everybody("containers:hook_run", row("hook_run", "number")),
     change("containers:hooks", HERE, WRONG, sre=400),
     change("containers:hook_new", HERE, WRONG, sre=400),
-    change("containers:hook", named(slug="snow", environment="production", name="tell"), WRONG, sre=400),
-    change("containers:hook_remove", named(slug="snow", environment="production", name="tell")),
-    change("containers:hook_try", named(slug="snow", environment="production", name="tell")),
+    change("containers:hook", named(slug="flake", environment="production", name="tell"), WRONG, sre=400),
+    change("containers:hook_remove", named(slug="flake", environment="production", name="tell")),
+    change("containers:hook_try", named(slug="flake", environment="production", name="tell")),
     *[
         change("containers:hook_answer", lambda w, v=verb: {"number": w.more["hook_run"].pk, "verb": v})  # type: ignore[misc]
         for verb in ("retry", "pass")
@@ -340,7 +373,9 @@ SERVICES = [
     change("containers:front_remove", named(slug="edge")),
     everybody("containers:environments"),
     everybody("containers:environment", named(slug="production")),
-    Line("containers:log_stream", "GET", 403, 200, 200, named(slug="ice", environment="isolated"), named(instance="9")),
+    Line(
+        "containers:log_stream", "GET", 403, 200, 200, named(slug="floe", environment="isolated"), named(instance="9")
+    ),
     *[Line(f"containers:{name}", "GET", 403, 200, 200, HERE) for name in ("log_lines", "log_download")],
     Line("containers:instance_log", "GET", 302, 302, 302, row("instance", "number")),
     everybody("containers:log_history", row("instance", "number")),
@@ -364,7 +399,7 @@ SERVICES = [
     change("containers:service_build", SNOW, named(branch="prod")),
     change("containers:service_change", SNOW, named(title="Snow")),
     change("containers:service_remove", SNOW, WRONG, sre=400),
-    change("containers:service_remove", named(slug="gone"), named(name="gone", reason="over")),
+    change("containers:service_remove", named(slug="firn"), named(name="firn", reason="over")),
     change("containers:place_add", SNOW, named(environment="grey")),
     change("containers:act", HERE, named(do="restart", instances="1")),
     change("containers:scale", HERE, named(wanted="3")),
@@ -440,7 +475,7 @@ ALERTS = [
     change("alerts:rule_look", data=WRONG, sre=200),
     change("alerts:rule_switch", row("rule"), named(on="0")),
     change("alerts:rule_remove", row("rule")),
-    change("alerts:silence_new", data=named(service="snow", span="1 h", reason="x")),
+    change("alerts:silence_new", data=named(service="flake", span="1 h", reason="x")),
     change("alerts:silence_end", row("silence")),
     change("alerts:channel_new", data=WRONG, sre=400),
     change("alerts:channel", row("channel"), WRONG, sre=400),
@@ -475,7 +510,7 @@ GUARDRAILS = [
     change("containers:calendar_ics", OFFICE, named(means="closed")),
     *[change("containers:calendar_act", named(slug="office", verb=verb)) for verb in ("compute", "remove")],
     change("containers:glass_review", row("glass", "number"), named(comment="fine")),
-    change("containers:release_go_on", row("release", "number"), named(glass_reason="x", glass_name="ice")),
+    change("containers:release_go_on", row("release", "number"), named(glass_reason="x", glass_name="floe")),
 ]
 
 GROUPS = {"guardrails": GUARDRAILS, "alerts": ALERTS, "hosts": HOSTS, "builds": BUILDS, "services": SERVICES}

@@ -48,6 +48,8 @@ PUBLIC = {
     "accounts:login": 200,
     "accounts:invitation": 404,
     "account_login": 200,
+    "oidc_login": 404,
+    "oidc_callback": 404,
     "exporting:metrics": 401,
     "live:stream": 401,
     "live:versions": 401,
@@ -106,6 +108,12 @@ LINES = [
     Line("signin_rules", "GET", 200, 200, 200),
     Line("signin_rules", "POST", 403, 403, 302),
     Line("signin_unlock", "POST", 403, 403, 400),
+    Line("oidc_new", "GET", 403, 403, 200),
+    Line("oidc_new", "POST", 403, 403, 400),
+    *[
+        Line(name, "POST", 403, 403, 404, lambda w: {"slug": "none"})
+        for name in ("oidc_provider", "oidc_group", "oidc_remove")
+    ],
     Line("factors_reset", "POST", 403, 403, 409, _person),
     Line("accounts:settings", "GET", 200, 200, 200),
     Line("accounts:people", "GET", 200, 200, 200),
@@ -117,6 +125,7 @@ LINES = [
     Line("accounts:teams", "GET", 200, 200, 200),
     Line("accounts:team", "GET", 200, 200, 200, _team),
     Line("accounts:team", "POST", 403, 403, 302, _team, lambda w: {"slug": "snow", "title": "Snow!"}),
+    Line("accounts:team_visibility", "POST", 403, 403, 302, _team, lambda w: {"closed": "0"}),
     Line("accounts:team_new", "GET", 403, 403, 200),
     Line("accounts:team_new", "POST", 403, 403, 400),
     Line("accounts:team_remove", "POST", 403, 403, 302, _team),

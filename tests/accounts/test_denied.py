@@ -17,7 +17,7 @@ from xqplatform.api import api
 from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
-HERE = {"slug": "snow", "environment": "production"}
+HERE = {"slug": "flake", "environment": "production"}
 # Of what a path's first word names: what stands in its braces.
 NAMES: dict[str, Any] = {
     "hosts": lambda w: {"name": "spare", "check": "swap", "kind": "engine.restart", "number": w.more["operation"].pk},
@@ -27,7 +27,7 @@ NAMES: dict[str, Any] = {
     "segments": {"slug": "empty", "ip": "10.77.0.9"},
     "certificates": lambda w: {"pk": w.more["old_authority"].pk},
     "registries": {"name": "main"},
-    "projects": {"name": "snow"},
+    "projects": {"name": "flake"},
     "blueprints": {"name": "java8"},
     "environments": lambda w: {"slug": "production", "number": w.more["freeze"].pk},
     "calendars": {"slug": "office", "day": "2026-12-31"},
@@ -50,7 +50,10 @@ NAMES: dict[str, Any] = {
     "trains": lambda w: {"number": w.more["train"].pk},
     "train-templates": lambda w: {"number": w.more["train_template"].pk},
     "deployments": lambda w: {"number": w.more["release"].pk},
-    "files": {},
+    "files": lambda w: {"kind": "services", "slug": "flake", "number": w.more["file"].pk},
+    "kept-logs": lambda w: {"number": w.more["kept"].pk},
+    "alerts": lambda w: {"pk": w.more["alert"].pk},
+    "audit": lambda w: {"event_id": w.event.pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
@@ -74,7 +77,7 @@ BODIES: dict[str, Any] = {
     "post /calendars": {"market": "XSHG"},
     "put /calendars/{slug}/ics": {"text": ""},
     "post /broken-glass/{number}/review": {"comment": "fine"},
-    "post /deployments/{number}/go-on": {"reason": "x", "service": "ice"},
+    "post /deployments/{number}/go-on": {"reason": "x", "service": "floe"},
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "put /services/{slug}/{environment}/automatic": {"branches": "main"},
@@ -92,16 +95,16 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
-    "post /trains": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
-    "put /trains/{number}": {"name": "x", "cars": [{"service": "snow", "environment": "production"}]},
+    "post /trains": {"name": "x", "cars": [{"service": "flake", "environment": "production"}]},
+    "put /trains/{number}": {"name": "x", "cars": [{"service": "flake", "environment": "production"}]},
     "post /trains/{number}/template": {"name": "weekly"},
     "post /nginx-fronts": {"slug": "second", "hosts": ["spare"]},
     "post /instances/{number}/commands": {"argv": ["true"], "reason": "x"},
-    "post /alert-silences": {"service": "snow", "reason": "x"},
+    "post /alert-silences": {"service": "flake", "reason": "x"},
     "post /alert-rules": {"name": "mine", "metric": "memory.percent", "threshold": 90},
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
-    "post /notice-subscriptions": {"channel": "ops", "service": "snow", "kinds": ["failed"]},
+    "post /notice-subscriptions": {"channel": "ops", "service": "flake", "kinds": ["failed"]},
     "post /files/plan": {"text": access_pages.FILE},
     "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},

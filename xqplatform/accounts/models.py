@@ -29,6 +29,7 @@ class Role(models.TextChoices):
 class Team(models.Model):
     slug = models.SlugField(_("name"), max_length=60, unique=True)
     title = models.CharField(_("title"), max_length=120, blank=True)
+    closed = models.BooleanField(_("closed"), default=False)  # what it owns is there for its people only (`visibility`)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

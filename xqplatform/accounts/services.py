@@ -206,10 +206,24 @@ def create_team(actor: Actor, slug: str, title: str = "") -> Team:
     slug = _checked_slug(slug)
     try:
         with transaction.atomic():
-            team = Team.objects.create(slug=slug, title=title.strip()[:120])
-            audit.record(actor, "team.create", team, after={"slug": slug, "title": team.title})
+            team = Team.objects.create(slug=slug, title=title.strip()[:120], closed=settings.TEAMS_CLOSED)
+            facts = {"slug": slug, "title": team.title, "closed": team.closed}
+            audit.record(actor, "team.create", team, after=facts)
     except IntegrityError:
         raise Refused(_("There is a team of this name already."), "slug") from None
+    return team
+
+
+def close_team(actor: Actor, team: Team, closed: bool) -> Team:
+    """Closed: what the team owns is there for its people and for who reads everything only. Open: for all."""
+    require(actor, "people.manage", obj=team)
+    with transaction.atomic():
+        locked = Team.objects.select_for_update().get(pk=team.pk)
+        if locked.closed != closed:
+            Team.objects.filter(pk=team.pk).update(closed=closed)
+            action = "team.close" if closed else "team.open"
+            audit.record(actor, action, team, before={"closed": not closed}, after={"closed": closed})
+    team.closed = closed
     return team
 
 

@@ -30,6 +30,7 @@ urlpatterns = [
     path("settings/teams/", views.teams, name="teams"),
     path("settings/teams/new/", views.team_new, name="team_new"),
     path("settings/teams/<int:pk>/", views.team, name="team"),
+    path("settings/teams/<int:pk>/visibility/", views.team_visibility, name="team_visibility"),
     path("settings/teams/<int:pk>/remove/", views.team_remove, name="team_remove"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.alerts import describe
 from xqplatform.alerts.api_channels import router as channels_router
 from xqplatform.alerts.api_rules import router as rules_router
@@ -64,7 +65,11 @@ class AlertQuery(Schema):
 @router.get("/alerts", response=AlertsOut, summary="Alerts, newest first; those that fire unless asked otherwise")
 def alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any]:
     given = query.dict(exclude={"before", "limit"})
-    rows = Alert.objects.filter(**{name: value for name, value in given.items() if value}).select_related("rule")
+    rows = (
+        visible(actor_of(request), Alert)
+        .filter(**{name: value for name, value in given.items() if value})
+        .select_related("rule")
+    )
     if query.before:
         rows = rows.filter(pk__lt=query.before)
     found = list(rows.order_by("-pk")[: query.limit + 1])
@@ -74,7 +79,7 @@ def alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any]:
 
 @router.get("/alerts/{int:pk}", response=AlertOut, summary="One alert")
 def alert(request: HttpRequest, pk: int) -> dict[str, Any]:
-    return describe.as_json(get_object_or_404(Alert.objects.select_related("rule"), pk=pk))
+    return describe.as_json(get_visible(actor_of(request), Alert.objects.select_related("rule"), pk=pk))
 
 
 class SilenceOut(Schema):
@@ -115,7 +120,7 @@ class SilenceIn(Schema):
 
 @router.get("/alert-silences", response=list[SilenceOut], summary="Silences that hold")
 def all_silences(request: HttpRequest) -> Any:
-    return Silence.objects.filter(until__gt=timezone.now()).select_related("rule")
+    return visible(actor_of(request), Silence).filter(until__gt=timezone.now()).select_related("rule")
 
 
 @router.post("/alert-silences", response={201: SilenceOut}, summary="Silence what matches for some minutes")
@@ -129,4 +134,4 @@ def silence(request: HttpRequest, data: SilenceIn) -> Any:
 
 @router.post("/alert-silences/{int:pk}/end", response=SilenceOut, summary="End a silence now")
 def end_silence(request: HttpRequest, pk: int) -> Any:
-    return silences.end_silence(actor_of(request), get_object_or_404(Silence, pk=pk))
+    return silences.end_silence(actor_of(request), get_visible(actor_of(request), Silence, pk=pk))

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.alerts.models import Channel, Delivery
 from xqplatform.alerts.services import channels as verbs
 
@@ -129,14 +130,16 @@ test.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's
 @router.get("/alert-deliveries", response=list[DeliveryOut], summary="What was sent, or is on its way, newest first")
 def deliveries(request: HttpRequest, query: Query[DeliveryQuery]) -> Any:
     given = {"channel__name": query.channel, "state": query.state, "pk__lt": query.before}
-    rows = Delivery.objects.filter(channel__owner=None, **{name: value for name, value in given.items() if value})
+    rows = visible(actor_of(request), Delivery).filter(
+        channel__owner=None, **{name: value for name, value in given.items() if value}
+    )
     return rows.select_related("channel", "notification").order_by("-pk")[: query.limit]
 
 
 @router.get("/alert-deliveries/{int:pk}", response=DeliveryOut, summary="One delivery")
 def delivery(request: HttpRequest, pk: int) -> Any:
-    return get_object_or_404(
-        Delivery.objects.filter(channel__owner=None).select_related("channel", "notification"), pk=pk
+    return get_visible(
+        actor_of(request), Delivery.objects.filter(channel__owner=None).select_related("channel", "notification"), pk=pk
     )
 
 
@@ -146,5 +149,5 @@ def delivery(request: HttpRequest, pk: int) -> Any:
 def retry(request: HttpRequest, pk: int) -> Any:
     return verbs.retry_delivery(
         actor_of(request),
-        get_object_or_404(Delivery.objects.filter(channel__owner=None).select_related("channel"), pk=pk),
+        get_visible(actor_of(request), Delivery.objects.filter(channel__owner=None).select_related("channel"), pk=pk),
     )

@@ -15,9 +15,14 @@ class AlertsConfig(AppConfig):
     label = "alerts"
 
     def ready(self) -> None:
-        from xqplatform.alerts import platform_sources
+        from xqplatform.accounts.visibility import owned
+        from xqplatform.alerts import models, platform_sources
         from xqplatform.secrets import known
 
+        owned(models.Alert, "team_id")
+        owned(models.Transition, "alert__team_id")
+        owned(models.Notification, "alerts__team_id")
+        owned(models.Delivery, "notification__alerts__team_id")
         platform_sources.register()
         known.EVERYWHERE |= {"alerts.channel.url": known.address, "alerts.channel.secret": known.text}
         post_migrate.connect(_defaults, sender=self, dispatch_uid="alerts.defaults")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from xqplatform.accounts.actor import Actor
 from xqplatform.alerts import sources, spans, subjects
 from xqplatform.alerts.models import Channel, Rule, Severity
 from xqplatform.metrics import catalogue
@@ -167,10 +168,10 @@ class SilenceForm(forms.Form):
         label=gettext_lazy("Why"), max_length=500, help_text=gettext_lazy("For whoever wonders why nobody was told.")
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, choices in (
-            ("service", _names([one.slug for one in subjects.services()])),
+            ("service", _names(subjects.services_seen_by(actor))),
             ("environment", _names(subjects.environments())),
             ("group", _names(subjects.groups())),
         ):

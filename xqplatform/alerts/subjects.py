@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import sees_team
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -68,6 +71,11 @@ def find(subject: str) -> About | None:
 
 def services() -> list[ServiceName]:
     return sorted((one for read in SERVICES for one in read()), key=lambda one: one.slug)
+
+
+def services_seen_by(actor: Actor) -> list[str]:
+    """For choices: names of those that are there for the actor."""
+    return [one.slug for one in services() if sees_team(actor, one.team)]
 
 
 def environments() -> list[str]:

@@ -29,6 +29,7 @@ def record(
     """
     from xqplatform import live
     from xqplatform.accounts.rights import RIGHTS
+    from xqplatform.accounts.visibility import owner_of
     from xqplatform.audit.actions import ACTIONS
     from xqplatform.audit.chain.linker import LINKER
     from xqplatform.audit.models import Event
@@ -51,6 +52,7 @@ def record(
         after=after,
         reason=reason,
         denied=denied,
+        owner=owner_of(obj, parent),
     )
     live.bump("audit")
     LINKER.soon()

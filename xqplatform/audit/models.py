@@ -47,6 +47,8 @@ class Event(models.Model):
     after = models.JSONField(null=True)
     reason = models.TextField(blank=True)
     denied = models.BooleanField(default=False)
+    # The key of the team that owned it, 0: nobody; null: nothing that teams own, or not known (`visibility.owner_of`).
+    owner = models.BigIntegerField(null=True)
     seal = SealField(max_length=80, null=True, editable=False)  # the last field: it is over all others
 
     class Meta:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import OWNED, hidden
 from xqplatform.audit.models import Event
 
 INSIDE = ("containers.commandrun", "containers.terminal")
@@ -21,6 +22,10 @@ def readable(actor: Actor) -> QuerySet[Event]:
     What others ran inside containers, and who watched them, is not open to all: arguments of commands may be passwords.
     """
     rows = Event.objects.all()
+    if teams := hidden(actor):
+        # What is of a kind that teams own, and of which no owner is known, is older than closed teams are.
+        kinds = [model._meta.label_lower for model in OWNED]
+        rows = rows.exclude(owner__in=teams).exclude(owner=None, object_type__in=kinds)
     if can(actor, "audit.read"):
         return rows
     open_to_all = Q(object_type__startswith="containers.") | Q(object_type__startswith="builds.")

@@ -42,6 +42,7 @@ PAGES = {
 
 # Denied attempts carry the right that was lacking; these are its words.
 RIGHTS = {
+    "read": gettext_lazy("look at what a closed team owns"),
     "service.create": gettext_lazy("make a service"),
     "service.change": gettext_lazy("change the service"),
     "service.deploy": gettext_lazy("release the service"),
@@ -56,7 +57,6 @@ RIGHTS = {
     "fleet.read": gettext_lazy("see the whole fleet"),
     "roles.manage": gettext_lazy("manage roles and who has them"),
     "roles.approve": gettext_lazy("approve changes of rights"),
-    "read": gettext_lazy("read it"),
     "build.start": gettext_lazy("start a build"),
     "build.cancel": gettext_lazy("cancel a build"),
     "image.discard": gettext_lazy("discard an image"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -18,6 +19,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from xqplatform import live
+from xqplatform.accounts import visibility
+from xqplatform.accounts.http import actor_of
 
 TOPIC = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 MOST_TOPICS = 200
@@ -102,6 +105,9 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     topics, since = _asked(request)
     if not topics:
         return JsonResponse({"error": "topics is missing"}, status=400)
+    topics = await sync_to_async(visibility.heard)(actor_of(request), topics)
+    if not topics:
+        return JsonResponse({"error": "no such topics"}, status=404)
     if _open >= MOST_STREAMS:
         return JsonResponse({"error": "too many streams"}, status=503, headers={"Retry-After": "30"})
     response = StreamingHttpResponse(_listen(topics, since), content_type="text/event-stream")
@@ -117,6 +123,7 @@ def versions(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return JsonResponse({"error": "signed out"}, status=401)
     topics, since = _asked(request)
+    topics = visibility.heard(actor_of(request), topics)
     try:
         client = live.client()
         clock = int(client.get(live.CLOCK) or 0)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.alerts.api_channels import DeliveryOut
 from xqplatform.alerts.models import Channel
 from xqplatform.errors import Refused
@@ -163,7 +164,7 @@ test_own_channel.__test__ = False  # type: ignore[attr-defined]  # not one of py
 
 @router.get("/notice-subscriptions", response=list[SubscriptionOut], summary="Which channels and teams hear of what")
 def subscriptions(request: HttpRequest) -> Any:
-    return Subscription.objects.select_related("channel", "team")
+    return visible(actor_of(request), Subscription).select_related("channel", "team")
 
 
 @router.post("/notice-subscriptions", response={201: SubscriptionOut}, summary="Have a channel or a team hear of kinds")
@@ -186,5 +187,5 @@ def subscribe(request: HttpRequest, data: SubscriptionIn) -> Any:
 
 @router.delete("/notice-subscriptions/{int:pk}", response={204: None}, summary="End a subscription")
 def unsubscribe(request: HttpRequest, pk: int) -> Any:
-    verbs.unsubscribe(actor_of(request), get_object_or_404(Subscription, pk=pk))
+    verbs.unsubscribe(actor_of(request), get_visible(actor_of(request), Subscription, pk=pk))
     return Status(204, None)

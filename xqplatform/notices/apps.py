@@ -6,9 +6,17 @@ class NoticesConfig(AppConfig):
     label = "notices"
 
     def ready(self) -> None:
+        from xqplatform.accounts.visibility import owned
         from xqplatform.alerts import deliver
-        from xqplatform.notices import gathering, invitations, leaving
+        from xqplatform.alerts.models import Delivery, Notification
+        from xqplatform.notices import gathering, invitations, leaving, models
 
+        owned(models.Notice, "team_id")
+        owned(models.Entry, "notice__team_id")
+        owned(models.Post, "notice__team_id")
+        owned(models.Subscription, "team")
+        owned(Notification, "posts__notice__team_id")
+        owned(Delivery, "notification__posts__notice__team_id")
         deliver.CHECKS.append(gathering.check)
         leaving.join()
         invitations.join()

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
@@ -74,14 +75,14 @@ class SubscriptionForm(forms.Form):
         initial=[Kind.APPROVAL, Kind.HELD, Kind.SUCCEEDED, Kind.FAILED, Kind.ROLLED_BACK, Kind.GLASS],
     )  # fmt: skip
 
-    def __init__(self, data: Any = None) -> None:
+    def __init__(self, actor: Actor, data: Any = None) -> None:
         super().__init__(data)
         channels = [(f"channel:{row.pk}", row.name) for row in Channel.objects.shared()]
         teams = [(f"team:{row.pk}", str(row)) for row in Team.objects.all()]
         found = [(_("Channels"), channels), (_("Teams, in the inboxes of their people"), teams)]
         for name, choices in (
             ("receiver", [("", "–"), *found]),
-            ("service", _names([one.slug for one in subjects.services()])),
+            ("service", _names(subjects.services_seen_by(actor))),
             ("environment", _names(subjects.environments())),
         ):
             self.fields[name].choices = choices  # type: ignore[attr-defined]

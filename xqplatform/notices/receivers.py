@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, User
 from xqplatform.accounts.rights import READ, can, has_role
+from xqplatform.accounts.visibility import sees_team
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.kinds import INBOX, OWN, Relation, reaches
 from xqplatform.notices.models import Notice, Preference, Subscription
@@ -31,7 +32,10 @@ def members(team: int | None, environment: str) -> set[int]:
 
 
 def may_see(person: User, notice: Notice) -> bool:
-    return can(Actor.person(person), READ, team_id=notice.team_id, environment=notice.environment or None)
+    actor = Actor.person(person)
+    return sees_team(actor, notice.team_id) and can(
+        actor, READ, team_id=notice.team_id, environment=notice.environment or None
+    )
 
 
 def _runs(person: User, notice: Notice) -> bool:

@@ -11,7 +11,9 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from containers.models import Service
+from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import visible_teams
+from xqplatform.accounts.visibility import visible
 from xqplatform.alerts import reading as alerts
 from xqplatform.notices.services import inbox
 
@@ -74,7 +76,12 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def _services(request: HttpRequest) -> dict[str, list[Service]]:
     """Services of my teams first, then the rest."""
     mine = set(visible_teams(request.actor))  # type: ignore[attr-defined]
-    rows = list(Service.objects.filter(removed=None).only("slug", "team_id").order_by("slug")[: SERVICES_SHOWN * 5])
+    rows = list(
+        visible(actor_of(request), Service)
+        .filter(removed=None)
+        .only("slug", "team_id")
+        .order_by("slug")[: SERVICES_SHOWN * 5]
+    )
     own = [s for s in rows if s.team_id in mine]
     rest = [s for s in rows if s.team_id not in mine]
     return {"mine": own[:SERVICES_SHOWN], "others": rest[: max(0, SERVICES_SHOWN - len(own))]}

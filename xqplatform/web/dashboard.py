@@ -18,6 +18,7 @@ from hosts.models import Address, Host, SegmentNetwork
 from hosts.services import certificates
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, visible_teams
+from xqplatform.accounts.visibility import visible
 from xqplatform.alerts import reading as alerts
 from xqplatform.audit.models import Event
 
@@ -39,14 +40,14 @@ def first_url(*names: str) -> str:
 def guide(actor: Actor) -> list[dict[str, Any]]:
     """A newcomer's way to a running service; a step is ticked when its rows are there. Empty when all are."""
     host = Host.objects.exclude(state=Host.State.RETIRED).filter(state__in=Host.ANSWERING).exists()
-    service = Service.objects.filter(removed=None).order_by("-pk").first()
-    build = Build.objects.filter(state=Build.State.SUCCEEDED).exists()
-    deployed = Deployment.objects.filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED).exists()
+    service = visible(actor, Service).filter(removed=None).order_by("-pk").first()
+    build = visible(actor, Build).filter(state=Build.State.SUCCEEDED).exists()
+    deployed = visible(actor, Deployment).filter(kind=Deployment.Kind.DEPLOY, state=Deployment.State.SUCCEEDED).exists()
     if host and service and build and deployed:
         return []
-    building = Build.objects.filter(state__in=Build.ACTIVE).order_by("-pk").first()
-    running = Deployment.objects.filter(state__in=Deployment.ACTIVE).order_by("-pk").first()
-    place = ServiceEnvironment.objects.filter(service=service).order_by("environment__position").first()
+    building = visible(actor, Build).filter(state__in=Build.ACTIVE).order_by("-pk").first()
+    running = visible(actor, Deployment).filter(state__in=Deployment.ACTIVE).order_by("-pk").first()
+    place = visible(actor, ServiceEnvironment).filter(service=service).order_by("environment__position").first()
     its = f"/services/{service.slug}/" if service else "/services/"
     build_url = _page("containers:service_build", slug=service.slug) if service else ""
     steps = [
@@ -106,9 +107,9 @@ def build(actor: Actor) -> dict[str, Any]:
     """What the home page shows. Developers: their own services; SREs and managers: the fleet."""
     mine = visible_teams(actor)
     fleet = can(actor, "fleet.read")
-    places = ServiceEnvironment.objects.filter(service__removed=None)
-    instances = Instance.objects.filter(removed=None)
-    deployments = Deployment.objects.select_related("place__service", "place__environment", "image")
+    places = visible(actor, ServiceEnvironment).filter(service__removed=None)
+    instances = visible(actor, Instance).filter(removed=None)
+    deployments = visible(actor, Deployment).select_related("place__service", "place__environment", "image")
     if not fleet:
         places = places.filter(service__team__in=mine)
         instances = instances.filter(place__service__team__in=mine)
@@ -152,7 +153,8 @@ def build(actor: Actor) -> dict[str, Any]:
         "approvals": [row for row, _missing, why_not in approvals.waiting_for(actor, 50) if not why_not],
         "glass": glass.open_ones().filter(deployment__place__in=places)[:8],
         "conflicts": Address.objects.exclude(conflict="").select_related("segment")[:8] if fleet else [],
-        "kills": InstanceEvent.objects.filter(kind="oom", last__gte=today, instance__in=instances)
+        "kills": visible(actor, InstanceEvent)
+        .filter(kind="oom", last__gte=today, instance__in=instances)
         .select_related("instance__place__environment", "instance__place__service", "instance__host")
         .order_by("-last")[:8],
         "wrong_networks": SegmentNetwork.objects.filter(
@@ -169,7 +171,7 @@ def build(actor: Actor) -> dict[str, Any]:
         "failed_today": deployments.filter(
             state__in=[Deployment.State.FAILED, Deployment.State.ROLLED_BACK], finished__gte=today
         ).count(),
-        "builds": Build.objects.filter(state__in=Build.ACTIVE).select_related("project")[:8],
+        "builds": visible(actor, Build).filter(state__in=Build.ACTIVE).select_related("project")[:8],
         "places": services,
         "events": Event.objects.exclude(action__in=["login", "logout"])[:8] if can(actor, "audit.read") else [],
     }

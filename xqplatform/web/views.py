@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from containers.services.sample import make_sample
+from xqplatform.accounts.http import actor_of
 from xqplatform.web import dashboard
 from xqplatform.web.search import find
 
@@ -46,7 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     """Goes straight to what was named if it is one thing, else lists what fits."""
     q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
-    found = find(q)
+    found = find(actor_of(request), q)
     exact = [hit for hit in found if hit.exact]
     if len(exact) == 1 or (len(found) == 1 and q):
         return redirect((exact or found)[0].url)
@@ -57,7 +58,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def hits(request: HttpRequest) -> HttpResponse:
     """The list under the Ctrl-K box."""
     q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
-    return render(request, "web/_hits.html", {"q": q, "hits": find(q, limit=12)})
+    return render(request, "web/_hits.html", {"q": q, "hits": find(actor_of(request), q, limit=12)})
 
 
 @require_POST

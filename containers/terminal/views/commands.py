@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from containers.models import CommandRun
@@ -11,6 +11,7 @@ from containers.terminal import access, commands
 from containers.terminal.forms import CommandForm, OpenForm
 from containers.terminal.views.terminals import may_see, page_of, shown
 from containers.views.access import NUMBER_LIMIT, actor_of, get_instance
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 from xqplatform.web.streaming import streamed
 
@@ -19,7 +20,7 @@ SHOWN = 200_000  # characters of the output on the page; all of it is in the fil
 
 @require_POST
 def run(request: HttpRequest, number: int) -> HttpResponse:
-    instance, actor = get_instance(number), actor_of(request)
+    instance, actor = get_instance(actor_of(request), number), actor_of(request)
     access.must(actor, instance, right=access.COMMAND)
     production = instance.place.environment.production
     form = CommandForm(request.POST, production=production, auto_id="command_%s")
@@ -34,7 +35,7 @@ def run(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _found(request: HttpRequest, number: int) -> CommandRun:
-    row: CommandRun = get_object_or_404(commands.rows(), pk=min(number, NUMBER_LIMIT))
+    row: CommandRun = get_visible(actor_of(request), commands.rows(), pk=min(number, NUMBER_LIMIT))
     may_see(actor_of(request), row)
     return row
 
@@ -65,6 +66,6 @@ def output(request: HttpRequest, number: int) -> HttpResponseBase:
 
 @require_POST
 def cancel(request: HttpRequest, number: int) -> HttpResponse:
-    row = get_object_or_404(commands.rows(), pk=min(number, NUMBER_LIMIT))
+    row = get_visible(actor_of(request), commands.rows(), pk=min(number, NUMBER_LIMIT))
     commands.cancel(actor_of(request), row)
     return redirect("containers:command", row.pk)

@@ -12,12 +12,16 @@ from containers.terminal.views.terminals import RECORDINGS, page_of
 from containers.views.access import NUMBER_LIMIT, actor_of
 from xqplatform import audit
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import require_visible
+from xqplatform.web.middleware import styles_in_page
 from xqplatform.web.streaming import streamed
 
 
 def _recorded(request: HttpRequest, number: int) -> Terminal:
     """The terminal whose recording is asked for. Raises Denied, Http404."""
     row: Terminal | None = services.rows().filter(pk=min(number, NUMBER_LIMIT)).exclude(opened=None).first()
+    if row is not None:
+        require_visible(actor_of(request), row)
     require(actor_of(request), RECORDINGS, obj=row)
     if row is None or row.cleared:
         raise Http404
@@ -28,7 +32,9 @@ def _recorded(request: HttpRequest, number: int) -> Terminal:
 def play(request: HttpRequest, number: int) -> HttpResponse:
     """The player: it fetches the file, which is the event."""
     row = _recorded(request, number)
-    return render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    return styles_in_page(
+        render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    )
 
 
 @require_GET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,7 +18,9 @@ from containers.views.access import NUMBER_LIMIT, actor_of, get_instance, may
 from containers.views.run import frame
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
+from xqplatform.web.middleware import styles_in_page
 
 RECORDINGS = "terminal.recordings"
 PAGE = 50
@@ -39,7 +41,7 @@ def page_of(request: HttpRequest, instance: Instance, **more: Any) -> dict[str, 
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, number: int) -> HttpResponse:
     """Asks for a terminal into an instance; beside it the form for a command, which needs no script."""
-    instance, actor = get_instance(number), actor_of(request)
+    instance, actor = get_instance(actor_of(request), number), actor_of(request)
     if request.method == "POST" or not access.may(actor, instance, access.COMMAND):
         access.must(actor, instance)
     production = instance.place.environment.production
@@ -57,9 +59,9 @@ def shown(request: HttpRequest, instance: Instance, form: OpenForm, command: Com
     actor = actor_of(request)
     context = page_of(
         request, instance, form=form, command=command,
-        mine=Terminal.objects.filter(instance=instance, person=actor.user, state=Terminal.State.OPEN),
-        runs=CommandRun.objects.filter(instance=instance)[:10],
-        recent=Terminal.objects.filter(instance=instance).exclude(opened=None)[:10],
+        mine=visible(actor_of(request), Terminal).filter(instance=instance, person=actor.user, state=Terminal.State.OPEN),
+        runs=visible(actor_of(request), CommandRun).filter(instance=instance)[:10],
+        recent=visible(actor_of(request), Terminal).filter(instance=instance).exclude(opened=None)[:10],
         may_watch=can(actor, RECORDINGS), limits=services.limits_in_words(),
     )  # fmt: skip
     status = 400 if form.errors or command.errors else 200
@@ -69,10 +71,7 @@ def shown(request: HttpRequest, instance: Instance, form: OpenForm, command: Com
 def seen_by(actor: Actor, pk: int) -> Terminal:
     """A terminal that is one's own, or whose recording one may watch. Raises Http404."""
     if can(actor, RECORDINGS):
-        row: Terminal | None = services.rows().filter(pk=min(pk, NUMBER_LIMIT)).first()
-        if row is None:
-            raise Http404
-        return row
+        return get_visible(actor, services.rows(), pk=min(pk, NUMBER_LIMIT))
     return services.own(actor, min(pk, NUMBER_LIMIT))
 
 
@@ -89,8 +88,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         request, row.instance, terminal=row, own=own, may_watch=can(actor, RECORDINGS),
         may_end=row.active and not row.asked and (own or can(actor, "host.operate")), limits=services.limits_in_words(),
     )  # fmt: skip
-    name = "live" if row.active and own and not row.asked else "past"
-    return render(request, f"containers/terminal/{name}.html", context)
+    if row.active and own and not row.asked:
+        return styles_in_page(render(request, "containers/terminal/live.html", context))
+    return render(request, "containers/terminal/past.html", context)
 
 
 @never_cache
@@ -114,7 +114,7 @@ def end(request: HttpRequest, number: int) -> HttpResponse:
 def index(request: HttpRequest) -> HttpResponse:
     """All terminals, for who may watch recordings; else one's own."""
     actor = actor_of(request)
-    rows = services.rows().exclude(opened=None)
+    rows = visible(actor, services.rows()).exclude(opened=None)
     if not can(actor, RECORDINGS):
         rows = rows.filter(person=actor.user)
     who = request.GET.get("who", "").strip().replace("\0", "")[:150]
@@ -129,7 +129,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "next": found[PAGE - 1].pk if len(found) > PAGE else None,
         "who": who,
         "may_watch": can(actor, RECORDINGS),
-        "open": Terminal.objects.filter(state=Terminal.State.OPEN).count(),
+        "open": visible(actor_of(request), Terminal).filter(state=Terminal.State.OPEN).count(),
     }
     return render(request, "containers/terminal/index.html", context)
 

@@ -18,7 +18,7 @@ from xqplatform.accounts.views.sessions import (
 )
 from xqplatform.accounts.views.settings import settings_index
 from xqplatform.accounts.views.sudo import sudo_confirm
-from xqplatform.accounts.views.teams import team, team_new, team_remove, teams
+from xqplatform.accounts.views.teams import team, team_new, team_remove, team_visibility, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "team",
     "team_new",
     "team_remove",
+    "team_visibility",
     "teams",
     "theme",
     "token_revoke",

@@ -14,6 +14,7 @@ from xqplatform.accounts.forms import TeamForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import hidden
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table
 
@@ -23,14 +24,16 @@ def teams(request: ActorRequest) -> HttpResponse:
     rows = Team.objects.annotate(
         people_count=Count("memberships", distinct=True), services_count=Count("services", distinct=True)
     )
+    unseen = hidden(request.actor)
     table = Table(
         request,
         rows,
         search=["slug", "title"],
-        sorts={"name": "slug", "people": "people_count", "services": "services_count"},
+        sorts={"name": "slug", "people": "people_count"} | ({} if unseen else {"services": "services_count"}),
         default="name",
     )
-    return render(request, "accounts/teams.html", {"table": table, "may": can(request.actor, "people.manage")})
+    context = {"table": table, "may": can(request.actor, "people.manage"), "unseen": unseen}
+    return render(request, "accounts/teams.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,6 +71,16 @@ def team(request: ActorRequest, pk: int) -> HttpResponse:
         "memberships": row.memberships.select_related("user").order_by("user__username"),
     }
     return render(request, "accounts/team.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+def team_visibility(request: ActorRequest, pk: int) -> HttpResponse:
+    row = services.close_team(request.actor, get_object_or_404(Team, pk=pk), request.POST.get("closed") == "1")
+    messages.success(
+        request,
+        _("Only its people see now what the team owns.") if row.closed else _("Everybody sees now what the team owns."),
+    )
+    return redirect("accounts:team", pk=row.pk)
 
 
 @require_POST

@@ -8,11 +8,12 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from xqplatform.accounts.http import ActorRequest
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.alerts import describe, reading, subjects
 from xqplatform.alerts.models import Alert, Rule, Severity
 from xqplatform.alerts.services.silences import may_silence
@@ -22,20 +23,20 @@ SEARCH = ["rule_name", "name", "host", "service", "words", "device"]
 PER_PAGE = 50
 
 
-def _filters() -> dict[str, Filter]:
+def _filters(request: ActorRequest) -> dict[str, Filter]:
     def names(found: list[str]) -> list[tuple[str, str]]:
         return [(one, one) for one in found]
 
     return {
         "severity": Filter(_("Severity"), Severity.choices, "severity"),
-        "service": Filter(_("Service"), names([one.slug for one in subjects.services()]), "service"),
+        "service": Filter(_("Service"), names(subjects.services_seen_by(request.actor)), "service"),
         "environment": Filter(_("Environment"), names(subjects.environments()), "environment"),
         "group": Filter(_("Host group"), names(subjects.groups()), "group"),
     }
 
 
 def _rows(request: ActorRequest) -> QuerySet[Alert]:
-    rows = Alert.objects.select_related("rule")
+    rows = visible(request.actor, Alert).select_related("rule")
     host = request.GET.get("host", "").replace("\x00", "")[:80]
     return rows.filter(host=host) if host else rows
 
@@ -43,7 +44,9 @@ def _rows(request: ActorRequest) -> QuerySet[Alert]:
 @require_GET
 def firing(request: ActorRequest) -> HttpResponse:
     """One line a rule and scope, the most urgent first; below what nobody is told of, and what may fire soon."""
-    table = Table(request, _rows(request).filter(state__in=Alert.ACTIVE), search=SEARCH, filters=_filters(), per_page=1)
+    table = Table(
+        request, _rows(request).filter(state__in=Alert.ACTIVE), search=SEARCH, filters=_filters(request), per_page=1
+    )
     rows = list(table.queryset.order_by("-pk")[: reading.MOST])
     told = [row for row in rows if row.state == Alert.State.FIRING and not row.held]
     groups = reading.grouped(told)
@@ -53,9 +56,9 @@ def firing(request: ActorRequest) -> HttpResponse:
         "page": Paginator(groups, PER_PAGE).get_page(int(number) if number.isdecimal() and len(number) < 6 else 1),
         "held": reading.grouped(row for row in rows if row.held and row.state == Alert.State.FIRING)[:PER_PAGE],
         "pending": sorted((row for row in rows if row.state == Alert.State.PENDING), key=reading.urgency)[:PER_PAGE],
-        "counts": reading.counts(reading.firing()),
-        "n_held": Alert.objects.filter(state=Alert.State.FIRING).exclude(held="").count(),
-        "n_pending": Alert.objects.filter(state=Alert.State.PENDING).count(),
+        "counts": reading.counts(visible(request.actor, reading.firing())),
+        "n_held": visible(request.actor, Alert).filter(state=Alert.State.FIRING).exclude(held="").count(),
+        "n_pending": visible(request.actor, Alert).filter(state=Alert.State.PENDING).count(),
         "n_rules": Rule.objects.filter(enabled=True).count(),
         "more": table.count > len(rows),
         "filtered": table.active or bool(request.GET.get("host")),
@@ -88,7 +91,11 @@ def history(request: ActorRequest) -> HttpResponseBase:
         search=SEARCH,
         sorts={"fired": "fired", "rule": "rule_name", "name": "name", "resolved": "resolved"},
         default="-fired",
-        filters={"state": Filter(_("State"), states, "state"), "rule": Filter(_("Rule"), rules, "rule"), **_filters()},
+        filters={
+            "state": Filter(_("State"), states, "state"),
+            "rule": Filter(_("Rule"), rules, "rule"),
+            **_filters(request),
+        },
     )
     if request.GET.get("format") == "csv":
         return csv_response(request, "alerts.csv", CSV, (_line(row) for row in table.queryset.iterator(chunk_size=500)))
@@ -112,9 +119,9 @@ def _line(row: Alert) -> list[Any]:
 
 @require_GET
 def alert(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Alert.objects.select_related("rule"), pk=min(pk, 2**62))
+    row = get_visible(request.actor, Alert.objects.select_related("rule"), pk=min(pk, 2**62))
     rule = Q(rule_name=row.rule_name) | (Q(rule=row.rule_id) if row.rule_id else Q())
-    same = Alert.objects.filter(rule, subject=row.subject, device=row.device)
+    same = visible(request.actor, Alert).filter(rule, subject=row.subject, device=row.device)
     context = {
         "alert": row,
         "transitions": row.transitions.all(),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.alerts.forms import ChannelForm
 from xqplatform.alerts.models import Channel, Delivery, Notification
 from xqplatform.alerts.services import channels as verbs
@@ -34,7 +35,8 @@ EXAMPLES = [
 
 def _shared() -> QuerySet[Delivery]:
     """What goes over people's own channels is shown to them alone."""
-    return Delivery.objects.filter(channel__owner=None).select_related("channel")
+    rows = Delivery.objects.filter(channel__owner=None)  # visible: whoever calls it asks
+    return rows.select_related("channel")
 
 
 @require_GET
@@ -101,7 +103,7 @@ def remove(request: ActorRequest, pk: int) -> HttpResponse:
 def deliveries(request: ActorRequest) -> HttpResponse:
     table = Table(
         request,
-        _shared().select_related("notification"),
+        visible(request.actor, _shared()).select_related("notification"),
         search=["notification__title", "words"],
         sorts={"time": "created", "channel": "channel__name"},
         default="-time",
@@ -117,7 +119,7 @@ def deliveries(request: ActorRequest) -> HttpResponse:
 @require_GET
 def delivery(request: ActorRequest, pk: int) -> HttpResponse:
     """One message: what it said, to whom, and each attempt with its answer."""
-    row = get_object_or_404(_shared().select_related("notification__rule"), pk=pk)
+    row = get_visible(request.actor, _shared().select_related("notification__rule"), pk=pk)
     attempts = [{**one, "at": datetime.fromtimestamp(one["time"], UTC)} for one in row.attempts]
     context = {
         "delivery": row,
@@ -130,7 +132,7 @@ def delivery(request: ActorRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def retry(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(_shared(), pk=pk)
+    row = get_visible(request.actor, _shared(), pk=pk)
     try:
         verbs.retry_delivery(request.actor, row)
         messages.success(request, _("It is being sent again."))

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import visible
 from xqplatform.alerts import describe, lookback
 from xqplatform.alerts.forms import RuleForm
 from xqplatform.alerts.models import Alert, Rule, Severity
@@ -48,8 +49,8 @@ def rule(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Rule.objects.prefetch_related("channels"), pk=pk)
     context = {
         "rule": row,
-        "alerts": row.alerts.exclude(state=Alert.State.PENDING).order_by("-fired")[:20],
-        "pending": row.alerts.filter(state=Alert.State.PENDING).count(),
+        "alerts": visible(request.actor, row.alerts.all()).exclude(state=Alert.State.PENDING).order_by("-fired")[:20],
+        "pending": visible(request.actor, row.alerts.all()).filter(state=Alert.State.PENDING).count(),
         "may": can(request.actor, verbs.RIGHT),
     }
     return render(request, "alerts/rule.html", context)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import somewhere
+from xqplatform.accounts.visibility import get_visible, sees_team, visible
 from xqplatform.alerts import subjects
 from xqplatform.alerts.forms import SilenceForm
 from xqplatform.alerts.models import Silence
@@ -29,13 +30,13 @@ def _may_any(request: ActorRequest) -> bool:
 def silences(request: ActorRequest) -> HttpResponse:
     now = timezone.now()
     teams = {one.slug: one.team for one in subjects.services()}
-    holding = list(Silence.objects.filter(until__gt=now).select_related("rule").order_by("until"))
+    holding = list(visible(request.actor, Silence).filter(until__gt=now).select_related("rule").order_by("until"))
     context = {
         "holding": [
             (row, verbs.may_silence(request.actor, row.service, row.environment, teams.get(row.service)))
             for row in holding
         ],
-        "ended": Silence.objects.filter(until__lte=now).select_related("rule").order_by("-until")[:20],
+        "ended": visible(request.actor, Silence).filter(until__lte=now).select_related("rule").order_by("-until")[:20],
         "may": _may_any(request),
     }
     return render(request, "alerts/silences.html", context)
@@ -45,7 +46,7 @@ def silences(request: ActorRequest) -> HttpResponse:
 def new(request: ActorRequest) -> HttpResponse:
     """Prefilled by the alert that somebody came from; the verb asks for the right."""
     initial = {name: request.GET[name] for name in PREFILLED if request.GET.get(name)}
-    form = SilenceForm(request.POST or None, initial=initial)
+    form = SilenceForm(request.actor, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             row = verbs.create_silence(request.actor, **form.values())
@@ -56,13 +57,15 @@ def new(request: ActorRequest) -> HttpResponse:
         except Refused as refusal:
             put_refusal(form, refusal)
     subject = str(form["subject"].value() or "").replace("\x00", "")
-    context = {"form": form, "about": subjects.find(subject) if subject else None, "may": _may_any(request)}
+    about = subjects.find(subject) if subject else None
+    about = about if about is not None and sees_team(request.actor, about.team) else None
+    context = {"form": form, "about": about, "may": _may_any(request)}
     return render(request, "alerts/silence_form.html", context, status=400 if form.errors else 200)
 
 
 @require_POST
 def end(request: ActorRequest, pk: int) -> HttpResponse:
-    row = get_object_or_404(Silence, pk=pk)
+    row = get_visible(request.actor, Silence, pk=pk)
     try:
         verbs.end_silence(request.actor, row)
         messages.success(request, _("The silence has ended. What fires is told of within some seconds."))

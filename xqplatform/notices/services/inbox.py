@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from xqplatform import live
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
 from xqplatform.notices.models import Entry
 
 COUNTED = 100  # the bell shows «99+» from here on
@@ -15,7 +16,7 @@ COUNTED = 100  # the bell shows «99+» from here on
 def of(actor: Actor) -> QuerySet[Entry]:
     """The actor's own entries, the newest first."""
     user = actor.user
-    return Entry.objects.filter(user=user) if user is not None else Entry.objects.none()
+    return visible(actor, Entry).filter(user=user) if user is not None else Entry.objects.none()
 
 
 def unread(actor: Actor) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import somewhere
+from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.notices.forms import SubscriptionForm
 from xqplatform.notices.kinds import Kind
@@ -19,7 +20,7 @@ from xqplatform.notices.services import subscriptions as verbs
 
 @require_http_methods(["GET", "POST"])
 def index(request: ActorRequest) -> HttpResponse:
-    form = SubscriptionForm(request.POST or None)
+    form = SubscriptionForm(request.actor, request.POST or None)
     if request.method == "POST":
         if form.is_valid():
             try:
@@ -33,7 +34,9 @@ def index(request: ActorRequest) -> HttpResponse:
     labels = dict(Kind.choices)
     rows = [
         (row, [labels.get(kind, kind) for kind in row.kinds], may_end)
-        for row, may_end in verbs.ending(request.actor, Subscription.objects.select_related("channel", "team"))
+        for row, may_end in verbs.ending(
+            request.actor, visible(request.actor, Subscription).select_related("channel", "team")
+        )
     ]
     context = {"rows": rows, "form": form, "may": somewhere(request.actor, verbs.RIGHT)}
     return render(request, "notices/subscriptions.html", context, status=400 if form.errors else 200)
@@ -41,6 +44,6 @@ def index(request: ActorRequest) -> HttpResponse:
 
 @require_POST
 def end(request: ActorRequest, pk: int) -> HttpResponse:
-    verbs.unsubscribe(request.actor, get_object_or_404(Subscription, pk=pk))
+    verbs.unsubscribe(request.actor, get_visible(request.actor, Subscription, pk=pk))
     messages.success(request, _("The subscription is ended."))
     return redirect("notices:subscriptions")

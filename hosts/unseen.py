@@ -1,0 +1,59 @@
+"""What stands on hosts and in the ledger, for who does not see its team: it is there, so that addresses and capacity stay
+true, but nameless. Rows are changed in memory and must not be saved afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from django.utils.translation import gettext as _
+
+from hosts import labels
+from hosts.models import Address, SeenContainer
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import hidden_names
+
+
+def nameless() -> str:
+    return _("in use by a closed team")
+
+
+def words(actor: Actor, text: str) -> str:
+    """The text, unless it names something hidden."""
+    names = hidden_names(actor)
+    return nameless() if names and names.intersection(re.findall(r"[a-z0-9-]+", text)) else text
+
+
+def containers(actor: Actor, rows: Iterable[SeenContainer]) -> list[SeenContainer]:
+    """Containers of a host; of hidden ones only what the network and the capacity need is left."""
+    names, found = hidden_names(actor), list(rows)
+    for row in found if names else ():
+        if row.labels.get(labels.SERVICE) in names:
+            row.name, row.image, row.image_id, row.labels = nameless(), "", "", {}
+    return found
+
+
+def address(actor: Actor, row: Address) -> Address:
+    """One line of the ledger; also who else was seen with it may be hidden."""
+    names = hidden_names(actor)
+    if names:
+        if row.holder.partition("/")[0] in names:
+            row.holder, row.note = nameless(), ""
+        row.conflict, row.note = _conflict(actor, row.conflict, names), words(actor, row.note)
+    return row
+
+
+def _conflict(actor: Actor, text: str, names: frozenset[str]) -> str:
+    """It names containers, «snow-production-3»: a name of a service may be the beginning of such a word."""
+    found = re.findall(r"[a-z0-9-]+", text)
+    return nameless() if any(word == n or word.startswith(f"{n}-") for word in found for n in names) else text
+
+
+def addresses(actor: Actor, rows: Iterable[Address]) -> list[Address]:
+    return [address(actor, row) for row in rows]
+
+
+def searchable(actor: Actor, fields: Sequence[str]) -> list[str]:
+    """Of the fields of the ledger those that may be searched and sorted by: a hit would tell what a row hides."""
+    return [one for one in fields if one not in {"holder", "note"} or not hidden_names(actor)]
