@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
         from xqplatform.secrets import columns, known
 
         columns.JSON.append(("mfa.Authenticator", "data"))  # seeds of codes, encrypted by the adapter
-        known.EVERYWHERE["accounts.invitation.link"] = known.address
+        known.EVERYWHERE |= {"accounts.invitation.link": known.address, "signin.provider.secret": known.text}
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")
         leaving.register(*leaving.OWN)
