@@ -24,6 +24,7 @@ class World:
     token: Any
     event: Any
     invitation: Any
+    robot: Any
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +80,11 @@ LINES = [
     Line("accounts:invitation_renew", "POST", 403, 403, 200, lambda w: {"pk": w.invitation.pk}),
     Line("accounts:invitation_withdraw", "POST", 403, 403, 302, lambda w: {"pk": w.invitation.pk}),
     Line("accounts:sudo", "POST", 403, 403, 403),
+    Line("accounts:service_accounts", "GET", 200, 200, 200),
+    Line("accounts:service_accounts", "POST", 403, 403, 400),
+    Line("accounts:service_account", "GET", 200, 200, 200, lambda w: {"pk": w.robot.pk}),
+    Line("accounts:service_account", "POST", 403, 403, 400, lambda w: {"pk": w.robot.pk}),
+    Line("accounts:service_account_active", "POST", 403, 403, 302, lambda w: {"pk": w.robot.pk}),
     Line("accounts:sessions", "GET", 200, 200, 200),
     Line("accounts:sessions_end", "POST", 302, 302, 302),
     Line("accounts:session_end", "POST", 302, 302, 302, lambda w: {"key": "none"}),

@@ -74,7 +74,7 @@ def test_strangers_are_sent_to_the_login(client: Client) -> None:
 def world(team: Any, sre: Any, manager: Any) -> World:
     from tests.conftest import make_person
     from xqplatform import audit
-    from xqplatform.accounts import invitations
+    from xqplatform.accounts import invitations, service_accounts
     from xqplatform.accounts.actor import Actor
     from xqplatform.accounts.models import Membership, Team, Token
 
@@ -85,7 +85,8 @@ def world(team: Any, sre: Any, manager: Any) -> World:
     token, _raw = Token.make(person, "hers")
     event = audit.record(Actor.person(sre), "team.create", team, after={"slug": "snow"})
     invitation, _link = invitations.invite(Actor.person(sre), "newcomer")
-    made = World(team, person, sre, manager, stranger, token, event, invitation)
+    robot = service_accounts.create(Actor.person(sre), "ci-snow", team)
+    made = World(team, person, sre, manager, stranger, token, event, invitation, robot)
     for builder in BUILDERS:
         builder(made)
     return made

@@ -31,6 +31,7 @@ ACTIONS: dict[str, Any] = {
     "session.end": _("ended sessions of"),
     "person.create": _("added the person"),
     "person.change": _("changed the person"),
+    "service_account.create": _("made the service account"),
     "person.leave": _("ended all that was open of"),
     "person.password": _("set the password of"),
     "invitation.create": _("invited"),

@@ -15,6 +15,7 @@ from xqplatform.accounts.models import User
 from xqplatform.accounts.signin import services
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
+from xqplatform.notices.models import Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +133,10 @@ def test_lost_factors_are_taken_away_by_somebody_else(actor_sre: Actor, actor_de
     assert kinds(developer) == []
     event = Event.objects.get(action="factor.reset")
     assert (event.actor, event.object_name) == ("sara", "Dan")
+    told = Client()
+    told.force_login(developer)
+    assert "sara took your second factors away" in told.get("/inbox/").content.decode()
+    assert not Entry.objects.exclude(user=developer).exists(), "nobody else is told"
     with pytest.raises(Refused):
         services.reset_factors(actor_sre, developer)
 
