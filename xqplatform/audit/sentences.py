@@ -125,6 +125,7 @@ VIAS = {
     "cli": gettext_lazy("command line"),
     "forge": gettext_lazy("a push to the repository"),
     "system": gettext_lazy("the platform itself"),
+    "engine": gettext_lazy("the engine, past the platform"),
 }
 
 
