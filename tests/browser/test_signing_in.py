@@ -34,7 +34,7 @@ def authenticator(page: Page) -> Any:
 
 def type_name_and_password(page: Page, name: str) -> None:
     page.goto("/login/")
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Sign in", exact=True).click()
 

@@ -19,9 +19,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from xqplatform import secrets
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.signin import lockout, providers, services
+from xqplatform.accounts.signin.models import FactorSecret
 
 
 def proofs(request: HttpRequest, user: Any) -> list[str]:
@@ -92,10 +92,10 @@ class FactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        return secrets.encrypt(text)
+        return str(FactorSecret.objects.create(secret=text).key)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return secrets.decrypt(encrypted_text)
+        return FactorSecret.objects.get(key=encrypted_text).secret
 
     def get_totp_label(self, user: Any) -> str:
         return str(user.get_username())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 
@@ -75,3 +77,16 @@ class Given(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} → {self.user}: {self.team or self.role}"
+
+
+class FactorSecret(models.Model):
+    """What a factor is checked with (an app's secret, the seed of recovery codes); allauth's row holds only the key of this one.
+
+    A column of its own, so that a rotation of keys finds it.
+    """
+
+    key = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    secret = EncryptedTextField()
+
+    def __str__(self) -> str:
+        return str(self.key)
