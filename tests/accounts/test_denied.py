@@ -111,6 +111,8 @@ BODIES: dict[str, Any] = {
 }
 # Changes nothing: only reads a host again.
 OPEN = {"post /hosts/{name}/refresh", "post /hosts/{name}/conformance/check"}
+# Who reads the log may have it verified (tests/audit/proof).
+OPEN |= {"post /audit/verifications"}
 # Of one's own, whoever it is (tests/notices).
 OPEN |= {
     "post /inbox/read",
