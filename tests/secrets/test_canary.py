@@ -45,7 +45,7 @@ from tests.hooks.test_running import Script, guard
 from tests.terminal.test_commands import FakeExecs
 from xqplatform import leases
 from xqplatform.accounts.models import Token
-from xqplatform.accounts.signin.models import Provider
+from xqplatform.accounts.signin.models import FactorSecret, Provider
 from xqplatform.alerts import child, deliver
 from xqplatform.alerts.models import Channel, Delivery
 from xqplatform.secrets import EncryptedTextField, encrypt
@@ -76,6 +76,7 @@ def plant(world: World) -> dict[str, str]:  # noqa: F811
         certificate="x", not_after=now,
     )  # fmt: skip
     Provider.objects.create(slug="sso", name="SSO", issuer="https://sso.example", client_id="xq", enabled=False)
+    FactorSecret.objects.create(secret="x")
     planted = {}
     for column in columns():
         name = str(column)

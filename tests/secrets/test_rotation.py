@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -84,30 +83,6 @@ def test_all_goes_under_the_new_key_and_only_then_the_old_one_may_go(file: Path,
     assert decrypt(ConfigVersion.objects.get(pk=place.config.pk).secrets) == '{"DB": "zebra"}'
     names = list(Event.objects.order_by("pk").values_list("action", flat=True))
     assert names[:3] == ["secrets.key.add", "secrets.rotate", "secrets.rotated"]
-
-
-@pytest.mark.django_db
-def test_seeds_of_codes_in_a_librarys_json_go_along(file: Path, sre: Any) -> None:
-    row = Authenticator.objects.create(user=sre, type="totp", data={"secret": encrypt("seed"), "more": ["x", 1]})
-    other = Authenticator.objects.create(
-        user=sre, type="recovery_codes", data={"seed": encrypt("codes"), "used_mask": 0}
-    )
-    lost = file.read_text()
-    new = keys.add_to_file()
-    assert rotation.state().left == 2
-    assert rotation.rotate(batch=1).changed == 2
-    assert rotation.rotate().changed == 0
-    row.refresh_from_db()
-    assert key_of(row.data["secret"]) == new
-    assert (decrypt(row.data["secret"]), row.data["more"]) == ("seed", ["x", 1])
-    keys.drop_from_file(Key.of(lost.strip()).id)
-    other.refresh_from_db()
-    assert decrypt(other.data["seed"]) == "codes"
-    file.write_text("another\n")
-    assert [name.split(" (")[0] for name in rotation.state().strangers] == [
-        f"mfa.authenticator.data {row.pk}",
-        f"mfa.authenticator.data {other.pk}",
-    ]
 
 
 @pytest.mark.django_db

@@ -11,9 +11,9 @@ class AccountsConfig(AppConfig):
         from xqplatform.accounts import leaving, sudo
         from xqplatform.accounts.sessions import verbs
         from xqplatform.accounts.signin import again
-        from xqplatform.secrets import columns, known
+        from xqplatform.secrets import known
 
-        columns.JSON.append(("mfa.Authenticator", "data"))  # seeds of codes, encrypted by the adapter
+        known.SCOPED["signin.factorsecret.secret"] = known.text  # nobody but the platform has them
         known.EVERYWHERE |= {"accounts.invitation.link": known.address, "signin.provider.secret": known.text}
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xqplatform.secrets import keys
-from xqplatform.secrets.columns import Column, JsonColumn, everything
+from xqplatform.secrets.columns import Column, columns
 from xqplatform.secrets.keyring import Keyring, Undecryptable
 
 BATCH = 100
@@ -81,14 +81,15 @@ class State:
 def state() -> State:
     """One count a column."""
     ring = keys.ring()
-    return State([key.id for key in ring.keys], [_state_of(column, ring) for column in everything()])
+    return State([key.id for key in ring.keys], [_state_of(column, ring) for column in columns()])
 
 
-def _state_of(column: Column | JsonColumn, ring: Keyring) -> ColumnState:
+def _state_of(column: Column, ring: Keyring) -> ColumnState:
     counts = column.counts()
     strangers = []
     for key_id in sorted(key_id for key_id in counts if key_id and key_id not in ring):
-        strangers += [f"{column} {pk} ({key_id})" for pk in column.under(key_id, NAMED)]
+        for pk in column.under(key_id).order_by("pk").values_list("pk", flat=True)[:NAMED]:
+            strangers.append(f"{column} {pk} ({key_id})")
     return ColumnState(str(column), counts, strangers)
 
 
@@ -109,7 +110,7 @@ def rotate(told: Callable[[Outcome], None] = lambda outcome: None, batch: int = 
     for _pass in range(PASSES):
         before = outcome.changed + outcome.overtaken
         outcome.unreadable = []
-        for column in everything():
+        for column in columns():
             _rotate_column(column, ring, outcome, told, batch)
         if outcome.changed + outcome.overtaken == before:
             break
@@ -117,16 +118,17 @@ def rotate(told: Callable[[Outcome], None] = lambda outcome: None, batch: int = 
 
 
 def _rotate_column(
-    column: Column | JsonColumn, ring: Keyring, outcome: Outcome, told: Callable[[Outcome], None], batch: int
+    column: Column, ring: Keyring, outcome: Outcome, told: Callable[[Outcome], None], batch: int
 ) -> None:
     last: Any = None
     while True:
-        found = column.stale(ring.newest, last, batch)
+        rows = column.not_under(ring.newest).order_by("pk")
+        found = list((rows if last is None else rows.filter(pk__gt=last)).values_list("pk", "stored_token")[:batch])
         if not found:
             return
         for pk, token in found:
             try:
-                new: Any = column.renewed(token, ring)
+                new = ring.encrypt(ring.decrypt(token))
             except Undecryptable as error:
                 outcome.unreadable.append(f"{column} {pk}: {error}")
                 continue
