@@ -329,6 +329,7 @@ SERVICES = [
     everybody("containers:file", row("file", "number")),
     everybody("containers:file_apply"),
     everybody("containers:service_code", SNOW),
+    everybody("containers:secrets", SNOW),
     everybody("containers:service_export", SNOW),
     everybody("containers:environment_code", named(slug="production")),
     everybody("containers:environment_export", named(slug="production")),

@@ -26,6 +26,9 @@ class World:
     event: Any
     invitation: Any
     robot: Any
+    role: Any = None
+    grant: Any = None
+    request: Any = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -146,6 +149,21 @@ LINES = [
     Line("accounts:team_new", "GET", 403, 403, 200),
     Line("accounts:team_new", "POST", 403, 403, 400),
     Line("accounts:team_remove", "POST", 403, 403, 302, _team),
+    Line("accounts:person_rights", "GET", 200, 200, 200, _person),
+    Line("accounts:roles", "GET", 200, 200, 200),
+    Line("accounts:role", "GET", 200, 200, 200, lambda w: {"slug": "sre"}),
+    Line("accounts:role", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}, lambda w: {"title": "Restart"}),
+    Line("accounts:role_new", "GET", 403, 403, 200),
+    Line("accounts:role_new", "POST", 403, 403, 400),
+    Line("accounts:role_remove", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}),
+    Line("accounts:grant_give", "GET", 403, 403, 200),
+    Line("accounts:grant_give", "POST", 403, 403, 302, data=lambda w: {"user": "paula", "role": "manager"}),
+    Line("accounts:grant_take", "POST", 403, 403, 302, lambda w: {"pk": w.grant.pk}),
+    Line("accounts:access_who", "GET", 200, 200, 200),
+    Line("accounts:access_who_csv", "GET", 200, 200, 200),
+    Line("accounts:access_requests", "GET", 200, 200, 200),
+    Line("accounts:access_decide", "POST", 403, 403, 302, lambda w: {"pk": w.request.pk}, lambda w: {"do": "approve"}),
+    Line("accounts:access_policy", "POST", 403, 403, 302, data=lambda w: {"four_eyes": "on", "hours": "24"}),
     Line("accounts:tokens", "GET", 200, 200, 200),
     Line("accounts:tokens", "POST", 400, 400, 400),
     Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),

@@ -76,7 +76,7 @@ def world(team: Any, sre: Any, manager: Any) -> World:
     from xqplatform import audit
     from xqplatform.accounts import invitations, service_accounts
     from xqplatform.accounts.actor import Actor
-    from xqplatform.accounts.models import Membership, Team, Token
+    from xqplatform.accounts.models import AccessRequest, Grant, Membership, OwnRole, Team, Token
 
     other = Team.objects.create(slug="other")
     stranger = make_person("otto", "developer")
@@ -87,6 +87,11 @@ def world(team: Any, sre: Any, manager: Any) -> World:
     invitation, _link = invitations.invite(Actor.person(sre), "newcomer")
     robot = service_accounts.create(Actor.person(sre), "ci-snow", team)
     made = World(team, person, sre, manager, stranger, token, event, invitation, robot)
+    made.role = OwnRole.objects.create(slug="ops", title="Ops")
+    made.grant = Grant.objects.create(user=person, role="reader")
+    made.request = AccessRequest.objects.create(
+        kind="grant", data={}, about="x", asked_by=person, asked_name="paula", expires=event.time
+    )
     for builder in BUILDERS:
         builder(made)
     return made

@@ -54,12 +54,18 @@ NAMES: dict[str, Any] = {
     "kept-logs": lambda w: {"number": w.more["kept"].pk},
     "alerts": lambda w: {"pk": w.more["alert"].pk},
     "audit": lambda w: {"event_id": w.event.pk},
+    "roles": lambda w: {"slug": w.role.slug},
+    "grants": lambda w: {"number": w.grant.pk},
+    "access": lambda w: {"number": w.request.pk},
     "audit-reviews": lambda w: {"pk": w.more["review_done"].pk},
     "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
+    "post /roles": {"slug": "new", "title": "New", "rights": []},
+    "put /roles/{slug}": {"title": "New", "rights": []},
+    "post /grants": {"person": "paula", "role": "sre"},
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},
