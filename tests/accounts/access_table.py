@@ -7,6 +7,7 @@ The developer is of another team than the world's things.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,8 +64,18 @@ PUBLIC = {
 # Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
 MADE_UP: dict[tuple[str, str], str] = {("hosts:upkeep", "kind"): "engine.restart"}
 
+_numbers = itertools.count()
 _person = lambda w: {"pk": w.person.pk}  # noqa: E731
 _team = lambda w: {"pk": w.team.pk}  # noqa: E731
+
+
+def _view(world: World) -> dict[str, Any]:
+    """A new shared view of the audit log each time: whoever sees it may remove it."""
+    from xqplatform.audit.models import SavedView
+
+    name = f"view {next(_numbers)}"
+    return {"pk": SavedView.objects.create(owner=world.sre, name=name, shared=True).pk}
+
 
 LINES = [
     Line("web:home", "GET", 200, 200, 200),
@@ -141,6 +152,14 @@ LINES = [
     Line("secrets:keys", "GET", 403, 403, 200),
     Line("audit:log", "GET", 200, 200, 200),
     Line("audit:export", "GET", 200, 200, 200),
+    Line("audit:newer", "GET", 200, 200, 200),
+    Line("audit:views", "GET", 200, 200, 200),
+    Line("audit:view_create", "POST", 302, 302, 302, data=lambda w: {"name": "mine", "query": "q=who:x"}),
+    Line("audit:view_create", "POST", 403, 302, 302, data=lambda w: {"name": "all", "query": "", "shared": "1"}),
+    Line(
+        "audit:view_change", "POST", 404, 302, 302, _view, lambda w: {"name": f"named {next(_numbers)}", "shared": "1"}
+    ),
+    Line("audit:view_remove", "POST", 404, 302, 302, _view),
     Line("audit:verify", "GET", 403, 200, 200),
     Line("audit:verify", "POST", 403, 302, 302),
     Line("audit:export_lines", "GET", 403, 200, 200),
