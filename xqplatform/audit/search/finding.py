@@ -106,6 +106,11 @@ class Search:
         found = list(islice(self.events(below), size + 1))
         return found[:size], len(found) > size
 
+    def of(self, keys: list[int]) -> list[Event]:
+        """The events of keys that fit, in their order."""
+        found = self.rows.in_bulk(keys)
+        return [found[key] for key in keys if key in found]
+
     def newer(self, key: int, most: int = 1000) -> int:
         """How many came since, counted up to a limit."""
         return sum(1 for _event in islice(self.events(above=key + 1), most))

@@ -20,8 +20,8 @@ from xqplatform.audit.search.finding import MOST_COUNTED, Search
 SAMPLE = 3000  # of the newest events that fit: what facets and, where there are more, the histogram are of
 
 
-def overview(search: Search, get: QueryDict) -> dict[str, Any]:
-    keys = search.keys(MOST_COUNTED + 1)
+def overview(search: Search, get: QueryDict, keys: list[int]) -> dict[str, Any]:
+    """`keys`: the newest that fit, one more than is counted where there are as many."""
     sample = keys[:SAMPLE]
     rows = list(
         Event.objects.filter(pk__in=sample).values_list("time", "actor", "action", "object_type", "via", "denied")

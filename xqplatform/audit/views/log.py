@@ -17,8 +17,8 @@ from xqplatform.accounts.rights import can
 from xqplatform.audit import hooks, queries, sentences
 from xqplatform.audit.models import Event, Indexed
 from xqplatform.audit.search import asked, shown
+from xqplatform.audit.search import overview as overviews
 from xqplatform.audit.search.finding import Search
-from xqplatform.audit.search.overview import overview
 from xqplatform.audit.services import views_of
 from xqplatform.web.tables import csv_response
 
@@ -42,7 +42,12 @@ def log(request: ActorRequest) -> HttpResponse:
     """One page of what was searched, newest first; htmx gets its rows only."""
     search = _search(request)
     below = _key(request.GET.get("before", ""))
-    events, more = search.page(PER_PAGE, below)
+    rows_only = request.headers.get("HX-Target") == "events"
+    keys = [] if rows_only else search.keys(overviews.MOST_COUNTED + 1)
+    if rows_only or below is not None:
+        events, more = search.page(PER_PAGE, below)
+    else:  # what was counted begins with the first page
+        events, more = search.of(keys[:PER_PAGE]), len(keys) > PER_PAGE
     folded = request.GET.get("group") == "1"
     context: dict[str, Any] = {
         "rows": shown.rows(events, folded=folded),
@@ -57,7 +62,7 @@ def log(request: ActorRequest) -> HttpResponse:
         "filtered": search.asked.filtered,
         "problems": search.asked.problems,
     }
-    if request.headers.get("HX-Target") == "events":
+    if rows_only:
         return render(request, "audit/_events.html", context)
     context |= {
         "all": can(request.actor, "audit.read"),
@@ -68,7 +73,7 @@ def log(request: ActorRequest) -> HttpResponse:
         "zone": timezone.get_current_timezone_name(),
         "views": shown.views(views_of(request.actor), request.GET, request.actor),
         "here": shown.address(request.GET),
-        **overview(search, request.GET),
+        **overviews.overview(search, request.GET, keys),
     }
     return render(request, "audit/log.html", context)
 
