@@ -32,6 +32,7 @@ from tests.accounts.access_table import Line, World
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
+from xqplatform.audit.reviews.models import Review, ReviewRule
 from xqplatform.notices.models import Entry, Notice, Subscription
 
 Take = Callable[[World], dict[str, Any]]
@@ -96,6 +97,11 @@ def rows(world: World) -> None:
         channel=world.more["channel"], service="flake", kinds=["failed"], created_name="sara"
     )
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
+    world.more["review"] = Review.objects.create(event=1, time=timezone.now(), actor="x", action="team.change")
+    world.more["review_done"] = Review.objects.create(
+        event=2, time=timezone.now(), actor="x", action="team.change", reviewed=timezone.now()
+    )
+    world.more["review_rule"] = ReviewRule.objects.create(name="mine", actions=["service.*"])
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(
         place=other, deployment=world.more["release"], slot="x", point="stop.before", name="drain", kind="command",
@@ -513,4 +519,21 @@ GUARDRAILS = [
     change("containers:release_go_on", row("release", "number"), named(glass_reason="x", glass_name="floe")),
 ]
 
-GROUPS = {"guardrails": GUARDRAILS, "alerts": ALERTS, "hosts": HOSTS, "builds": BUILDS, "services": SERVICES}
+REVIEWS = [
+    Line("reviews:index", "GET", 403, 200, 200),
+    Line("reviews:rules", "GET", 403, 200, 200),
+    change("reviews:mark", data=lambda w: {"reviews": w.more["review"].pk, "comment": "fine"}),
+    change("reviews:reopen", row("review_done"), named(comment="look again")),
+    change("reviews:rules", data=WRONG, sre=400),
+    change("reviews:rule_switch", row("review_rule"), named(on="0")),
+    change("reviews:rule_remove", row("review_rule")),
+]
+
+GROUPS = {
+    "reviews": REVIEWS,
+    "guardrails": GUARDRAILS,
+    "alerts": ALERTS,
+    "hosts": HOSTS,
+    "builds": BUILDS,
+    "services": SERVICES,
+}

@@ -54,6 +54,8 @@ NAMES: dict[str, Any] = {
     "kept-logs": lambda w: {"number": w.more["kept"].pk},
     "alerts": lambda w: {"pk": w.more["alert"].pk},
     "audit": lambda w: {"event_id": w.event.pk},
+    "audit-reviews": lambda w: {"pk": w.more["review_done"].pk},
+    "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
@@ -105,6 +107,10 @@ BODIES: dict[str, Any] = {
     "post /alert-rules/preview": {"metric": "memory.percent", "threshold": 90},
     "post /alert-channels": {"name": "mine", "kind": "webhook", "url": "http://127.0.0.1:9/hook"},
     "post /notice-subscriptions": {"channel": "ops", "service": "flake", "kinds": ["failed"]},
+    "post /audit-reviews/mark": lambda w: {"reviews": [w.more["review"].pk], "comment": "fine"},
+    "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
+    "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
+    "put /audit-review-rules/{pk}": {"enabled": False},
     "post /files/plan": {"text": access_pages.FILE},
     "post /files/apply": {"text": access_pages.FILE, "token": "x"},
     "post /persisted/{number}/remove": {"name": "10.77.0.30"},
