@@ -89,7 +89,7 @@ def broken_by(world: World, schema: Any, operation: Any, token: str, examples: i
     try:
         ask()
     except (Exception, FailureGroup) as error:  # of whatever kind: the list of all is what helps
-        return f"{operation.label}: {str(error)[:1500]}"
+        return f"{operation.label}: {str(error)[:3000]}"
     return ""
 
 
