@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -117,6 +118,30 @@ def test_no_other_site_reads_our_answers(client: Client, sre: Any) -> None:
 def test_methods_that_nobody_uses_are_refused(client: Client, sre: Any, method: str) -> None:
     client.force_login(sre)
     assert client.generic(method, "/api/v1/hosts").status_code == 405
+
+
+def test_password_managers_know_what_each_field_is(client: Client, sre: Any) -> None:
+    pages = [client.get("/login/")]
+    client.force_login(sre)
+    pages += [client.get("/account/"), client.get("/settings/people/new/")]
+    fields = [
+        field for page in pages for field in re.findall(r"<input[^>]*type=\"password\"[^>]*>", page.content.decode())
+    ]
+    assert len(fields) >= 4
+    known = re.compile(r'autocomplete="(current-password|new-password)"')
+    assert [field for field in fields if not known.search(field) or "onpaste" in field] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/static/", "/static", "/static/vendor/", "/.git/config", "/static/../manage.py", "/static/%2e%2e/manage.py",
+        "/static/..%2f..%2fetc/passwd", "/static//etc/passwd", "/manage.py", "/var/secret-key", "/requirements.txt",
+    ],
+)  # fmt: skip
+def test_no_folder_and_no_file_of_ours_is_served(client: Client, sre: Any, address: str) -> None:
+    client.force_login(sre)
+    assert client.get(address).status_code == 404
 
 
 def test_a_yaml_bomb_is_refused_before_it_grows() -> None:
