@@ -54,6 +54,14 @@ def engines_forgotten() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def calls_forgotten() -> None:
+    """Who called how often in the last tests."""
+    from xqplatform.web import limits
+
+    limits._counter.storage.reset()
+
+
+@pytest.fixture(autouse=True)
 def metrics_forgotten() -> None:
     """What the store of metrics remembers of its rows is of the last test's database."""
     from xqplatform.metrics import store

@@ -20,6 +20,10 @@ from limits.strategies import FixedWindowRateLimiter
 from xqplatform.web.middleware import Hybrid
 
 LIMITED = ("/api/", "/forge/", "/badges/", "/metrics")
+GUESSED = (
+    "/api/",
+    "/metrics",
+)  # a forge is one address for many projects: one with a wrong secret shall not silence the others
 _counter = FixedWindowRateLimiter(MemoryStorage())
 
 
@@ -45,14 +49,14 @@ class LimitMiddleware(Hybrid):
             RateLimitItemPerMinute(settings.REFUSED_A_MINUTE),
             RateLimitItemPerMinute(settings.CALLS_A_MINUTE),
         )
-        if not _counter.test(guesses, "refused", address(request)):
+        if request.path.startswith(GUESSED) and not _counter.test(guesses, "refused", address(request)):
             return _answer(guesses, "refused", address(request))
         if not _counter.hit(calls, "calls", caller(request)):
             return _answer(calls, "calls", caller(request))
         return None
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if response.status_code == 401 and request.path.startswith(LIMITED):
+        if response.status_code == 401 and request.path.startswith(GUESSED):
             _counter.hit(RateLimitItemPerMinute(settings.REFUSED_A_MINUTE), "refused", address(request))
         return response
 
