@@ -1,4 +1,4 @@
-"""Valid data for verbs that no line of the access table and no operation of tests/accounts/test_denied.py carries out.
+"""Valid data for verbs that no line of the access table and no operation of tests/accounts/access_api.py carries out.
 
 Each function prepares rows of the access table's world and returns the call.
 """
@@ -27,8 +27,8 @@ from containers.trains import services as trains
 from hosts.models import Host, HostCommand, HostOperation, SshAccess
 from hosts.services import commands, conformance, machines, networks, operations, ssh_access, upkeep
 from tests import factories
-from tests.accounts.access_pages import TELL
 from tests.accounts.access_table import World
+from tests.accounts.access_world import TELL
 from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import services as people
 from xqplatform.accounts import tokens
