@@ -1,7 +1,7 @@
 # `make run` starts the platform, `make test` runs all tests. Everything else is in DEVELOPERS.md.
 SHELL := /bin/sh
 PY := .venv/bin/python
-.PHONY: run test quick fresh bench lint format shell env env-dev messages compilemessages screenshots clean
+.PHONY: run test quick fresh bench lint audit format shell env env-dev messages compilemessages screenshots clean
 
 run: env
 	@exec $(PY) -m xqplatform.run
@@ -24,6 +24,10 @@ lint: env-dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy xqplatform hosts builds containers
 	.venv/bin/lint-imports
+	.venv/bin/bandit -q -c pyproject.toml -r xqplatform hosts builds containers
+
+audit: env-dev
+	.venv/bin/pip-audit --strict -r requirements.txt
 
 format: env-dev
 	$(PY) -m ruff check --fix .

@@ -21,11 +21,14 @@ import urllib3
 from django.conf import settings
 from django.utils.translation import gettext as _
 from docker.utils.build import PatternMatcher
-from dulwich.client import default_urllib3_manager, get_transport_and_path
+from dulwich.client import SSHGitClient, default_urllib3_manager, get_transport_and_path
 from dulwich.errors import NotGitRepository
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, Tag, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
+
+from xqplatform.outgoing import rules
+from xqplatform.outgoing.gate import found_in
 
 TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a context
@@ -123,6 +126,8 @@ class Repository:
                 if key:
                     options["key_filename"] = key
             client, path = get_transport_and_path(location, **options)
+            if isinstance(client, SSHGitClient):  # `ssh` makes the connection itself
+                rules.GATE.check(client.host, client.port or 22)
             with Repo(str(self.path)) as repo:
                 found = client.fetch(
                     path,
@@ -393,6 +398,9 @@ def _sentences(source: Source) -> Iterator[None]:
     except NotGitRepository:
         raise GitError(_("There is no Git repository at %s.") % where) from None
     except (urllib3.exceptions.HTTPError, TimeoutError, ConnectionError) as error:
+        forbidden = found_in(error)
+        if forbidden is not None:
+            raise GitError(str(forbidden)) from None
         raise GitError(
             _("The repository %(where)s cannot be reached: %(words)s")
             % {"where": where, "words": _words(error, source)},

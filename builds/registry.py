@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Registry
 from hosts.engine import Auth
+from xqplatform.outgoing.gate import found_in
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=20.0)  # seconds
 MANIFESTS = ", ".join(
@@ -38,7 +39,7 @@ _LARGEST = 8 << 20  # bytes of an answer
 
 
 class RegistryError(Exception):
-    """kind: unreachable, tls, denied, not_found, not_a_registry, no_deletes, other. `retry`: it may work later."""
+    """kind: unreachable, tls, denied, forbidden, not_found, not_a_registry, no_deletes, other. `retry`: it may work later."""
 
     def __init__(self, kind: str, message: str, *, retry: bool = False) -> None:
         super().__init__(message)
@@ -239,6 +240,9 @@ class Client:
         return _Answer(answer.status, answer.headers, data)
 
     def _unreachable(self, error: Exception) -> RegistryError:
+        forbidden = found_in(error)
+        if forbidden is not None:
+            return RegistryError("forbidden", str(forbidden))
         text = str(error).lower()
         words = _("the connection is refused") if "refused" in text else type(error).__name__
         if "resolve" in text or "name or service" in text:

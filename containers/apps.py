@@ -43,6 +43,7 @@ class ContainersConfig(AppConfig):
             image_uses,
             leaving,
             measured,
+            outside,
             owned,
             sudo,
         )  # fmt: skip
@@ -72,6 +73,7 @@ class ContainersConfig(AppConfig):
         hooks.DRAIN.append(drain_host)
         hooks.CONTAINER_HOOKS.append(converge.containers_changed)
         hooks.HOST_REFRESHED.append(converge.host_refreshed)
+        hooks.CONTAINER_OWNERS.append(outside.owners)
         hooks.HOST_PANELS.append(moves.panel)
         hooks.HOST_OPERATIONS.append(moves.operation)
         hooks.METRIC_SUBJECTS.append(measured.subjects)

@@ -20,6 +20,7 @@ from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, units
 from xqplatform.metrics.ranges import Range
+from xqplatform.shares import share
 
 TOP = 20
 KINDS = {"instance": gettext_lazy("instances"), "host": gettext_lazy("hosts")}
@@ -168,7 +169,7 @@ def drawn(tiles: Sequence[Tile]) -> SafeString:
 
 def _drawn(tile: Tile) -> str:
     url, name, shown = escape(tile.url), escape(tile.name), escape(tile.shown)
-    heat = f'<i style="--heat:{tile.heat}"></i>'
+    heat = f'<i class="{share("o", 60 * tile.heat)}"></i>'
     return f'<a class="xqc-tile" href="{url}" title="{name}: {shown}">{heat}<span>{name}</span><b>{shown}</b></a>'
 
 

@@ -9,6 +9,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import IO, Any
 
 import docker.errors
@@ -24,6 +25,7 @@ from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
 from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshAdapter
 from hosts.inventory import Space
+from hosts.outside import own_calls
 
 OLDEST_API = "1.24"
 NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it
@@ -111,12 +113,35 @@ class Engine:
         accept: Iterable[int] = (),
         repeat: bool = True,
         versioned: bool = True,
+        noted: bool = False,
         **options: Any,
     ) -> requests.Response:
         """One request. `accept`: error codes that mean «is so already». `repeat`: sending it twice does no harm.
 
-        `timeout`: seconds of silence (default: the engine's own, 0: for ever).
+        `timeout`: seconds of silence (default: the engine's own, 0: for ever). `noted`: as the platform's own work, by the caller.
         """
+        how = {"params": params, "body": body, "timeout": timeout, "accept": accept, "repeat": repeat, **options}
+        if noted:
+            return self._call(method, path, versioned=versioned, **how)
+        mark = own_calls.begin(self.where, method, path, params, body)
+        try:
+            return self._call(method, path, versioned=versioned, **how)
+        finally:
+            own_calls.end(mark)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        body: Json | None,
+        timeout: float | None,
+        accept: Iterable[int],
+        repeat: bool,
+        versioned: bool,
+        **options: Any,
+    ) -> requests.Response:
         wait = None if timeout == 0 else timeout or self.timeout
         for attempt in (1, 2):
             version = f"/v{self.api_version}" if versioned else ""
@@ -148,7 +173,14 @@ class Engine:
             raise EngineError("not_docker", str(error), words) from error
 
     def _stream(self, method: str, path: str, parse: Any, **options: Any) -> Stream[Any]:
-        return Stream(self.call(method, path, stream=True, **options), parse, self.where)
+        mark = own_calls.begin(self.where, method, path, options.get("params"), options.get("body"))
+        ended = partial(own_calls.end, mark)
+        try:
+            answer = self.call(method, path, stream=True, noted=True, **options)
+        except BaseException:
+            ended()
+            raise
+        return Stream(answer, parse, self.where, ended)
 
     @property
     def api_version(self) -> str:

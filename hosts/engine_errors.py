@@ -14,6 +14,8 @@ import requests.exceptions
 import urllib3.exceptions
 from django.utils.translation import gettext as _
 
+from xqplatform.outgoing.gate import ForbiddenAddress
+
 Kind = Literal[
     "refused", "timeout", "tls", "expired", "forbidden", "api_too_old", "not_found", "conflict", "no_space",
     "unreachable", "registry", "not_docker", "name", "other",
@@ -79,6 +81,8 @@ def from_exception(error: BaseException, where: str) -> EngineError:
             return one
         if isinstance(one, ssl.SSLError):
             return _tls(one, where)
+        if isinstance(one, ForbiddenAddress):
+            return EngineError("forbidden", text, str(one))
     for one in chain:
         if isinstance(one, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return EngineError(

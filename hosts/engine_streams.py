@@ -35,8 +35,14 @@ class Stream(Generic[Item]):
     """
 
     def __init__(
-        self, response: requests.Response, parse: Callable[[Iterator[bytes]], Iterator[Item]], where: str
+        self,
+        response: requests.Response,
+        parse: Callable[[Iterator[bytes]], Iterator[Item]],
+        where: str,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
+        """`ended` is called once, when the answer is over, however it ends."""
+        self._ended: Callable[[], None] | None = ended
         self._response = response
         self._where = where
         self._stopped = threading.Event()
@@ -79,6 +85,9 @@ class Stream(Generic[Item]):
         abort(self._response)
 
     def close(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
         self._response.close()
 
     def __enter__(self) -> Stream[Item]:

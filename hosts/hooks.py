@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db import InterfaceError, OperationalError
 
 if TYPE_CHECKING:
+    from django.db.models import Model
     from django.http import HttpRequest
 
     from hosts.models import Host
@@ -31,6 +32,8 @@ class Change:
 
 # fn(host_id, changes): after events of containers, when their rows are up to date.
 CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
+# fn(host_id, {engine_id: name}) -> {engine_id: instance}: whose containers these are, for the audit log.
+CONTAINER_OWNERS: list[Callable[[int, Mapping[str, str]], Mapping[str, Model]]] = []
 # fn(host): after each full refresh of a host, reached or not.
 HOST_REFRESHED: list[Callable[[Host], None]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.

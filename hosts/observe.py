@@ -169,6 +169,12 @@ EVENTS = (
 )  # fmt: skip
 
 
+def concerns(event: Mapping[str, Any]) -> bool:
+    """Whether it may change what is stored of a container."""
+    action = str(event.get("Action") or event.get("status") or "")
+    return event.get("Type", "container") == "container" and action.partition(":")[0] in EVENTS
+
+
 def heard(host: Host, engine: Engine, events: Iterable[Mapping[str, Any]]) -> int:
     """Takes in events of the engine; returns how many containers they were about. Raises EngineError."""
     changes: dict[str, dict[str, Mapping[str, Any]]] = {}

@@ -16,6 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from django.utils.translation import gettext as _
 
+from xqplatform.outgoing.gate import ForbiddenAddress
+
 CONNECT_SECONDS = 5.0
 # A peer that vanished (cable, power) must end a silent stream, too: after 15 + 3 × 5 s.
 KEEPALIVE = [
@@ -26,7 +28,9 @@ KEEPALIVE = [
     # The same for a request that was sent and never acknowledged (milliseconds): else it waits out the call's timeout.
     *([(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)] if hasattr(socket, "TCP_USER_TIMEOUT") else []),
 ]
-Kind = Literal["refused", "timeout", "unreachable", "name", "host_key_changed", "no_key", "denied", "other"]
+Kind = Literal[
+    "refused", "timeout", "unreachable", "name", "host_key_changed", "no_key", "denied", "forbidden", "other"
+]
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log is raised as well
 
@@ -150,6 +154,8 @@ def open_transport(login: Login) -> tuple[paramiko.Transport, str]:
 def _not_reached(error: OSError, values: dict[str, object]) -> SshError:
     """What it means that no connection came about."""
     text = str(error)
+    if isinstance(error, ForbiddenAddress):
+        return SshError("forbidden", text, text)
     if isinstance(error, socket.gaierror):
         return SshError("name", _("The name of %(where)s does not resolve to an address.") % values, text)
     if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:

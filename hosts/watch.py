@@ -14,6 +14,7 @@ import threading
 import time
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.db.models import Q
 from django.utils import timezone
@@ -22,6 +23,7 @@ from hosts import engine as edge
 from hosts import observe
 from hosts.engine import EngineError, Stream
 from hosts.models import Host
+from hosts.outside import listening
 from xqplatform import work
 
 log = logging.getLogger(__name__)
@@ -85,10 +87,13 @@ class Watcher:
 
     def _listen(self) -> None:
         engine = edge.connect(self.host)
-        with engine.events(types=["container"], actions=observe.EVENTS) as stream:
+        others = [*listening.ACTIONS] if settings.HEAR_OUTSIDE else []
+        types = listening.TYPES if others else ["container"]
+        with engine.events(types=types, actions=dict.fromkeys([*observe.EVENTS, *others])) as stream:
             self.stream = stream
             if self.ended.is_set():
                 return
+            outside = listening.listener_of(self.host, engine)
             # Whatever happened before the stream was open is in the inventory that is read now.
             # Not by a refresh that another worker began before: its list may be older than the stream.
             for _attempt in range(40):
@@ -98,10 +103,15 @@ class Watcher:
             taking.start()
             try:
                 for event in stream:
-                    self.events.put(event)
+                    if outside is not None:
+                        outside.hear(event)
+                    if observe.concerns(event):
+                        self.events.put(event)
             finally:
                 self.events.put(None)
                 taking.join()
+                if outside is not None:
+                    outside.close()
 
     def _take_in(self, engine: edge.Engine, stream: Stream[observe.Json]) -> None:
         """Takes in what the stream brings, moment by moment; an engine that does not answer ends the stream."""

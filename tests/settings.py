@@ -34,5 +34,6 @@ else:
 (DATA_DIR / "static").mkdir(exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 INSTALLATION = "0123456789abcdef"  # engines are stood in for without a database, too
+HEAR_OUTSIDE = False  # tests of it switch it on
 LOGGING["root"]["level"] = "WARNING"
 AUDIT_LINK_AFTER = None  # no thread beside a test's transactions: tests link when they want to

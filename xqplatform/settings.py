@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "axes",
     "xqplatform.secrets",
     "xqplatform.accounts",
@@ -59,6 +60,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "xqplatform.web.middleware.RequestIdMiddleware",
     "xqplatform.web.middleware.PolicyMiddleware",
+    "xqplatform.web.limits.LimitMiddleware",
     "xqplatform.live.middleware.LiveClockMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -173,6 +175,22 @@ MFA_TOTP_TOLERANCE = 1  # half a minute that a phone's clock may be off
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # there is no mail that could be verified
 
+# OpenID Connect: providers are rows of a settings page, and this one.
+SOCIALACCOUNT_ADAPTER = "xqplatform.accounts.signin.social.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # links nothing: whoever is led there signs in as themselves
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+OIDC = {
+    "name": env.text("XQ_OIDC_NAME", "SSO"),
+    "issuer": env.text("XQ_OIDC_ISSUER").rstrip("/"),
+    "client_id": env.text("XQ_OIDC_CLIENT_ID"),
+    "secret": env.text("XQ_OIDC_CLIENT_SECRET"),
+    "scopes": env.text("XQ_OIDC_SCOPES", "openid profile email"),
+    "group_claim": env.text("XQ_OIDC_GROUP_CLAIM", "groups"),
+    "makes_people": env.flag("XQ_OIDC_MAKES_PEOPLE"),
+    "domains": env.text("XQ_OIDC_DOMAINS").replace(",", " ").split(),
+}
 # Who guesses has to wait (django-axes). Its middleware is not needed: the form says so in words.
 AXES_HANDLER = "xqplatform.accounts.signin.lockout.Lockout"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
@@ -183,7 +201,6 @@ AXES_FAILURE_LIMIT = 10
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "code", "credential", "csrfmiddlewaretoken", "next"]
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "/"
@@ -210,11 +227,26 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 3600
 
+# Behind a proxy with TLS: browsers keep to it, and cookies never travel without.
+TLS = env.flag("XQ_TLS", any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if TLS else 0
+if TLS:
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-xq-session", "__Host-xq-csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# The proxy sends http:// on to https:// (W008); other hosts of the domain and browsers' own lists are its owner's affair (W005, W021).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021", "axes.W002"]
 CSRF_FAILURE_VIEW = "xqplatform.web.views.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+# Bytes of a whole request, files included; counted as they come, so that none fills the disk.
+REQUEST_MOST = env.number("XQ_REQUEST_MIB", 64) << 20
+# Calls of the API that one token, session or address may make in a minute, and how many of an address may be refused.
+CALLS_A_MINUTE = env.number("XQ_API_CALLS_PER_MINUTE", 1200)
+REFUSED_A_MINUTE = env.number("XQ_API_REFUSED_PER_MINUTE", 60)
 
 REDIS_URL = env.redis_url()
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -227,6 +259,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 86400, "socket_keepalive": True}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Whether what others do on engines becomes audit events (the platform's own calls are noted then, to tell them apart).
+HEAR_OUTSIDE = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
@@ -286,6 +320,12 @@ VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split("
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
 # Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».
 HOOK_NETWORKS = env.text("XQ_HOOK_NETWORKS").replace(",", " ").split()
+# Networks that no connection of the platform goes to: link-local, where clouds keep their machines' secrets, and the like elsewhere.
+FORBIDDEN_NETWORKS = (
+    env.text("XQ_FORBIDDEN_NETWORKS", "169.254.0.0/16 fe80::/10 fd00:ec2::254/128 100.100.100.200/32 168.63.129.16/32")
+    .replace(",", " ")
+    .split()
+)
 # Days that the last lines of containers that went are kept, and how much of them (bytes, compressed) at most.
 KEPT_LOG_DAYS = env.number("XQ_KEPT_LOG_DAYS", 90)
 KEPT_LOG_BYTES = env.number("XQ_KEPT_LOG_MIB", 2048) << 20

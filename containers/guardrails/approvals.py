@@ -120,7 +120,7 @@ def may_approve(actor: Actor, row: Deployment) -> str:
         return _("No approval is asked for here.")
     if row.state not in {Deployment.State.WAITING, *Deployment.ACTIVE}:
         return _("The release is %(state)s: this cannot be asked of it now.") % {"state": row.get_state_display()}
-    if actor.user is None:
+    if actor.user is None or actor.user.service_account:
         return _("Only a person can approve.")
     if actor.user.pk == row.created_by_id:
         return _("Somebody else has to approve it, not who decided it.")

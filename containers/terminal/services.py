@@ -133,7 +133,7 @@ def begin(actor: Actor, row: Terminal, exec_id: str, shell: str, size: tuple[int
             state=Terminal.State.OPEN,
             opened=now,
             exec_id=exec_id,
-            shell=shell,
+            shell=shell,  # our own word  # nosec B604
             columns=size[0],
             rows=size[1],
             loose=True,

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.contract import WORDS
+from containers.outside import changed_by_others
 from containers.reading import folders_of, history
 from containers.told.shown import told_of
 from containers.views.access import get_instance, may
@@ -42,6 +43,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
             c | {"word": WORDS.get(c["name"], c["name"])}
             for c in (current.contract if current else {}).get("items", [])
         ],
+        "outside": changed_by_others(instance),
         "folders": folders_of(instance=instance),
         "may": may(actor_of(request), place.service, place.environment.slug),
     }

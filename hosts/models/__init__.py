@@ -8,6 +8,7 @@ from hosts.models.images import HostImages
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
+from hosts.models.outside import Ear, OwnCall
 
 from hosts.conformance.models import CheckResult, HostFacts, Profile, Waiver  # isort: skip  # they point at those above
 
@@ -17,6 +18,7 @@ __all__ = [
     "CheckResult",
     "Collector",
     "DaemonFile",
+    "Ear",
     "Host",
     "HostChange",
     "HostCommand",
@@ -25,6 +27,7 @@ __all__ = [
     "HostImages",
     "HostOperation",
     "IssuedCertificate",
+    "OwnCall",
     "Profile",
     "SeenCertificate",
     "SeenContainer",

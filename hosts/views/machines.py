@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from hosts import conflicts, connection, hooks, unseen
 from hosts.forms import GroupForm, HostForm
 from hosts.models import Host, HostGroup, SshAccess
+from hosts.outside import shown
 from hosts.services import conformance, machines
 from hosts.views import measuring
 from xqplatform.accounts.http import ActorRequest, put_refusal
@@ -197,6 +198,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "changes": row.changes.all()[:20],
         "segments": row.segments.all(),
         "conflicts": unseen.addresses(request.actor, conflicts.on_host(row)),
+        "outside": shown.recent(row),
         "may": can(request.actor, "host.manage"),
         "may_operate": can(request.actor, "host.operate"),
         "access": SshAccess.objects.filter(host=row).first(),

@@ -14,6 +14,8 @@ PUBLIC = {
     "accounts:login": "200",
     "account_login": "200",
     "accounts:invitation": "404",
+    "oidc_login": "404",
+    "oidc_callback": "404",
     "exporting:metrics": "401",
     "live:stream": "401",
     "live:versions": "401",

@@ -37,6 +37,7 @@ class World:
     token: Any
     event: Any
     invitation: Any
+    robot: Any
     more: dict[str, Any] = field(default_factory=dict)
 
     def who(self, role: str) -> Any:

@@ -42,7 +42,7 @@ TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10
 def world(team: Any, sre: Any, manager: Any, developer: Any) -> World:
     from tests.conftest import make_person
     from xqplatform import audit
-    from xqplatform.accounts import invitations
+    from xqplatform.accounts import invitations, service_accounts
     from xqplatform.accounts.actor import Actor
     from xqplatform.accounts.models import Grant, Membership, OwnRole, Team, Token
 
@@ -57,7 +57,8 @@ def world(team: Any, sre: Any, manager: Any, developer: Any) -> World:
     restart = make_person("rita", "reader")
     Grant.objects.create(user=restart, role=role.slug, team=team)
     others = (make_person("anna", "auditor"), make_person("adam", "admin"))
-    made = World(team, person, sre, manager, stranger, developer, restart, *others, token, event, invitation)
+    robot = service_accounts.create(Actor.person(sre), "ci-snow", team)
+    made = World(team, person, sre, manager, stranger, developer, restart, *others, token, event, invitation, robot)
     return made
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from xqplatform.metrics import Point, charts, figure, svg
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
 from xqplatform.metrics.ranges import Range
+from xqplatform.shares import share
 
 SPAN = Range(1000.0, 1100.0)
 
@@ -124,7 +125,13 @@ def figure_of(name: str) -> Markup:
 def test_no_name_becomes_markup(name: str) -> None:
     found = figure_of(name)
     assert found.shape == figure_of("x").shape
-    for words in (name, f"{name} [{name}]", f"xqc-curve c-{name}", f"xqc-band c-{name}", f"xqc-mark {name}"):
+    for words in (
+        name,
+        f"{name} [{name}]",
+        f"xqc-curve c-{name}",
+        f"xqc-band c-{name}",
+        f"xqc-mark {name} {share('l', 50)}",
+    ):
         assert words in found.words
     [data] = [json.loads(words) for words in found.words if words.startswith("{")]
     assert (data["title"], data["lines"][0]["label"], data["marks"][0]["url"]) == (name, name, name)

@@ -40,7 +40,7 @@ def test_an_instance_has_all_its_charts(sara: Client, measured: Measured) -> Non
     assert {mark["kind"] for mark in found["cpu"]["marks"]} == {"release", "oom"}
     release = next(mark for mark in found["cpu"]["marks"] if mark["kind"] == "release")
     assert release["url"].startswith("/releases/")
-    assert html.count('class="xqc-life"') == 4  # two containers, under CPU and memory
+    assert html.count('class="xqc-life ') == 4  # two containers, under CPU and memory
     assert '<svg viewBox="0 0 1000 1000"' in html  # there without scripts
 
 

@@ -17,7 +17,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.alerts.models import Channel, Delivery
 from xqplatform.audit.models import Event
-from xqplatform.notices.kinds import Kind
+from xqplatform.notices.kinds import CHOSEN
 from xqplatform.notices.models import Entry, Subscription
 from xqplatform.notices.services import preferences
 
@@ -101,9 +101,9 @@ def test_preferences_are_chosen_by_a_plain_form(client: Client, developer: User)
     client.force_login(developer)
     text = page(client, "/account/notices/")
     assert '<option value="team" selected>' in text
-    chosen = {f"{way}_{kind}": "none" for way in ("inbox", "own") for kind in Kind.values} | {"inbox_failed": "all"}
+    chosen = {f"{way}_{kind}": "none" for way in ("inbox", "own") for kind in CHOSEN} | {"inbox_failed": "all"}
     assert client.post("/account/notices/", chosen).status_code == 302
-    assert preferences.of(developer).inbox == {**dict.fromkeys(Kind.values, "none"), "failed": "all"}
+    assert preferences.of(developer).inbox == {**dict.fromkeys(CHOSEN, "none"), "failed": "all", "account": "mine"}
     answer = client.post("/account/notices/", chosen | {"own_failed": "<script>"})
     assert answer.status_code == 400
     assert "<script>&quot;" not in answer.content.decode()

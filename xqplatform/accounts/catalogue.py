@@ -94,6 +94,7 @@ GROUPS = (
         _("People and rights"),
         (
             Right("people.manage", _("Add people, deactivate them, set passwords; make teams and say who is in them.")),
+            Right("service_account.manage", _("Make service accounts of a team, and their tokens."), whole=True),
             Right("roles.manage", _("Make own roles, and give any role to others.")),
             Right("roles.approve", _("Approve that others get more rights in production.")),
         ),

@@ -48,6 +48,8 @@ class User(AbstractUser):
     language = models.CharField(_("language"), max_length=10, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=60, default="Asia/Shanghai")
     theme = models.CharField(_("theme"), max_length=8, default="auto")
+    # No person: a program of its team's, with tokens and grants, that never signs in.
+    service_account = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.display_name or self.username

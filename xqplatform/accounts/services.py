@@ -113,10 +113,18 @@ def change_person(
 ) -> User:
     """Role, teams, allowed environments, and whether the person may sign in. The last active admin stays one."""
     require(actor, "people.manage", obj=user)
+    if user.service_account and set(teams) != set(user.memberships.values_list("team_id", flat=True)):
+        raise Refused(_("A service account stays with its team."), "teams", 400)
     if not active and actor.user is not None and actor.user.pk == user.pk:
         raise Refused(_("Somebody else has to deactivate you."), "active")
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
+    return _change(actor, user, role=role, display_name=display_name, active=active, teams=teams)
+
+
+def _change(
+    actor: Actor, user: User, *, role: str, display_name: str, active: bool, teams: dict[int, list[str]]
+) -> User:
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
         before = _facts(user)
@@ -135,6 +143,9 @@ def change_person(
 def set_active(actor: Actor, user: User, *, active: bool) -> User:
     """Whether somebody may come in. Who is deactivated loses at once all that is open (`leaving.TIES`). Raises Refused."""
     teams = {m.team_id: m.environments for m in user.memberships.all()}
+    if user.service_account:
+        require(actor, "service_account.manage", team_id=next(iter(teams), None), obj=user)
+        return _change(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
     return change_person(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
 
 
@@ -145,6 +156,8 @@ def set_password(actor: Actor, user: User, password: str, *, old: str | None = N
             raise Refused(_("The old password is wrong."), "old", 400)
     else:
         require(actor, "people.manage", obj=user)
+    if user.service_account:
+        raise Refused(_("A service account has no password: it never signs in."))
     user.set_password(_checked_password(password, user))
     with transaction.atomic():
         user.save(update_fields=["password"])

@@ -41,6 +41,8 @@ DANGEROUS: dict[str, tuple[str, ...]] = {
     "factors_reset": CHANGE,
     # ways in for programs
     "accounts:tokens": CHANGE,
+    "accounts:service_accounts": CHANGE,
+    "accounts:service_account": CHANGE,
     # in spite of the guardrails
     "containers:deploy": CHANGE,
     "containers:release_go_on": CHANGE,

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from xqplatform.accounts.models import Team
+from xqplatform.accounts.models import Role, Team
 from xqplatform.accounts.rights import READ, RIGHTS
 from xqplatform.accounts.scopes import READING
 from xqplatform.accounts.tokens import DAYS
@@ -42,8 +42,10 @@ class TokenForm(forms.Form):
     )
     environment = forms.ChoiceField(label=_("Only in this environment"), required=False)
 
-    def __init__(self, *args: Any, environments: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, environments: list[tuple[str, str]], never: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if never:
+            self.fields["days"].choices = [*LASTS, (0, _("ever: it never ends"))]  # type: ignore[attr-defined]
         rights = [(name, capfirst(str(WORDS.get(name, name)))) for name in sorted(RIGHTS - {READ})]
         self.fields["rights"].choices = rights  # type: ignore[attr-defined]
         teams = [(team.slug, str(team)) for team in Team.objects.all()]
@@ -67,3 +69,24 @@ class TokenForm(forms.Form):
             "team": data["team"],
             "environment": data["environment"],
         }
+
+
+class ServiceAccountForm(forms.Form):
+    username = forms.CharField(
+        label=_("Name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("As it stands in the audit log, for example ci-snow."),
+    )
+    display_name = forms.CharField(label=_("What it is"), required=False, max_length=120)
+    team = forms.ChoiceField(label=_("Team"))
+    role = forms.ChoiceField(
+        label=_("It may"), help_text=_("More, or less, by grants of roles, and by the scopes of its tokens.")
+    )
+
+    def __init__(self, *args: Any, teams: list[Team], every: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].choices = [(team.slug, str(team)) for team in teams]  # type: ignore[attr-defined]
+        may = [(Role.READER, _("only read, until it is granted more"))]
+        more = [(Role.DEVELOPER, _("what developers of its team may"))] if every else []
+        self.fields["role"].choices = [*may, *more]  # type: ignore[attr-defined]

@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
-from xqplatform.accounts.rights import RIGHTS, require
+from xqplatform.accounts.rights import RIGHTS, can, require
 from xqplatform.accounts.scopes import Scopes
 from xqplatform.errors import Denied, Refused
 
 DAYS, MOST_DAYS = 90, 365
 NOTED = timedelta(minutes=1)  # a use is noted at most so often
 RIGHT = "token.manage"
+OF_SERVICES = "service_account.manage"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -35,14 +36,11 @@ def create_token(
     team: str = "",
     environment: str = "",
 ) -> tuple[Token, str]:
-    """A bearer token of the API and its text, which is shown once. For oneself; an SRE or the command line for others.
+    """A bearer token of the API and its text, which is shown once. For oneself, or for others by who may.
 
-    `rights` None: all that the person has; `team`, `environment`: names, empty for all. Raises Denied, Refused.
+    `days` 0: it never ends, which only a service account's may. `rights` None: all that the person has; `team`, `environment`: names, empty for all. Raises Denied, Refused.
     """
-    if actor.user is None or actor.user.pk != user.pk:
-        require(actor, "people.manage", obj=user)
-    else:
-        require(actor, RIGHT, obj=user)
+    _may(actor, user)
     label = label.replace("\0", "").strip()
     if not label:
         raise Refused(_("Say what the token is for."), "label", 400)
@@ -50,23 +48,36 @@ def create_token(
         raise Refused(_("At most 120 characters."), "label", 400)
     if not user.is_active:
         raise Refused(_("This account is deactivated."))
-    if not 1 <= days <= MOST_DAYS:
+    if not days and user.service_account and can(actor, OF_SERVICES):
+        days = 0  # never: only for programs, and by who manages those of all teams
+    elif not 1 <= days <= MOST_DAYS:
         raise Refused(_("A token lasts from 1 to %(n)d days.") % {"n": MOST_DAYS}, "days", 400)
     scopes = _scopes(rights, team, environment)
     if actor.scopes is not None and not scopes.within(actor.scopes):
         raise Refused(_("A token can make only tokens that may no more than itself."), "rights", 400)
     values = {
         "created_name": actor.name,
-        "expires": timezone.now() + timedelta(days=days),
+        "expires": timezone.now() + timedelta(days=days) if days else None,
         "rights": None if scopes.rights is None else sorted(scopes.rights),
         "team_id": scopes.team,
         "environment": scopes.environment,
     }
     with transaction.atomic():
         token, raw = Token.make(user, label, **values)
-        after = {"label": label, "prefix": token.prefix, "days": days, **_told(token, team)}
+        after = {"label": label, "prefix": token.prefix, "days": days or "never ends", **_told(token, team)}
         audit.record(actor, "token.create", token, parent=user, after=after)
     return token, raw
+
+
+def _may(actor: Actor, user: User, token: Token | None = None) -> None:
+    """One's own; a service account's by who manages those of its team; another person's by who manages people. Raises Denied."""
+    if user.service_account:
+        team = user.memberships.values_list("team_id", flat=True).first()
+        require(actor, OF_SERVICES, team_id=team, obj=token or user)
+    elif actor.user is None or actor.user.pk != user.pk:
+        require(actor, "people.manage", obj=token or user)
+    else:
+        require(actor, RIGHT, obj=token or user)
 
 
 def _scopes(rights: Sequence[str] | None, team: str, environment: str) -> Scopes:
@@ -92,10 +103,7 @@ def _told(token: Token, team: str) -> dict[str, Any]:
 
 def revoke_token(actor: Actor, token: Token) -> Token:
     """The token is refused from now on; its row stays for the log."""
-    if actor.user is None or actor.user.pk != token.user_id:
-        require(actor, "people.manage", obj=token)
-    else:
-        require(actor, RIGHT, obj=token)
+    _may(actor, token.user, token)
     with transaction.atomic():
         if Token.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()) == 1:
             audit.record(actor, "token.revoke", token, parent=token.user)

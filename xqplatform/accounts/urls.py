@@ -32,6 +32,9 @@ urlpatterns = [
     path("settings/teams/<int:pk>/", views.team, name="team"),
     path("settings/teams/<int:pk>/visibility/", views.team_visibility, name="team_visibility"),
     path("settings/teams/<int:pk>/remove/", views.team_remove, name="team_remove"),
+    path("settings/service-accounts/", views.service_accounts, name="service_accounts"),
+    path("settings/service-accounts/<int:pk>/", views.service_account, name="service_account"),
+    path("settings/service-accounts/<int:pk>/active/", views.service_account_active, name="service_account_active"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),
 ]

@@ -14,6 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from xqplatform.outgoing import rules
+
 LIMIT = 30.0  # seconds, with the loading of apprise
 LOOK = 1.0
 AT_ONCE = 6
@@ -44,6 +46,8 @@ def somebody_waits() -> bool:
 
 def ask(asked: dict[str, Any], *, alive: Callable[[], bool] = lambda: True, limit: float = LIMIT) -> dict[str, Any]:
     """The sender's answer: {"ok", "words", …}. `alive` is asked every second; when it says no, the child is ended."""
+    now = rules.rules()
+    asked = asked | {"forbidden": [str(network) for network in now.forbidden], "own": sorted(now.own)}
     with _slots:
         child = subprocess.Popen(
             [sys.executable, "-m", "xqplatform.alerts.sender"],

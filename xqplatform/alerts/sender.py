@@ -17,12 +17,16 @@ import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from xqplatform.outgoing import gate
+
 TIMEOUT = 10.0  # seconds for a connection, and for silence on it
 SHOWN = 400
 
 
 def main() -> int:
     asked = json.load(sys.stdin)
+    rules = gate.Rules.of(asked.get("forbidden", []), [(str(ip), int(port)) for ip, port in asked.get("own", [])])
+    gate.install(gate.Gate(lambda: rules))
     try:
         answer = {"check": check, "apprise": by_apprise, "webhook": by_webhook}[asked["do"]](asked)
     except Exception as error:  # whatever a library does: the words go back

@@ -72,6 +72,7 @@ RIGHTS = {
     "environment.manage": gettext_lazy("manage the environment"),
     "release.approve": gettext_lazy("approve the release"),
     "release.break_glass": gettext_lazy("go on in spite of guardrails"),
+    "service_account.manage": gettext_lazy("manage service accounts"),
     "people.manage": gettext_lazy("manage people"),
     "secrets.manage": gettext_lazy("manage the keys of stored secrets"),
     "base_image.manage": gettext_lazy("manage base images"),
@@ -124,6 +125,7 @@ VIAS = {
     "cli": gettext_lazy("command line"),
     "forge": gettext_lazy("a push to the repository"),
     "system": gettext_lazy("the platform itself"),
+    "engine": gettext_lazy("the engine, past the platform"),
 }
 
 

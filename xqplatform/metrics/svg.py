@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from xqplatform.metrics import ranges, units
 from xqplatform.metrics.charts import Chart, Limit, Values
+from xqplatform.shares import share
 
 WIDTH, HEIGHT = 1000, 1000  # stretched to the place it gets; strokes keep their width
 
@@ -104,21 +105,22 @@ def y_words(one: Chart, steps: Sequence[float]) -> SafeString:
     scale, top = units.scale(one.unit, steps[-1]), steps[-1]
     rows = [
         (
-            round(100 - 100 * step / top, 2),
+            share("t", 100 - 100 * step / top),
             units.number(step / scale.divisor),
             f" {units.on_axis(scale)}" if step == top else "",
         )
         for step in steps
     ]
-    return format_html_join("", '<span style="top:{}%">{}{}</span>', rows)
+    return format_html_join("", '<span class="{}">{}{}</span>', rows)
 
 
 def x_words(one: Chart) -> SafeString:
     rows = [
-        (round(one.at(time), 2), ranges.words(time, one.range.seconds))
+        (share("l", one.at(time)), ranges.words(time, one.range.seconds))
         for time in ranges.ticks(one.range.start, one.range.end)
+        if 2 <= one.at(time) <= 98
     ]
-    return format_html_join("", '<span style="left:{}%">{}</span>', [r for r in rows if 2 <= r[0] <= 98])
+    return format_html_join("", '<span class="{}">{}</span>', rows)
 
 
 def summary(one: Chart) -> str:

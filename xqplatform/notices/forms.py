@@ -13,7 +13,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
-from xqplatform.notices.kinds import Kind
+from xqplatform.notices.kinds import CHOSEN, Kind
 from xqplatform.notices.services import own
 from xqplatform.notices.services.preferences import Wishes
 
@@ -30,7 +30,7 @@ class WishesForm(forms.Form):
 
     def __init__(self, data: Any, wishes: Wishes) -> None:
         super().__init__(data)
-        for kind in Kind:
+        for kind in CHOSEN:
             for way, title in (("inbox", _("Inbox")), ("own", _("Own channel"))):
                 label = f"{title}: {kind.label}"
                 select = forms.Select(attrs={"class": "form-select", "aria-label": label})
@@ -40,10 +40,10 @@ class WishesForm(forms.Form):
 
     def lines(self) -> list[tuple[Any, forms.BoundField, forms.BoundField]]:
         """A line of the table a kind."""
-        return [(kind.label, self[f"inbox_{kind}"], self[f"own_{kind}"]) for kind in Kind]
+        return [(kind.label, self[f"inbox_{kind}"], self[f"own_{kind}"]) for kind in CHOSEN]
 
     def of(self, way: str) -> dict[str, str]:
-        return {kind.value: self.cleaned_data[f"{way}_{kind}"] for kind in Kind}
+        return {kind.value: self.cleaned_data[f"{way}_{kind}"] for kind in CHOSEN}
 
 
 class OwnForm(forms.Form):
@@ -71,7 +71,7 @@ class SubscriptionForm(forms.Form):
     service = forms.ChoiceField(label=gettext_lazy("Service"), required=False)
     environment = forms.ChoiceField(label=gettext_lazy("Environment"), required=False)
     kinds = forms.MultipleChoiceField(
-        label=gettext_lazy("Of what"), choices=Kind.choices, widget=forms.CheckboxSelectMultiple,
+        label=gettext_lazy("Of what"), choices=[(kind.value, kind.label) for kind in CHOSEN], widget=forms.CheckboxSelectMultiple,
         initial=[Kind.APPROVAL, Kind.HELD, Kind.SUCCEEDED, Kind.FAILED, Kind.ROLLED_BACK, Kind.GLASS],
     )  # fmt: skip
 

@@ -20,6 +20,11 @@ class Kind(models.TextChoices):
     CANCELLED = "cancelled", _("a release was cancelled")
     GLASS = "glass", _("somebody released in spite of the guardrails")
     BUILD_FAILED = "build_failed", _("a build has failed")
+    ACCOUNT = "account", _("somebody changed how you sign in")
+
+
+# Of which people choose what they hear. What is done to one's own account is told in any case, and to nobody else.
+CHOSEN = [kind for kind in Kind if kind != Kind.ACCOUNT]
 
 
 # How somebody stands to what happened: decided, started or asked by name; of the owning team; neither.
@@ -39,6 +44,7 @@ INBOX: dict[str, Scope] = {
     Kind.CANCELLED: "mine",
     Kind.GLASS: "team",
     Kind.BUILD_FAILED: "mine",
+    Kind.ACCOUNT: "mine",
 }
 
 
@@ -59,6 +65,7 @@ LEVELS: dict[str, str] = {
     Kind.HELD: "warning",
     Kind.APPROVAL: "warning",
     Kind.WITHDRAWN: "warning",
+    Kind.ACCOUNT: "warning",
     Kind.SUCCEEDED: "success",
 }
 ORDER = ("critical", "warning", "success", "info")

@@ -37,7 +37,12 @@ class Notice(models.Model):
     @property
     def shown_state(self) -> str:
         """Its kind as one of the state words."""
-        words = {Kind.HELD: "holds", Kind.APPROVAL: "wants_approval", Kind.BUILD_FAILED: "failed"}
+        words = {
+            Kind.HELD: "holds",
+            Kind.APPROVAL: "wants_approval",
+            Kind.BUILD_FAILED: "failed",
+            Kind.ACCOUNT: "warning",
+        }
         return words.get(Kind(self.kind), self.kind)
 
 

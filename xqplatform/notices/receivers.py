@@ -93,7 +93,7 @@ def people(notice: Notice, found: list[Subscription]) -> Iterator[Receiver]:
 
 
 def _active(pks: set[int]) -> QuerySet[User]:
-    return User.objects.filter(pk__in=pks, is_active=True).order_by("pk")
+    return User.objects.filter(pk__in=pks, is_active=True, service_account=False).order_by("pk")
 
 
 def still(user: User, notice: Notice) -> bool:

@@ -8,3 +8,8 @@ __all__ = ["WebConfig", "celery_app"]
 class WebConfig(AppConfig):
     name = "xqplatform.web"
     label = "web"
+
+    def ready(self) -> None:
+        from xqplatform.outgoing import rules
+
+        rules.install()

@@ -33,11 +33,15 @@ class Hybrid:
         if self.is_async:
             return self._async(request)
         self.before(request)
-        return self.after(request, self.get_response(request))
+        return self.refusal(request) or self.after(request, self.get_response(request))
 
     async def _async(self, request: HttpRequest) -> HttpResponseBase:
         self.before(request)
-        return self.after(request, await self.get_response(request))
+        return self.refusal(request) or self.after(request, await self.get_response(request))
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """An answer in the place of the page, or None."""
+        return None
 
     def before(self, request: HttpRequest) -> None:
         """What happens on the way in."""
@@ -60,19 +64,30 @@ class RequestIdMiddleware(Hybrid):
 
 
 class PolicyMiddleware(Hybrid):
-    """What a browser may load and run in our pages: our own files. Styles may stand in the page, scripts may not."""
+    """What a browser may load and run in our pages: our own files. Neither scripts nor styles may stand in the page.
+
+    The one exception: xterm.js writes the terminal's styles into the page (`styles_in_page`).
+    """
 
     POLICY = (
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
+        "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; base-uri 'none'; "
         "form-action 'self'; frame-ancestors 'none'"
     )
-    # The API's reference is a page of django-ninja, which starts itself by a script in the page.
-    REFERENCE = f"{POLICY}; script-src 'self' 'unsafe-inline'"
+    TERMINAL = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        policy = self.REFERENCE if request.path == "/api/docs" else self.POLICY
+        policy = self.TERMINAL if getattr(response, "styles_in_page", False) else self.POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Permissions-Policy", self.PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return response
+
+
+def styles_in_page(response: HttpResponse) -> HttpResponse:
+    """Marks a page of the terminal's: its styles may be written into it."""
+    response.styles_in_page = True  # type: ignore[attr-defined]
+    return response
 
 
 class RefusalMiddleware(Hybrid):

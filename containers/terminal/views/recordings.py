@@ -13,6 +13,7 @@ from containers.views.access import NUMBER_LIMIT, actor_of
 from xqplatform import audit
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.visibility import require_visible
+from xqplatform.web.middleware import styles_in_page
 from xqplatform.web.streaming import streamed
 
 
@@ -31,7 +32,9 @@ def _recorded(request: HttpRequest, number: int) -> Terminal:
 def play(request: HttpRequest, number: int) -> HttpResponse:
     """The player: it fetches the file, which is the event."""
     row = _recorded(request, number)
-    return render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    return styles_in_page(
+        render(request, "containers/terminal/play.html", page_of(request, row.instance, terminal=row))
+    )
 
 
 @require_GET

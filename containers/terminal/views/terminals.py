@@ -20,6 +20,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can
 from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
+from xqplatform.web.middleware import styles_in_page
 
 RECORDINGS = "terminal.recordings"
 PAGE = 50
@@ -87,8 +88,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         request, row.instance, terminal=row, own=own, may_watch=can(actor, RECORDINGS),
         may_end=row.active and not row.asked and (own or can(actor, "host.operate")), limits=services.limits_in_words(),
     )  # fmt: skip
-    name = "live" if row.active and own and not row.asked else "past"
-    return render(request, f"containers/terminal/{name}.html", context)
+    if row.active and own and not row.asked:
+        return styles_in_page(render(request, "containers/terminal/live.html", context))
+    return render(request, "containers/terminal/past.html", context)
 
 
 @never_cache

@@ -13,8 +13,11 @@ from tests.accounts.signin.parts import SECRET, code, give_app, kinds, sign_in, 
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.signin import services
+from xqplatform.accounts.signin.models import FactorSecret
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
+from xqplatform.notices.models import Entry
+from xqplatform.secrets.columns import columns
 
 pytestmark = pytest.mark.django_db
 
@@ -39,8 +42,10 @@ def test_an_app_is_set_up_right_after_signing_in(client: Client, developer: User
     assert kinds(developer) == ["recovery_codes", "totp"]
     assert actions() == ["login", "factor.add", "factor.codes"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT data FROM mfa_authenticator")
-        assert secret not in str(cursor.fetchall()), "encrypted at rest"
+        for query in ("SELECT data FROM mfa_authenticator", "SELECT secret FROM signin_factorsecret"):
+            cursor.execute(query)
+            assert secret not in str(cursor.fetchall()), "encrypted at rest"
+    assert FactorSecret in [column.model for column in columns()], "a rotation of keys finds it"
     assert secret not in str(list(Event.objects.values()))
 
 
@@ -96,6 +101,7 @@ def test_a_session_that_was_left_open_does_not_change_factors(client: Client, de
     assert client.post("/account/signing-in/codes/new/").headers["Location"] == "/account/signing-in/codes/"
     assert client.post("/account/signing-in/app/remove/").headers["Location"] == "/account/signing-in/"
     assert kinds(developer) == []
+    assert not FactorSecret.objects.exists()
     assert actions("login.failed")[-2:] == ["factor.codes", "factor.remove"]
 
 
@@ -132,6 +138,10 @@ def test_lost_factors_are_taken_away_by_somebody_else(actor_sre: Actor, actor_de
     assert kinds(developer) == []
     event = Event.objects.get(action="factor.reset")
     assert (event.actor, event.object_name) == ("sara", "Dan")
+    told = Client()
+    told.force_login(developer)
+    assert "sara took your second factors away" in told.get("/inbox/").content.decode()
+    assert not Entry.objects.exclude(user=developer).exists(), "nobody else is told"
     with pytest.raises(Refused):
         services.reset_factors(actor_sre, developer)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from xqplatform.accounts.catalogue import TICKABLE
 from xqplatform.accounts.models import Role
 
-ADMIN = frozenset({"people.manage", "roles.manage", "roles.approve"})
+ADMIN = frozenset({"people.manage", "service_account.manage", "roles.manage", "roles.approve"})
 DEVELOPER = frozenset(
     {
         "service.create",
@@ -59,7 +59,7 @@ BUILTIN: dict[str, Builtin] = {
             Role.SRE,
             Role.SRE.label,
             _("Runs everything: all services, machines and networks. People and rights are an admin's."),
-            TICKABLE - ADMIN,
+            (TICKABLE - ADMIN) | {"service_account.manage"},
         ),
         Builtin(Role.MANAGER, Role.MANAGER.label, _("Reads everything, changes nothing."), READING),
         Builtin(

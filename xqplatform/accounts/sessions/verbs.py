@@ -43,6 +43,9 @@ def look(request: HttpRequest) -> None:
     """Signs out who was away for too long or is here for too long, and notes the use once a minute."""
     if not request.user.is_authenticated:
         return
+    if request.user.service_account:  # however it came in: it is no person
+        auth.logout(request)
+        return
     now, facts = time.time(), request.session.get(FACTS)
     if not isinstance(facts, dict):
         begin(None, request, request.user)  # type: ignore[arg-type]

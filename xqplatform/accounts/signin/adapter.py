@@ -9,15 +9,19 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.messages import SUCCESS
 from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from xqplatform import secrets
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import lockout, services
+from xqplatform.accounts.signin import lockout, providers, services
+from xqplatform.accounts.signin.models import FactorSecret
 
 
 def proofs(request: HttpRequest, user: Any) -> list[str]:
@@ -34,6 +38,24 @@ class AccountAdapter(DefaultAccountAdapter):
         "too_many_login_attempts": _("Too many wrong codes. Wait some minutes and try again."),
         "rate_limited": _("Too many wrong codes. Wait some minutes and try again."),
     }
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> Any:
+        """Somebody who left, by a passkey or a provider."""
+        services.sign_in_failed(Actor.of_request(request), user.get_username(), "deactivated")
+        messages.error(request, _("This account is deactivated. An SRE can activate it again."))
+        return redirect("accounts:login")
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Somebody without a password and a second factor shows who they are where they always do."""
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if found or not user.is_authenticated:
+            return found
+        links = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
+        return [
+            {"id": "oidc", "description": row.name, "url": reverse("oidc_login", kwargs={"provider_id": row.slug})}
+            for row in providers.enabled()
+            if row.slug in links
+        ]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -70,10 +92,10 @@ class FactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        return secrets.encrypt(text)
+        return str(FactorSecret.objects.create(secret=text).key)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return secrets.decrypt(encrypted_text)
+        return FactorSecret.objects.get(key=encrypted_text).secret
 
     def get_totp_label(self, user: Any) -> str:
         return str(user.get_username())

@@ -11,6 +11,7 @@ from django.db.models.signals import post_delete, post_save
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.signin.models import FactorSecret
 
 CODES = Authenticator.Type.RECOVERY_CODES
 
@@ -30,6 +31,7 @@ def added(sender: Any, instance: Authenticator, created: bool, raw: bool = False
 
 def removed(sender: Any, instance: Authenticator, **more: Any) -> None:
     """Recovery codes go with the last factor, or before new ones come: that event tells it."""
+    FactorSecret.objects.filter(key__in=[v for k, v in instance.data.items() if k in {"secret", "seed"}]).delete()
     if instance.type != CODES:
         audit.record(_actor(), "factor.remove", instance.user, before=_facts(instance))
 

@@ -36,7 +36,7 @@ class SignInForm(LoginForm):
         attrs = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         self.fields = {
             "username": forms.CharField(
-                label=gettext_lazy("User name"), max_length=150, widget=forms.TextInput(attrs=attrs)
+                label=gettext_lazy("Username"), max_length=150, widget=forms.TextInput(attrs=attrs)
             ),
             "password": _password(gettext_lazy("Password")),
         }

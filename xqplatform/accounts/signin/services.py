@@ -27,12 +27,12 @@ def signed_in(actor: Actor, by: list[str]) -> None:
     audit.record(actor, "login", actor.user, after={"by": by} if by else None)
 
 
-def sign_in_failed(actor: Actor, username: str, step: str) -> None:
+def sign_in_failed(actor: Actor, username: str, step: str, why: str = "") -> None:
     """A wrong password or code is an event; what was typed as the name is kept, what was typed as the secret never.
 
-    `step` is what failed: «password», «second factor», «passkey»."""
+    `step` is what failed: «password», «second factor», «passkey», «provider»."""
     name = username.replace("\x00", "")[:150]
-    audit.record(actor, "login.failed", None, denied=True, name=name, after={"step": step})
+    audit.record(actor, "login.failed", None, denied=True, name=name, after={"step": step}, reason=why)
 
 
 def signed_out(actor: Actor) -> None:

@@ -5,7 +5,7 @@ from allauth.mfa.totp import views as app
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path
 
-from xqplatform.accounts.signin import views, views_rules
+from xqplatform.accounts.signin import views, views_oidc, views_providers, views_rules
 
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="account_login"),
@@ -14,6 +14,12 @@ urlpatterns = [
     path("login/confirm/", views.Confirm.as_view(), name="account_reauthenticate"),
     path("login/confirm/code/", views.ConfirmCode.as_view(), name="mfa_reauthenticate"),
     path("login/confirm/passkey/", views.ConfirmPasskey.as_view(), name="mfa_reauthenticate_webauthn"),
+    path("login/oidc/<slug:provider_id>/", views_oidc.begin, name="oidc_login"),
+    path("login/oidc/<slug:provider_id>/callback/", views_oidc.back, name="oidc_callback"),
+    path("settings/signing-in/providers/new/", views_providers.provider, name="oidc_new"),
+    path("settings/signing-in/providers/<slug:slug>/", views_providers.provider, name="oidc_provider"),
+    path("settings/signing-in/providers/<slug:slug>/group/", views_providers.group, name="oidc_group"),
+    path("settings/signing-in/providers/<slug:slug>/remove/", views_providers.remove, name="oidc_remove"),
     path("logout/", views.logout, name="account_logout"),
     path("settings/signing-in/", views_rules.rules, name="signin_rules"),
     path("settings/signing-in/unlock/", views_rules.unlock, name="signin_unlock"),

@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import services
+from xqplatform.accounts.signin import providers, services
 
 
 def _failed(request: HttpRequest, name: str, step: str) -> None:
@@ -26,6 +26,9 @@ def _failed(request: HttpRequest, name: str, step: str) -> None:
 
 class SignIn(LoginView):
     template_name = "accounts/login.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"providers": providers.enabled()}
 
     def form_invalid(self, form: Any) -> HttpResponse:
         _failed(self.request, str(form.data.get("username", "")), "password")

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import can, require
-from xqplatform.accounts.signin import lockout, services
+from xqplatform.accounts.signin import lockout, providers, services
 from xqplatform.accounts.signin.forms import RulesForm
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.errors import Refused
@@ -35,6 +35,7 @@ def rules(request: ActorRequest) -> HttpResponse:
         except Refused as refusal:
             put_refusal(form, refusal)
     context = {"form": form, "may": can(request.actor, "people.manage"), "without": services.without_factor()}
+    context["providers"] = providers.all_of_them()
     context["locked"] = lockout.locked() if context["may"] else []
     return render(request, "accounts/signin/rules.html", context, status=400 if form.errors else 200)
 

@@ -9,6 +9,11 @@ from xqplatform.accounts.views.invitations import (
 )
 from xqplatform.accounts.views.leaving import person_activate, person_deactivate
 from xqplatform.accounts.views.people import people, person, person_new, person_password
+from xqplatform.accounts.views.service_accounts import (
+    service_account,
+    service_account_active,
+    service_accounts,
+)
 from xqplatform.accounts.views.sessions import (
     person_sessions,
     person_sessions_end,
@@ -36,6 +41,9 @@ __all__ = [
     "person_password",
     "person_sessions",
     "person_sessions_end",
+    "service_account",
+    "service_account_active",
+    "service_accounts",
     "session_end",
     "sessions",
     "sessions_end",

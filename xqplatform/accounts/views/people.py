@@ -30,7 +30,7 @@ def environments() -> list[tuple[str, str]]:
 def people(request: ActorRequest) -> HttpResponse:
     table = Table(
         request,
-        User.objects.prefetch_related("memberships__team"),
+        User.objects.filter(service_account=False).prefetch_related("memberships__team"),
         search=["username", "display_name"],
         sorts={"name": "username", "role": "role", "seen": "last_login"},
         default="name",
@@ -70,6 +70,8 @@ def person_new(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def person(request: ActorRequest, pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=pk)
+    if user.service_account:
+        return redirect("accounts:service_account", pk=pk)
     may = can(request.actor, "people.manage")
     initial = {"display_name": user.display_name, "role": user.role}
     form = PersonForm(

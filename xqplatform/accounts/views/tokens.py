@@ -99,7 +99,15 @@ def tokens(request: ActorRequest) -> HttpResponse:
     )
     teams = {team.pk: str(team) for team in Team.objects.all()}
     shown = [(token, scope_words(token, teams)) for token in table.rows]
-    context = {"form": form, "raw": raw, "table": table, "shown": shown, "every": every, "soon": timezone.now() + SOON}
+    context = {
+        "form": form,
+        "raw": raw,
+        "table": table,
+        "shown": shown,
+        "every": every,
+        "revokes": True,
+        "soon": timezone.now() + SOON,
+    }
     return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)
 
 
@@ -108,4 +116,6 @@ def token_revoke(request: ActorRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(Token.objects.select_related("user"), pk=pk)
     verbs.revoke_token(request.actor, token)
     messages.success(request, _("The token «%(name)s» is refused from now on.") % {"name": token.label})
+    if token.user.service_account:
+        return redirect("accounts:service_account", pk=token.user_id)
     return redirect("accounts:tokens")

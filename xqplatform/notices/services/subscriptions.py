@@ -14,7 +14,7 @@ from xqplatform.accounts.rights import can, require
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
 from xqplatform.errors import Refused
-from xqplatform.notices.kinds import Kind
+from xqplatform.notices.kinds import CHOSEN
 from xqplatform.notices.models import Subscription
 
 RIGHT = "notices.manage"
@@ -55,7 +55,7 @@ def subscribe(
 ) -> Subscription:
     """A channel or a team hears of these kinds from now on. Raises Denied, Refused."""
     require_right(actor, service, environment)
-    wanted = [kind for kind in Kind.values if kind in kinds]
+    wanted = [kind.value for kind in CHOSEN if kind in kinds]
     if not wanted or set(kinds) - set(wanted):
         raise Refused(_("Choose of what it shall hear."), "kinds", 400)
     if (channel is None) == (team is None) or (channel is not None and channel.owner_id is not None):

@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from xqplatform.shares import share
 from xqplatform.web.states import SHAPES, look
 
 register = template.Library()
@@ -49,6 +50,9 @@ def _svg(name: str) -> str:
     if not path.is_file():
         path = ICONS / "circle.svg"
     return path.read_text().strip()
+
+
+register.simple_tag(share)
 
 
 @register.simple_tag

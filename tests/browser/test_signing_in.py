@@ -1,0 +1,96 @@
+"""Passkeys in a real browser, with an authenticator that the browser itself plays; and the form that newcomers type into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import errors_of
+from tests.site import Site
+from xqplatform.audit.models import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def authenticator(page: Page) -> Any:
+    """A security key inside the browser: it has a finger on it that is always right."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return session
+
+
+def type_name_and_password(page: Page, name: str) -> None:
+    page.goto("/login/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def sign_out(page: Page) -> None:
+    page.locator(".xq-person").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_a_passkey_signs_in_alone_and_as_a_second_step(
+    new_context: Callable[..., BrowserContext], live_server_with_worker: Site, sre: Any
+) -> None:
+    # Passkeys belong to a name, not to an IP address.
+    context = new_context(base_url=f"http://localhost:{live_server_with_worker.port}")
+    page = context.new_page()
+    wrong = errors_of(page)
+    authenticator(page)
+    type_name_and_password(page, "sara")
+    page.goto("/account/signing-in/")
+    page.get_by_role("link", name="Add a passkey").click()
+    page.get_by_label("Name").fill("laptop")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_text("laptop")).to_be_visible()
+    expect(page.get_by_text("signs in alone")).to_be_visible()
+    assert Event.objects.get(action="factor.add").after == {"kind": "webauthn", "name": "laptop"}
+
+    sign_out(page)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.locator(".xq-person")).to_be_visible()
+    assert Event.objects.filter(action="login").latest("pk").after == {"by": ["webauthn"]}
+
+    sign_out(page)
+    type_name_and_password(page, "sara")
+    expect(page.get_by_role("heading", name="Second step")).to_be_visible()
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.locator(".xq-person")).to_be_visible()
+    assert Event.objects.filter(action="login").latest("pk").after == {"by": ["password", "webauthn"]}
+
+    sign_out(page)
+    Authenticator.objects.filter(type="webauthn").delete()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert").first).to_contain_text("was not accepted")
+    assert Event.objects.filter(action="login.failed", after__step="passkey").exists()
+    assert not wrong, wrong
+
+
+def test_a_device_without_a_passkey_says_so(
+    new_context: Callable[..., BrowserContext], live_server_with_worker: Site, sre: Any
+) -> None:
+    page = new_context(base_url=live_server_with_worker.url).new_page()
+    page.goto("/login/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.locator("#passkey-trouble")).to_be_visible()  # an address is no name that a passkey belongs to
+    type_name_and_password(page, "sara")
+    expect(page.locator(".xq-person")).to_be_visible()

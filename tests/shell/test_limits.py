@@ -1,0 +1,76 @@
+"""How much may come: calls, refused calls, bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from django.test import Client, override_settings
+
+from xqplatform.web import limits
+from xqplatform.web.body import limited
+
+
+@pytest.fixture(autouse=True)
+def counted_anew() -> None:
+    limits._counter.storage.reset()
+
+
+@pytest.mark.django_db
+def test_who_calls_too_often_waits_and_others_do_not(client: Client) -> None:
+    with override_settings(CALLS_A_MINUTE=5, REFUSED_A_MINUTE=1000):
+        codes = [client.get("/api/v1/hosts", HTTP_AUTHORIZATION="Bearer xq_a").status_code for _ in range(7)]
+        assert codes == [401] * 5 + [429] * 2
+        answer = client.get("/api/v1/hosts", HTTP_AUTHORIZATION="Bearer xq_a")
+        assert 1 <= int(answer["Retry-After"]) <= 60
+        assert "5 a minute" in answer.json()["error"]
+        assert client.get("/api/v1/hosts", HTTP_AUTHORIZATION="Bearer xq_b").status_code == 401
+        assert client.get("/healthz").status_code == 200  # pages are not counted
+
+
+@pytest.mark.django_db
+def test_guessing_tokens_ends_for_the_address(client: Client) -> None:
+    with override_settings(REFUSED_A_MINUTE=5):
+        codes = [client.get("/api/v1/hosts", HTTP_AUTHORIZATION=f"Bearer xq_{n}").status_code for n in range(8)]
+        assert codes == [401] * 5 + [429] * 3
+        other = client.get("/api/v1/hosts", HTTP_AUTHORIZATION="Bearer xq_9", REMOTE_ADDR="10.9.9.9")
+        assert other.status_code == 401
+
+
+def asked(pieces: list[bytes], said: bytes | None = None) -> tuple[list[Any], int]:
+    """What is sent to who sends these pieces, and the bytes that the application saw."""
+    sent: list[Any] = []
+    seen = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal seen
+        while (message := await receive())["type"] == "http.request":
+            seen += len(message["body"])
+            if not message.get("more_body"):
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+                return
+
+    todo = [{"type": "http.request", "body": one, "more_body": n + 1 < len(pieces)} for n, one in enumerate(pieces)]
+
+    async def receive() -> Any:
+        return todo.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    heads = [(b"content-length", said)] if said is not None else []
+    asyncio.run(limited(app)({"type": "http", "headers": heads}, receive, send))
+    return sent, seen
+
+
+def test_a_body_is_counted_as_it_comes() -> None:
+    with override_settings(REQUEST_MOST=1 << 20):
+        half = b"x" * (1 << 19)
+        assert asked([half, half])[0][0]["status"] == 200
+        sent, seen = asked([half, half, b"y", half])
+        assert [m.get("status") for m in sent] == [413, None]
+        assert seen == 1 << 20
+        assert asked([half], b"1048577") == (asked([half], b"99999999999")[0], 0)  # not even read
+        assert asked([half], b"nonsense")[0][0]["status"] == 200
