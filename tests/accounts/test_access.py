@@ -77,6 +77,7 @@ def test_every_operation_has_one_line_and_every_line_an_operation() -> None:
 @pytest.mark.parametrize("n", range(4))
 def test_other_methods_are_not_allowed(world: World, n: int) -> None:
     """405 for whoever may most; a method that means something has a line."""
+    rows(world)
     asking, wrong = Asking(world), []
     known = {(line.name, line.method) for line in PAGES}
     for name in [one for one in NAMES if one not in THIRD][n::4]:

@@ -100,7 +100,7 @@ def ways(model: type[Model], seen: frozenset[type[Model]] = frozenset()) -> bool
 
 
 # Of people and teams themselves, which everybody may know.
-OF_TEAMS = {"accounts.Membership"}
+OF_TEAMS = {"accounts.Membership", "accounts.Grant"}
 
 
 def test_every_model_that_a_team_owns_is_registered() -> None:
@@ -258,12 +258,10 @@ def test_topics_of_what_is_hidden_are_not_heard(outsider: Client, world: World) 
 def test_events_tell_whose_their_objects_were(outsider: Client, world: World) -> None:
     """An event goes on being hidden when its object is gone, or is another team's."""
     event = Event.objects.get(action="service.change", object_name="flake")
-    assert event.owner == world.team.pk
+    assert event.owner == visibility.owner_of(world.more["train"]) == world.team.pk
     assert outsider.get(f"/audit/{event.pk}/").status_code == 404
     Service.objects.filter(slug="flake").update(team=Team.objects.get(slug="other"))
     assert outsider.get(f"/audit/{event.pk}/").status_code == 404
     services.close_team(Actor.person(world.sre), world.team, False)
     assert outsider.get(f"/audit/{event.pk}/").status_code == 200
-    assert visibility.owner_of(world.more["train"]) == world.team.pk
     assert visibility.owner_of(world.more["front"]) is None
-    assert visibility.owner_of(world.more["build"].project.blueprint, world.more["build"]) == world.team.pk
