@@ -36,6 +36,7 @@ class ContainersConfig(AppConfig):
         from builds.forges import seams
         from containers import (
             alerting,
+            audited,
             converge,
             exported,
             happenings,
@@ -58,10 +59,12 @@ class ContainersConfig(AppConfig):
         from containers.trains import keeping
         from containers.views import moves
         from hosts import hooks
+        from xqplatform.audit.search import index
         from xqplatform.notices import sources
 
         owned.register()
         alerting.register()
+        index.PLACES.append(audited.where)
         leaving.join()
         sudo.join()
         holds.KEEPS.append(keeping.keeps)

@@ -18,6 +18,10 @@ class HostsConfig(AppConfig):
     name = "hosts"
 
     def ready(self) -> None:
+        from hosts import audited
+        from xqplatform.audit.search import index
+
+        index.PLACES.append(audited.where)
         for module in OPERATIONS:
             import_module(module)
         import_module("hosts.known")

@@ -38,6 +38,7 @@ from xqplatform.accounts import sudo, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
+from xqplatform.audit.proof.api import router as proof
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
 from xqplatform.rest import StrictParser
@@ -100,6 +101,7 @@ api.add_router("/v1/", recorder)
 api.add_router("/v1/", alerts)
 api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
+api.add_router("/v1/", proof)
 
 
 def _error(request: HttpRequest, status: int, message: str, field: str | None = None, **more: Any) -> HttpResponse:

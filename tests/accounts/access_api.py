@@ -45,11 +45,17 @@ ARGUMENTS: dict[str, Any] = {
     "files": lambda w: {"kind": "services", "slug": "flake", "number": w.more["file"].pk},
     "kept-logs": lambda w: {"number": w.more["kept"].pk},
     "alerts": lambda w: {"pk": w.more["alert"].pk},
-    "audit": lambda w: {"event_id": w.event.pk},
+    "audit-reviews": lambda w: {"pk": w.more["review_done"].pk},
+    "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
+    "audit": lambda w: {"event_id": w.event.pk, "pk": w.more["view"].pk},
     "gates": {},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
+    "post /audit-reviews/mark": lambda w: {"reviews": [w.more["review"].pk], "comment": "fine"},
+    "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
+    "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
+    "put /audit-review-rules/{pk}": {"enabled": False},
     "post /hosts": {"name": "h9", "connection": "local", "address": "/run/other.sock"},
     "post /hosts/setup": {"name": "h8", "address": "10.9.9.9", "key": "k"},
     "post /host-groups": {"slug": "attic"},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from xqplatform.audit.reviews.models import Review, ReviewRule
 
 from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
 from containers.models import (
@@ -33,6 +34,7 @@ from tests.accounts.access_table import World
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
+from xqplatform.audit.models import SavedView
 from xqplatform.notices.models import Entry, Notice, Subscription
 
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
@@ -154,6 +156,12 @@ def shown_elsewhere(world: World, place: Any, other: Any) -> None:
     base = Image.objects.create(blueprint=Blueprint.objects.get(name="java8"), repository="java8", tag="java8V1")
     Image.objects.filter(pk=world.more["image"].pk).update(parent=base)
     world.more["wave"].items.create(project=place.service.project, branch="prod")
+    world.more["review"] = Review.objects.create(event=1, time=timezone.now(), actor="x", action="team.change")
+    world.more["review_done"] = Review.objects.create(
+        event=2, time=timezone.now(), actor="x", action="team.change", reviewed=timezone.now()
+    )
+    world.more["review_rule"] = ReviewRule.objects.create(name="mine", actions=["service.*"])
+    world.more["view"] = SavedView.objects.create(owner=world.sre, name="view", shared=True)
     world.more["blueprint"] = Blueprint.objects.create(name="frazil", team=world.team)
     notice = Notice.objects.create(
         key="release:2:failed", kind="failed", source="release", number=world.more["done"].pk, url="/releases/2/",

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ ALL = [
     "terminal",
     "logs",
     "audit",
+    "audit_search",
 ]
 PART = "XQ_BENCH_PART"
 

@@ -33,6 +33,7 @@ def record(
     from xqplatform.audit.actions import ACTIONS
     from xqplatform.audit.chain.linker import LINKER
     from xqplatform.audit.models import Event
+    from xqplatform.audit.search import index
 
     if action not in ACTIONS and not (denied and action in RIGHTS):
         raise KeyError(action)
@@ -54,6 +55,7 @@ def record(
         denied=denied,
         owner=owner_of(obj, parent),
     )
+    index.add(event, obj, parent)
     live.bump("audit")
     LINKER.soon()
     return event

@@ -119,6 +119,10 @@ ACTIONS: dict[str, Any] = {
     "alert.channel.remove": _("removed the channel"),
     "alert.channel.test": _("tested the channel"),
     "alert.delivery.retry": _("sends again over the channel"),
+    # the log itself
+    "audit.view.create": _("kept the view of the audit log"),
+    "audit.view.change": _("changed the view of the audit log"),
+    "audit.view.remove": _("removed the view of the audit log"),
     # who is told
     "notice.preferences": _("changed what is told to"),
     "notice.own.set": _("set the own channel of"),

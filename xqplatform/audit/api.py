@@ -7,12 +7,21 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from django.utils import timezone
+from ninja import Field, Router, Schema
+from ninja import Query as Query_
 
 from xqplatform.audit import queries, sentences
+from xqplatform.audit.api_views import router as views_router
 from xqplatform.audit.models import Event
+from xqplatform.audit.search import language
+from xqplatform.audit.search.asked import Asked
+from xqplatform.audit.search.finding import Search
+from xqplatform.audit.search.language import Query, Term
+from xqplatform.errors import Refused
 
 router = Router(tags=["audit"])
+router.add_router("", views_router)
 
 
 class EventOut(Schema):
@@ -45,9 +54,12 @@ class EventsOut(Schema):
 
 
 class EventQuery(Schema):
+    q: str = Field(
+        "", max_length=1000, description='The page\'s search: who:dan -via:system "rolled back" action:service.*'
+    )
     actor: str = Field("", max_length=150)
     action: str = Field("", max_length=60, description="An action such as service.scale, or service.*")
-    object: str = Field("", max_length=120, description="app.model:key, for example containers.service:3")
+    object: str = Field("", max_length=120, description="app.model:key, for example containers.service:3, or a name")
     request_id: str = Field("", max_length=40)
     denied: bool | None = None
     since: datetime | None = None
@@ -56,27 +68,27 @@ class EventQuery(Schema):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
-@router.get("/audit", response=EventsOut, summary="Events, newest first")
-def events(request: HttpRequest, query: Query[EventQuery]) -> dict[str, Any]:
-    rows = queries.readable(request.actor).order_by("-id")  # type: ignore[attr-defined]
-    rows = queries.of_object(rows, queries.clean(query.object))
-    if query.actor:
-        rows = rows.filter(actor=queries.clean(query.actor))
-    if action := queries.clean(query.action):
-        rows = rows.filter(action__startswith=action[:-1]) if action.endswith("*") else rows.filter(action=action)
-    if query.request_id:
-        rows = rows.filter(request_id=queries.clean(query.request_id))
+def _asked(query: EventQuery) -> Asked:
+    """Raises Refused, with the reason, for a search that cannot be read."""
+    typed = language.parse(query.q)
+    if typed.problems:
+        raise Refused(" ".join(typed.problems), "q", 400)
+    given = {"who": query.actor, "action": query.action, "object": query.object, "request": query.request_id}
     if query.denied is not None:
-        rows = rows.filter(denied=query.denied)
-    if query.since:
-        rows = rows.filter(time__gte=query.since)
-    if query.until:
-        rows = rows.filter(time__lt=query.until)
-    if query.before:
-        rows = rows.filter(id__lt=query.before)
-    found = list(rows[: query.limit + 1])
-    more = len(found) > query.limit
-    found = found[: query.limit]
+        given["denied"] = "yes" if query.denied else "no"
+    terms = [Term(name, text, whole=True) for name, text in given.items() if text]
+    zone = timezone.get_current_timezone()
+
+    def aware(end: datetime | None) -> datetime | None:
+        return end.replace(tzinfo=zone) if end is not None and end.tzinfo is None else end
+
+    return Asked(query.q, Query((*typed.terms, *terms)), aware(query.since), aware(query.until))
+
+
+@router.get("/audit", response=EventsOut, summary="Events, newest first")
+def events(request: HttpRequest, query: Query_[EventQuery]) -> dict[str, Any]:
+    search = Search(request.actor, _asked(query))  # type: ignore[attr-defined]
+    found, more = search.page(query.limit, query.before)
     return {"items": found, "next_before": found[-1].pk if more else None}
 
 

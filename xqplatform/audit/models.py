@@ -9,8 +9,9 @@ from django.db import models
 
 from xqplatform.audit.chain import canonical, own
 from xqplatform.audit.chain.models import Archive, Checkpoint, Link, Outlet, Unlinked, Verification
+from xqplatform.audit.search.models import Indexed, SavedView
 
-__all__ = ["Archive", "Checkpoint", "Event", "Link", "Outlet", "Unlinked", "Verification"]
+__all__ = ["Archive", "Checkpoint", "Event", "Indexed", "Link", "Outlet", "SavedView", "Unlinked", "Verification"]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]

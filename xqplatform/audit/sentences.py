@@ -26,6 +26,7 @@ PAGES = {
     "alerts.rule": "/alerts/rules/{id}/",
     "alerts.channel": "/alerts/channels/{id}/",
     "alerts.silence": "/alerts/silences/",
+    "audit.savedview": "/audit/views/",
     "notices.subscription": "/settings/notices/",
     "builds.build": "/builds/{id}/",
     "builds.wave": "/images/waves/{id}/",
@@ -101,6 +102,7 @@ KINDS = {
     "alerts.rule": gettext_lazy("Alert rule"),
     "alerts.channel": gettext_lazy("Alert channel"),
     "alerts.silence": gettext_lazy("Silence"),
+    "audit.savedview": gettext_lazy("View of the audit log"),
     "builds.registry": gettext_lazy("Registry"),
     "builds.project": gettext_lazy("Project"),
     "builds.blueprint": gettext_lazy("Blueprint"),
@@ -178,16 +180,30 @@ def text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
 
 
-def difference(event: Event) -> list[dict[str, Any]]:
-    """Rows of key, before, after. A side that the event does not have is None."""
-    before, after = event.before or {}, event.after or {}
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        before, after = {"": before}, {"": after}
-    return [
-        {
-            "key": key,
-            "before": text(before[key]) if key in before else None,
-            "after": text(after[key]) if key in after else None,
-        }
-        for key in dict.fromkeys([*before, *after])
-    ]
+# Keys under which an event names other rows, and where their pages are.
+RELATED = {
+    "deployment": (gettext_lazy("Release"), "/releases/{}/"),
+    "release": (gettext_lazy("Release"), "/releases/{}/"),
+    "terminal": (gettext_lazy("Terminal"), "/terminals/{}/"),
+    "train": (gettext_lazy("Train"), "/trains/{}/"),
+    "build": (gettext_lazy("Build"), "/builds/{}/"),
+    "wave": (gettext_lazy("Wave of builds"), "/images/waves/{}/"),
+}
+
+
+def related(event: Event) -> list[tuple[str, str]]:
+    """What the event links to: the release, the recording of a terminal, a build (words, address)."""
+    found: dict[str, str] = {}
+    for kind, key, name in (
+        (event.object_type, event.object_id, event.object_name),
+        (event.parent_type, event.parent_id, ""),
+    ):
+        pattern = PAGES.get(kind, "")
+        if pattern and key and ("{name}" not in pattern or name) and "{parent}" not in pattern:
+            found.setdefault(pattern.format(id=key, name=name), f"{KINDS.get(kind, kind)} {name or f'#{key}'}")
+    after = event.after if isinstance(event.after, dict) else {}
+    for name, (word, address) in RELATED.items():
+        number = after.get(name)
+        if isinstance(number, int) and not isinstance(number, bool):
+            found.setdefault(address.format(number), f"{word} #{number}")
+    return [(words, address) for address, words in found.items()]

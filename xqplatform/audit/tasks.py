@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
+from django.db import OperationalError
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="audit.tasks.link", ignore_result=True)
@@ -62,3 +67,15 @@ def checkpoint() -> None:
 
     if checkpoints.due():
         checkpoints.make()
+
+
+@shared_task(name="audit.tasks.catch_up", ignore_result=True)
+def catch_up() -> None:
+    """Adds events to the search that came by another way, and forgets archived ones."""
+    from xqplatform.audit.search import index
+
+    try:
+        index.catch_up()
+        index.tidy()
+    except OperationalError as error:  # locked for long, or full: nothing is half done, the next round goes on
+        log.warning("The index of the audit log waits for the database: %s", error)

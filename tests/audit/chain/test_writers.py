@@ -6,6 +6,7 @@ import os
 import random
 import time
 import traceback
+from typing import Any
 
 import pytest
 from django.db import connections, transaction
@@ -65,3 +66,21 @@ def test_sixteen_writers_leave_one_chain() -> None:
     assert Event.objects.count() == Link.objects.count() == WRITERS * EACH
     assert not Unlinked.objects.exists()
     assert len(set(Link.objects.values_list("previous", flat=True))) == WRITERS * EACH  # nobody has two followers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_of_the_process_links_soon_after_the_commit(settings: Any) -> None:
+    settings.AUDIT_LINK_AFTER = 0.01
+    with transaction.atomic():
+        audit.record(Actor.system(), "service.scale", None)
+        audit.record(Actor.system(), "service.scale", None)
+        time.sleep(0.1)
+        assert not Link.objects.exists()  # what may be rolled back is not linked
+    for count in (2, 3):
+        limit = time.monotonic() + 60
+        while Link.objects.count() < count:
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        if count == 2:
+            audit.record(Actor.system(), "service.scale", None)  # it was asleep, and wakes up again
+    assert verifying.database().good

@@ -12,6 +12,7 @@ from django.test import Client
 from tests.queue import Queue
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Token
 from xqplatform.alerts import sources
 from xqplatform.audit.chain import checkpoints, files, linking, own, rows, triggers, verifying
 from xqplatform.audit.models import Event, Verification
@@ -103,6 +104,24 @@ def test_a_key_that_is_none_is_said(log: list[Event], settings: Any) -> None:
     assert row.state == "failed"
     assert "32 characters" in row.problem
     assert "verify" in verifications.troubles()
+
+
+def test_over_the_api(
+    manager: Any, developer: Any, log: list[Event], django_capture_on_commit_callbacks: Any, enqueued: Queue
+) -> None:
+    def client(person: Any) -> Client:
+        return Client(headers={"Authorization": f"Bearer {Token.make(person, 'test')[1]}"})
+
+    assert client(manager).get("/api/v1/audit/verifications/latest").status_code == 404
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client(manager).post("/api/v1/audit/verifications")
+    assert (answer.status_code, answer.json()["state"]) == (202, "running")
+    assert client(manager).post("/api/v1/audit/verifications").json()["id"] == answer.json()["id"]
+    enqueued.drain()
+    found = client(manager).get("/api/v1/audit/verifications/latest").json()
+    assert (found["state"], found["done"], found["faults"]) == ("succeeded", 30, [])
+    assert client(developer).get("/api/v1/audit/verifications/latest").status_code == 403
+    assert client(developer).post("/api/v1/audit/verifications").status_code == 403
 
 
 def test_downloads_verify_elsewhere(client: Client, manager: Any, log: list[Event], tmp_path: Path) -> None:

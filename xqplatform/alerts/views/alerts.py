@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.visibility import get_visible, visible
-from xqplatform.alerts import describe, reading, subjects
+from xqplatform.alerts import audited, describe, reading, subjects
 from xqplatform.alerts.models import Alert, Rule, Severity
 from xqplatform.alerts.services.silences import may_silence
 from xqplatform.web.tables import Filter, Table, csv_response
@@ -127,6 +127,7 @@ def alert(request: ActorRequest, pk: int) -> HttpResponse:
         "transitions": row.transitions.all(),
         "notifications": row.notifications.prefetch_related("deliveries__channel").order_by("pk"),
         "same": same.exclude(pk=row.pk).exclude(state=Alert.State.PENDING).order_by("-fired")[:10],
+        "before": audited.searches(row),
         "may_silence": may_silence(request.actor, row.service, row.environment, row.team_id),
     }
     return render(request, "alerts/alert.html", context)

@@ -55,7 +55,7 @@ def normal(value: Any) -> Any:
 def time_text(value: Any) -> str:
     """A moment, or SQLite's text of one, in the canonical spelling; what is none of both as it is."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     if isinstance(value, str) and (found := _STORED_TIME.fullmatch(value)):
         return f"{found[1]}T{found[2]}.{(found[3] or '').ljust(6, '0')}Z"
     return str(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, LINK, UNLINKED, CHECKPOINT = "audit_event", "audit_link", "audit_unlinked", "audit_checkpoint"
@@ -121,7 +122,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
     if not absent:
         return
     there, statements = present(connection), wanted(connection)
-    with connection.cursor() as cursor:
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(_POSTGRESQL_FUNCTIONS)
         for name in absent:
@@ -136,7 +137,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Takes the triggers away: only for tests that empty all tables, and for those that tamper."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
         for name in present(connection):
             cursor.execute(_drop(connection, name, _table(name)))
 
