@@ -46,6 +46,7 @@ class ContainersConfig(AppConfig):
             measured,
             outside,
             owned,
+            reviewing,
             sudo,
         )  # fmt: skip
         from containers import badges as own_badges
@@ -64,6 +65,7 @@ class ContainersConfig(AppConfig):
 
         owned.register()
         alerting.register()
+        reviewing.register()
         index.PLACES.append(audited.where)
         leaving.join()
         sudo.join()

@@ -39,6 +39,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.audit.proof.api import router as proof
+from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
 from xqplatform.rest import StrictParser
@@ -101,6 +102,7 @@ api.add_router("/v1/", recorder)
 api.add_router("/v1/", alerts)
 api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
+api.add_router("/v1/", reviews)
 api.add_router("/v1/", proof)
 
 

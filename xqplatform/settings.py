@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "xqplatform.accounts",
     "xqplatform.accounts.signin",
     "xqplatform.audit",
+    "xqplatform.audit.reviews",
     "xqplatform.live",
     "xqplatform.metrics",
     "xqplatform.alerts",
@@ -263,6 +264,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 HEAR_OUTSIDE = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "reviews": {"task": "reviews.tasks.feed", "schedule": 10.0},
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},

@@ -23,6 +23,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.alerts.sources import Found, Was
 from xqplatform.alerts.subjects import number
+from xqplatform.audit.reviews import services as reviews
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -122,6 +123,8 @@ def review(actor: Actor, row: BrokenGlass, comment: str) -> BrokenGlass:
         if not BrokenGlass.objects.filter(pk=row.pk, reviewed=None).update(**fields):
             raise Refused(_("It has been reviewed already."))
         audit.record(actor, "deployment.review_glass", row.deployment, after={"comment": comment}, parent=place.service)
+        label, key = row.deployment._meta.label_lower, str(row.deployment_id)
+        reviews.reviewed_elsewhere(actor, "deployment.break_glass", label, key, comment)
         live.bump("services", "glass", topic(place), f"release:{row.deployment_id}")
     row.refresh_from_db()
     return row

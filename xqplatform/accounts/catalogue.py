@@ -86,6 +86,7 @@ GROUPS = (
             Right("fleet.read", _("See the whole fleet first: home page and alerts of all teams.")),
             Right("metrics.read", _("Read all measurements at /metrics.")),
             Right("audit.read", _("Read the whole audit log.")),
+            Right("audit.review", _("Say of events that they were looked at, and which shall be.")),
             Right("terminal.recordings", _("Watch terminals of others, and their recordings.")),
         ),
     ),

@@ -149,6 +149,12 @@ ACTIONS: dict[str, Any] = {
     "outside.network.remove": _("removed, past the platform, a network on"),
     "outside.volume.create": _("made, past the platform, a volume on"),
     "outside.volume.remove": _("removed, past the platform, a volume on"),
+    # events that are looked at
+    "review.done": _("reviewed what"),
+    "review.reopen": _("opened again, for review, what"),
+    "review.rule.create": _("made the rule of reviews"),
+    "review.rule.switch": _("switched the rule of reviews"),
+    "review.rule.remove": _("removed the rule of reviews"),
     # builds
     "registry.create": _("connected the registry"),
     "registry.change": _("changed the registry"),

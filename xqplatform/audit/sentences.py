@@ -81,6 +81,7 @@ RIGHTS = {
     "alerts.silence": gettext_lazy("silence alerts"),
     "notices.manage": gettext_lazy("say who hears of releases"),
     "audit.read": gettext_lazy("read the audit log"),
+    "audit.review": gettext_lazy("review events"),
     "terminal.recordings": gettext_lazy("watch recordings of terminals"),
     "metrics.read": gettext_lazy("read all measurements at /metrics"),
 }

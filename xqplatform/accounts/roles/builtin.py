@@ -65,8 +65,8 @@ BUILTIN: dict[str, Builtin] = {
         Builtin(
             Role.AUDITOR,
             Role.AUDITOR.label,
-            _("Reads everything, the audit log, reviews and recordings included, and changes nothing."),
-            READING,
+            _("Reads everything, the audit log and recordings included; reviews events, and changes nothing else."),
+            READING | {"audit.review"},
         ),
         Builtin(
             Role.ADMIN,
