@@ -9,7 +9,7 @@ class NoticesConfig(AppConfig):
         from xqplatform.accounts.visibility import owned
         from xqplatform.alerts import deliver
         from xqplatform.alerts.models import Delivery, Notification
-        from xqplatform.notices import account, gathering, invitations, leaving, models
+        from xqplatform.notices import account, gathering, invitations, leaving, models, tokens
 
         owned(models.Notice, "team_id")
         owned(models.Entry, "notice__team_id")
@@ -20,4 +20,5 @@ class NoticesConfig(AppConfig):
         deliver.CHECKS.append(gathering.check)
         leaving.join()
         invitations.join()
+        tokens.join()
         account.join()

@@ -47,6 +47,8 @@ def resume() -> None:
 
 @shared_task(name="notices.tasks.tidy", ignore_result=True)
 def tidy() -> None:
-    from xqplatform.notices import spreading
+    """Once an hour: tells of tokens that end soon, and forgets what is old."""
+    from xqplatform.notices import spreading, tokens
 
+    tokens.tell_ending()
     spreading.tidy()
