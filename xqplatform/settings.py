@@ -302,6 +302,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "terminals": {"task": "containers.tasks.terminals", "schedule": 5.0},
     "recordings": {"task": "containers.tasks.recordings", "schedule": 3600.0},
     "sessions": {"task": "accounts.tasks.tidy_sessions", "schedule": 3600.0},
+    "access-requests": {"task": "accounts.tasks.expire_requests", "schedule": 300.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }

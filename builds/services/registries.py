@@ -16,6 +16,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
+from xqplatform.secrets import known
 
 _SHOWN = ("name", "address", "username", "insecure", "default")
 
@@ -87,7 +88,7 @@ def check_registry(registry: Registry) -> str:
         Client(registry).check()
         state, reason = Registry.State.READY, ""
     except RegistryError as error:
-        state, reason = Registry.State.DOWN, error.message
+        state, reason = Registry.State.DOWN, known.platform()(error.message)
     changed = registry.state != state or registry.state_reason != reason
     if registry.state != state or registry.state_since is None:
         registry.state_since = timezone.now()

@@ -73,7 +73,8 @@ def start(
 
     `here`: the caller carries it out itself, in this process.
     """
-    access.must(actor, instance, {"argv": [_told(str(word)) for word in argv[:20]]}, access.COMMAND)
+    hide = known.of_instance(instance.pk)
+    access.must(actor, instance, {"argv": [_told(hide(str(word))) for word in argv[:20]]}, access.COMMAND)
     words, reason = check(argv, timeout), access.reason_for(instance, reason)
     engine_id = access.container_of(instance)
     with transaction.atomic():
@@ -83,15 +84,19 @@ def start(
             reason=reason, argv=words, timeout=timeout, lease=leases.own_text() if here else "",
             lease_until=leases.until() if here else None,
         )  # fmt: skip
-        hide = known.of_instance(instance.pk)
         after = {"argv": [hide(word) for word in words], "timeout": timeout, "container": engine_id[:12]}
-        audit.record(actor, "instance.command", run, after=after, reason=reason, parent=instance)
+        audit.record(actor, "instance.command", run, after=after, reason=reason, parent=instance, name=_name(run))
         if not here:
             from containers.terminal import tasks
 
             work.enqueue(tasks.run_command, run.pk)
     live.bump(f"instance:{instance.pk}")
     return run
+
+
+def _name(run: CommandRun) -> str:
+    """As events call it: without secrets, also such as the cut would leave half."""
+    return known.of_instance(run.instance_id)(f"{run.instance.name}: {run.line}")[:120]
 
 
 def _room_for(actor: Actor) -> None:
@@ -120,7 +125,7 @@ def ask_end(actor: Actor, run: CommandRun) -> bool:
     """Without a question about rights: part of a verb that asked one. In a transaction. False: it has ended already."""
     if not CommandRun.objects.filter(pk=run.pk, state__in=CommandRun.ACTIVE).update(asked=actor.name):
         return False
-    audit.record(actor, "instance.command.cancel", run, after={"who": run.who}, parent=run.instance)
+    audit.record(actor, "instance.command.cancel", run, after={"who": run.who}, parent=run.instance, name=_name(run))
     free = CommandRun.objects.filter(pk=run.pk, state=State.QUEUED, lease="")
     if free.update(lease=leases.own_text(), lease_until=leases.until()):
         _finish(run.pk, State.CANCELLED)
@@ -223,10 +228,15 @@ def _finish(
         if not CommandRun.objects.filter(pk=pk, state__in=CommandRun.ACTIVE).update(**changes):
             return False
         run = rows().get(pk=pk)
+        hide = known.of_instance(run.instance_id)
+        run.argv = [hide(word) for word in run.argv]  # it was needed as it was until now
+        CommandRun.objects.filter(pk=pk).update(argv=run.argv)
         after: dict[str, Any] = {"state": str(state), "who": run.who, "bytes": run.size}
         after |= {"seconds": round(run.seconds, 1)} if run.seconds is not None else {}
         after |= {"exit": code} if code is not None else {}
-        audit.record(Actor.system("commands"), "instance.command.finish", run, after=after, parent=run.instance)
+        audit.record(
+            Actor.system("commands"), "instance.command.finish", run, after=after, parent=run.instance, name=_name(run)
+        )
     live.bump(f"command:{pk}", f"instance:{run.instance_id}")
     return True
 

@@ -38,6 +38,9 @@ class World:
     event: Any
     invitation: Any
     robot: Any
+    role: Any
+    grant: Any
+    request: Any
     more: dict[str, Any] = field(default_factory=dict)
 
     def who(self, role: str) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from xqplatform.audit.reviews.models import Review, ReviewRule
 
 from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
 from containers.models import (
@@ -32,9 +31,12 @@ from hosts.services import certificates
 from tests import factories
 from tests.accounts.access_table import World
 from xqplatform import audit
+from xqplatform.accounts import invitations, service_accounts
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import AccessRequest, Grant, Membership, OwnRole, Team, Token
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
 from xqplatform.audit.models import SavedView
+from xqplatform.audit.reviews.models import Review, ReviewRule
 from xqplatform.notices.models import Entry, Notice, Subscription
 
 TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10.0.0.1/x"}
@@ -43,10 +45,6 @@ TELL = {"name": "tell", "at": "release.after", "kind": "http", "url": "http://10
 @pytest.fixture
 def world(team: Any, sre: Any, manager: Any, developer: Any) -> World:
     from tests.conftest import make_person
-    from xqplatform import audit
-    from xqplatform.accounts import invitations, service_accounts
-    from xqplatform.accounts.actor import Actor
-    from xqplatform.accounts.models import Grant, Membership, OwnRole, Team, Token
 
     other = Team.objects.create(slug="other")
     stranger = make_person("otto", "developer")
@@ -60,8 +58,13 @@ def world(team: Any, sre: Any, manager: Any, developer: Any) -> World:
     Grant.objects.create(user=restart, role=role.slug, team=team)
     others = (make_person("anna", "auditor"), make_person("adam", "admin"))
     robot = service_accounts.create(Actor.person(sre), "ci-snow", team)
-    made = World(team, person, sre, manager, stranger, developer, restart, *others, token, event, invitation, robot)
-    return made
+    ops = OwnRole.objects.create(slug="ops", title="Ops")
+    grant = Grant.objects.create(user=person, role="reader")
+    request = AccessRequest.objects.create(
+        kind="grant", data={}, about="x", asked_by=person, asked_name="paula", expires=event.time
+    )
+    people = (person, sre, manager, stranger, developer, restart, *others)
+    return World(team, *people, token, event, invitation, robot, ops, grant, request)
 
 
 def rows(world: World) -> None:
@@ -133,6 +136,8 @@ def rows(world: World) -> None:
     Service.objects.create(slug="firn", team=world.team, project=Project.objects.create(name="firn", team=world.team))
     factories.make_environment("lab")
     shown_elsewhere(world, place, other)
+    Grant.objects.create(user=world.person, role="restart", service="flake", environment="production")
+    Grant.objects.create(group=world.team, role="restart", service="floe")
 
 
 def shown_elsewhere(world: World, place: Any, other: Any) -> None:

@@ -72,6 +72,8 @@ class Walk:
             else:
                 del self.log[self._points.get(point[2], 0) :]
         write = WRITE.match(sql)
+        if write and write[1].startswith("audit_") and write[1] != EVENTS:
+            write = None  # the log's own chain and index
         if write and write[1] not in self.ignored | {EVENTS} and write[1] not in self._before:
             self._before[write[1]] = self._rows(write[1])
         result = execute(sql, params, many, context)

@@ -73,6 +73,9 @@ def test_a_command_that_prints_a_secret_in_pieces_keeps_none(
     commands.carry_out(run.pk, lease=CommandRun.objects.get(pk=run.pk).lease)
     assert "".join(CommandPiece.objects.values_list("text", flat=True)) == f"DB={HIDDEN}\nend zebra"
     assert Event.objects.get(action="instance.command").after["argv"] == ["echo", HIDDEN]
+    assert CommandRun.objects.get(pk=run.pk).argv == ["echo", HIDDEN]
+    for event in Event.objects.filter(action__startswith="instance.command"):
+        assert SECRET not in f"{event.object_name} {event.before} {event.after}"
 
 
 def test_kept_lines_are_hidden_when_written_and_older_ones_when_read(

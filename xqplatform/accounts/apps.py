@@ -13,7 +13,8 @@ class AccountsConfig(AppConfig):
         from xqplatform.accounts.signin import again
         from xqplatform.secrets import known
 
-        known.EVERYWHERE["accounts.invitation.link"] = known.address
+        known.SCOPED["signin.factorsecret.secret"] = known.text  # nobody but the platform has them
+        known.EVERYWHERE |= {"accounts.invitation.link": known.address, "signin.provider.secret": known.text}
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")
         leaving.register(*leaving.OWN)

@@ -71,7 +71,9 @@ class PersonForm(forms.Form):
         label=_("Role"),
         choices=Role.choices,
         initial=Role.DEVELOPER,
-        help_text=_("Developers act on their teams' services, SREs on everything, managers read everything."),
+        help_text=_(
+            "Developers act on their teams' services, SREs on everything, managers and auditors read everything, admins say who may what."
+        ),
     )
 
     def __init__(

@@ -21,6 +21,7 @@ from xqplatform.accounts import services
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Invitation, Role, Team, User
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.errors import Denied, Refused
 
 DAYS, MOST_DAYS = 7, 30
@@ -183,6 +184,8 @@ def accept(actor: Actor, token: str, password: str) -> User:
             user = services.create_person(
                 inviter, row.username, password, role=row.role, display_name=row.display_name, teams=teams
             )
+        except Waits:  # the person is there, what they were promised waits for a second person
+            user = User.objects.get(username=row.username.strip())
         except Denied as denied:
             raise Refused(denied.message) from denied
         user.email = row.email

@@ -171,7 +171,19 @@ class Invitation(models.Model):
         return "waiting" if self.open else "expired"
 
 
-from xqplatform.accounts.roles.models import Grant, OwnRole  # noqa: E402  tables of this app
+from xqplatform.accounts.roles.models import AccessPolicy, AccessRequest, Grant, OwnRole  # noqa: E402  tables of this app
 from xqplatform.accounts.sessions.models import Session  # noqa: E402
 
-__all__ = ["Grant", "Invitation", "Membership", "OwnRole", "Role", "Session", "Team", "Token", "User"]
+__all__ = [
+    "AccessPolicy",
+    "AccessRequest",
+    "Grant",
+    "Invitation",
+    "Membership",
+    "OwnRole",
+    "Role",
+    "Session",
+    "Team",
+    "Token",
+    "User",
+]

@@ -18,9 +18,10 @@ from django.utils.translation import ngettext
 from xqplatform import audit
 from xqplatform.accounts import leaving
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Membership, Role, Team, User
+from xqplatform.accounts.models import AccessRequest, Membership, Role, Team, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles import grants
+from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, NeedsSecond, carry
 from xqplatform.accounts.sessions.verbs import drop
 from xqplatform.errors import Denied, Refused
 
@@ -92,14 +93,24 @@ def create_person(
         raise Refused(_("There is no such role."), "role", 400)
     user = User(username=username, display_name=display_name.strip()[:120], role=role, time_zone="Asia/Shanghai")
     user.set_password(_checked_password(password, user))
+
+    def change() -> User:
+        user.role = role
+        user.save()
+        _set_teams(user, teams or {})
+        audit.record(actor, "person.create", user, after=_facts(user))
+        return user
+
     try:
-        with transaction.atomic():
-            user.save()
-            _set_teams(user, teams or {})
-            audit.record(actor, "person.create", user, after=_facts(user))
+        return carry(actor, Asked("create", {}, user.username), change, keep=False)
+    except NeedsSecond:
+        user.pk, user.role = None, Role.READER  # the person comes, their rights wait
     except IntegrityError:
         raise Refused(_("This name is taken."), "username") from None
-    return user
+    with transaction.atomic():
+        user.save()
+        audit.record(actor, "person.create", user, after=_facts(user))
+    return change_person(actor, user, role=role, display_name=display_name, active=True, teams=teams or {})
 
 
 def change_person(
@@ -110,8 +121,11 @@ def change_person(
     display_name: str,
     active: bool,
     teams: dict[int, list[str]],
+    second: AccessRequest | None = None,
 ) -> User:
-    """Role, teams, allowed environments, and whether the person may sign in. The last active admin stays one."""
+    """Role, teams, allowed environments, and whether the person may sign in. The last active admin stays one. Raises Waits where
+    a second person has to approve it.
+    """
     require(actor, "people.manage", obj=user)
     if user.service_account and set(teams) != set(user.memberships.values_list("team_id", flat=True)):
         raise Refused(_("A service account stays with its team."), "teams", 400)
@@ -119,7 +133,13 @@ def change_person(
         raise Refused(_("Somebody else has to deactivate you."), "active")
     if role not in Role.values:
         raise Refused(_("There is no such role."), "role", 400)
-    return _change(actor, user, role=role, display_name=display_name, active=active, teams=teams)
+
+    def change() -> User:
+        return _change(actor, user, role=role, display_name=display_name, active=active, teams=teams)
+
+    data = {"user": user.pk, "role": role, "display_name": display_name, "active": active}
+    data["teams"] = {str(team): environments for team, environments in teams.items()}
+    return carry(actor, Asked("person", data, _("Role and teams of %(who)s") % {"who": user}, "", second), change)
 
 
 def _change(
@@ -138,6 +158,19 @@ def _change(
         if was.get("active"):
             leaving.end_all(actor, user)
     return user
+
+
+def _change_again(actor: Actor, data: dict[str, Any], second: AccessRequest) -> User:
+    user = User.objects.filter(pk=data["user"]).first()
+    if user is None:
+        raise Refused(_("This person does not exist any more."))
+    more = {name: data[name] for name in ("role", "display_name", "active")}
+    return change_person(
+        actor, user, teams={int(team): list(e) for team, e in data["teams"].items()}, second=second, **more
+    )
+
+
+REPLAYS["person"] = _change_again
 
 
 def set_active(actor: Actor, user: User, *, active: bool) -> User:

@@ -11,3 +11,11 @@ def tidy_sessions() -> None:
     from xqplatform.accounts.sessions.store import SessionStore
 
     SessionStore.clear_expired()
+
+
+@shared_task(name="accounts.tasks.expire_requests", ignore_result=True)
+def expire_requests() -> None:
+    """Ends requests for rights that nobody decided in time."""
+    from xqplatform.accounts.roles.foureyes import expire
+
+    expire()

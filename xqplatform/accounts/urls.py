@@ -1,6 +1,7 @@
 from django.urls import path
 
 from xqplatform.accounts import views
+from xqplatform.accounts.roles import views as roles
 from xqplatform.accounts.signin.views import SignIn, logout
 
 app_name = "accounts"
@@ -32,6 +33,18 @@ urlpatterns = [
     path("settings/teams/<int:pk>/", views.team, name="team"),
     path("settings/teams/<int:pk>/visibility/", views.team_visibility, name="team_visibility"),
     path("settings/teams/<int:pk>/remove/", views.team_remove, name="team_remove"),
+    path("settings/people/<int:pk>/rights/", roles.person_rights, name="person_rights"),
+    path("settings/roles/", roles.roles, name="roles"),
+    path("settings/roles/new/", roles.role_new, name="role_new"),
+    path("settings/roles/<slug:slug>/", roles.role, name="role"),
+    path("settings/roles/<slug:slug>/remove/", roles.role_remove, name="role_remove"),
+    path("settings/grants/give/", roles.give, name="grant_give"),
+    path("settings/grants/<int:pk>/take/", roles.take, name="grant_take"),
+    path("settings/access/", roles.who, name="access_who"),
+    path("settings/access/who.csv", roles.who_csv, name="access_who_csv"),
+    path("settings/access/requests/", roles.requests, name="access_requests"),
+    path("settings/access/requests/<int:pk>/decide/", roles.decide, name="access_decide"),
+    path("settings/access/policy/", roles.policy, name="access_policy"),
     path("settings/service-accounts/", views.service_accounts, name="service_accounts"),
     path("settings/service-accounts/<int:pk>/", views.service_account, name="service_account"),
     path("settings/service-accounts/<int:pk>/active/", views.service_account_active, name="service_account_active"),

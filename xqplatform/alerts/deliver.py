@@ -20,6 +20,7 @@ from django.utils import timezone
 from xqplatform import leases, live, work
 from xqplatform.alerts import child
 from xqplatform.alerts.models import Channel, Delivery, Notification
+from xqplatform.secrets import known
 
 log = logging.getLogger(__name__)
 # Seconds before the second, third, … attempt; after the last one it is given up.
@@ -85,7 +86,8 @@ def _attempt(delivery: Delivery, lease: leases.Lease) -> bool:
     if not lease.trusted:
         return False  # whoever took over sends it again
     took = time.time() - began
-    attempts[-1] = {"time": began, "took": round(took, 2), "ok": bool(answer["ok"]), "words": str(answer["words"])}
+    words = known.platform()(str(answer["words"]))
+    attempts[-1] = {"time": began, "took": round(took, 2), "ok": bool(answer["ok"]), "words": words}
     _note(delivery, attempts)
     return bool(answer["ok"])
 

@@ -76,4 +76,6 @@ def content(event: Any) -> dict[str, Any]:
     found["user"] = event.user_id
     found["denied"] = bool(event.denied)
     found["before"], found["after"] = canonical.normal(event.before), canonical.normal(event.after)
+    if getattr(event, "owner", None) is not None:  # the migration that seals what was there knows no owner
+        found["owner"] = event.owner
     return found

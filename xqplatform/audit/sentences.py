@@ -93,6 +93,7 @@ KINDS = {
     "accounts.token": gettext_lazy("API token"),
     "accounts.invitation": gettext_lazy("Invitation"),
     "accounts.grant": gettext_lazy("Grant of a role"),
+    "accounts.accessrequest": gettext_lazy("Request for rights"),
     "accounts.ownrole": gettext_lazy("Role"),
     "hosts.host": gettext_lazy("Host"),
     "hosts.hostgroup": gettext_lazy("Host group"),

@@ -74,6 +74,16 @@ def test_installing_again_changes_nothing_and_what_is_missing_comes_back(event: 
     assert triggers.missing(connection) == []
 
 
+@pytest.mark.parametrize("owner", [None, 4711])
+def test_whom_it_belongs_to_is_bound_too(owner: int | None) -> None:
+    Event.objects.create(actor="sara", via="cli", action="service.scale", owner=3)
+    linking.link()
+    assert verifying.database().good
+    triggers.remove(connection)
+    Event.objects.update(owner=owner)
+    assert [fault.kind for fault in verifying.database().faults] == ["changed"]
+
+
 def test_what_has_no_row_can_be_named() -> None:
     assert (
         audit.record(Actor.system(), "login.failed", None, denied=True, name="mary" * 99).object_name

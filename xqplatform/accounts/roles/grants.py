@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Grant, OwnRole, Team, User
+from xqplatform.accounts.models import AccessRequest, Grant, OwnRole, Team, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles.builtin import BUILTIN
-from xqplatform.accounts.roles.decide import EVERYWHERE, decide
+from xqplatform.accounts.roles.decide import EVERYWHERE, At, decide
+from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, carry
 from xqplatform.accounts.roles.who import everybody
 from xqplatform.errors import Refused
 
@@ -70,12 +71,14 @@ def give(
     service: str = "",
     until: datetime | None = None,
     reason: str = "",
+    second: AccessRequest | None = None,
 ) -> Grant:
     """The person, or everybody in the team `group`, has the role where team, environment and service say together (none: everywhere).
 
-    Given a second time it stays, with the new end. Raises Denied, Refused.
+    Given a second time it stays, with the new end. Raises Denied, Refused, and Waits where a second person has to approve it.
     """
-    require(actor, RIGHT, obj=user or group, extra={"role": role[:40]})
+    at: At = {"team_id": team.pk if team else None, "environment": environment or None, "service": service or None}
+    require(actor, RIGHT, **at, obj=user or group, extra={"role": role[:40]})
     if (user is None) == (group is None):
         raise Refused(_("Choose a person or a team."), "user", 400)
     if user is not None and not user.is_active:
@@ -84,7 +87,8 @@ def give(
         raise Refused(_("That time is past: choose a later one."), "until", 400)
     checked_role(role)
     key = {"user": user, "group": group, "role": role, "team": team, "environment": environment, "service": service}
-    with transaction.atomic():
+
+    def change() -> Grant:
         grant = Grant.objects.select_for_update().filter(**key).first()
         if grant is not None and grant.until == until:
             return grant
@@ -94,12 +98,33 @@ def give(
         with one_admin_stays("until"):
             grant.save()
         audit.record(actor, "grant.give", grant, parent=user or group, after=facts(grant), reason=reason)
-    return grant
+        return grant
+
+    data = {
+        "role": role, "user": user and user.pk, "group": group and group.pk, "team": team and team.pk,
+        "environment": environment, "service": service, "until": until.isoformat() if until else None, "reason": reason,
+    }  # fmt: skip
+    return carry(actor, Asked("grant", data, str(Grant(**key)), reason, second), change)
+
+
+def _again(actor: Actor, data: dict[str, Any], second: AccessRequest) -> Grant:
+    """What was asked, once more, if all of it is still there."""
+    people, teams = User.objects.filter(pk=data["user"]).first(), Team.objects.in_bulk([data["group"], data["team"]])
+    if any(data[key] is not None and data[key] not in teams for key in ("group", "team")):
+        raise Refused(_("One of the teams does not exist any more."), "team")
+    until = datetime.fromisoformat(data["until"]) if data["until"] else None
+    more = {name: data[name] for name in ("environment", "service", "reason")}
+    group, team = teams.get(data["group"]), teams.get(data["team"])
+    return give(actor, data["role"], user=people, group=group, team=team, until=until, second=second, **more)
+
+
+REPLAYS["grant"] = _again
 
 
 def take(actor: Actor, grant: Grant, reason: str = "") -> None:
     """The role is not held by it from now on. Raises Denied, Refused for the last admin's."""
-    require(actor, RIGHT, obj=grant.user or grant.group)
+    at: At = {"team_id": grant.team_id, "environment": grant.environment or None, "service": grant.service or None}
+    require(actor, RIGHT, **at, obj=grant.user or grant.group)
     with transaction.atomic():
         row = Grant.objects.select_for_update().filter(pk=grant.pk).first()
         if row is None:

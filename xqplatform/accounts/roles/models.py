@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 
@@ -44,8 +45,12 @@ class Grant(models.Model):
                 name="a_grant_is_of_a_person_or_a_team",
             ),
             models.UniqueConstraint(
-                fields=["user", "group", "role", "team", "environment", "service"],
-                nulls_distinct=False,
+                Coalesce("user", 0),
+                Coalesce("group", 0),
+                "role",
+                Coalesce("team", 0),
+                "environment",
+                "service",
                 name="one_grant_of_a_kind",
             ),
         ]
@@ -58,3 +63,55 @@ class Grant(models.Model):
         """The scope in names: «everywhere», «snow · production»."""
         parts = [str(self.team.slug) if self.team else "", self.service, self.environment]
         return " · ".join(part for part in parts if part) or "everywhere"
+
+
+class AccessPolicy(models.Model):
+    """One row: whether a second person approves what gives more rights in production."""
+
+    class FourEyes(models.TextChoices):
+        AUTO = "auto", _("as soon as two people can approve")
+        ON = "on", _("always, as far as there is a second person")
+        OFF = "off", _("never")
+
+    four_eyes = models.CharField(_("a second person"), max_length=4, choices=FourEyes, default=FourEyes.AUTO)
+    hours = models.PositiveSmallIntegerField(_("hours a request waits"), default=72)
+
+    def __str__(self) -> str:
+        return str(self.get_four_eyes_display())
+
+    @classmethod
+    def locked(cls) -> AccessPolicy:
+        """The row, locked: changes of rights come one after the other, so that each sees what the other did."""
+        cls.objects.get_or_create(pk=1)
+        return cls.objects.select_for_update().get(pk=1)
+
+
+class AccessRequest(models.Model):
+    """A change of rights in production that waits for a second person, or what became of it."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("waits")
+        APPLIED = "applied", _("approved")
+        DECLINED = "declined", _("declined")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        EXPIRED = "expired", _("expired")
+
+    kind = models.CharField(max_length=10)  # a key of `foureyes.REPLAYS`
+    data = models.JSONField()  # what the verb was asked, by keys and names
+    about = models.CharField(max_length=250)  # in words, as it was
+    diff = models.JSONField(default=list)  # gains: {"who", "right", "where"}
+    asked_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
+    asked_name = models.CharField(max_length=150)
+    reason = models.CharField(max_length=300, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING, db_index=True)
+    decided_name = models.CharField(max_length=150, blank=True)
+    decided = models.DateTimeField(null=True)
+    comment = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}: {self.about}"[:250]

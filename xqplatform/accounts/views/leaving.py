@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from xqplatform.accounts import services
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.models import User
+from xqplatform.accounts.roles.foureyes import Waits
 
 
 @require_POST
@@ -22,6 +23,10 @@ def person_deactivate(request: ActorRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def person_activate(request: ActorRequest, pk: int) -> HttpResponse:
-    user = services.set_active(request.actor, get_object_or_404(User, pk=pk), active=True)
+    try:
+        user = services.set_active(request.actor, get_object_or_404(User, pk=pk), active=True)
+    except Waits as waits:  # they had rights in production
+        messages.info(request, waits.message)
+        return redirect("accounts:access_requests")
     messages.success(request, _("%(name)s can sign in again. What has ended stays ended.") % {"name": user})
     return redirect("accounts:person", pk=user.pk)

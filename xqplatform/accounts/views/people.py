@@ -13,6 +13,7 @@ from xqplatform.accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, Team, User
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.words import factor_words
 from xqplatform.errors import Refused
@@ -61,6 +62,9 @@ def person_new(request: ActorRequest) -> HttpResponse:
             )
             messages.success(request, _("%(name)s can sign in now.") % {"name": user})
             return redirect("accounts:people")
+        except Waits as waits:
+            messages.info(request, waits.message)
+            return redirect("accounts:access_requests")
         except Refused as refusal:
             put_refusal(form, refusal)
     status = 400 if request.method == "POST" else 200
@@ -92,6 +96,9 @@ def person(request: ActorRequest, pk: int) -> HttpResponse:
                 )
                 messages.success(request, _("Saved."))
                 return redirect("accounts:person", pk=user.pk)
+            except Waits as waits:
+                messages.info(request, waits.message)
+                return redirect("accounts:access_requests")
             except Refused as refusal:
                 put_refusal(form, refusal)
     context = {"form": form, "person": user, "may": may, "password_form": NewPasswordForm()}

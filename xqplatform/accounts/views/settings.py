@@ -30,6 +30,8 @@ def settings_index(request: ActorRequest) -> HttpResponse:
             _("Who needs a second factor, and who is locked out."),
         ),
         ("/settings/teams/", "users-group", _("Teams"), _("Who owns which services.")),
+        ("/settings/roles/", "key", _("Roles"), _("Which rights there are, own roles, and who has them where.")),
+        ("/settings/access/", "search", _("Who can"), _("Who can do what, where, and why; requests for more.")),
         (
             "/settings/tokens/",
             "key",

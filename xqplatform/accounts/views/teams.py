@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from xqplatform.accounts import services
 from xqplatform.accounts.forms import TeamForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.models import Team
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.models import Grant, Team
+from xqplatform.accounts.rights import can, require, somewhere
+from xqplatform.accounts.roles.words import grants_told
 from xqplatform.accounts.visibility import hidden
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table
@@ -64,10 +65,13 @@ def team(request: ActorRequest, pk: int) -> HttpResponse:
                 return redirect("accounts:team", pk=row.pk)
             except Refused as refusal:
                 put_refusal(form, refusal)
+    grants = Grant.objects.filter(Q(group=row) | Q(team=row))
     context = {
         "form": form,
         "team": row,
         "may": can(request.actor, "people.manage"),
+        "grants": grants_told(request.actor, grants).select_related("user", "group", "team"),
+        "may_give": somewhere(request.actor, "roles.manage", team_id=row.pk),
         "memberships": row.memberships.select_related("user").order_by("user__username"),
     }
     return render(request, "accounts/team.html", context, status=400 if form.errors else 200)

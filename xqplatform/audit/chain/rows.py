@@ -12,7 +12,7 @@ from xqplatform.audit.chain.judge import Linked
 
 COLUMNS = (
     "id", "seal", "time", "user_id", "actor", "via", "ip", "request_id", "action", "object_type", "object_id",
-    "object_name", "parent_type", "parent_id", "before", "after", "reason", "denied",
+    "object_name", "parent_type", "parent_id", "before", "after", "reason", "denied", "owner",
 )  # fmt: skip
 EVENT = ", ".join(f'e."{name}"' for name in COLUMNS)
 AT_ONCE = 2000
@@ -20,7 +20,7 @@ AT_ONCE = 2000
 
 def content(row: tuple[Any, ...]) -> dict[str, Any]:
     """The canonical content of an event's columns (`COLUMNS`). Raises ValueError, RecursionError or OverflowError for broken JSON."""
-    return {
+    found = {
         "time": canonical.time_text(row[2]),
         "user": row[3],
         "actor": row[4],
@@ -38,6 +38,9 @@ def content(row: tuple[Any, ...]) -> dict[str, Any]:
         "reason": row[16],
         "denied": bool(row[17]),
     }
+    if row[18] is not None:
+        found["owner"] = row[18]
+    return found
 
 
 def body(row: tuple[Any, ...]) -> str:

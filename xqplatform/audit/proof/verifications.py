@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from xqplatform import audit, leases, live, work
 from xqplatform.accounts.actor import Actor
@@ -126,7 +127,8 @@ def troubles() -> dict[str, str]:
     last = Verification.objects.exclude(state=Verification.State.RUNNING).first()
     if last is not None and last.state == Verification.State.FAILED:
         if last.found:
-            found["verify"] = _("%(n)d events are not as they were written.") % {"n": last.found}
+            words = ngettext("%(n)d fault was found in the log.", "%(n)d faults were found in the log.", last.found)
+            found["verify"] = words % {"n": last.found}
         else:
             found["verify"] = last.problem
     oldest = Unlinked.objects.order_by("event_id").values_list("event_id", flat=True).first()

@@ -1,0 +1,110 @@
+"""Forms of roles, grants and questions about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.apps import apps
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.catalogue import GROUPS, TICKABLE
+from xqplatform.accounts.models import AccessPolicy, OwnRole, Team, User
+from xqplatform.accounts.roles.builtin import BUILTIN
+from xqplatform.accounts.visibility import visible
+
+NOWHERE = [("", _("all of them"))]
+
+
+def right_choices(every: bool = False) -> list[tuple[Any, list[tuple[str, Any]]]]:
+    return [
+        (group.title, [(one.name, one.text) for one in group.rights if every or one.name in TICKABLE])
+        for group in GROUPS
+        if every or any(one.name in TICKABLE for one in group.rights)
+    ]
+
+
+def role_choices() -> list[tuple[str, Any]]:
+    return [*((slug, role.title) for slug, role in BUILTIN.items()), *OwnRole.objects.values_list("slug", "title")]
+
+
+def environments() -> list[tuple[str, str]]:
+    """Looked up by name: accounts stand below the app that has them."""
+    return [(e.slug, str(e)) for e in apps.get_model("containers", "Environment").objects.all()]
+
+
+def services(actor: Actor) -> dict[str, int | None]:
+    """The services that the actor may know of, each with the key of its team."""
+    found = visible(actor, apps.get_model("containers", "Service")).filter(removed=None)
+    return dict(found.values_list("slug", "team_id"))
+
+
+class RoleForm(forms.Form):
+    slug = forms.CharField(
+        label=_("Name"), max_length=40, help_text=_("Short, never changed: letters, digits, dashes.")
+    )
+    title = forms.CharField(label=_("Title"), max_length=80)
+    text = forms.CharField(label=_("What for"), max_length=300, required=False)
+    rights = forms.MultipleChoiceField(label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, new: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["rights"].choices = right_choices()  # type: ignore[attr-defined]
+        if not new:
+            del self.fields["slug"]
+
+
+class GrantForm(forms.Form):
+    user = forms.ModelChoiceField(
+        label=_("Person"), queryset=User.objects.filter(is_active=True).order_by("username"), required=False,
+        to_field_name="username",
+    )  # fmt: skip
+    group = forms.ModelChoiceField(
+        label=_("or everybody in the team"), queryset=Team.objects.all(), required=False, to_field_name="slug"
+    )
+    role = forms.ChoiceField(label=_("has the role"))
+    team = forms.ModelChoiceField(
+        label=_("on what this team owns"), queryset=Team.objects.all(), required=False, to_field_name="slug",
+        empty_label=_("all of them"),
+    )  # fmt: skip
+    service = forms.ChoiceField(label=_("on the service"), required=False)
+    environment = forms.ChoiceField(label=_("in the environment"), required=False)
+    until = forms.DateTimeField(
+        label=_("until"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=_("Empty: until somebody takes it away."),
+    )  # fmt: skip
+    reason = forms.CharField(label=_("Why"), max_length=300, required=False)
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = role_choices()  # type: ignore[attr-defined]
+        self.fields["service"].choices = [*NOWHERE, *((slug, slug) for slug in services(actor))]  # type: ignore[attr-defined]
+        self.fields["environment"].choices = [*NOWHERE, *environments()]  # type: ignore[attr-defined]
+
+    def clean_until(self) -> Any:
+        until = self.cleaned_data["until"]
+        if until is not None and until <= timezone.now():
+            raise forms.ValidationError(_("That time is past: choose a later one."))
+        return until
+
+
+class WhoForm(forms.Form):
+    """A question, in the address: nonsense counts as not asked."""
+
+    right = forms.ChoiceField(label=_("Who may"))
+    service = forms.ChoiceField(label=_("of the service"), required=False)
+    environment = forms.ChoiceField(label=_("in the environment"), required=False)
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.services = services(actor)
+        self.fields["right"].choices = right_choices(every=True)  # type: ignore[attr-defined]
+        self.fields["service"].choices = [("", "–"), *((slug, slug) for slug in self.services)]  # type: ignore[attr-defined]
+        self.fields["environment"].choices = [("", "–"), *environments()]  # type: ignore[attr-defined]
+
+
+class PolicyForm(forms.Form):
+    four_eyes = forms.ChoiceField(label=_("A second person approves"), choices=AccessPolicy.FourEyes.choices)
+    hours = forms.IntegerField(label=_("Hours until a request expires"), min_value=1, max_value=720)
