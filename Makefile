@@ -1,7 +1,7 @@
 # `make run` starts the platform, `make test` runs all tests. Everything else is in DEVELOPERS.md.
 SHELL := /bin/sh
 PY := .venv/bin/python
-.PHONY: run test quick fresh bench lint audit format shell env env-dev messages compilemessages screenshots clean
+.PHONY: run test quick fresh bench fuzz lint audit format shell env env-dev messages compilemessages screenshots clean
 
 run: env
 	@exec $(PY) -m xqplatform.run
@@ -25,6 +25,9 @@ lint: env-dev
 	$(PY) -m mypy xqplatform hosts builds containers
 	.venv/bin/lint-imports
 	.venv/bin/bandit -q -c pyproject.toml -r xqplatform hosts builds containers
+
+fuzz: env-dev
+	XQ_FUZZ=$${XQ_FUZZ:-100} $(PY) -m pytest -q -n 2 tests/shell/test_api_fuzz.py
 
 audit: env-dev
 	.venv/bin/pip-audit --strict -r requirements.txt

@@ -329,14 +329,14 @@ class BuildQuery(Schema):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-class LineOut(Schema):
+class BuildLineOut(Schema):
     number: int
     step: int
     text: str
 
 
 class LogOut(Schema):
-    lines: list[LineOut]
+    lines: list[BuildLineOut]
     next_after: int = Field(description="Ask again with after=… for what follows.")
     active: bool = Field(description="Whether more lines may come.")
 
@@ -442,7 +442,7 @@ class ImageOut(Schema):
         return row.only_on.name if row.only_on else None
 
 
-class VersionOut(Schema):
+class BuiltVersionOut(Schema):
     revision: str
     branch: str
     status: str = Field(description="deployable, discarded, not built, or the state of the build")
@@ -473,7 +473,7 @@ class DiscardIn(Schema):
     reason: str = Field("", max_length=1000)
 
 
-@router.get("/projects/{name}/versions", response=list[VersionOut], tags=["builds"], summary="The version list")
+@router.get("/projects/{name}/versions", response=list[BuiltVersionOut], tags=["builds"], summary="The version list")
 def list_versions(request: HttpRequest, name: str, query: Query[VersionQuery]) -> list[version_list.Version]:
     project = get_visible(actor_of(request), Project, name=name)
     if query.refresh:

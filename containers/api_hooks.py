@@ -22,7 +22,7 @@ router = Router(tags=["hooks"])
 LIMIT = 2**31
 
 
-class RunOut(Schema):
+class HookRunOut(Schema):
     number: int
     release: int | None
     instance: int | None = Field(None, description="Its number in the service's environment.")
@@ -147,13 +147,13 @@ def save_hooks(request: HttpRequest, slug: str, environment: str, body: HooksIn)
     return _hooks(request, get_place(actor_of(request), slug, environment))
 
 
-@router.post("/services/{slug}/{environment}/hooks/{name}/test", response={202: RunOut})
+@router.post("/services/{slug}/{environment}/hooks/{name}/test", response={202: HookRunOut})
 def try_hook(request: HttpRequest, slug: str, environment: str, name: str, body: TryIn = TRY) -> Any:
     place = get_place(actor_of(request), _clean(slug), _clean(environment))
     return Status(202, run_json(request, hooks.try_out(actor_of(request), place, _clean(name), body.instance)))
 
 
-@router.get("/deployments/{number}/hook-runs", response=list[RunOut])
+@router.get("/deployments/{number}/hook-runs", response=list[HookRunOut])
 def list_runs(request: HttpRequest, number: int) -> Any:
     rows = get_deployment(actor_of(request), number).hook_runs.select_related(
         "instance", "place__service", "place__environment"
@@ -166,12 +166,12 @@ def _run(request: HttpRequest, number: int) -> HookRun:
     return get_visible(actor_of(request), rows, pk=min(number, LIMIT))
 
 
-@router.get("/hook-runs/{number}", response=RunOut)
+@router.get("/hook-runs/{number}", response=HookRunOut)
 def show_run(request: HttpRequest, number: int) -> Any:
     return run_json(request, _run(request, number))
 
 
-@router.post("/hook-runs/{number}/{answer}", response={202: RunOut})
+@router.post("/hook-runs/{number}/{answer}", response={202: HookRunOut})
 def answer_run(request: HttpRequest, number: int, answer: Literal["retry", "pass"], body: WhyIn = WHY) -> Any:
     verb = {"retry": hooks.retry, "pass": hooks.go_on}[answer]
     verb(actor_of(request), _run(request, number), body.reason)

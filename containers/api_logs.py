@@ -41,7 +41,7 @@ class LogsIn(Schema):
     follow: bool = False
 
 
-class FileOut(Schema):
+class LogFileOut(Schema):
     folder: str
     host: str
     name: str
@@ -70,14 +70,14 @@ class KeptOut(Schema):
     problem: str
 
 
-class LineOut(Schema):
+class LogLineOut(Schema):
     stream: str
     time: str
     text: str
 
 
 class KeptFull(KeptOut):
-    text: list[LineOut]
+    text: list[LogLineOut]
 
 
 def kept_json(row: KeptLog) -> dict[str, Any]:
@@ -158,7 +158,7 @@ async def _lines(asked: Asked) -> AsyncIterator[str]:
 # --- Files ----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/instances/{number}/log-files", response=list[FileOut])
+@router.get("/instances/{number}/log-files", response=list[LogFileOut])
 def list_files(request: HttpRequest, number: int) -> Any:
     """The files that the instance wrote to /persist/logs, also where it stood before; asked of the hosts now."""
     one = get_instance(actor_of(request), max(0, number))

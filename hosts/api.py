@@ -103,7 +103,7 @@ class HostIn(HostChangeIn):
     connection: Literal["local", "tcp", "ssh"] = "tcp"
 
 
-class ReasonIn(Schema):
+class HostReasonIn(Schema):
     model_config = {"extra": "forbid"}
     reason: str = ""
 
@@ -205,7 +205,7 @@ def try_host(request: HttpRequest, name: str) -> Any:
 
 
 @router.post("/hosts/{name}/cordon", response=HostOut)
-def cordon(request: HttpRequest, name: str, data: ReasonIn) -> Any:
+def cordon(request: HttpRequest, name: str, data: HostReasonIn) -> Any:
     machines.cordon(actor_of(request), _host(name), data.reason)
     return _host(name)
 
@@ -217,7 +217,7 @@ def uncordon(request: HttpRequest, name: str) -> Any:
 
 
 @router.post("/hosts/{name}/retire", response=HostOut)
-def retire(request: HttpRequest, name: str, data: ReasonIn) -> Any:
+def retire(request: HttpRequest, name: str, data: HostReasonIn) -> Any:
     machines.retire(actor_of(request), _host(name), data.reason)
     return _host(name)
 

@@ -34,7 +34,7 @@ class CheckOut(Schema):
         return str(check.why)
 
 
-class FileOut(Schema):
+class FixFileOut(Schema):
     path: str
     diff: str
 
@@ -42,7 +42,7 @@ class FileOut(Schema):
 class FixOut(Schema):
     """What would be done. `blocked`: why it cannot be applied from here; empty when it can."""
 
-    files: list[FileOut]
+    files: list[FixFileOut]
     commands: list[str]
     undo_commands: list[str]
     needs_restart: str
@@ -91,12 +91,12 @@ class MatrixFilter(Schema):
     check: str | None = None
 
 
-class ReasonIn(Schema):
+class CheckReasonIn(Schema):
     model_config = {"extra": "forbid"}
     reason: str = ""
 
 
-class StartedOut(Schema):
+class FixStartedOut(Schema):
     """The operation that was started; follow it at `url`."""
 
     operation: int
@@ -259,14 +259,14 @@ def check_host(request: HttpRequest, name: str) -> Any:
     return Status(202, None)
 
 
-@router.post("/hosts/{name}/conformance/{check}/fix", response={202: StartedOut})
-def fix(request: HttpRequest, name: str, check: str, data: ReasonIn) -> Any:
+@router.post("/hosts/{name}/conformance/{check}/fix", response={202: FixStartedOut})
+def fix(request: HttpRequest, name: str, check: str, data: CheckReasonIn) -> Any:
     """Puts a failing check right, as `fix` of it says."""
     return _started(conformance.apply_fix(actor_of(request), _host(name), check, data.reason))
 
 
-@router.post("/hosts/{name}/conformance/{check}/undo", response={202: StartedOut})
-def undo(request: HttpRequest, name: str, check: str, data: ReasonIn) -> Any:
+@router.post("/hosts/{name}/conformance/{check}/undo", response={202: FixStartedOut})
+def undo(request: HttpRequest, name: str, check: str, data: CheckReasonIn) -> Any:
     """Takes back the fix of a check that stands."""
     return _started(conformance.undo_last(actor_of(request), _host(name), check, data.reason))
 

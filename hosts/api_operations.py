@@ -17,7 +17,7 @@ from xqplatform.errors import Refused
 router = Router(tags=["host operations"])
 
 
-class StepOut(Schema):
+class OperationStepOut(Schema):
     name: str
     text: str
     state: str
@@ -55,7 +55,7 @@ class OperationFullOut(OperationOut):
     """With its steps and what it said."""
 
     params: dict[str, Any]
-    steps: list[StepOut]
+    steps: list[OperationStepOut]
     output: str
     truncated: bool
 
@@ -168,7 +168,7 @@ class ParameterIn(Schema):
     default: str = ""
 
 
-class CommandOut(Schema):
+class HostCommandOut(Schema):
     name: str
     title: str
     why: str
@@ -197,13 +197,13 @@ class CommandChangeIn(Schema):
     looks_only: bool | None = None
 
 
-class CommandIn(CommandChangeIn):
+class HostCommandIn(CommandChangeIn):
     name: str
     title: str
     argv: list[str]
 
 
-class ReviewIn(Schema):
+class CommandReviewIn(Schema):
     """`version`: the one that was read."""
 
     model_config = {"extra": "forbid"}
@@ -217,7 +217,7 @@ class RunIn(Schema):
     reason: str = ""
 
 
-class RunOut(Schema):
+class CommandRunOut(Schema):
     """The operations that were started, and why it did not start on the other hosts."""
 
     operations: list[OperationOut]
@@ -228,24 +228,24 @@ def _command(name: str) -> HostCommand:
     return get_object_or_404(HostCommand, name=name)
 
 
-@router.get("/host-commands", response=list[CommandOut])
+@router.get("/host-commands", response=list[HostCommandOut])
 @paginate(LimitOffsetPagination)
 def list_commands(request: HttpRequest) -> Any:
     return HostCommand.objects.order_by("name")
 
 
-@router.post("/host-commands", response={201: CommandOut})
-def create_command(request: HttpRequest, data: CommandIn) -> Any:
+@router.post("/host-commands", response={201: HostCommandOut})
+def create_command(request: HttpRequest, data: HostCommandIn) -> Any:
     """Makes a command; it runs once another SRE has reviewed it."""
     return Status(201, commands.save_command(actor_of(request), data.dict(exclude_unset=True)))
 
 
-@router.get("/host-commands/{name}", response=CommandOut)
+@router.get("/host-commands/{name}", response=HostCommandOut)
 def show_command(request: HttpRequest, name: str) -> Any:
     return _command(name)
 
 
-@router.patch("/host-commands/{name}", response=CommandOut)
+@router.patch("/host-commands/{name}", response=HostCommandOut)
 def change_command(request: HttpRequest, name: str, data: CommandChangeIn) -> Any:
     """Changes a command; it waits for a review again."""
     return commands.save_command(actor_of(request), data.dict(exclude_unset=True), _command(name))
@@ -257,12 +257,12 @@ def remove_command(request: HttpRequest, name: str) -> Any:
     return Status(204, None)
 
 
-@router.post("/host-commands/{name}/review", response=CommandOut)
-def review_command(request: HttpRequest, name: str, data: ReviewIn) -> Any:
+@router.post("/host-commands/{name}/review", response=HostCommandOut)
+def review_command(request: HttpRequest, name: str, data: CommandReviewIn) -> Any:
     return commands.review(actor_of(request), _command(name), data.version)
 
 
-@router.post("/host-commands/{name}/run", response={202: RunOut})
+@router.post("/host-commands/{name}/run", response={202: CommandRunOut})
 def run_command(request: HttpRequest, name: str, data: RunIn) -> Any:
     """Runs it on hosts; look at the operations for what came of it."""
     rows = list(Host.objects.filter(name__in=data.hosts))

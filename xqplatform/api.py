@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -43,7 +43,7 @@ from xqplatform.audit.proof.api import router as proof
 from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
-from xqplatform.rest import StrictParser
+from xqplatform.rest import ErrorOut, StrictParser
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,35 @@ class Session(SessionAuth):
         return request.user
 
 
-api = NinjaAPI(
+class Described(NinjaAPI):
+    """Describes what every operation may answer, too: the errors that it shares with all others."""
+
+    ERRORS: ClassVar[dict[str, str]] = {
+        "400": "What was sent cannot be taken; `field` names what is wrong with it.",
+        "401": "No token, or one that is not good any more.",
+        "403": "The right is lacking; the attempt stands in the audit log.",
+        "404": "There is no such thing, or it is not there for you.",
+        "405": "This address takes other methods.",
+        "409": "It does not fit what is there now.",
+        "413": "The body is too large.",
+        "422": "A field is missing, unknown or of another type; `errors` has them all.",
+        "429": "Too many calls; `Retry-After` says how many seconds to wait.",
+    }
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        schema = super().get_openapi_schema(**options)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("ErrorOut", ErrorOut.model_json_schema())
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for code, words in self.ERRORS.items():
+                    if code not in operation["responses"] and int(code) not in operation["responses"]:
+                        operation["responses"][code] = {"description": words, "content": content}
+        return schema
+
+
+api = Described(
     title="xqplatform",
     version="1",
     description='Errors are JSON: `{"error": "the reason", "field": "the field or null"}`. '

@@ -45,7 +45,7 @@ class SecretOut(ForgeOut):
     secret: str = Field(description="Only when it was just made: it is not told again.")
 
 
-class DeliveryOut(Schema):
+class ForgeDeliveryOut(Schema):
     id: int
     event: str
     kind: str
@@ -99,7 +99,7 @@ def remove_forge(request: HttpRequest, name: str) -> Any:
 
 
 @router.get(
-    "/projects/{name}/forge/deliveries", response=list[DeliveryOut], summary="What the forge told, newest first"
+    "/projects/{name}/forge/deliveries", response=list[ForgeDeliveryOut], summary="What the forge told, newest first"
 )
 def list_deliveries(
     request: HttpRequest, name: str, limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -24,7 +24,7 @@ Kind = Literal["services", "environments"]
 WORDS = {"services": "Service", "environments": "Environment"}
 
 
-class ChangeOut(Schema):
+class FileChangeOut(Schema):
     kind: Literal["added", "changed", "removed"]
     path: str
     before: Any = None
@@ -35,7 +35,7 @@ class TargetOut(Schema):
     kind: str
     name: str
     new: bool
-    changes: list[ChangeOut]
+    changes: list[FileChangeOut]
 
 
 class PlanIn(Schema):
@@ -43,7 +43,7 @@ class PlanIn(Schema):
     prune: bool = Field(False, description="What the blocks of the file do not name is removed, or set to its default.")
 
 
-class PlanOut(Schema):
+class FilePlanOut(Schema):
     count: int = Field(description="How many changes; 0: the file says what is set.")
     targets: list[TargetOut]
     warnings: list[str] = Field(description="What begins at once when it is applied.")
@@ -57,7 +57,7 @@ class ApplyIn(PlanIn):
     reason: str = Field("", max_length=250)
 
 
-class FileOut(Schema):
+class AppliedFileOut(Schema):
     id: int
     kind: str
     name: str
@@ -66,10 +66,10 @@ class FileOut(Schema):
     reason: str
     prune: bool
     created: datetime
-    changes: list[ChangeOut]
+    changes: list[FileChangeOut]
 
 
-class FileFull(FileOut):
+class FileFull(AppliedFileOut):
     text: str
 
 
@@ -79,7 +79,7 @@ class DriftOut(Schema):
     state: Literal["same", "drift", "unknown"]
     trouble: str
     file: int
-    changes: list[ChangeOut] = Field(description="What applying the file again would change.")
+    changes: list[FileChangeOut] = Field(description="What applying the file again would change.")
 
 
 def _file(row: AppliedFile) -> dict[str, Any]:
@@ -116,14 +116,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-@router.post("/files/plan", response=PlanOut)
+@router.post("/files/plan", response=FilePlanOut)
 def plan_file(request: HttpRequest, body: PlanIn) -> Any:
     """What applying the text would change. Mistakes: 400, a line each in `error`. Needs the rights of those changes."""
     with applying.refusing():
         return plan_json(applying.preview(actor_of(request), body.text, prune=body.prune))
 
 
-@router.post("/files/apply", response=list[FileOut])
+@router.post("/files/apply", response=list[AppliedFileOut])
 def apply_file(request: HttpRequest, body: ApplyIn) -> Any:
     """Applies a text whose plan was looked at. 409 when something was changed since then, or a change is refused: then
     nothing was applied at all.
@@ -144,7 +144,7 @@ def list_drift(request: HttpRequest, paged: Query[Paged]) -> Any:
     ]
 
 
-@router.get("/files/applied", response=list[FileOut])
+@router.get("/files/applied", response=list[AppliedFileOut])
 def list_files(request: HttpRequest, paged: Query[Paged], service: str = "", environment: str = "") -> Any:
     """Files that were applied, the newest first."""
     rows = visible(actor_of(request), AppliedFile).select_related("service", "environment")

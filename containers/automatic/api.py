@@ -17,7 +17,7 @@ from xqplatform.accounts.visibility import visible
 router = Router(tags=["releases"])
 
 
-class RuleIn(Schema):
+class AutomaticIn(Schema):
     """What is left out stays as it is."""
 
     enabled: bool | None = None
@@ -35,7 +35,7 @@ class CameOut(Schema):
     created: datetime
 
 
-class RuleOut(Schema):
+class AutomaticOut(Schema):
     enabled: bool
     branches: str
     tags: str
@@ -61,13 +61,13 @@ def _out(request: HttpRequest, place: Any) -> dict[str, Any]:
     }
 
 
-@router.get("/services/{slug}/{environment}/automatic", response=RuleOut, summary="What is released by itself")
+@router.get("/services/{slug}/{environment}/automatic", response=AutomaticOut, summary="What is released by itself")
 def show_rule(request: HttpRequest, slug: str, environment: str) -> dict[str, Any]:
     return _out(request, get_place(actor_of(request), slug, environment))
 
 
-@router.put("/services/{slug}/{environment}/automatic", response=RuleOut, summary="Say what is released by itself")
-def save_rule(request: HttpRequest, slug: str, environment: str, data: RuleIn) -> dict[str, Any]:
+@router.put("/services/{slug}/{environment}/automatic", response=AutomaticOut, summary="Say what is released by itself")
+def save_rule(request: HttpRequest, slug: str, environment: str, data: AutomaticIn) -> dict[str, Any]:
     """It is released with your right from then on, past no guardrail."""
     place = get_place(actor_of(request), slug, environment)
     given = {key: value for key, value in data.dict(exclude_unset=True).items() if value is not None}

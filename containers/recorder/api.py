@@ -108,7 +108,7 @@ class SideOut(Schema):
     slower: bool
 
 
-class ChangeOut(Schema):
+class SettingChangeOut(Schema):
     setting: str
     before: Any
     after: Any
@@ -133,7 +133,7 @@ class CompareOut(Schema):
     right: int
     facts: list[SideOut]
     phases: list[SideOut]
-    changes: list[ChangeOut]
+    changes: list[SettingChangeOut]
     newer: list[CommitOut]
     older: list[CommitOut]
     failed_left: list[FailedOut]

@@ -284,3 +284,15 @@ def test_htmx_gets_the_rows_only(client: Client, sre: Any, made: dict[str, int])
     assert (
         "data-live" not in client.get("/audit/?live=off").content.decode().partition('id="events"')[2].partition(">")[0]
     )
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'the "old" one', "tab\there", "bell\x07", "\x1c\x7f", "(a) [b] {c} ^~*"])
+def test_signs_that_part_tokens_break_no_search(client: Client, sre: Any, actor_sre: Actor, name: str) -> None:
+    audit.record(actor_sre, "team.create", None, name=name)
+    client.force_login(sre)
+    answer = client.get("/api/v1/audit", {"who": name})
+    assert answer.status_code == 200
+    found = client.get("/api/v1/audit", {"q": "object:«" + name.replace('"', "") + "»"})
+    assert found.status_code in (200, 400)
+    page = client.get("/audit/", {"who": name, "object": name})
+    assert page.status_code in (200, 400)

@@ -46,6 +46,10 @@ DANGEROUS: dict[str, tuple[str, ...]] = {
     "accounts:team_remove": CHANGE,
     "signin_rules": CHANGE,
     "factors_reset": CHANGE,
+    "oidc_new": CHANGE,
+    "oidc_provider": CHANGE,
+    "oidc_group": CHANGE,
+    "oidc_remove": CHANGE,
     # ways in for programs
     "accounts:tokens": CHANGE,
     "accounts:service_accounts": CHANGE,

@@ -47,11 +47,11 @@ class MarkIn(Schema):
     comment: str = Field("", max_length=services.LONGEST)
 
 
-class CommentIn(Schema):
+class ReviewCommentIn(Schema):
     comment: str = Field("", max_length=services.LONGEST)
 
 
-class RuleIn(Schema):
+class ReviewRuleIn(Schema):
     name: str = Field(max_length=200)
     actions: list[str] = Field(max_length=100)
     environment: str = Field("", max_length=100)
@@ -59,7 +59,7 @@ class RuleIn(Schema):
     denied: str = Field("", max_length=10)
 
 
-class RuleOut(Schema):
+class ReviewRuleOut(Schema):
     id: int
     slug: str
     name: str
@@ -89,23 +89,23 @@ def mark(request: HttpRequest, data: MarkIn) -> Any:
 
 
 @router.post("/audit-reviews/{int:pk}/reopen", response=ReviewOut, summary="Somebody has to look at it once more")
-def reopen(request: HttpRequest, pk: int, data: CommentIn) -> Any:
+def reopen(request: HttpRequest, pk: int, data: ReviewCommentIn) -> Any:
     return services.reopen(actor_of(request), get_object_or_404(Review, pk=pk), data.comment)
 
 
-@router.get("/audit-review-rules", response=list[RuleOut], summary="Which events are taken into the queue")
+@router.get("/audit-review-rules", response=list[ReviewRuleOut], summary="Which events are taken into the queue")
 def rules(request: HttpRequest) -> Any:
     require(actor_of(request), "audit.read")
     feeding.ensure_built_in()
     return ReviewRule.objects.all()
 
 
-@router.post("/audit-review-rules", response={201: RuleOut}, summary="One more rule")
-def add_rule(request: HttpRequest, data: RuleIn) -> Any:
+@router.post("/audit-review-rules", response={201: ReviewRuleOut}, summary="One more rule")
+def add_rule(request: HttpRequest, data: ReviewRuleIn) -> Any:
     return Status(201, services.add_rule(actor_of(request), data.dict()))
 
 
-@router.put("/audit-review-rules/{int:pk}", response=RuleOut, summary="Switches a rule on or off")
+@router.put("/audit-review-rules/{int:pk}", response=ReviewRuleOut, summary="Switches a rule on or off")
 def switch_rule(request: HttpRequest, pk: int, data: SwitchIn) -> Any:
     return services.switch_rule(actor_of(request), get_object_or_404(ReviewRule, pk=pk), data.enabled)
 

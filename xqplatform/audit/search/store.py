@@ -13,15 +13,14 @@ from typing import Any
 from django.db import connection
 
 from xqplatform.audit.search.matching import Ask, Clause
-from xqplatform.audit.search.words import ANY
+from xqplatform.audit.search.words import ANY, SIGNS
 
 SMALL, LARGE = 13, 16  # bits of an id's blocks
 MOST_LARGE = 4  # large blocks that are asked at once
-# Only spaces part tokens, which are made by `words`.
-_SIGNS = "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"
 _SQLITE = [
+    # Only spaces part tokens, which are made by `words`.
     "CREATE VIRTUAL TABLE IF NOT EXISTS audit_tokens USING fts5(tokens, content='', columnsize=0, detail=none, "
-    f"tokenize=\"ascii tokenchars '{_SIGNS}'\")"
+    f"tokenize=\"ascii tokenchars '{SIGNS}'\")"
 ]
 _POSTGRES = [
     "CREATE TABLE IF NOT EXISTS audit_tokens (event_id bigint PRIMARY KEY, tokens tsvector NOT NULL)",

@@ -52,9 +52,14 @@ def split(text: str) -> list[str]:
     return [word[:MOST_LETTERS] for word in _WORD.findall(text.casefold())]
 
 
+# What the index takes as part of a token beside letters and digits (of ASCII; all beyond is).
+SIGNS = "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"
+_PARTS = {n: " " for n in range(128) if not chr(n).isalnum() and chr(n) not in SIGNS}
+
+
 def value(text: str) -> str:
-    """A field's value as it stands in a token: no spaces, in lower case."""
-    return "\u00b7".join(text.replace("\x00", "").casefold().split())[:120]
+    """A field's value as it stands in a token, in lower case: what would part tokens (spaces, quotes, control signs) is a dot."""
+    return "\u00b7".join(text.replace("\x00", "").translate(_PARTS).casefold().split())[:120]
 
 
 def pairs(words: list[str]) -> Iterator[str]:
