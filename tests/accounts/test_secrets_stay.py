@@ -26,7 +26,7 @@ from xqplatform.audit.models import Event
 pytestmark = pytest.mark.django_db
 # Each with its own word, so that what leaks says whence.
 REGISTRY, REPOSITORY, BUILD, SETTING, PERSON, CHANNEL, SIGNING = (f"zebra-{n}-pass-Word9" for n in "1234567")
-PLACE = "/services/snow/production"
+PLACE = "/services/flake/production"
 
 
 def secrets_given(client: Client) -> Iterator[str]:
@@ -44,7 +44,7 @@ def secrets_given(client: Client) -> Iterator[str]:
         "key": pair.key,
     })  # fmt: skip
     call("PATCH", "/registries/main", {"username": "robot", "password": REGISTRY})
-    call("PATCH", "/projects/snow", {
+    call("PATCH", "/projects/flake", {
         "repository_user": "robot", "repository_password": REPOSITORY, "build_secrets": {"NPM": BUILD},
     })  # fmt: skip
     call("POST", f"{PLACE}/settings", {"settings": {"secret_names": ["DB"]}, "secrets": {"DB": SETTING}})

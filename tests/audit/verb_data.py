@@ -194,12 +194,12 @@ def recompute(world: World, actor: Actor) -> Call:
 
 def note(world: World, actor: Actor) -> Call:
     row = altered(world.more["release"], guard={"checks": [{"passes": False, "words": "frozen"}]})
-    return lambda: glass.note(actor, row, glass.Glass("it burns", "ice"))
+    return lambda: glass.note(actor, row, glass.Glass("it burns", "floe"))
 
 
 def go_on(world: World, actor: Actor) -> Call:
     row = altered(world.more["release"], hold="freeze", hold_why="closed", hold_since=timezone.now())
-    return lambda: glass.go_on(actor, row, glass.Glass("it burns", "ice"))
+    return lambda: glass.go_on(actor, row, glass.Glass("it burns", "floe"))
 
 
 def add_freeze(world: World, actor: Actor) -> Call:
