@@ -324,7 +324,7 @@ def remove_team(world: World, actor: Actor) -> Call:
 
 
 def subscribe(world: World, actor: Actor) -> Call:
-    return lambda: subscriptions.subscribe(actor, channel=world.more["channel"], service="ice", kinds=["failed"])
+    return lambda: subscriptions.subscribe(actor, channel=world.more["channel"], service="floe", kinds=["failed"])
 
 
 def set_own(world: World, actor: Actor) -> Call:
