@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import dropwhile
 from pathlib import Path
 from typing import IO, Any
 
@@ -317,14 +318,19 @@ def _walk(repo: Repo, tree: Tree, folder: str = "", depth: int = 0) -> Iterator[
 
 
 def _inside(path: str, target: bytes) -> str:
-    """The target of a link, which must stay in the tree."""
+    """The target of a link, which must stay in the tree.
+
+    A «..» behind a name is taken out: the name may be another link, and the way up from where that leads goes out of the tree.
+    """
     text = target.decode("utf-8", "surrogateescape")
-    landed = posixpath.normpath(posixpath.join(posixpath.dirname(path), text))
+    folder = posixpath.dirname(path)
+    landed = posixpath.normpath(posixpath.join(folder, text))
     if text.startswith("/") or landed == ".." or landed.startswith("../"):
         raise GitError(
             _("The link «%(path)s» leads out of the repository, to «%(target)s».") % {"path": path, "target": text}
         )
-    return text
+    names = dropwhile({"", ".", ".."}.__contains__, text.split("/"))
+    return posixpath.relpath(landed, folder or ".") if ".." in names else text
 
 
 def _ignored(repo: Repo, tree: Tree) -> Callable[[str], bool]:

@@ -64,3 +64,19 @@ def test_no_page_of_an_error_has_a_trace_or_a_setting(
     assert "Traceback" not in text
     assert settings.SECRET_KEY not in text
     assert answer["X-Request-ID"] in text
+
+
+def test_passwords_are_hashed_slowly() -> None:
+    """By what Django takes where nothing else is said (tests take a quick one)."""
+    from django.conf import global_settings
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+    from django.utils.module_loading import import_string
+
+    from xqplatform import settings as ours
+
+    assert not hasattr(ours, "PASSWORD_HASHERS")
+    hasher = import_string(global_settings.PASSWORD_HASHERS[0])()
+    assert isinstance(hasher, PBKDF2PasswordHasher)
+    assert hasher.algorithm == "pbkdf2_sha256"
+    assert hasher.iterations >= 310_000
+    assert len(hasher.salt()) * 5.9 >= 128  # bits

@@ -74,6 +74,10 @@ class PolicyMiddleware(Hybrid):
         "form-action 'self'; frame-ancestors 'none'"
     )
     TERMINAL = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    # Pages and answers are of who asked: neither a browser nor a proxy keeps them (files of /static/ do not come this way).
+    KEPT = "no-store"
+    # An answer of the API that somebody is led to by a link is a file, whatever stands in it.
+    FILE = 'attachment; filename="api.json"'
     PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -81,6 +85,9 @@ class PolicyMiddleware(Hybrid):
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Permissions-Policy", self.PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", self.KEPT)
+        if request.path.startswith("/api/v1/"):
+            response.headers.setdefault("Content-Disposition", self.FILE)
         return response
 
 
