@@ -33,6 +33,7 @@ from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import services as people
 from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.signin import services as signin
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.services import own, preferences, subscriptions
 
@@ -411,8 +412,10 @@ DATA: dict[str, Prepare] = {
     "xqplatform.accounts.services.create_team": lambda w, a: lambda: people.create_team(a, "fog"),
     "xqplatform.accounts.tokens.create_token": lambda w, a: lambda: tokens.create_token(a, a.user, "ci"),  # type: ignore[arg-type]
     "xqplatform.accounts.services.remove_team": remove_team,
-    "xqplatform.accounts.services.sign_in_failed": lambda w, a: lambda: people.sign_in_failed(a, "x"),
-    "xqplatform.accounts.services.signed_in": lambda w, a: lambda: people.signed_in(a),
+    "xqplatform.accounts.signin.services.sign_in_failed": lambda w, a: (
+        lambda: signin.sign_in_failed(a, "x", "password")
+    ),
+    "xqplatform.accounts.signin.services.signed_in": lambda w, a: lambda: signin.signed_in(a, ["password"]),
     "xqplatform.notices.services.own.remove_own": remove_own,
     "xqplatform.notices.services.own.set_own": set_own,
     "xqplatform.notices.services.own.test_own": test_own,
