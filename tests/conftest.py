@@ -44,6 +44,16 @@ def enqueued(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
 
 
 @pytest.fixture(autouse=True)
+def engines_forgotten() -> Iterator[None]:
+    """An engine that was kept for a host's key is of the last test's host of that key."""
+    from hosts import engine
+
+    yield
+    with engine._lock:
+        engine._engines.clear()
+
+
+@pytest.fixture(autouse=True)
 def metrics_forgotten() -> None:
     """What the store of metrics remembers of its rows is of the last test's database."""
     from xqplatform.metrics import store
