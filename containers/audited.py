@@ -19,7 +19,7 @@ def where(row: Model) -> Where | None:
     if isinstance(row, ServiceEnvironment):
         return Where(service=row.service.slug, environment=row.environment.slug)
     host = getattr(row, "host", None)
-    found = Where(host=host.name if host is not None else "")
+    found = Where(host=getattr(host, "name", host) or "")  # (a kept log has its host's name as text)
     if isinstance(row, Instance):
         found |= Where(instance=str(row.pk))
     for name in ("instance", "place", "service", "environment"):

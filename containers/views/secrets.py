@@ -32,7 +32,8 @@ def of_service(request: HttpRequest, slug: str) -> HttpResponse:
 def _secrets(place: ServiceEnvironment) -> list[Secret]:
     rows = list(place.configs.order_by("-version")[:MOST])[::-1]
     history = [Settings(row.pk, row.version, row.author, row.created, secrets_of(row)) for row in rows]
-    standing = Container.objects.filter(instance__place=place, instance__removed=None, ended=None)
+    every = Container.objects.filter(instance__place=place)  # visible: of a place that is
+    standing = every.filter(instance__removed=None, ended=None)
     running = [
         (f"#{number}", config)
         for number, config in standing.exclude(config=None)

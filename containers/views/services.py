@@ -258,6 +258,8 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         if {n for n in form.changed_data if n in PROJECT_FIELDS}:
             # Before the transaction below, which would take the event of a denied attempt with it.
             require(actor_of(request), "project.change", team_id=project.team_id, obj=project)
+        if form.is_valid() and form.cleaned_data["team"] is None and service.team_id is not None:
+            require(actor_of(request), "service.change", obj=service)  # (given to nobody: as above)
         if form.is_valid():
             try:
                 with transaction.atomic():

@@ -1,197 +1,111 @@
-"""Who gets what from which page: one line a page. A page without a line must at least send strangers to the log-in page.
+"""The one table of access is in `access/*.txt`: pages by room, `api.txt` for operations, `sockets.txt`. How its lines read:
 
-Owners of pages add lines to LINES (or to a list of their own that `extend` takes):
-`Line("accounts:person", "GET", developer=200, manager=200, sre=200, args=lambda w: {"pk": w.person.pk})`.
-The developer is of another team than the world's things.
+A line is `METHOD name | arguments | what is sent | a status for each of ROLES`; `login` is the way to the log-in page. Arguments and
+fields are `key=value`, quoted as in a shell; `@image` is the key of the world's row of that name, `@release.steps.first.pk` a
+way from it, `$FILE` a text of TEXTS. All that a line is about belongs to the team «snow» or to nobody.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from inspect import ismethod
+from pathlib import Path
 from typing import Any
+
+# anonymous: nobody; own: a developer of the team; foreign: one of another team, while «snow» is open; outsider: the same
+# person while it is closed; restart: a reader with an own role in «snow» that may only restart. All others ask while it is
+# closed, too; the SRE is an admin besides, as the first person of an installation is.
+ROLES = ("anonymous", "own", "foreign", "outsider", "restart", "manager", "auditor", "admin", "sre")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass
 class World:
-    """What the lines' arguments are taken from: rows of the team «snow», and people. `more` is for the apps' own rows."""
+    """Rows that lines are about, and people who ask. `more` is for the apps' own rows."""
 
     team: Any
     person: Any
     sre: Any
     manager: Any
-    developer: Any
+    developer: Any  # of another team
+    own: Any
+    restart: Any
+    auditor: Any
+    admin: Any
     token: Any
     event: Any
     invitation: Any
     robot: Any
-    role: Any = None
-    grant: Any = None
-    request: Any = None
+    role: Any
+    grant: Any
+    request: Any
     more: dict[str, Any] = field(default_factory=dict)
+
+    def who(self, role: str) -> Any:
+        return {"foreign": self.developer, "outsider": self.developer}.get(role) or getattr(self, role)
+
+    def find(self, way: str) -> Any:
+        """What «image» or «release.steps.first.pk» leads to."""
+        name, *steps = way.split(".")
+        found = self.more[name] if name in self.more else getattr(self, name)
+        for step in steps or ["pk"]:
+            found = getattr(found, step)
+            found = found() if ismethod(found) else found
+        return found
 
 
 @dataclass(frozen=True)
 class Line:
-    name: str
     method: str
-    developer: int
-    manager: int
-    sre: int
-    args: Callable[[World], dict[str, Any]] = lambda world: {}
-    data: Callable[[World], dict[str, Any]] = lambda world: {}
-    anonymous: int = 302
+    name: str
+    arguments: str
+    sent: str
+    wanted: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.method} {self.name}"
 
+    def args(self, world: World) -> dict[str, Any]:
+        return values(world, self.arguments)
 
-# Pages that strangers may ask: name → the status they get.
-PUBLIC = {
-    "web:healthz": 200,
-    "accounts:login": 200,
-    "accounts:invitation": 404,
-    "account_login": 200,
-    "oidc_login": 404,
-    "oidc_callback": 404,
-    "exporting:metrics": 401,
-    "live:stream": 401,
-    "live:versions": 401,
-    "web:set_language": 302,
-    "builds:forge_incoming": 404,
-    "builds:badge_build": 404,
-    "containers:badge_version": 404,
+    def data(self, world: World) -> dict[str, Any]:
+        return values(world, self.sent)
+
+    def status(self, role: str) -> str:
+        return self.wanted[ROLES.index(role)]
+
+
+FOLDER = Path(__file__).with_name("access")
+TEXTS = {"FILE": "apiVersion: xqplatform/v1\nkind: Service\nname: flake\n"}
+
+
+def values(world: World, text: str) -> dict[str, Any]:
+    found = {}
+    for part in shlex.split(text):
+        key, _sign, value = part.partition("=")
+        found[key] = world.find(value[1:]) if value[:1] == "@" else TEXTS[value[1:]] if value[:1] == "$" else value
+    return found
+
+
+def read(name: str) -> Iterator[Line]:
+    """The lines of a file. Raises ValueError for one that has not a status for each role."""
+    for text in (FOLDER / f"{name}.txt").read_text().splitlines():
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        head, arguments, sent, wanted = (part.strip() for part in text.split("|"))
+        method, name = head.split()
+        statuses = tuple(wanted.split())
+        if len(statuses) != len(ROLES):
+            raise ValueError(f"«{text}» has {len(statuses)} statuses, not one for each of {', '.join(ROLES)}")
+        yield Line(method, name, arguments, sent, statuses)
+
+
+# Pages by room, sockets beside them; operations of the API have a file of their own.
+GROUPS = {
+    path.stem: list(read(path.stem)) for path in sorted(FOLDER.glob("*.txt")) if path.stem not in {"api", "sockets"}
 }
-
-# Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
-MADE_UP: dict[tuple[str, str], str] = {("hosts:upkeep", "kind"): "engine.restart"}
-
-_numbers = itertools.count()
-_person = lambda w: {"pk": w.person.pk}  # noqa: E731
-_team = lambda w: {"pk": w.team.pk}  # noqa: E731
-
-
-def _view(world: World) -> dict[str, Any]:
-    """A new shared view of the audit log each time: whoever sees it may remove it."""
-    from xqplatform.audit.models import SavedView
-
-    name = f"view {next(_numbers)}"
-    return {"pk": SavedView.objects.create(owner=world.sre, name=name, shared=True).pk}
-
-
-LINES = [
-    Line("web:home", "GET", 200, 200, 200),
-    Line("web:search", "GET", 200, 200, 200),
-    Line("web:sample", "POST", 403, 403, 302),
-    Line("web:hits", "GET", 200, 200, 200),
-    Line("accounts:account", "GET", 200, 200, 200),
-    Line("accounts:account", "POST", 400, 400, 400),
-    Line("accounts:password", "POST", 400, 400, 400),
-    Line("accounts:theme", "POST", 204, 204, 204, data=lambda w: {"theme": "dark"}),
-    Line("accounts:invitations", "GET", 403, 403, 200),
-    Line("accounts:invitations", "POST", 403, 403, 400),
-    Line("accounts:invitation_renew", "POST", 403, 403, 200, lambda w: {"pk": w.invitation.pk}),
-    Line("accounts:invitation_withdraw", "POST", 403, 403, 302, lambda w: {"pk": w.invitation.pk}),
-    Line("accounts:sudo", "POST", 403, 403, 403),
-    Line("accounts:service_accounts", "GET", 200, 200, 200),
-    Line("accounts:service_accounts", "POST", 403, 403, 400),
-    Line("accounts:service_account", "GET", 200, 200, 200, lambda w: {"pk": w.robot.pk}),
-    Line("accounts:service_account", "POST", 403, 403, 400, lambda w: {"pk": w.robot.pk}),
-    Line("accounts:service_account_active", "POST", 403, 403, 302, lambda w: {"pk": w.robot.pk}),
-    Line("accounts:sessions", "GET", 200, 200, 200),
-    Line("accounts:sessions_end", "POST", 302, 302, 302),
-    Line("accounts:session_end", "POST", 302, 302, 302, lambda w: {"key": "none"}),
-    Line("accounts:person_sessions", "GET", 403, 403, 200, _person),
-    Line("accounts:person_sessions_end", "POST", 403, 403, 302, _person),
-    Line("accounts:person_deactivate", "POST", 403, 403, 302, _person),
-    Line("accounts:person_activate", "POST", 403, 403, 302, _person),
-    Line("accounts:logout", "POST", 302, 302, 302),
-    # Of one's own. Without a fresh proof of who sits there they lead to where it is given.
-    Line("account_logout", "POST", 302, 302, 302),
-    Line("mfa_index", "GET", 200, 200, 200),
-    *[
-        Line(name, "POST", 302, 302, 302)
-        for name in (
-            "mfa_authenticate",
-            "mfa_login_webauthn",
-            "mfa_activate_totp",
-            "mfa_add_webauthn",
-            "mfa_generate_recovery_codes",
-            "mfa_reauthenticate",
-            "mfa_reauthenticate_webauthn",
-        )
-    ],
-    *[Line(name, "POST", 302, 302, 302, lambda w: {"pk": 1}) for name in ("mfa_remove_webauthn", "mfa_edit_webauthn")],
-    Line("account_reauthenticate", "POST", 200, 200, 200),
-    Line("mfa_deactivate_totp", "POST", 404, 404, 404),
-    Line("signin_rules", "GET", 200, 200, 200),
-    Line("signin_rules", "POST", 403, 403, 302),
-    Line("signin_unlock", "POST", 403, 403, 400),
-    Line("oidc_new", "GET", 403, 403, 200),
-    Line("oidc_new", "POST", 403, 403, 400),
-    *[
-        Line(name, "POST", 403, 403, 404, lambda w: {"slug": "none"})
-        for name in ("oidc_provider", "oidc_group", "oidc_remove")
-    ],
-    Line("factors_reset", "POST", 403, 403, 409, _person),
-    Line("accounts:settings", "GET", 200, 200, 200),
-    Line("accounts:people", "GET", 200, 200, 200),
-    Line("accounts:person", "GET", 200, 200, 200, _person),
-    Line("accounts:person", "POST", 403, 403, 302, _person, lambda w: {"role": "developer", "active": "on"}),
-    Line("accounts:person_new", "GET", 403, 403, 200),
-    Line("accounts:person_new", "POST", 403, 403, 400),
-    Line("accounts:person_password", "POST", 403, 403, 302, _person, lambda w: {"password": "long enough to pass"}),
-    Line("accounts:teams", "GET", 200, 200, 200),
-    Line("accounts:team", "GET", 200, 200, 200, _team),
-    Line("accounts:team", "POST", 403, 403, 302, _team, lambda w: {"slug": "snow", "title": "Snow!"}),
-    Line("accounts:team_visibility", "POST", 403, 403, 302, _team, lambda w: {"closed": "0"}),
-    Line("accounts:team_new", "GET", 403, 403, 200),
-    Line("accounts:team_new", "POST", 403, 403, 400),
-    Line("accounts:team_remove", "POST", 403, 403, 302, _team),
-    Line("accounts:person_rights", "GET", 200, 200, 200, _person),
-    Line("accounts:roles", "GET", 200, 200, 200),
-    Line("accounts:role", "GET", 200, 200, 200, lambda w: {"slug": "sre"}),
-    Line("accounts:role", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}, lambda w: {"title": "Restart"}),
-    Line("accounts:role_new", "GET", 403, 403, 200),
-    Line("accounts:role_new", "POST", 403, 403, 400),
-    Line("accounts:role_remove", "POST", 403, 403, 302, lambda w: {"slug": w.role.slug}),
-    Line("accounts:grant_give", "GET", 403, 403, 200),
-    Line("accounts:grant_give", "POST", 403, 403, 302, data=lambda w: {"user": "paula", "role": "manager"}),
-    Line("accounts:grant_take", "POST", 403, 403, 302, lambda w: {"pk": w.grant.pk}),
-    Line("accounts:access_who", "GET", 200, 200, 200),
-    Line("accounts:access_who_csv", "GET", 200, 200, 200),
-    Line("accounts:access_requests", "GET", 200, 200, 200),
-    Line("accounts:access_decide", "POST", 403, 403, 302, lambda w: {"pk": w.request.pk}, lambda w: {"do": "approve"}),
-    Line("accounts:access_policy", "POST", 403, 403, 302, data=lambda w: {"four_eyes": "on", "hours": "24"}),
-    Line("accounts:tokens", "GET", 200, 200, 200),
-    Line("accounts:tokens", "POST", 400, 400, 400),
-    Line("accounts:token_revoke", "POST", 403, 403, 302, lambda w: {"pk": w.token.pk}),
-    Line("secrets:keys", "GET", 403, 403, 200),
-    Line("audit:log", "GET", 200, 200, 200),
-    Line("audit:export", "GET", 200, 200, 200),
-    Line("audit:newer", "GET", 200, 200, 200),
-    Line("audit:views", "GET", 200, 200, 200),
-    Line("audit:view_create", "POST", 302, 302, 302, data=lambda w: {"name": "mine", "query": "q=who:x"}),
-    Line("audit:view_create", "POST", 403, 302, 302, data=lambda w: {"name": "all", "query": "", "shared": "1"}),
-    Line(
-        "audit:view_change", "POST", 404, 302, 302, _view, lambda w: {"name": f"named {next(_numbers)}", "shared": "1"}
-    ),
-    Line("audit:view_remove", "POST", 404, 302, 302, _view),
-    Line("audit:verify", "GET", 403, 200, 200),
-    Line("audit:verify", "POST", 403, 302, 302),
-    Line("audit:export_lines", "GET", 403, 200, 200),
-    Line("audit:export_cef", "GET", 403, 200, 200),
-    Line("audit:checkpoints", "GET", 403, 200, 200),
-    Line("audit:event", "GET", 404, 200, 200, lambda w: {"pk": w.event.pk}),
-]
-
-# Rows that the apps' lines need: functions that fill `world.more`.
-BUILDERS: list[Callable[[World], None]] = []
-
-
-def extend(lines: list[Line], builder: Callable[[World], None] | None = None) -> None:
-    """Adds an app's lines, once."""
-    LINES.extend(line for line in lines if line not in LINES)
-    if builder is not None and builder not in BUILDERS:
-        BUILDERS.append(builder)
+PAGES = [line for lines in GROUPS.values() for line in lines]
+OPERATIONS = list(read("api"))
+SOCKETS = list(read("sockets"))

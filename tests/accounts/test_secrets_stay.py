@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from hosts.models import Host
-from tests.accounts import access_pages
-from tests.accounts.access_table import LINES, World
-from tests.accounts.test_access import world  # noqa: F401  a fixture
-from tests.accounts.test_denied import NAMES, of
+from tests.accounts.access_api import ARGUMENTS, of
+from tests.accounts.access_table import PAGES, World
+from tests.accounts.access_world import rows
+from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from tests.engines.certs import Authority
 from xqplatform.accounts.models import Token
 from xqplatform.alerts.models import Channel
@@ -26,7 +26,7 @@ from xqplatform.audit.models import Event
 pytestmark = pytest.mark.django_db
 # Each with its own word, so that what leaks says whence.
 REGISTRY, REPOSITORY, BUILD, SETTING, PERSON, CHANNEL, SIGNING = (f"zebra-{n}-pass-Word9" for n in "1234567")
-PLACE = "/services/snow/production"
+PLACE = "/services/flake/production"
 
 
 def secrets_given(client: Client) -> Iterator[str]:
@@ -44,7 +44,7 @@ def secrets_given(client: Client) -> Iterator[str]:
         "key": pair.key,
     })  # fmt: skip
     call("PATCH", "/registries/main", {"username": "robot", "password": REGISTRY})
-    call("PATCH", "/projects/snow", {
+    call("PATCH", "/projects/flake", {
         "repository_user": "robot", "repository_password": REPOSITORY, "build_secrets": {"NPM": BUILD},
     })  # fmt: skip
     call("POST", f"{PLACE}/settings", {"settings": {"secret_names": ["DB"]}, "secrets": {"DB": SETTING}})
@@ -55,10 +55,9 @@ def secrets_given(client: Client) -> Iterator[str]:
     yield from (key, REGISTRY, REPOSITORY, BUILD, SETTING)
 
 
-def texts(client: Client, world: World) -> Iterator[tuple[str, str]]:  # noqa: F811
+def texts(client: Client, world: World) -> Iterator[tuple[str, str]]:
     """Every page and every answer of the API that may be read, with its address."""
-    lines = [*LINES, *(line for group in access_pages.GROUPS.values() for line in group)]
-    for line in lines:
+    for line in PAGES:
         if line.method == "GET":
             address = reverse(line.name, kwargs=line.args(world))
             answer = client.get(address)
@@ -66,7 +65,7 @@ def texts(client: Client, world: World) -> Iterator[tuple[str, str]]:  # noqa: F
                 yield address, answer.content.decode(errors="replace")
     for path, methods in api.get_openapi_schema()["paths"].items():
         if "get" in methods:
-            names = {"number": 1, "pk": 1} | of(world, NAMES.get(path.split("/")[3], {}))
+            names = {"number": 1, "pk": 1} | of(world, ARGUMENTS.get(path.split("/")[3], {}))
             address = path.format_map(Otherwise(names))
             yield address, client.get(address, {"a": 1, "b": 2}).getvalue().decode(errors="replace")
     for event in Event.objects.all():
@@ -80,13 +79,13 @@ class Otherwise(dict[str, Any]):
 
 
 def test_what_is_secret_is_never_seen_again(
-    world: World,  # noqa: F811
+    world: World,
     client: Client,
     enqueued: Any,
     caplog: pytest.LogCaptureFixture,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    access_pages.rows(world)
+    rows(world)
     raw = Token.make(world.sre, "test")[1]
     caplog.set_level(logging.DEBUG)
     with django_capture_on_commit_callbacks(execute=True):

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from tests.accounts import access_pages
-from tests.accounts.access_table import LINES, World
-from tests.accounts.test_access import world  # noqa: F401  a fixture
-from tests.accounts.test_denied import BODIES, NAMES, filled, of
+from tests.accounts import access_world
+from tests.accounts.access_api import ARGUMENTS, BODIES, filled, of
+from tests.accounts.access_table import PAGES, World
+from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from tests.audit.verb_data import DATA, MORE, QUIET, QUIET_PAGES, READERS
 from tests.audit.walking import Walk, found_verbs
 from xqplatform import audit
@@ -35,14 +35,14 @@ class Named(dict[str, Any]):
 
 
 @pytest.fixture
-def rows(world: World) -> World:  # noqa: F811
-    access_pages.rows(world)
+def rows(world: World) -> World:
+    access_world.rows(world)
     return world
 
 
-def asked(client: Client, world: World, raw: str) -> Iterator[tuple[str, Any]]:  # noqa: F811
+def asked(client: Client, world: World, raw: str) -> Iterator[tuple[str, Any]]:
     """All that can be asked of the platform as somebody who may everything: pages, then operations of the API."""
-    for line in [*LINES, *(line for group in access_pages.GROUPS.values() for line in group)]:
+    for line in PAGES:
         client.force_login(world.sre)
         address, data = reverse(line.name, kwargs=line.args(world)), line.data(world)
         if line.method == "POST":
@@ -53,7 +53,7 @@ def asked(client: Client, world: World, raw: str) -> Iterator[tuple[str, Any]]: 
     for path, methods in api.get_openapi_schema()["paths"].items():
         short = path.removeprefix("/api/v1")
         for method in methods:
-            names = Named(of(world, NAMES.get(short.split("/")[1], {})))
+            names = Named(of(world, ARGUMENTS.get(short.split("/")[1], {})))
             address = "/api/v1" + filled(short, names)
             body = json.dumps(MORE.get(f"{method} {short}") or of(world, BODIES.get(f"{method} {short}", {})))
             yield (

@@ -1,4 +1,4 @@
-"""Valid data for verbs that no line of the access table and no operation of tests/accounts/test_denied.py carries out.
+"""Valid data for verbs that no line of the access table and no operation of tests/accounts/access_api.py carries out.
 
 Each function prepares rows of the access table's world and returns the call.
 """
@@ -27,12 +27,13 @@ from containers.trains import services as trains
 from hosts.models import Host, HostCommand, HostOperation, SshAccess
 from hosts.services import commands, conformance, machines, networks, operations, ssh_access, upkeep
 from tests import factories
-from tests.accounts.access_pages import TELL
 from tests.accounts.access_table import World
+from tests.accounts.access_world import TELL
 from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import services as people
 from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.signin import services as signin
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.services import own, preferences, subscriptions
 
@@ -194,12 +195,12 @@ def recompute(world: World, actor: Actor) -> Call:
 
 def note(world: World, actor: Actor) -> Call:
     row = altered(world.more["release"], guard={"checks": [{"passes": False, "words": "frozen"}]})
-    return lambda: glass.note(actor, row, glass.Glass("it burns", "ice"))
+    return lambda: glass.note(actor, row, glass.Glass("it burns", "floe"))
 
 
 def go_on(world: World, actor: Actor) -> Call:
     row = altered(world.more["release"], hold="freeze", hold_why="closed", hold_since=timezone.now())
-    return lambda: glass.go_on(actor, row, glass.Glass("it burns", "ice"))
+    return lambda: glass.go_on(actor, row, glass.Glass("it burns", "floe"))
 
 
 def add_freeze(world: World, actor: Actor) -> Call:
@@ -324,7 +325,7 @@ def remove_team(world: World, actor: Actor) -> Call:
 
 
 def subscribe(world: World, actor: Actor) -> Call:
-    return lambda: subscriptions.subscribe(actor, channel=world.more["channel"], service="ice", kinds=["failed"])
+    return lambda: subscriptions.subscribe(actor, channel=world.more["channel"], service="floe", kinds=["failed"])
 
 
 def set_own(world: World, actor: Actor) -> Call:
@@ -411,8 +412,10 @@ DATA: dict[str, Prepare] = {
     "xqplatform.accounts.services.create_team": lambda w, a: lambda: people.create_team(a, "fog"),
     "xqplatform.accounts.tokens.create_token": lambda w, a: lambda: tokens.create_token(a, a.user, "ci"),  # type: ignore[arg-type]
     "xqplatform.accounts.services.remove_team": remove_team,
-    "xqplatform.accounts.services.sign_in_failed": lambda w, a: lambda: people.sign_in_failed(a, "x"),
-    "xqplatform.accounts.services.signed_in": lambda w, a: lambda: people.signed_in(a),
+    "xqplatform.accounts.signin.services.sign_in_failed": lambda w, a: (
+        lambda: signin.sign_in_failed(a, "x", "password")
+    ),
+    "xqplatform.accounts.signin.services.signed_in": lambda w, a: lambda: signin.signed_in(a, ["password"]),
     "xqplatform.notices.services.own.remove_own": remove_own,
     "xqplatform.notices.services.own.set_own": set_own,
     "xqplatform.notices.services.own.test_own": test_own,

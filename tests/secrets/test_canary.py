@@ -37,9 +37,9 @@ from hosts.engine import LogLine
 from hosts.models import DaemonFile, Host, HostOperation, IssuedCertificate, SshAccess
 from hosts.operations import Run
 from tests import factories
-from tests.accounts import access_pages
 from tests.accounts.access_table import World
-from tests.accounts.test_access import world  # noqa: F401  a fixture
+from tests.accounts.access_world import rows
+from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from tests.accounts.test_secrets_stay import texts
 from tests.hooks.test_running import Script, guard
 from tests.terminal.test_commands import FakeExecs
@@ -66,7 +66,7 @@ def canary(name: str) -> str:
     return f"Canary-{name.replace('.', '-')}-9/+&x"
 
 
-def plant(world: World) -> dict[str, str]:  # noqa: F811
+def plant(world: World) -> dict[str, str]:
     """In every row of every encrypted column, and at least in one. Returns the canaries by column."""
     host, now = Host.objects.get(name="spare"), timezone.now()
     SshAccess.objects.create(host=host, key="x", user="root", address="10.0.0.1")
@@ -95,7 +95,7 @@ def printed(planted: dict[str, str]) -> str:
     return f"{' '.join(words)} {' '.join(quote(word, safe='') for word in words)} {encoded}"
 
 
-def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, actor: Any) -> None:  # noqa: F811
+def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, actor: Any) -> None:
     """Everything that keeps what others say is told all of them."""
     everywhere.forget()
     common = printed({name: word for name, word in planted.items() if name in everywhere.EVERYWHERE})
@@ -190,14 +190,14 @@ def files() -> Iterator[tuple[str, str]]:
 
 
 def test_no_canary_is_found_anywhere(
-    world: World,  # noqa: F811
+    world: World,
     client: Client,
     actor_sre: Any,
     enqueued: Any,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    access_pages.rows(world)
+    rows(world)
     raw = Token.make(world.sre, "canary")[1]
     planted = plant(world)
     assert planted.keys() == {str(column) for column in columns()}
@@ -237,7 +237,7 @@ def test_no_canary_is_found_anywhere(
     )
 
 
-def test_the_search_finds_what_it_is_to_find(world: World) -> None:  # noqa: F811
+def test_the_search_finds_what_it_is_to_find(world: World) -> None:
     """A canary in the clear in a compressed column, so that the test above can fail."""
     instance = factories.make_running_place("river", "isolated", 1).instances.get()
     factories.make_kept_log(factories.make_container(instance), canary("x"))

@@ -26,10 +26,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.accounts import access_pages
+from tests.accounts.access_api import ARGUMENTS, of
 from tests.accounts.access_table import World
-from tests.accounts.test_access import world  # noqa: F401  a fixture
-from tests.accounts.test_denied import NAMES, of
+from tests.accounts.access_world import rows
+from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from xqplatform.accounts.models import Token
 from xqplatform.web import limits
 
@@ -63,10 +63,10 @@ def sent(case: Any, headers: dict[str, str]) -> schemathesis.Response:
     )
 
 
-def broken_by(world: World, schema: Any, operation: Any, token: str, examples: int) -> str:  # noqa: F811
+def broken_by(world: World, schema: Any, operation: Any, token: str, examples: int) -> str:
     """What is wrong with the operation, else an empty text. What a call changed is undone."""
     first = operation.path.removeprefix("/api/v1").split("/")[1]
-    known = of(world, NAMES.get(first, {}))
+    known = of(world, ARGUMENTS.get(first, {}))
 
     @seed(4711)
     @settings(
@@ -95,8 +95,8 @@ def broken_by(world: World, schema: Any, operation: Any, token: str, examples: i
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("role", ROLES)
-def test_no_operation_breaks_or_surprises(world: World, role: str, part: int, settings: Any) -> None:  # noqa: F811
-    access_pages.rows(world)
+def test_no_operation_breaks_or_surprises(world: World, role: str, part: int, settings: Any) -> None:
+    rows(world)
     settings.CALLS_A_MINUTE = settings.REFUSED_A_MINUTE = 10**9
     limits._counter.storage.reset()
     token = "" if role == "stranger" else Token.make(getattr(world, role), "fuzz")[1]

@@ -17,13 +17,13 @@ from builds.models import Build, Image
 from containers.ascode import source
 from containers.models import Deployment, HookRun, Step
 from hosts.models import Host, SeenContainer
-from tests.accounts import access_pages
-from tests.accounts.access_table import LINES, PUBLIC, World
-from tests.accounts.test_access import world  # noqa: F401  a fixture
+from tests.accounts.access_names import PUBLIC
+from tests.accounts.access_table import PAGES, World
+from tests.accounts.access_world import rows
+from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
-ALL = [*LINES, *(line for group in access_pages.GROUPS.values() for line in group)]
 MARK = "<xq-mark onclick=alert(1)>"
 # What engines, repositories and other programs call things, and columns of ours that words from there end up in.
 FROM_ELSEWHERE: list[tuple[type[models.Model], list[str]]] = [
@@ -37,13 +37,13 @@ FROM_ELSEWHERE: list[tuple[type[models.Model], list[str]]] = [
 ]
 
 
-def test_no_form_changes_anything_without_our_token(world: World) -> None:  # noqa: F811
-    access_pages.rows(world)
+def test_no_form_changes_anything_without_our_token(world: World) -> None:
+    rows(world)
     stranger = Client(enforce_csrf_checks=True)
     stranger.force_login(world.sre)
     wrong = []
     events = Event.objects.filter(denied=False).count()
-    for line in ALL:
+    for line in PAGES:
         if line.method == "GET" or line.name in PUBLIC:
             continue
         answer = stranger.generic(
@@ -55,7 +55,7 @@ def test_no_form_changes_anything_without_our_token(world: World) -> None:  # no
     assert Event.objects.filter(denied=False).count() == events
 
 
-def test_the_api_by_a_session_wants_it_too_and_by_a_token_does_not(world: World) -> None:  # noqa: F811
+def test_the_api_by_a_session_wants_it_too_and_by_a_token_does_not(world: World) -> None:
     stranger = Client(enforce_csrf_checks=True)
     stranger.force_login(world.sre)
     asked = {"data": json.dumps({}), "content_type": "application/json"}
@@ -68,8 +68,8 @@ def test_the_api_by_a_session_wants_it_too_and_by_a_token_does_not(world: World)
     assert program.post("/api/v1/hosts", **asked, HTTP_AUTHORIZATION=f"Bearer {raw}").status_code == 422
 
 
-def test_names_from_elsewhere_are_text_on_every_page(client: Client, world: World) -> None:  # noqa: F811
-    access_pages.rows(world)
+def test_names_from_elsewhere_are_text_on_every_page(client: Client, world: World) -> None:
+    rows(world)
     SeenContainer.objects.create(
         host=world.more["instance"].host, engine_id="e9", name="x", state="running", seen=timezone.now()
     )
@@ -77,7 +77,7 @@ def test_names_from_elsewhere_are_text_on_every_page(client: Client, world: Worl
         model.objects.update(**dict.fromkeys(columns, MARK))
     client.force_login(world.sre)
     shown, wrong = 0, []
-    for line in ALL:
+    for line in PAGES:
         if line.method != "GET":
             continue
         with transaction.atomic():

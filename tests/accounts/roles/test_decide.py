@@ -80,4 +80,11 @@ def test_built_in_roles_keep_apart_what_must_be() -> None:
     assert not {"people.manage", "roles.manage", "roles.approve"} & sre
     assert "service.deploy" in sre
     assert not {right for right in admin if right.startswith(("service.", "host.", "build."))}
-    assert auditor == {"service.logs", "audit.read", "terminal.recordings", "metrics.read", "fleet.read"}
+    assert auditor == {
+        "service.logs",
+        "audit.read",
+        "audit.review",
+        "terminal.recordings",
+        "metrics.read",
+        "fleet.read",
+    }

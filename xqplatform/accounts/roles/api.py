@@ -18,7 +18,7 @@ from xqplatform.accounts.roles.builtin import BUILTIN
 from xqplatform.accounts.roles.forms import environments, services
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
-from xqplatform.accounts.roles.words import Why, Words
+from xqplatform.accounts.roles.words import Why, Words, grants_told
 from xqplatform.errors import Refused
 from xqplatform.rest import ErrorOut
 
@@ -164,7 +164,7 @@ def list_grants(request: HttpRequest) -> list[dict[str, Any]]:
     rows, actor = Grant.objects.select_related("user", "group", "team"), actor_of(request)
     if not somewhere(actor, grants.RIGHT) and not can(actor, "audit.read"):
         rows = rows.filter(user=actor.user)
-    return [_grant(row) for row in rows[:5000]]
+    return [_grant(row) for row in grants_told(actor, rows)[:5000]]
 
 
 @router.post("/grants", response={201: GrantOut, **WAITING}, summary="Give a role to a person or a team")
@@ -204,7 +204,8 @@ def take(request: HttpRequest, number: int) -> Any:
 def who(request: HttpRequest, query: Query[WhoQuery]) -> Any:
     if query.right not in CATALOGUE:
         raise Refused("There is no such right.", "right", 400)
-    words, service, known = Words(), query.service or None, services(actor_of(request))
+    actor, service = actor_of(request), query.service or None
+    words, known = Words(actor), services(actor)
     if service is not None and service not in known:
         raise Refused("There is no service of this name.", "service", 400)
     found = holders(
@@ -213,12 +214,14 @@ def who(request: HttpRequest, query: Query[WhoQuery]) -> Any:
         environment=query.environment or None,
         service=service,
     )
-    return [{"person": one.user.username, "why": [_why(why) for why in words.all(one.why)]} for one in found]
+    told = [one for one in found if not one.why or words.told(one.why)]
+    return [{"person": one.user.username, "why": [_why(why) for why in words.all(one.why)]} for one in told]
 
 
 @router.get("/access/people/{username}", response={200: list[HeldOut], **ERRORS}, summary="What can this person do?")
 def what(request: HttpRequest, username: str) -> Any:
-    held, words = held_by(get_object_or_404(User, username=username)), Words()
+    words = Words(actor_of(request))
+    held = words.told(held_by(get_object_or_404(User, username=username)))
     return [_why(words.why(one)) | {"rights": sorted(one.rights)} for one in held]
 
 

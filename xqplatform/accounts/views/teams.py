@@ -14,6 +14,7 @@ from xqplatform.accounts.forms import TeamForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Grant, Team
 from xqplatform.accounts.rights import can, require, somewhere
+from xqplatform.accounts.roles.words import grants_told
 from xqplatform.accounts.visibility import hidden
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table
@@ -64,11 +65,12 @@ def team(request: ActorRequest, pk: int) -> HttpResponse:
                 return redirect("accounts:team", pk=row.pk)
             except Refused as refusal:
                 put_refusal(form, refusal)
+    grants = Grant.objects.filter(Q(group=row) | Q(team=row))
     context = {
         "form": form,
         "team": row,
         "may": can(request.actor, "people.manage"),
-        "grants": Grant.objects.filter(Q(group=row) | Q(team=row)).select_related("user", "group", "team"),
+        "grants": grants_told(request.actor, grants).select_related("user", "group", "team"),
         "may_give": somewhere(request.actor, "roles.manage", team_id=row.pk),
         "memberships": row.memberships.select_related("user").order_by("user__username"),
     }

@@ -19,7 +19,7 @@ from xqplatform.accounts.roles.decide import Held
 from xqplatform.accounts.roles.forms import WhoForm
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
-from xqplatform.accounts.roles.words import Why, Words
+from xqplatform.accounts.roles.words import Why, Words, grants_told
 from xqplatform.web.tables import csv_response
 
 PRODUCTION = "production"
@@ -31,11 +31,11 @@ def _asked(request: ActorRequest) -> tuple[WhoForm, dict[str, str], list[tuple[U
     form = WhoForm(asked, actor=request.actor)
     if not form.is_valid():
         return form, {}, []
-    data, words = form.cleaned_data, Words()
+    data, words = form.cleaned_data, Words(request.actor)
     service, environment = data["service"] or None, data["environment"] or None
     team = form.services[service] if service else None
     found = holders(data["right"], team_id=team, environment=environment, service=service)
-    return form, data, [(one.user, words.all(one.why)) for one in found]
+    return form, data, [(one.user, words.all(one.why)) for one in found if not one.why or words.told(one.why)]
 
 
 @require_GET
@@ -49,7 +49,7 @@ def who(request: ActorRequest) -> HttpResponse:
         named = scoped.filter(environment=data["environment"])
     context = {
         "form": form, "rows": rows, "asked": data, "everybody": data.get("right") in OF_EVERYBODY,
-        "grants": list(named), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(),
+        "grants": list(grants_told(request.actor, named)), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(),
     }  # fmt: skip
     return render(request, "accounts/roles/who.html", context, status=200 if data else 400)
 
@@ -63,7 +63,7 @@ def who_csv(request: ActorRequest) -> HttpResponseBase:
     return csv_response(request, f"{name}.csv", head, lines)
 
 
-def matrix(held: tuple[Held, ...], words: Words) -> dict[str, Any]:
+def matrix(held: list[Held], words: Words) -> dict[str, Any]:
     """Rights × where, each cell with the roles that give it."""
     places = list(dict.fromkeys(words.where(one) for one in held if one.rights))
     groups = []
@@ -85,10 +85,11 @@ def matrix(held: tuple[Held, ...], words: Words) -> dict[str, Any]:
 def person_rights(request: ActorRequest, pk: int) -> HttpResponse:
     """Everybody may see it, as the people's page."""
     person = get_object_or_404(User, pk=pk)
-    words, held = Words(), held_by(person)
+    words = Words(request.actor)
+    held = words.told(held_by(person))
     rows = Grant.objects.filter(user=person).select_related("team", "user", "group")
     context = {
-        "person": person, "whys": words.all(held), "grants": list(rows),
+        "person": person, "whys": words.all(held), "grants": list(grants_told(request.actor, rows)),
         "may": somewhere(request.actor, verbs.RIGHT), **matrix(held, words),
     }  # fmt: skip
     return render(request, "accounts/roles/person.html", context)
