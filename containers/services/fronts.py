@@ -45,9 +45,9 @@ def save_front(actor: Actor, data: Mapping[str, Any], front: Front | None = None
             row.save()
             row.hosts.set(hosts)
             Upstream.objects.filter(front=row).exclude(host__in=hosts).delete()
-            Upstream.objects.filter(front=row).update(wanted=F("wanted") + 1)
             old, new = audit.changed(before, facts(row))
-            if new or not before:
+            if new or not before:  # else its files stay as they are
+                Upstream.objects.filter(front=row).update(wanted=F("wanted") + 1)
                 audit.record(actor, "front.change" if before else "front.create", row, before=old or None, after=new)
             live.bump("fronts")
     except IntegrityError:

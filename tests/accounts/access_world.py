@@ -157,6 +157,7 @@ def shown_elsewhere(world: World, place: Any, other: Any) -> None:
         created_name="sara",
         blocked=[{"place": "flake/production", "number": 1, "why": "flake: x"}],
     )
+    world.more["front"].hosts.add(host)
     Upstream.objects.create(place=place, front=world.more["front"], host=host, text="flake")
     base = Image.objects.create(blueprint=Blueprint.objects.get(name="java8"), repository="java8", tag="java8V1")
     Image.objects.filter(pk=world.more["image"].pk).update(parent=base)

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from django.utils import timezone
 
 from builds import git
+from builds.models import Blueprint
 from builds.services import blueprints, builds, waves
 from containers.ascode import applying
 from containers.gates import services as gates
@@ -30,12 +31,15 @@ from tests import factories
 from tests.accounts.access_table import World
 from tests.accounts.access_world import TELL
 from tests.hosts.ssh_server import new_key
+from xqplatform.accounts import invitations, service_accounts, tokens
 from xqplatform.accounts import services as people
-from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.signin import providers
 from xqplatform.accounts.signin import services as signin
+from xqplatform.accounts.signin.models import Provider
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.services import own, preferences, subscriptions
+from xqplatform.secrets import services as secret_keys
 
 Call = Callable[[], Any]
 Prepare = Callable[[World, Actor], Call]
@@ -333,6 +337,17 @@ def set_own(world: World, actor: Actor) -> Call:
     return lambda: own.set_own(actor, "apprise", address)
 
 
+PROVIDER = {
+    "slug": "corp", "name": "Corp", "issuer": "https://id.example", "client_id": "xq", "secret": "s", "scopes": "openid",
+    "group_claim": "groups", "enabled": True, "makes_people": False, "link_by_name": False, "domains": [], "groups": [],
+}  # fmt: skip
+
+
+def accept(w: World, a: Actor) -> Callable[[], Any]:
+    token = invitations.invite(a, "nora")[1]
+    return lambda: invitations.accept(a, token, "correct horse 9")
+
+
 DATA: dict[str, Prepare] = {
     "builds.services.blueprints.save_blueprint": lambda w, a: (
         lambda: blueprints.save_blueprint(a, None, {"name": "node", "base": True, "parent_reference": "debian:12"})
@@ -403,6 +418,24 @@ DATA: dict[str, Prepare] = {
     "hosts.services.upkeep.set_up": set_up,
     "hosts.services.upkeep.set_up_again": set_up_again,
     "hosts.services.upkeep.start": restart_engine,
+    "builds.services.blueprints.remove_blueprint": lambda w, a: (
+        lambda: blueprints.remove_blueprint(a, Blueprint.objects.create(name="loose"))
+    ),
+    "xqplatform.accounts.invitations.invite": lambda w, a: lambda: invitations.invite(a, "nora"),
+    "xqplatform.accounts.invitations.accept": accept,
+    "xqplatform.accounts.service_accounts.create": lambda w, a: lambda: service_accounts.create(a, "robot", w.team),
+    "xqplatform.accounts.services.close_team": lambda w, a: lambda: people.close_team(a, w.team, True),
+    "xqplatform.accounts.signin.providers.save": lambda w, a: lambda: providers.save(a, Provider(), PROVIDER),
+    "xqplatform.accounts.signin.providers.remove": lambda w, a: (
+        lambda: providers.remove(a, providers.save(a, Provider(), PROVIDER))
+    ),
+    "xqplatform.accounts.signin.providers.set_rule": lambda w, a: (
+        lambda: providers.set_rule(a, "corp", "devs", [w.team.slug], "")
+    ),
+    "xqplatform.accounts.signin.services.demand_second_factor": lambda w, a: (
+        lambda: signin.demand_second_factor(a, ["manager"])
+    ),
+    "xqplatform.secrets.services.rotate": lambda w, a: lambda: secret_keys.rotate(a),
     "xqplatform.accounts.services.change_account": lambda w, a: (
         lambda: people.change_account(a, display_name="Sara L.", language="en", time_zone="UTC", theme="dark")
     ),
@@ -444,6 +477,8 @@ QUIET: dict[str, str] = {
     "xqplatform.notices.telling.tell": "a message of what has an event of its own",
     "containers.services.unchanged.deployment": "the row of a move or of another address, whose verbs tell of it",
     "containers.terminal.services.admit": "uses up a ticket; terminal.open tells of what it was for",
+    "containers.terminal.services.ask_end": "a part of verbs that have events of their own",
+    "xqplatform.audit.reviews.services.reviewed_elsewhere": "the review of the broken glass is the event",
     "containers.terminal.services.ask": "a page that waits for its socket; terminal.open tells when there is one",
     "xqplatform.accounts.services.set_theme": "light or dark, of one's own pages",
     "xqplatform.notices.services.inbox.mark": "what somebody has read of an own inbox",
@@ -453,8 +488,56 @@ QUIET_PAGES: dict[str, str] = {
     "POST builds:registry_check": "notes how a registry answers, as the beat does every minute",
     "post /registries/{name}/check": "notes how a registry answers, as the beat does every minute",
 }
+# Verbs that this walk does not carry out yet. Their own tests look at their events; one that is carried out here fails the test.
+OWED: dict[str, str] = {
+    "containers.reviewing.glass_too": "tests/reviews/test_reviews.py",
+    "xqplatform.accounts.roles.foureyes.approve": "tests/accounts/roles/test_foureyes.py",
+    "xqplatform.accounts.sessions.verbs.end": "tests/accounts/test_sessions.py",
+    "xqplatform.accounts.sessions.verbs.end_all": "tests/accounts/test_sessions.py",
+    "xqplatform.accounts.signin.groups.apply": "tests/accounts/signin/test_mapping.py",
+    "xqplatform.accounts.signin.lockout.unlock": "tests/accounts/signin/test_lockout.py",
+    "xqplatform.notices.account.tell": "tests/accounts/signin/test_factors.py",
+    "xqplatform.accounts.signin.services.reset_factors": "tests/accounts/signin/test_factors.py",
+    "xqplatform.secrets.services.add_key": "tests/secrets/test_rotation.py",
+    "xqplatform.secrets.services.drop_key": "tests/secrets/test_rotation.py",
+}
 # Functions that are told who acts, and change nothing: rights, previews, readings. One that is seen to change a row fails the test.
 READERS = {
+    "builds.services.standing.seen_by",
+    "builds.services.waves.items_seen_by",
+    "containers.as_json.drain_json",
+    "containers.ascode.drift.newest",
+    "containers.monitoring.names_of",
+    "containers.monitoring.top",
+    "containers.reading.shown_folders",
+    "containers.services.drains.shown_to",
+    "containers.trains.forms.place_named",
+    "containers.trains.forms.typed",
+    "hosts.unseen.address",
+    "hosts.unseen.addresses",
+    "hosts.unseen.containers",
+    "hosts.unseen.searchable",
+    "hosts.unseen.words",
+    "xqplatform.accounts.rights.has_role",
+    "xqplatform.accounts.rights.somewhere",
+    "xqplatform.accounts.roles.forms.services",
+    "xqplatform.accounts.roles.foureyes.why_not",
+    "xqplatform.accounts.roles.words.grants_told",
+    "xqplatform.accounts.visibility.get_visible",
+    "xqplatform.accounts.visibility.heard",
+    "xqplatform.accounts.visibility.hidden",
+    "xqplatform.accounts.visibility.hidden_names",
+    "xqplatform.accounts.visibility.require_visible",
+    "xqplatform.accounts.visibility.sees",
+    "xqplatform.accounts.visibility.sees_team",
+    "xqplatform.accounts.visibility.visible",
+    "xqplatform.alerts.audited.around",
+    "xqplatform.alerts.subjects.services_seen_by",
+    "xqplatform.audit.queries.everything",
+    "xqplatform.audit.queries.reach",
+    "xqplatform.audit.search.shown.views",
+    "xqplatform.audit.services.views_of",
+    "xqplatform.web.search.find",
     "builds.forges.services.may",
     "builds.services.builds.fetch_now",
     "containers.ascode.applying.preview",
