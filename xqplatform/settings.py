@@ -167,6 +167,9 @@ MFA_FORMS = {
     "authenticate": "xqplatform.accounts.signin.forms.CodeForm",
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmCodeForm",
     "activate_totp": "xqplatform.accounts.signin.forms.AppForm",
+    "login_webauthn": "xqplatform.accounts.signin.forms.PasskeySignInForm",
+    "authenticate_webauthn": "xqplatform.accounts.signin.forms.PasskeySecondForm",
+    "reauthenticate_webauthn": "xqplatform.accounts.signin.forms.PasskeyAgainForm",
     "add_webauthn": "xqplatform.accounts.signin.forms.PasskeyForm",
     "edit_webauthn": "xqplatform.accounts.signin.forms.PasskeyNameForm",
 }
