@@ -40,6 +40,7 @@ from xqplatform.accounts.roles.api import router as access
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.audit.proof.api import router as proof
+from xqplatform.audit.reports.api import router as reports
 from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
@@ -133,6 +134,7 @@ api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
 api.add_router("/v1/", access)
 api.add_router("/v1/", reviews)
+api.add_router("/v1/", reports)
 api.add_router("/v1/", proof)
 
 

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "xqplatform.accounts.signin",
     "xqplatform.audit",
     "xqplatform.audit.reviews",
+    "xqplatform.audit.reports",
     "xqplatform.live",
     "xqplatform.metrics",
     "xqplatform.alerts",
@@ -265,6 +266,7 @@ HEAR_OUTSIDE = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "reviews": {"task": "reviews.tasks.feed", "schedule": 10.0},
+    "audit-reports": {"task": "reports.tasks.resume", "schedule": 60.0},
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},

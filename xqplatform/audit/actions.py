@@ -208,6 +208,7 @@ ACTIONS: dict[str, Any] = {
     "service.stop": _("stopped instances of"),
     "audit.archive": _("moved old events of the audit log into an archive"),
     "audit.verify": _("had the audit log verified"),
+    "audit.report": _("had the events counted of the month"),
     "audit.export": _("took along a stretch of the audit log"),
     "service.logs.read": _("read the logs of"),
     "service.move": _("moves instances of"),

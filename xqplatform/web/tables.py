@@ -112,21 +112,23 @@ class _Echo:
         return value
 
 
+def safe_cell(cell: Any) -> str:
+    """The cell as text; what a spreadsheet would run as a formula is quoted."""
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def csv_response(
     request: HttpRequest, name: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]
 ) -> StreamingHttpResponse:
     """A CSV download, streamed. Cells that a spreadsheet would run as a formula are made text."""
     writer = csv.writer(_Echo())
 
-    def safe(cell: Any) -> str:
-        text = "" if cell is None else str(cell)
-        return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
     def lines() -> Iterator[str]:
         yield "\ufeff"  # so that spreadsheets read UTF-8
         yield writer.writerow([str(cell) for cell in head])
         for row in rows:
-            yield writer.writerow([safe(cell) for cell in row])
+            yield writer.writerow([safe_cell(cell) for cell in row])
 
     response = streamed(request, in_portions(lines()), "text/csv; charset=utf-8")
     plain = re.sub(r"[^\w.-]", "_", name)
