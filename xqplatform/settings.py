@@ -293,6 +293,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
     "audit-index": {"task": "audit.tasks.catch_up", "schedule": 10.0},
+    "audit-folds": {"task": "audit.tasks.fold", "schedule": 30.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
     "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
     "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},

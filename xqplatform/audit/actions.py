@@ -113,6 +113,7 @@ ACTIONS: dict[str, Any] = {
     "address.release": _("took back the address"),
     "address.reserve": _("reserved the address"),
     "address.unreserve": _("freed the reserved address"),
+    "address.rested": _("freed, after their quarantine, addresses of"),
     "address.conflict": _("found somebody else with the address"),
     "address.clear": _("sees the address with its holder only again"),
     # alerts
@@ -130,6 +131,8 @@ ACTIONS: dict[str, Any] = {
     "audit.view.create": _("kept the view of the audit log"),
     "audit.view.change": _("changed the view of the audit log"),
     "audit.view.remove": _("removed the view of the audit log"),
+    "platform.tidy": _("removed what is older than it is kept:"),
+    "table.export": _("took along the table"),
     # who is told
     "notice.preferences": _("changed what is told to"),
     "notice.own.set": _("set the own channel of"),
@@ -176,6 +179,8 @@ ACTIONS: dict[str, Any] = {
     "badge.change": _("changed the badges of"),
     "badge.remove": _("removed the badges of"),
     "forge.remove": _("removed the forge of"),
+    "forge.delivery": _("took a push to"),
+    "forge.refused": _("refused a call of a forge for"),
     "build.start": _("started the build"),
     "build.cancel": _("cancelled the build"),
     "build.finish": _("finished the build"),
@@ -198,6 +203,7 @@ ACTIONS: dict[str, Any] = {
     "calendar.remove": _("removed the calendar"),
     "calendar.compute": _("asked for new sessions of the calendar"),
     "file.apply": _("applied a file to"),
+    "file.export": _("took along, as a file,"),
     "service.create": _("made the service"),
     "service.change": _("changed the service"),
     "service.config": _("changed the settings of"),
