@@ -46,7 +46,7 @@ def test_a_flood_of_forged_calls_is_one_event_and_a_count(make_forge: Callable[.
         (other.project.name, True, 401),
     ]
     assert "signature" in found[0].reason
-    assert {one.actor for one in found} == {"GitHub", "Gitea"}  # nobody's name is believed
+    assert {one.actor for one in found} == {"GitHub", "Gitea, Forgejo"}  # nobody's name is believed
     assert folding.close(timezone.now() + timedelta(minutes=11)) == 1
     assert noted("forge.refused")[-1].after["more"] == 29
 
