@@ -42,6 +42,7 @@ from xqplatform.accounts.signin.api import router as signin
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.audit.proof.api import router as proof
+from xqplatform.audit.reports.api import router as reports
 from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
@@ -138,6 +139,7 @@ api.add_router("/v1/", access)
 api.add_router("/v1/", token_router)
 api.add_router("/v1/", signin)
 api.add_router("/v1/", reviews)
+api.add_router("/v1/", reports)
 api.add_router("/v1/", proof)
 
 

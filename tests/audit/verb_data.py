@@ -38,6 +38,8 @@ from xqplatform.accounts.signin import providers
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.models import Provider
 from xqplatform.alerts.models import Channel
+from xqplatform.audit.reports import months
+from xqplatform.audit.reports import services as reports
 from xqplatform.notices.services import own, preferences, subscriptions
 from xqplatform.secrets import services as secret_keys
 
@@ -348,7 +350,19 @@ def accept(w: World, a: Actor) -> Callable[[], Any]:
     return lambda: invitations.accept(a, token, "correct horse 9")
 
 
+def this_month() -> str:
+    return months.name(timezone.now())
+
+
+def take_report(world: World, actor: Actor) -> Call:
+    reports.make_now(actor, this_month())
+    return lambda: reports.take(actor, this_month(), "csv")
+
+
 DATA: dict[str, Prepare] = {
+    "xqplatform.audit.reports.services.ask": lambda w, a: lambda: reports.ask(a, this_month()),
+    "xqplatform.audit.reports.services.make_now": lambda w, a: lambda: reports.make_now(a, this_month()),
+    "xqplatform.audit.reports.services.take": take_report,
     "builds.services.blueprints.save_blueprint": lambda w, a: (
         lambda: blueprints.save_blueprint(a, None, {"name": "node", "base": True, "parent_reference": "debian:12"})
     ),
