@@ -101,6 +101,14 @@ def test_the_api_by_a_session_wants_it_too_and_by_a_token_does_not(world: World)
     assert program.post("/api/v1/hosts", **asked, HTTP_AUTHORIZATION=f"Bearer {raw}").status_code == 422
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_a_body_of_another_type_is_refused(client: Client, world: World, kind: str) -> None:
+    client.force_login(world.sre)
+    answer = client.post("/api/v1/hosts", data='{"name": "a"}', content_type=kind)
+    assert (answer.status_code, answer.json()["field"]) == (415, None)
+    assert kind in answer.json()["error"]
+
+
 def test_names_from_elsewhere_are_text_on_every_page(client: Client, world: World) -> None:
     rows(world)
     SeenContainer.objects.create(
