@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from builds import git
@@ -34,7 +35,7 @@ from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import invitations, service_accounts, tokens
 from xqplatform.accounts import services as people
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import providers
+from xqplatform.accounts.signin import providers, ways
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.models import Provider
 from xqplatform.alerts.models import Channel
@@ -345,6 +346,11 @@ PROVIDER = {
 }  # fmt: skip
 
 
+def unlink_provider(w: World, a: Actor) -> Callable[[], Any]:
+    SocialAccount.objects.create(user=w.sre, provider="corp", uid="1")
+    return lambda: ways.unlink(a, w.sre, "corp")
+
+
 def accept(w: World, a: Actor) -> Callable[[], Any]:
     token = invitations.invite(a, "nora")[1]
     return lambda: invitations.accept(a, token, "correct horse 9")
@@ -443,6 +449,7 @@ DATA: dict[str, Prepare] = {
     "xqplatform.accounts.signin.providers.remove": lambda w, a: (
         lambda: providers.remove(a, providers.save(a, Provider(), PROVIDER))
     ),
+    "xqplatform.accounts.signin.ways.unlink": unlink_provider,
     "xqplatform.accounts.signin.providers.set_rule": lambda w, a: (
         lambda: providers.set_rule(a, "corp", "devs", [w.team.slug], "")
     ),
