@@ -75,7 +75,7 @@ def _link(request: HttpRequest, row: Provider, sociallogin: Any) -> None:
     facts = {"provider": row.slug, "subject": sociallogin.account.uid}
     try:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=user.pk)
+            User.objects.select_for_update().get(pk=int(user.pk))  # type: ignore[arg-type]
             if sociallogin.is_existing:
                 raise Refused(_("That account is linked already, with you or with somebody else."))
             if SocialAccount.objects.filter(user=user, provider=row.slug).exists():
