@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.utils import timezone
 from xqplatform.audit.chain import canonical, linking
 from xqplatform.audit.models import Archive, Checkpoint, Event, Link, Outlet, Verification
 from xqplatform.audit.proof import verifications
-from xqplatform.audit.reviews import rules
+from xqplatform.audit.reviews.ages import counted
 from xqplatform.audit.reviews.models import Review
 
 LISTED = 200
@@ -21,15 +20,13 @@ def reviews(start: datetime, end: datetime) -> dict[str, Any]:
     """What was reviewed in the month; what of up to its end is open, by age and the oldest first."""
     now = timezone.now()
     waiting = Review.objects.filter(reviewed=None, time__lt=end)
-    ages: Counter[int] = Counter()
-    for at in waiting.values_list("time", flat=True).iterator(chunk_size=2000):
-        ages[rules.age_of((now - at).total_seconds() / 86_400)] += 1
+    ages = counted(waiting)
     oldest = waiting.order_by("time", "pk")[:LISTED]
     return {
         "done": Review.objects.filter(reviewed__gte=start, reviewed__lt=end).count(),
         "taken": Review.objects.filter(time__gte=start, time__lt=end).count(),
-        "open": ages.total(),
-        "ages": [ages[n] for n in range(len(rules.AGES))],
+        "open": sum(ages),
+        "ages": ages,
         "oldest": [
             [f"{row.time:%Y-%m-%d %H:%M}", (now - row.time).days, row.actor, row.action, row.object_name, row.denied]
             for row in oldest
