@@ -106,11 +106,11 @@ def cancel_build(world: World, actor: Actor) -> Call:
 
 
 def test_connection(world: World, actor: Actor) -> Call:
-    host = altered(spare(), key="stored")
+    host = altered(spare(), connection="ssh", address="ssh://root@10.0.0.1", ssh_key=new_key()[0])
 
     def call() -> None:
         with patch.object(machines.engine, "diagnose"):
-            machines.test_connection(actor, {"address": "tcp://127.0.0.1:9"}, host)
+            machines.test_connection(actor, {}, host)
 
     return call
 
