@@ -84,6 +84,7 @@ class Described(NinjaAPI):
         "405": "This address takes other methods.",
         "409": "It does not fit what is there now.",
         "413": "The body is too large.",
+        "415": "The body's type is not JSON.",
         "422": "A field is missing, unknown or of another type; `errors` has them all.",
         "429": "Too many calls; `Retry-After` says how many seconds to wait.",
     }
