@@ -324,6 +324,8 @@ LOGGING = {
     "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},
 }
 
+# Days after which a secret that nobody changed counts as old.
+SECRET_OLD_DAYS = env.number("XQ_SECRET_OLD_DAYS", 365)
 # Whether what a new team owns is there for its people only.
 TEAMS_CLOSED = env.flag("XQ_TEAMS_CLOSED")
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
