@@ -52,7 +52,7 @@ BUILT_IN = (
         _("People and rights"),
         OF_PEOPLE,
     ),
-    BuiltIn("secrets", _("Secrets that were read"), ("secrets.*",)),
+    BuiltIn("secrets", _("Secrets that were read"), ("secret.*", "secrets.*")),
     BuiltIn("outside", _("Changes on production hosts past the platform"), ("outside.*",), True),
 )
 TITLES = {one.slug: one.title for one in BUILT_IN}
