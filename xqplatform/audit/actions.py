@@ -62,6 +62,7 @@ ACTIONS: dict[str, Any] = {
     # keys of stored secrets
     "secrets.rotate": _("began to re-encrypt stored secrets"),
     "secrets.rotated": _("re-encrypted stored secrets"),
+    "secret.use": _("had a stored secret used of"),
     "secrets.key.add": _("made a new key for stored secrets"),
     "secrets.key.drop": _("dropped an old key of stored secrets"),
     # hosts
