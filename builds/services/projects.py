@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from builds.git import Source, check_url
 from builds.models import Blueprint, Project, Registry
+from builds.place import at
 from builds.services.checks import clean, string_map, text
 from builds.tags import REPOSITORY
 from xqplatform import audit, live
@@ -40,9 +41,10 @@ def save_project(actor: Actor, project: Project | None, data: dict[str, Any]) ->
     """
     row = project or Project()
     if project is not None:
-        require(actor, "project.change", team_id=project.team_id, obj=project)
+        require(actor, "project.change", **at(project), obj=project)
     team = _row(Team, data.get("team", row.team), "team")
-    require(actor, "project.change", team_id=team.pk if team else None, obj=project)
+    if project is None or (team and team.pk) != project.team_id:
+        require(actor, "project.change", team_id=team.pk if team else None, obj=project)
     before = _shown(row) if project else {}
     row.team = team
     row.name = text(data, "name", default=row.name)

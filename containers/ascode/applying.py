@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from builds.place import at
 from containers.ascode import carrying, plans, state
 from containers.ascode.plans import Plan, Target
 from containers.ascode.source import Wrong
@@ -121,7 +122,7 @@ def _require_service(actor: Actor, target: Target) -> None:
         team_id, name = service.team_id, service.slug
         require(actor, "service.change", **service.at, obj=service, extra=extra)
         if any(change.path[0] == "project" for change in target.changes):
-            require(actor, "project.change", team_id=service.project.team_id, obj=service.project, extra=extra)
+            require(actor, "project.change", **at(service.project), obj=service.project, extra=extra)
         if any(change.path == ("team",) for change in target.changes):
             require(actor, "service.change", team_id=wanted.pk if wanted else None, obj=service, extra=extra)
     else:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Project
+from builds.place import at
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
 from containers.services import queue, releases
 from containers.services.settings import topic
@@ -102,7 +103,7 @@ def _project(actor: Actor, slug: str, team: Team | None, data: Mapping[str, Any]
         project = Project.objects.filter(pk=data["project"], service=None).first()
         if project is None:
             raise Refused(_("This project is not there, or another service has it."), "project", 400)
-        require(actor, "project.change", team_id=project.team_id, obj=project)
+        require(actor, "project.change", **at(project), obj=project)
         return project
     keys = (
         "repository", "repository_user", "repository_password", "subfolder", "dockerfile", "blueprint", "registry",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from builds.models import Build, Image
+from builds.place import at
 from builds.sample import BRANCH, make_sample_repository
 from builds.sample_base import make_base_repository
 from builds.services.builds import start_build
@@ -257,7 +258,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         _require_posted_team(request, "service.change", service)
         if {n for n in form.changed_data if n in PROJECT_FIELDS}:
             # Before the transaction below, which would take the event of a denied attempt with it.
-            require(actor_of(request), "project.change", team_id=project.team_id, obj=project)
+            require(actor_of(request), "project.change", **at(project), obj=project)
         if form.is_valid() and form.cleaned_data["team"] is None and service.team_id is not None:
             require(actor_of(request), "service.change", obj=service)  # (given to nobody: as above)
         if form.is_valid():

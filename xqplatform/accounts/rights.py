@@ -36,8 +36,6 @@ def can(
         raise KeyError(right)
     if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
         return False
-    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
-        return False
     if actor.is_system:
         return True
     if actor.user is None or not actor.user.is_active:

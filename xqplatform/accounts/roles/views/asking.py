@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from xqplatform.accounts.catalogue import GROUPS, OF_EVERYBODY
+from xqplatform.accounts.catalogue import GROUPS, OF_EVERYBODY, REACH
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.models import Grant, User
 from xqplatform.accounts.rights import somewhere
@@ -49,7 +49,7 @@ def who(request: ActorRequest) -> HttpResponse:
         named = scoped.filter(environment=data["environment"])
     context = {
         "form": form, "rows": rows, "asked": data, "everybody": data.get("right") in OF_EVERYBODY,
-        "grants": list(grants_told(request.actor, named)), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(),
+        "grants": list(grants_told(request.actor, named)), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(), "reach": REACH,
     }  # fmt: skip
     return render(request, "accounts/roles/who.html", context, status=200 if data else 400)
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from xqplatform.accounts.catalogue import REACH
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Grant
 from xqplatform.accounts.rights import require, somewhere
@@ -42,7 +43,9 @@ def give(request: ActorRequest) -> HttpResponse:
         else:
             messages.success(request, _("Given."))
             return _home(grant)
-    return render(request, "accounts/roles/give.html", {"form": form}, status=400 if form.errors else 200)
+    return render(
+        request, "accounts/roles/give.html", {"form": form, "reach": REACH}, status=400 if form.errors else 200
+    )
 
 
 @require_POST
