@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from builds.models import Project
+from collections.abc import Collection
+
 from builds.place import RUNS, at
 from containers.models import Service
 from xqplatform.accounts.roles.asked import Runs
@@ -10,9 +11,10 @@ from xqplatform.accounts.roles.decide import Scope
 from xqplatform.accounts.roles.who import PROJECTS
 
 
-def runs(project: Project) -> list[Runs]:
+def runs(projects: Collection[int]) -> dict[int, list[Runs]]:
     """A service that is removed runs nothing."""
-    return [Runs(row.slug, row.team_id) for row in Service.objects.filter(project=project, removed=None)]
+    found = Service.objects.filter(project__in=projects, removed=None)
+    return {project: [Runs(slug, team)] for project, slug, team in found.values_list("project_id", "slug", "team_id")}
 
 
 def project_of(slug: str) -> Scope | None:

@@ -291,6 +291,12 @@ def remove_template(actor: Actor, row: TrainTemplate) -> None:
         live.bump("trains")
 
 
+def may_remove(actor: Actor, row: TrainTemplate) -> bool:
+    """For showing the button."""
+    places = places_of(row)
+    return may(actor, places) if places else can(actor, "environment.manage")
+
+
 def places_of(row: TrainTemplate) -> list[ServiceEnvironment]:
     """The places of a template that are still there."""
     return [place for place, _car in template_cars(row)]

@@ -33,6 +33,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require, somewhere, visible_teams
+from xqplatform.accounts.roles import here
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
@@ -219,6 +220,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "events": history([service, *of, service.project], 20),
         "drift": drift.of_service(service),
         "may": may(actor_of(request), service),
+        "here": here.of_service(actor_of(request), slug, service.team_id, [p.environment.slug for p in of]),
         "images": visible(actor_of(request), Image)
         .filter(project=service.project_id, state=Image.State.DEPLOYABLE)
         .count(),

@@ -67,10 +67,15 @@ def set_active(actor: Actor, user: User, *, active: bool, second: AccessRequest 
     """Whether its tokens work. One that comes back with rights in production waits for a second person. Raises as `create`."""
     teams = {member.team_id: member.environments for member in user.memberships.all()}
     require(actor, RIGHT, team_id=next(iter(teams), None), obj=user)
-    kept = {"role": user.role, "display_name": user.display_name, "teams": teams}
     words = _("The service account «%(name)s» is active again") % {"name": user.username}
     asked = Asked("revive", {"user": user.pk, "active": active}, words, "", second)
-    return carry(actor, asked, lambda: services.write_person(actor, user, active=active, **kept))
+
+    def change() -> User:
+        return services.write_person(
+            actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams
+        )
+
+    return carry(actor, asked, change)
 
 
 def _active_again(actor: Actor, data: dict[str, Any], second: AccessRequest) -> User:

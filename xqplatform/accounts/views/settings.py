@@ -9,6 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from xqplatform.accounts.http import ActorRequest
+from xqplatform.accounts.rights import can
+
+# Pages that not everybody may open.
+NEEDS = {"/settings/secrets/": "secrets.manage"}
 
 
 def _exists(path: str) -> bool:
@@ -17,6 +21,10 @@ def _exists(path: str) -> bool:
     except Resolver404:
         return False
     return True
+
+
+def _may(request: ActorRequest, path: str) -> bool:
+    return path not in NEEDS or can(request.actor, NEEDS[path])
 
 
 @require_GET
@@ -77,5 +85,5 @@ def settings_index(request: ActorRequest) -> HttpResponse:
         ),
         ("/account/", "user", _("My account"), _("Language, time zone, look, password.")),
     ]
-    found = [{"url": u, "icon": i, "title": t, "text": x} for u, i, t, x in cards if _exists(u)]
+    found = [{"url": u, "icon": i, "title": t, "text": x} for u, i, t, x in cards if _exists(u) and _may(request, u)]
     return render(request, "accounts/settings.html", {"cards": found})
