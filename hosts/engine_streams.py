@@ -26,6 +26,7 @@ class LogLine(NamedTuple):
     stream: Channel
     timestamp: str
     text: str
+    goes_on: bool = False  # the line was too long: the channel's next one is its rest
 
 
 class Stream(Generic[Item]):
@@ -137,11 +138,11 @@ def log_lines(chunks: Iterator[bytes]) -> Iterator[LogLine]:
     for channel, data in frames(chunks):
         begun = rest[channel]
         *lines, rest[channel] = (begun + _continued(begun, data) if begun else data).split(b"\n")
-        if len(rest[channel]) > LONGEST_LINE:
-            lines.append(rest[channel])
-            rest[channel] = b""
         for line in lines:
             yield _line(channel, line)
+        if len(rest[channel]) > LONGEST_LINE:
+            yield _line(channel, rest[channel])._replace(goes_on=True)
+            rest[channel] = b""
     for channel, data in rest.items():
         if data:
             yield _line(channel, data)

@@ -231,6 +231,7 @@
   // Empty filters stay out of the address.
   document.addEventListener("submit", (e) => { if (e.target.matches("form.xq-filters")) $$("input,select", e.target).forEach((i) => { if (!i.value) i.disabled = true; }); });
   const filter = $("#side-filter");
+  $$(".xq-tabs").forEach((bar) => { const here = $(".here", bar); if (here) bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2; }); // on a narrow screen, too
   if (filter) filter.addEventListener("input", () => { const q = filter.value.trim().toLowerCase(); $$(".xq-service").forEach((a) => { a.hidden = q && !a.dataset.name.includes(q); a.style.display = a.hidden ? "none" : ""; }); });
 
   // --- Ctrl-K ---------------------------------------------------------------------------------------------------------

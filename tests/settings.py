@@ -20,8 +20,10 @@ for _name in [n for n in os.environ if n.startswith("XQ_") and not n.startswith(
 os.environ["XQ_DATA_DIR"] = _folder
 os.environ["XQ_DATABASE_URL"] = os.environ.get("XQ_TEST_DATABASE", "")
 
+from xqplatform.secrets.installation import made_of  # noqa: E402
+from xqplatform.secrets.keys import file_lines  # noqa: E402
 from xqplatform.settings import *  # noqa: E402, F403
-from xqplatform.settings import DATA_DIR, DATABASES, LOGGING  # noqa: E402
+from xqplatform.settings import DATA_DIR, DATABASES, ENCRYPTION_KEY_FILE, LOGGING  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads and servers in the tests see what each other wrote.
@@ -33,7 +35,8 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 (DATA_DIR / "static").mkdir(exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-INSTALLATION = "0123456789abcdef"  # engines are stood in for without a database, too
+# Engines are stood in for without a database, too; workers of their own work it out from the same key, and find the same.
+INSTALLATION = made_of(file_lines(ENCRYPTION_KEY_FILE)[-1])
 HEAR_OUTSIDE = False  # tests of it switch it on
 LOGGING["root"]["level"] = "WARNING"
 AUDIT_LINK_AFTER = None  # no thread beside a test's transactions: tests link when they want to

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from containers.keeping_logs import hidden, lines_of
+from containers.keeping_logs import lines_of
 from containers.logs.filters import Filter
 from containers.logs.levels import UNKNOWN, continues, level_of
 from containers.logs.mailbox import Mailbox
@@ -37,10 +37,14 @@ class Hiding:
     """A log's stream whose lines do not show secrets. All that reads engines' logs for people reads it through this."""
 
     def __init__(self, stream: Any, hide: Masker) -> None:
-        self._stream, self._hide = stream, hide
+        self._stream = stream
+        self._hiding = {channel: hide.stream() for channel in ("stdout", "stderr")}
 
     def __iter__(self) -> Iterator[LogLine]:
-        return (hidden(line, self._hide) for line in self._stream)
+        return map(self._hidden, self._stream)
+
+    def _hidden(self, line: LogLine) -> LogLine:
+        return line._replace(text=self._hiding[line.stream].feed(line.text, last=not line.goes_on))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Callable
 from typing import Any
 
-from xqplatform.secrets.masking import NOTHING, Masker
+from xqplatform.secrets.masking import NOTHING, Masker, Stream
 
 SLICES = 10  # of a second
 HEAD = 4 << 10  # bytes of one slice that are kept from its beginning on,
@@ -37,9 +38,9 @@ class Recorder:
     Output comes in pieces that may end inside a character; a piece is written when its characters are whole.
     """
 
-    def __init__(self, with_input: bool = False, hide: Masker = NOTHING) -> None:
-        """`hide`: values that are not recorded, also where they come in pieces; what may be the beginning of one waits."""
-        self._hiding = {kind: hide.stream() for kind in "oi"}
+    def __init__(self, with_input: bool = False, hide: Callable[[], Masker] = lambda: NOTHING) -> None:
+        """`hide`: values that are not recorded where somebody types them. Output comes without such."""
+        self._hiding = Stream(hide)
         self.with_input = with_input
         self.left_out = 0  # bytes of output that are not in it
         self._lines: list[str] = []
@@ -64,7 +65,7 @@ class Recorder:
 
     def typed(self, at: float, data: bytes) -> None:
         if self.with_input:
-            self._add(at, "i", self._input.decode(data))
+            self._add(at, "i", self._hiding.feed(self._input.decode(data)))
 
     def resized(self, at: float, columns: int, rows: int) -> None:
         self._close_slice()
@@ -72,7 +73,7 @@ class Recorder:
 
     def mark(self, at: float, words: str) -> None:
         self._close_slice()
-        self._tell_waiting(at)
+        self._add(at, "i", self._hiding.feed("", last=True))
         self._add(at, "m", words)
 
     def take(self, at: float) -> str:
@@ -83,15 +84,7 @@ class Recorder:
         self._lines.clear()
         return found
 
-    def _tell_waiting(self, at: float) -> None:
-        """What waited for its next piece, and gets none."""
-        for kind, hiding in self._hiding.items():
-            if text := hiding.feed("", last=True):
-                self._lines.append(line(at, kind, text))
-
     def _add(self, at: float, kind: str, text: str) -> None:
-        if text and kind in self._hiding:
-            text = self._hiding[kind].feed(text)
         if text:
             self._lines.append(line(at, kind, text))
 
@@ -99,7 +92,6 @@ class Recorder:
         if self._gap:
             self.left_out += self._gap
             self._output = _decoder()  # the gap may have cut a character
-            self._tell_waiting(self._tail_at)
             self._add(self._tail_at, "m", f"{self._gap} bytes of output left out")
         if self._tail:
             self._add(self._tail_at, "o", self._output.decode(bytes(self._tail)))

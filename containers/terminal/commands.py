@@ -23,7 +23,6 @@ from hosts.helper import NoHelper
 from xqplatform import audit, leases, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
-from xqplatform.secrets.masking import Stream
 
 log = logging.getLogger(__name__)
 State = CommandRun.State
@@ -141,15 +140,16 @@ class Follower:
     def __init__(self, pk: int, output: Output, lease: leases.Lease, told: Callable[[str], None] | None) -> None:
         self.pk, self.output, self.lease, self.told = pk, output, lease, told
         self.pieces, self._next = 0, 0.0
-        instance = CommandRun.objects.values_list("instance", flat=True).get(pk=pk)
-        self._hiding = Stream(lambda: known.of_instance(instance))
+        self.instance = CommandRun.objects.values_list("instance", flat=True).get(pk=pk)
+        output.hide = known.of_instance(self.instance)
 
     def cancelled(self) -> bool:
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + STORE_EVERY
         try:
-            self.store(self._hiding.feed(self.output.take()))
+            self.output.hide = known.of_instance(self.instance)
+            self.store(self.output.take())
             self.lease.renew()
             return CommandRun.objects.filter(pk=self.pk).exclude(asked="").exists()
         except Exception as error:  # the database is away: the next look makes up for it
@@ -159,7 +159,7 @@ class Follower:
             connections.close_all()
 
     def store_rest(self) -> None:
-        self.store(self._hiding.feed(self.output.take(last=True), last=True))
+        self.store(self.output.take(last=True))
 
     def store(self, text: str) -> None:
         if not text:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import close_old_connections
 
+from containers import known
 from containers.models import Terminal
 from containers.terminal import access, limits, recordings, services
 from containers.terminal.session import Session, Why
@@ -127,6 +128,9 @@ class Keeper:
             self._looked = now
             rows = services.rows().in_bulk([one.pk for one in going])
             found += [(one, *ending) for one in going if (ending := verdict(one, rows.get(one.pk)))]
+            for one in going:
+                if row := rows.get(one.pk):
+                    one.hide = known.of_instance(row.instance_id)
         return found
 
     # --- The end -------------------------------------------------------------------------------------------------------
@@ -195,7 +199,7 @@ def _still_runs(engine: Engine, container: str, code: int | None) -> bool:
 
 def conclude(session: Session, why: Why, words: str, code: int | None) -> None:
     """The last lines, the row, the event; and what still runs inside is ended. What fails here the sweep makes up for."""
-    session.recorder.mark(session.at, f"ended: {why}")
+    session.note_end(f"ended: {why}")
     save(session)
     counts = {"bytes_in": session.bytes_in, "bytes_out": session.ring.end, "left_out": session.recorder.left_out}
     services.finish(session.pk, why, words, code, **counts)

@@ -1,9 +1,15 @@
-"""A command's output on its way to its rows: whole characters, the first part as it comes, the last part when it ends. Pure."""
+"""A command's output on its way to its rows: whole characters, the first part as it comes, the last part when it ends. Pure.
+
+Values of secrets go out before anything is cut, so that no cut leaves half of one.
+"""
 
 from __future__ import annotations
 
 import codecs
 import threading
+
+from xqplatform.secrets.masking import NOTHING, Masker
+from xqplatform.secrets.masking_live import Live
 
 MOST = 1 << 20  # bytes that are kept from the beginning on,
 TAIL = 64 << 10  # and from the end
@@ -12,8 +18,10 @@ TAIL = 64 << 10  # and from the end
 class Output:
     """Fed by the thread that reads, taken from by the one that stores."""
 
-    def __init__(self, most: int = MOST, tail: int = TAIL) -> None:
-        self.size = self.kept = 0
+    def __init__(self, hide: Masker = NOTHING, most: int = MOST, tail: int = TAIL) -> None:
+        self.hide = hide  # the one that stores keeps it up to date
+        self._hiding = Live(lambda: self.hide)
+        self.size = self.kept = 0  # bytes, without the values
         self._most, self._tail_size = most, tail
         self._new, self._tail = bytearray(), bytearray()
         self._lock = threading.Lock()
@@ -21,11 +29,14 @@ class Output:
 
     def add(self, data: bytes) -> None:
         with self._lock:
-            room = max(0, min(len(data), self._most - self.size))
-            self.size += len(data)
-            self._new += data[:room]
-            self._tail += data[room:]
-            del self._tail[: max(0, len(self._tail) - self._tail_size)]
+            self._add(self._hiding.feed(data).kept)
+
+    def _add(self, data: bytes) -> None:
+        room = max(0, min(len(data), self._most - self.size))
+        self.size += len(data)
+        self._new += data[:room]
+        self._tail += data[room:]
+        del self._tail[: max(0, len(self._tail) - self._tail_size)]
 
     @property
     def left_out(self) -> int:
@@ -35,6 +46,8 @@ class Output:
     def take(self, last: bool = False) -> str:
         """What is to be stored now; with `last` also the end of what did not fit, after a line that says how much is missing."""
         with self._lock:
+            if last:
+                self._add(self._hiding.feed(b"", last=True).kept)
             data = bytes(self._new)
             self._new.clear()
             self.kept += len(data)

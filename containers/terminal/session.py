@@ -2,6 +2,8 @@
 
 Two threads: one reads what the shell says, one types. Nobody is ahead of the page by more than WINDOW bytes: the page tells what it has
 drawn, and until then the reader waits, so the engine does, and the shell. What is typed waits in a queue with a limit.
+
+Values of secrets are neither seen nor recorded. What may be the beginning of one waits for what follows, for HOLD seconds at most.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from containers.terminal.ring import Ring
 from hosts import execs
 from hosts.engine import EngineError
 from xqplatform.secrets.masking import NOTHING, Masker
+from xqplatform.secrets.masking_live import Live, Said
 
 log = logging.getLogger(__name__)
 WINDOW = 128 << 10  # bytes that are on their way to a page
 RING = 256 << 10  # bytes that a page can catch up with
 MOST_TYPED = 256 << 10  # bytes that wait to be typed; a page sends the next ones only when these are taken
 TELL_TAKEN = 16 << 10
+HOLD = 0.05
 INTERRUPTS = {b"\x03", b"\x1c"}
 Why = Terminal.Why
 
@@ -57,7 +61,9 @@ class Session:
         self.pk, self.engine_id, self.session_key = row.pk, row.engine_id, session_key
         self.wire, self._loop, self._on_end = wire, loop, on_end
         self.begun = time.monotonic()
-        self.recorder = Recorder(row.with_input, hide)
+        self.hide = hide  # the keeper keeps it up to date
+        self._hiding = Live(lambda: self.hide)
+        self.recorder = Recorder(row.with_input, lambda: self.hide)
         self.ring = Ring(RING)
         self.acked = 0
         self.bytes_in = 0
@@ -71,6 +77,8 @@ class Session:
         self._waiting = 0  # bytes in that queue
         self._taken = self._told = 0
         self._shut = False
+        self._idle_since: float | None = None  # the reader has waited for the engine since then
+        self._holding: asyncio.TimerHandle | None = None
 
     @property
     def at(self) -> float:
@@ -127,6 +135,7 @@ class Session:
                 raise TooMuch
             self._waiting += len(data)
             self.bytes_in += len(data)
+            self._hiding.typed(data)
             self.recorder.typed(self.at, data)
         self._typing.put(data)
 
@@ -138,6 +147,12 @@ class Session:
         """What of the recording is to be stored now."""
         with self._room:
             return self.recorder.take(self.at)
+
+    def note_end(self, words: str) -> None:
+        """The last lines of the recording."""
+        with self._room:
+            self._say(self._hiding.feed(b"", last=True))
+            self.recorder.mark(self.at, words)
 
     def end(self, why: Why, words: str = "") -> None:
         """Begins its end; the keeper does the rest. The first reason counts."""
@@ -173,6 +188,24 @@ class Session:
         if tell and self.page is not None:
             self.page.tell(t="took", n=self._told)
 
+    def _hold(self) -> None:
+        """Something waits for what the engine says next."""
+        if self._holding is None:
+            self._holding = self._loop.call_later(HOLD, self._held)
+
+    def _held(self) -> None:
+        self._holding = None
+        with self._room:
+            since = self._idle_since
+            if self._shut or since is None or not self._hiding.waits:
+                return  # the reader is at work, and holds again
+            left = since + HOLD - time.monotonic()
+            if left > 0:
+                self._holding = self._loop.call_later(left, self._held)
+                return
+            self.ring.add(self._hiding.early())
+        self._news()
+
     def _news(self) -> None:
         if self.page is not None:
             self.page.news()
@@ -182,10 +215,9 @@ class Session:
     def _read(self) -> None:
         why, words = Why.EXIT, ""
         try:
-            while data := self.wire.read():
+            while data := self._heard():
                 with self._room:
-                    self.recorder.output(self.at, data)
-                    self.ring.add(data)
+                    self._say(self._hiding.feed(data))
                 self._in_loop(self._news)
                 with self._room:
                     self._room.wait_for(lambda: self._shut or self.ring.end - self.acked < WINDOW)
@@ -197,7 +229,28 @@ class Session:
             if not self._shut:
                 log.exception("Terminal %d: reading broke off", self.pk)
             why, words = Why.ENGINE, str(error)
+        with self._room:
+            self._say(self._hiding.feed(b"", last=True))
+        self._in_loop(self._news)
         self._in_loop(self.end, why, words)
+
+    def _heard(self) -> bytes:
+        """What the engine says next."""
+        with self._room:
+            self._idle_since = time.monotonic()
+            holds = self._hiding.waits
+        if holds:
+            self._in_loop(self._hold)
+        try:
+            return self.wire.read()
+        finally:
+            with self._room:
+                self._idle_since = None
+
+    def _say(self, said: Said) -> None:
+        """Under the lock."""
+        self.recorder.output(self.at, said.kept)
+        self.ring.add(said.seen)
 
     def _write(self) -> None:
         while (data := self._typing.get()) is not None:

@@ -6,6 +6,7 @@ That an image's layers and history tell nothing is held by tests/builds/test_on_
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -32,7 +33,7 @@ from containers.hooks.kinds import Outcome, Setting
 from containers.hooks.shape import Hook
 from containers.models import CommandRun, HookRun, Terminal
 from containers.terminal import commands, recordings
-from containers.terminal.cast import Recorder
+from containers.terminal.session import Session
 from hosts.engine import LogLine
 from hosts.models import DaemonFile, Host, HostOperation, IssuedCertificate, SshAccess
 from hosts.operations import Run
@@ -43,6 +44,7 @@ from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixtu
 from tests.accounts.test_secrets_stay import texts
 from tests.hooks.test_running import Script, guard
 from tests.terminal.test_commands import FakeExecs
+from tests.terminal.test_session import Wire
 from xqplatform import leases
 from xqplatform.accounts.models import Token
 from xqplatform.accounts.signin.models import FactorSecret, Provider
@@ -51,6 +53,7 @@ from xqplatform.alerts.models import Channel, Delivery
 from xqplatform.secrets import EncryptedTextField, encrypt
 from xqplatform.secrets import known as everywhere
 from xqplatform.secrets.columns import Column, columns
+from xqplatform.secrets.masking import HIDDEN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # How a column's value is written around its canary; all others hold it as it is.
@@ -95,8 +98,8 @@ def printed(planted: dict[str, str]) -> str:
     return f"{' '.join(words)} {' '.join(quote(word, safe='') for word in words)} {encoded}"
 
 
-def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, actor: Any) -> None:
-    """Everything that keeps what others say is told all of them."""
+def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, actor: Any) -> str:
+    """Everything that keeps what others say is told all of them. Returns what a page saw in its terminal."""
     everywhere.forget()
     common = printed({name: word for name, word in planted.items() if name in everywhere.EVERYWHERE})
     mine = printed({name: word for name, word in planted.items() if name in {*everywhere.EVERYWHERE, known.COLUMN}})
@@ -121,16 +124,22 @@ def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, 
     with monkeypatch.context() as patch:
         patch.setattr(keeping_logs, "read", lambda *_: keeping_logs.Said([line], len(mine)))
         keeping_logs.keep(None, instance.containers.first().engine_id, instance.pk, "failed")  # type: ignore[arg-type]
-    # a terminal's recording
-    recorder = Recorder(hide=known.of_instance(instance.pk))
+    # a terminal, and its recording
+    wire = Wire()
+    session = Session(Terminal(pk=1), wire, loop := asyncio.new_event_loop(), "", lambda: None)  # type: ignore[arg-type]
+    session.hide = known.of_instance(instance.pk)
     for at in range(0, len(mine.encode()), 5):
-        recorder.output(at / 50, mine.encode()[at : at + 5])
-    recorder.mark(99.0, "ended")
+        wire.says.put(mine.encode()[at : at + 5])
+    wire.says.put(b"")
+    session._read()
+    session.note_end("ended")
+    loop.close()
+    seen = session.since(0, 1 << 20).decode()
     terminal = Terminal.objects.create(
         instance=instance, host=instance.host, engine_id="e1", person=world.person, who="paula", state="ended",
         opened=timezone.now(), ended=timezone.now(),
     )  # fmt: skip
-    recordings.store(terminal.pk, 0, recorder.take(99.0))
+    recordings.store(terminal.pk, 0, session.recorder.take(99.0))
     # an operation on a host
     text = leases.own_text()
     operations = HostOperation.objects.filter(pk=world.more["operation"].pk)
@@ -151,6 +160,7 @@ def use(world: World, planted: dict[str, str], monkeypatch: pytest.MonkeyPatch, 
     delivery = Delivery.objects.get(pk=world.more["delivery"].pk)
     monkeypatch.setattr(child, "ask", lambda *_, **__: {"ok": False, "words": common})
     deliver._attempt(delivery, leases.Lease(Channel.objects.filter(pk=delivery.channel_id), ""))
+    return seen
 
 
 async def gathered(pieces: Any) -> str:
@@ -202,7 +212,7 @@ def test_no_canary_is_found_anywhere(
     planted = plant(world)
     assert planted.keys() == {str(column) for column in columns()}
     caplog.set_level(logging.DEBUG)
-    use(world, planted, monkeypatch, actor_sre)
+    seen = use(world, planted, monkeypatch, actor_sre)
     client.force_login(world.sre)
 
     searched: dict[str, int] = {}
@@ -218,6 +228,8 @@ def test_no_canary_is_found_anywhere(
 
     for where, text in texts(client, world):
         look("pages and answers", where, text)
+    assert HIDDEN in seen
+    look("terminals", "a terminal's page", seen)
     metrics = Client(headers={"Authorization": f"Bearer {raw}"}).get("/metrics")
     assert metrics.status_code == 200
     look("metrics", "/metrics", async_to_sync(gathered)(metrics.streaming_content))

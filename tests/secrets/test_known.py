@@ -9,9 +9,10 @@ import pytest
 
 from builds.models import Project, Registry
 from containers import keeping_logs, known
+from containers.logs.reader import Hiding
 from containers.models import CommandPiece, CommandRun, KeptLog
 from containers.terminal import commands
-from containers.terminal.cast import Recorder
+from hosts import engine_streams
 from hosts.engine import LogLine
 from tests import factories
 from tests.terminal.test_commands import FakeExecs
@@ -91,10 +92,11 @@ def test_kept_lines_are_hidden_when_written_and_older_ones_when_read(
     assert keeping_logs.lines_of(old)[0].text == f"key={HIDDEN}"
 
 
-def test_a_recording_hides_what_comes_in_pieces_and_loses_nothing() -> None:
-    recorder = Recorder(hide=Masker([SECRET]))
-    for n, data in enumerate([b"$ echo zebra-", b"canary-", b"new\r\n", b"zebra-c"]):
-        recorder.output(n / 20, data)
-    recorder.mark(1.0, "ended")
-    events = [json.loads(line) for line in recorder.take(1.0).splitlines()]
-    assert "".join(text for _at, kind, text in events if kind == "o") == f"$ echo {HIDDEN}\r\nzebra-c"
+def test_a_line_of_a_log_that_comes_in_parts_is_hidden_over_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_streams, "LONGEST_LINE", 40)
+    said = [
+        b"2026-11-29T12:00:00.000000000Z password zebra-",
+        b"canary-new and more\n2026-11-29T12:00:01.000000000Z zebra\n",
+    ]
+    lines = list(Hiding(engine_streams.log_lines(iter(said)), Masker([SECRET])))
+    assert [line.text for line in lines] == ["password ", f"{HIDDEN} and more", "zebra"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import threading
 from collections.abc import Awaitable, Callable
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from containers.models import Terminal
+from containers.terminal import session as session_module
 from containers.terminal.session import MOST_TYPED, RING, WINDOW, Session, TooMuch
 from hosts.engine import EngineError
+from xqplatform.secrets.masking import HIDDEN, Masker
 
 
 class Wire:
@@ -148,5 +151,54 @@ def test_the_log_in_that_counts_is_that_of_the_window_that_has_it() -> None:
     async def scene(session: Session, wire: Wire, page: Page) -> None:
         session.attach(Page(), 0, "the second browser's")
         assert session.session_key == "the second browser's"
+
+    played(scene)
+
+
+SECRET = b"zebra-canary"
+
+
+def test_a_value_in_pieces_is_neither_seen_nor_recorded_and_what_is_none_waits_for_moments_only() -> None:
+    async def scene(session: Session, wire: Wire, page: Page) -> None:
+        session.hide = Masker([SECRET.decode()])
+        for piece in (b"DB=", SECRET[:5], SECRET[5:], b"\r\nzebras and ze"):
+            wire.says.put(piece)
+        told = f"DB={HIDDEN}\r\nzebras and ".encode()
+        await until(lambda: session.since(0, 999) == told + b"ze")
+        wire.says.put(SECRET[2:] + b"\r\n$ ze")
+        told += f"ze{HIDDEN}\r\n$ ".encode()
+        await until(lambda: session.since(0, 999).startswith(told))
+        session.note_end("ended")
+        text = session.take_lines()
+        assert SECRET.decode() not in text
+        kept = "".join(data for _at, kind, data in map(json.loads, text.splitlines()) if kind == "o")
+        assert kept == f"DB={HIDDEN}\r\nzebras and {HIDDEN}\r\n$ ze"
+
+    played(scene)
+
+
+def test_an_echo_is_there_at_once_also_where_a_value_begins_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "HOLD", 1000.0)
+
+    async def scene(session: Session, wire: Wire, page: Page) -> None:
+        session.hide = Masker([SECRET.decode()])
+        session.typed(b"z")
+        wire.says.put(b"z")
+        await until(lambda: session.since(0, 999) == b"z")
+        wire.says.put(b" z")  # nobody typed this one
+        await until(lambda: session.since(0, 999) == b"z ")
+
+    played(scene)
+
+
+def test_the_last_words_of_a_shell_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "HOLD", 1000.0)
+
+    async def scene(session: Session, wire: Wire, page: Page) -> None:
+        session.hide = Masker([SECRET.decode()])
+        wire.says.put(b"logout ze")
+        wire.says.put(b"")
+        await until(lambda: session.ended)
+        assert session.since(0, 999) == b"logout ze"
 
     played(scene)

@@ -1,6 +1,6 @@
 """Takes known values out of text: also as base64, in addresses, in JSON, and split over pieces. Pure.
 
-All values are looked for at once (Aho-Corasick), so the time grows with the text and not with their number. Overlapping
+All values are looked for at once (Aho-Corasick, over UTF-8), so the time grows with the text and not with their number. Overlapping
 ones are hidden together. Values shorter than SHORTEST are words like others and stay.
 """
 
@@ -13,13 +13,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-import ahocorasick
+from ahocorasick_rs import BytesAhoCorasick
 
 HIDDEN = "•••"
 SHORTEST = 6  # characters of a value that is looked for
 LONGEST = 64 << 10  # characters; what is longer is looked for by its lines
 _WRAPPED = (76, 64)  # characters of a line of base64, as tools write it
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
+_UTF8 = ("utf-8", "surrogatepass")
+_SIGN = HIDDEN.encode()
+Span = tuple[int, int]
 _FRAME = "-----"  # the first and last lines of keys are everybody's
 
 
@@ -64,55 +67,71 @@ class Masker:
     """Knows the values of one scope."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self._found = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-        self.longest = 0
-        for text in {text for value in set(values) for text in spellings(value)}:
-            self._found.add_word(text, len(text))
-            self.longest = max(self.longest, len(text))
-        if self.longest:
-            self._found.make_automaton()
+        words = sorted({text.encode(*_UTF8) for value in set(values) for text in spellings(value)})
+        self.longest = max(map(len, words), default=0)  # bytes
+        self._begun: dict[bytes, list[bytes]] = {}  # by their first bytes
+        for word in words:
+            self._begun.setdefault(word[:SHORTEST], []).append(word)
+        self._shorter = {head[:n] for head in self._begun for n in range(1, SHORTEST)}
+        self._words, self._heads = BytesAhoCorasick(words), BytesAhoCorasick(self._begun)
 
     def __bool__(self) -> bool:
         return bool(self.longest)
 
     def __call__(self, text: str) -> str:
         """The text without the values."""
-        return self._cut(text, self._spans(text)) if self.longest and text else text
+        data = text.encode(*_UTF8) if self.longest else b""
+        spans = self.spans(data)
+        return self.cut(data, spans).decode(*_UTF8) if spans else text
 
     def shows_in(self, text: str) -> bool:
         """Whether any value is in it."""
-        return bool(self.longest and text and self._spans(text))
+        return bool(self.longest and self.spans(text.encode(*_UTF8)))
 
-    def _spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, data: bytes) -> list[Span]:
         """Where values stand, as (begin, end); what overlaps is one."""
-        spans: list[tuple[int, int]] = []
-        for last, length in self._found.iter(text):
-            begin, end = last + 1 - length, last + 1
+        spans: list[Span] = []
+        for _word, first, end in self._words.find_matches_as_indexes(data, overlapping=True):
+            begin = first
             while spans and begin < spans[-1][1]:
                 begin = min(begin, spans.pop()[0])
             spans.append((begin, end))
         return spans
 
+    def split(self, data: bytes, *, last: bool) -> tuple[int, list[Span]]:
+        """Up to where something that goes on can be told, and what is to be cut out of that."""
+        spans = self.spans(data) if self.longest else []
+        if last or not self.longest:
+            return len(data), spans
+        edge = len(data) - self._held(data)
+        # A value that ends beyond the edge is told with what follows, since a longer one may begin in it.
+        while spans and spans[-1][1] > edge:
+            edge = min(edge, spans.pop()[0])
+        return edge, spans
+
     @staticmethod
-    def _cut(text: str, spans: list[tuple[int, int]]) -> str:
-        if not spans:
-            return text
-        parts, at = [], 0
-        for begin, end in spans:
-            parts += [text[at:begin], HIDDEN]
-            at = end
-        return "".join([*parts, text[at:]])
+    def cut(data: bytes, spans: Iterable[Span], begin: int = 0) -> bytes:
+        """What stands there from `begin` on, outside of the spans."""
+        parts, at = [], begin
+        for first, end in spans:
+            if end > begin:
+                parts += [data[at:first], _SIGN]
+                at = end
+        return b"".join([*parts, data[at:]]) if parts else data[begin:]
+
+    def _held(self, data: bytes) -> int:
+        """How many bytes at the end may be the beginning of a value."""
+        first = max(0, len(data) - self.longest + 1)
+        for _head, begin, _end in self._heads.find_matches_as_indexes(data[first:], overlapping=True):
+            at = first + begin
+            size = len(data) - at
+            if any(len(word) > size and data.endswith(word[:size]) for word in self._begun[data[at : at + SHORTEST]]):
+                return size
+        return next((n for n in range(min(len(data), SHORTEST - 1), 0, -1) if data[-n:] in self._shorter), 0)
 
     def stream(self) -> Stream:
         """For text that comes in pieces."""
         return Stream(lambda: self)
-
-    def held(self, text: str) -> int:
-        """How many characters at the end may be the beginning of a value."""
-        for begin in range(max(0, len(text) - self.longest + 1), len(text)):
-            if self._found.match(text[begin:]):
-                return len(text) - begin
-        return 0
 
 
 NOTHING = Masker(())
@@ -126,23 +145,14 @@ class Stream:
 
     def __init__(self, current: Callable[[], Masker]) -> None:
         self._current = current
-        self._rest = ""
+        self._rest = b""
 
     def feed(self, text: str, *, last: bool = False) -> str:
         """What can be told now."""
-        masker = self._current()
-        whole = self._rest + text
-        self._rest = ""
-        if not masker:
-            return whole
-        spans = masker._spans(whole)
-        if not last:
-            edge = len(whole) - masker.held(whole)
-            # A value that ends beyond the edge is told with what follows, since a longer one may begin in it.
-            while spans and spans[-1][1] > edge:
-                edge = min(edge, spans.pop()[0])
-            whole, self._rest = whole[:edge], whole[edge:]
-        return masker._cut(whole, spans)
+        masker, whole = self._current(), self._rest + text.encode(*_UTF8)
+        edge, spans = masker.split(whole, last=last)
+        self._rest = whole[edge:]  # values are whole characters, and so is this
+        return masker.cut(whole[:edge], spans).decode(*_UTF8)
 
     @property
     def waits(self) -> bool:
