@@ -45,7 +45,9 @@ class Offers(HTMLParser):
         self.buttons: list[tuple[Form | str, str, tuple[str, str]]] = []
         self.open: list[tuple[str, bool]] = []  # (tag, whether what is in it is disabled)
         self.inside: Form | None = None
-        self.select: str = ""
+        self.select: str | None = None
+        self.multiple = False
+        self.options: list[tuple[str, bool]] = []  # of the select that is being read: (value, whether it is chosen)
         self.text: str | None = None  # the name of the text field that is being read
         self.feed(text)
         self.links -= {""}
@@ -75,9 +77,10 @@ class Offers(HTMLParser):
         if tag == "input" and (given.get("type") not in {"checkbox", "radio", "file"} or "checked" in given):
             self.inside.fields.append((name, value))
         elif tag == "select":
-            self.select = name
-        elif tag == "option" and self.select and "selected" in given:
-            self.inside.fields.append((self.select, value))
+            self.select, self.options = name, []
+            self.multiple = "multiple" in given
+        elif tag == "option" and self.select is not None:
+            self.options.append((value, "selected" in given))
         elif tag == "textarea":
             self.text = name
 
@@ -92,9 +95,17 @@ class Offers(HTMLParser):
         if tag == "form":
             self.inside = None
         if tag == "select":
-            self.select = ""
+            self.chosen()
         if tag == "textarea":
             self.text = None
+
+    def chosen(self) -> None:
+        """What a select sends: browsers take the first one where nothing is chosen."""
+        found = [value for value, chosen in self.options if chosen]
+        first = [] if self.multiple else [value for value, _chosen in self.options[:1]]
+        if self.select is not None and self.inside is not None:
+            self.inside.fields += [(self.select, value) for value in found or first]
+        self.select = None
 
     def within(self, address: str) -> str:
         """The path, as seen from the page; empty for what leads elsewhere."""

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.rights import can, require, somewhere
+from xqplatform.accounts.visibility import sees_team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
 from xqplatform.errors import Refused
@@ -32,6 +33,17 @@ def ending(actor: Actor, rows: Iterable[Subscription]) -> list[tuple[Subscriptio
             known[key] = can(actor, RIGHT, team_id=key[0], environment=key[1], service=key[2])
         found.append((row, known[key]))
     return found
+
+
+def offered(actor: Actor) -> list[str]:
+    """Services somebody may choose for, if only in one environment; the empty name stands for all of them."""
+    found = [
+        one.slug
+        for one in subjects.services()
+        if sees_team(actor, one.team) and somewhere(actor, RIGHT, team_id=one.team, service=one.slug)
+    ]
+    limited = [one.scope for one in actor.held if RIGHT in one.rights]
+    return [*([""] if any(one.team is None and one.service is None for one in limited) else []), *found]
 
 
 def require_right(actor: Actor, service: str, environment: str, obj: Subscription | None = None) -> None:
