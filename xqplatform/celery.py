@@ -6,8 +6,10 @@ import os
 from typing import Any
 
 from celery import Celery, Task
+from celery.signals import setup_logging
 from django.conf import settings
 from django.utils import translation
+from django.utils.log import configure_logging
 
 from xqplatform import transport
 
@@ -20,6 +22,12 @@ class StoredWords(Task):  # type: ignore[misc]
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with translation.override(settings.LANGUAGE_CODE):
             return super().__call__(*args, **kwargs)
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    """As all other processes do: Celery's own handlers would tell what ours keeps to itself."""
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
 transport.use()

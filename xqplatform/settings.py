@@ -167,6 +167,9 @@ MFA_FORMS = {
     "authenticate": "xqplatform.accounts.signin.forms.CodeForm",
     "reauthenticate": "xqplatform.accounts.signin.forms.ConfirmCodeForm",
     "activate_totp": "xqplatform.accounts.signin.forms.AppForm",
+    "login_webauthn": "xqplatform.accounts.signin.forms.PasskeySignInForm",
+    "authenticate_webauthn": "xqplatform.accounts.signin.forms.PasskeySecondForm",
+    "reauthenticate_webauthn": "xqplatform.accounts.signin.forms.PasskeyAgainForm",
     "add_webauthn": "xqplatform.accounts.signin.forms.PasskeyForm",
     "edit_webauthn": "xqplatform.accounts.signin.forms.PasskeyNameForm",
 }
@@ -310,7 +313,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "xqplatform.secrets.logs.Formatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("XQ_LOG_LEVEL", "INFO")},
     "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},

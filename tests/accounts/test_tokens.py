@@ -12,6 +12,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import factories
 from xqplatform.accounts import tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
@@ -23,15 +24,26 @@ from xqplatform.errors import Denied, Refused
 RIGHT = st.sampled_from(sorted(RIGHTS))
 TEAM = st.one_of(st.none(), st.integers(1, 3))
 PLACE = st.sampled_from(["", "isolated", "production"])
-SCOPES = st.builds(Scopes, st.one_of(st.none(), st.frozensets(RIGHT, min_size=1)), TEAM, PLACE)
+SERVICE = st.sampled_from(["", "flake", "floe"])
+NAMED = [st.frozensets(names.filter(bool), max_size=2) for names in (PLACE, SERVICE)]
+SCOPES = st.builds(Scopes, st.one_of(st.none(), st.frozensets(RIGHT, min_size=1)), TEAM, *NAMED)
 
 
-@given(inner=SCOPES, outer=SCOPES, right=RIGHT, team=TEAM, place=PLACE)
+@given(inner=SCOPES, outer=SCOPES, right=RIGHT, team=TEAM, place=PLACE, service=SERVICE)
 def test_what_a_token_makes_may_no_more_than_itself(
-    inner: Scopes, outer: Scopes, right: str, team: int | None, place: str
+    inner: Scopes, outer: Scopes, right: str, team: int | None, place: str, service: str
 ) -> None:
-    if inner.within(outer) and inner.allows(right, team, place or None):
-        assert outer.allows(right, team, place or None)
+    if inner.within(outer) and inner.allows(right, team, place or None, service or None):
+        assert outer.allows(right, team, place or None, service or None)
+
+
+@given(scopes=SCOPES, right=RIGHT.filter(lambda one: one != READ), team=TEAM, place=PLACE, service=SERVICE)
+def test_one_kept_to_services_and_environments_may_nothing_elsewhere(
+    scopes: Scopes, right: str, team: int | None, place: str, service: str
+) -> None:
+    if scopes.allows(right, team, place or None, service or None):
+        assert not scopes.services or service in scopes.services
+        assert not scopes.environments or not place or place in scopes.environments
 
 
 @given(scopes=SCOPES, right=RIGHT, team=TEAM, place=PLACE)
@@ -44,16 +56,19 @@ def test_one_that_only_reads_changes_nothing(scopes: Scopes, right: str, team: i
 
 @pytest.mark.django_db
 @settings(max_examples=60)
-@given(scopes=SCOPES, right=RIGHT, own=st.booleans(), place=PLACE)
-def test_a_token_never_may_more_than_its_person(scopes: Scopes, right: str, own: bool, place: str) -> None:
+@given(scopes=SCOPES, right=RIGHT, own=st.booleans(), place=PLACE, service=SERVICE)
+def test_a_token_may_what_its_person_may_and_its_scope_leaves(
+    scopes: Scopes, right: str, own: bool, place: str, service: str
+) -> None:
     team, _ = Team.objects.get_or_create(slug="ice")
     person, made = User.objects.get_or_create(username="ida")
     if made:
         person.memberships.create(team=team, environments=["isolated"])
     actor = Actor.person(person)
-    asked: dict[str, Any] = {"team_id": team.pk if own else team.pk + 1, "environment": place or None}
-    if can(replace(actor, scopes=scopes), right, **asked):
-        assert can(actor, right, **asked)
+    at = team.pk if own else team.pk + 1
+    asked: dict[str, Any] = {"team_id": at, "environment": place or None, "service": service or None}
+    left = scopes.allows(right, at, place or None, service or None)
+    assert can(replace(actor, scopes=scopes), right, **asked) == (left and can(actor, right, **asked))
 
 
 def bearer(raw: str) -> Client:
@@ -96,7 +111,7 @@ def test_one_that_only_reads_is_refused_every_change(sre: User) -> None:
 @pytest.mark.django_db
 def test_a_scope_narrows_rights_teams_and_environments(sre: User, team: Team) -> None:
     row, _raw = tokens.create_token(
-        Actor.person(sre), sre, "ci", rights=[READ, "service.deploy"], team="snow", environment="isolated"
+        Actor.person(sre), sre, "ci", rights=[READ, "service.deploy"], team="snow", environments=["isolated"]
     )
     actor = replace(Actor.person(sre), scopes=row.scopes)
     assert can(actor, "service.deploy", team_id=team.pk, environment="isolated")
@@ -108,6 +123,23 @@ def test_a_scope_narrows_rights_teams_and_environments(sre: User, team: Team) ->
     team.delete()
     row.refresh_from_db()
     assert row.scopes.team is not None
+
+
+@pytest.mark.django_db
+def test_a_token_of_one_service_leaves_the_others_alone(sre: User, team: Team) -> None:
+    flake, floe = (factories.make_running_place(name, "isolated", 1, team=team) for name in ("flake", "floe"))
+    row, raw = tokens.create_token(Actor.person(sre), sre, "ci of flake", services=["flake"], environments=["isolated"])
+    api = bearer(raw)
+    for place, status in ((flake, 200), (floe, 403)):
+        change = api.patch(
+            f"/api/v1/services/{place.service.slug}", '{"title": "Snow"}', content_type="application/json"
+        )
+        assert change.status_code == status, change.content
+    assert Event.objects.get(action="token.create").after["services"] == ["flake"]
+    with pytest.raises(Refused, match="There is no service"):
+        tokens.create_token(Actor.person(sre), sre, "x", services=["nobody"])
+    with pytest.raises(Denied):  # tokens belong to no service
+        tokens.create_token(replace(Actor.person(sre), scopes=row.scopes), sre, "x", services=["flake"])
 
 
 @pytest.mark.django_db
@@ -124,7 +156,7 @@ def test_a_narrow_token_makes_no_wider_one(sre: User) -> None:
 @pytest.mark.parametrize(
     ("data", "field"),
     [({"label": ""}, "label"), ({"days": "3650"}, "days"), ({"days": "x"}, "days"), ({"may": "chosen"}, "rights"),
-     ({"may": "chosen", "rights": ["fly"]}, "rights"), ({"team": "nobody"}, "team"), ({"environment": "moon"}, "environment")],
+     ({"may": "chosen", "rights": ["fly"]}, "rights"), ({"team": "nobody"}, "team"), ({"environments": ["moon"]}, "environments"), ({"services": "flake nobody"}, "services")],
 )  # fmt: skip
 def test_the_form_refuses_at_the_field_and_keeps_the_rest(
     client: Client, developer: User, data: dict[str, Any], field: str

@@ -14,6 +14,7 @@ from tests.waiting.conftest import Yard
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Token, User
 from xqplatform.alerts.models import Channel
+from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +81,21 @@ def test_subscriptions(yard: Yard, developer: User) -> None:
     ):
         assert call(client, "POST", "/notice-subscriptions", given | wrong)[0] == code
     assert call(client, "DELETE", f"/notice-subscriptions/{made['id']}")[0] == 204
+
+
+def test_a_token_without_the_scope_leaves_its_owners_inbox_alone(developer: User) -> None:
+    """Or whoever steals one would silence the person before doing more."""
+    wishes, body = "/api/v1/inbox/preferences", '{"inbox": {"failed": "none"}}'
+    calls = [("put", wishes, body), ("post", "/api/v1/inbox/read", "{}"), ("delete", "/api/v1/inbox/channel", ""),
+             ("put", "/api/v1/inbox/channel", '{"kind": "mail", "address": "x@y.example"}'),
+             ("post", "/api/v1/inbox/channel/test", "")]  # fmt: skip
+    narrow = Token.make(developer, "ci", rights=["read", "service.deploy"])[1]
+    placed = Token.make(developer, "ci", services=["flake"])[1]
+    for raw in (narrow, placed):
+        api = Client(headers={"Authorization": f"Bearer {raw}"})
+        for method, path, data in calls:
+            assert getattr(api, method)(path, data, content_type="application/json").status_code == 403, path
+        assert api.get(wishes).status_code == 200
+    allowed = Client(headers={"Authorization": f"Bearer {Token.make(developer, 'x', rights=['inbox.manage'])[1]}"})
+    assert allowed.put(wishes, body, content_type="application/json").json()["inbox"]["failed"] == "none"
+    assert Event.objects.filter(action="inbox.manage", denied=True).count() == 2 * len(calls)

@@ -18,6 +18,7 @@ class AccountsConfig(AppConfig):
 
         user_logged_in.connect(verbs.begin, dispatch_uid="accounts.sessions")
         leaving.register(*leaving.OWN)
-        sudo.PROOFS.append(again.code)
+        sudo.PROOFS += [again.code, again.passkey]
+        sudo.OFFERS.append(again.offers)
         sudo.MOMENTS.append(again.last)
         sudo.PROVEN.append(again.proven)

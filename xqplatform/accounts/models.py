@@ -84,7 +84,8 @@ class Token(models.Model):
     rights = models.JSONField(null=True)  # names of rights; None: all that the person has
     # A number, not a reference: a team that is removed leaves a token that may nothing, not one that may everywhere.
     team_id = models.BigIntegerField(null=True)
-    environment = models.CharField(max_length=60, blank=True)  # empty: all
+    environments = models.JSONField(default=list, blank=True)  # slugs; empty: all
+    services = models.JSONField(default=list, blank=True)  # names; empty: all
     last_used = models.DateTimeField(null=True)
     last_ip = models.CharField(max_length=45, blank=True)
     revoked = models.DateTimeField(null=True)
@@ -98,7 +99,7 @@ class Token(models.Model):
     @property
     def scopes(self) -> Scopes:
         rights = None if self.rights is None else frozenset(self.rights)
-        return Scopes(rights, self.team_id, self.environment)
+        return Scopes(rights, self.team_id, frozenset(self.environments), frozenset(self.services))
 
     @property
     def expired(self) -> bool:

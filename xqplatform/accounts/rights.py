@@ -34,7 +34,7 @@ def can(
     """Whether the actor has the right there. Reads rows once an actor. Raises KeyError for an unknown right."""
     if right not in RIGHTS:
         raise KeyError(right)
-    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment):
+    if actor.scopes is not None and not actor.scopes.allows(right, team_id, environment, service):
         return False
     if actor.is_system:
         return True

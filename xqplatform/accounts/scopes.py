@@ -11,24 +11,28 @@ READING = frozenset({READ, "service.logs", "audit.read", "terminal.recordings", 
 
 @dataclass(frozen=True)
 class Scopes:
-    """`rights` None: all that the person has; `team` None and `environment` empty: wherever the person has them."""
+    """`rights` None: all that the person has; `team` None, and no names of environments or services: wherever the person has them."""
 
     rights: frozenset[str] | None = None
     team: int | None = None
-    environment: str = ""
+    environments: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
 
     @property
     def narrow(self) -> bool:
-        return self.rights is not None or self.team is not None or bool(self.environment)
+        return self.rights is not None or self.team is not None or bool(self.environments | self.services)
 
     @property
     def read_only(self) -> bool:
         return self.rights is not None and self.rights <= READING
 
-    def allows(self, right: str, team: int | None = None, environment: str | None = None) -> bool:
+    def allows(
+        self, right: str, team: int | None = None, environment: str | None = None, service: str | None = None
+    ) -> bool:
         """Whether the token leaves this question to its person's rights.
 
-        What belongs to no team, such as hosts and people, is outside of every team and of every environment.
+        What belongs to no team, such as hosts and people, is outside of every team and of every environment; what belongs to no
+        service, such as a project, is outside of every service.
         """
         if right == READ:
             return True
@@ -36,12 +40,15 @@ class Scopes:
             return False
         if self.team is not None and team != self.team:
             return False
-        if not self.environment:
+        if self.services and service not in self.services:
+            return False
+        if not self.environments:
             return True
-        return team is not None and (environment is None or environment == self.environment)
+        return team is not None and (environment is None or environment in self.environments)
 
     def within(self, outer: Scopes) -> bool:
         """Whether everything that it allows `outer` allows, too: a token makes none that may more than itself."""
         rights = outer.rights is None or (self.rights is not None and self.rights <= outer.rights)
         team = outer.team is None or self.team == outer.team
-        return rights and team and (not outer.environment or self.environment == outer.environment)
+        places = ((self.environments, outer.environments), (self.services, outer.services))
+        return rights and team and all(not wide or (bool(narrow) and narrow <= wide) for narrow, wide in places)

@@ -19,6 +19,8 @@ from xqplatform.accounts.sessions.store import FACTS
 from xqplatform.errors import Refused
 
 FIELD = "xq_proof"  # the form's field with the password or the code
+PASSKEY = "xq_passkey"  # and the one with a passkey's answer
+FIELDS = (FIELD, PASSKEY)
 MOST_WRONG = 5  # after so many wrong proofs the session ends
 CHANGE = ("POST",)
 READ = ("GET", "POST")
@@ -74,8 +76,10 @@ DANGEROUS: dict[str, tuple[str, ...]] = {
 When = Callable[[HttpRequest, Mapping[str, Any]], bool]
 # Of some only some uses are dangerous: name → whether this one is. The apps that know fill it in `AppConfig.ready`.
 WHEN: dict[str, When] = {}
-# Other proofs than the password: (request, what was typed) → whether it is one. Filled by whatever knows second factors.
-PROOFS: list[Callable[[HttpRequest, str], bool]] = []
+# Other proofs than the password: (request) → by what was posted with it («totp», «webauthn»), or "". Filled by whatever knows them.
+PROOFS: list[Callable[[HttpRequest], str]] = []
+# What the page may offer besides: (request) → values of its template.
+OFFERS: list[Callable[[HttpRequest], dict[str, Any]]] = []
 # When this session last proved something elsewhere, in seconds since 1970; 0: never.
 MOMENTS: list[Callable[[HttpRequest], float]] = []
 # Who else wants to know that this session has proven it.
@@ -101,19 +105,31 @@ def dangerous(request: HttpRequest) -> bool:
     return when is None or when(request, match.kwargs)
 
 
-def prove(request: HttpRequest, typed: str) -> bool:
-    """Whether what was typed is the person's password or another proof; it is an event either way."""
+def offered(request: HttpRequest) -> bool:
+    """Whether something was posted that may be a proof."""
+    return any(request.POST.get(name) for name in FIELDS)
+
+
+def prove(request: HttpRequest) -> bool:
+    """Whether what was posted is the person's password or another proof; it is an event either way."""
     user = request.user
-    good = any(proof(request, typed) for proof in PROOFS)
-    if not good and user.is_authenticated:
-        good = user.check_password(typed)
+    by = next((by for proof in PROOFS if (by := proof(request))), "")
+    typed = request.POST.get(FIELD, "")
+    if not by and typed and user.is_authenticated and user.check_password(typed):
+        by = "password"
+    note(request, by)
+    return bool(by)
+
+
+def note(request: HttpRequest, by: str, *, tried: str = "", why: str = "") -> None:
+    """This session has proven just now who it is, by this; empty: it failed to (`tried` to, and `why`)."""
     facts = request.session.get(FACTS) or {}
-    change = {"proof": time.time(), "wrong": 0} if good else {"wrong": int(facts.get("wrong", 0)) + 1}
+    change = {"proof": time.time(), "wrong": 0} if by else {"wrong": int(facts.get("wrong", 0)) + 1}
     request.session[FACTS] = {**facts, **change}
-    for tell in PROVEN if good else []:
+    for tell in PROVEN if by else []:
         tell(request)
-    audit.record(Actor.of_request(request), "session.proof", user, denied=not good)  # type: ignore[arg-type]
-    return good
+    after = {"by": by or tried} if by or tried else None
+    audit.record(Actor.of_request(request), "session.proof", request.user, denied=not by, after=after, reason=why)  # type: ignore[arg-type]
 
 
 def too_many(request: HttpRequest) -> bool:

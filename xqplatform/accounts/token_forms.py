@@ -40,7 +40,15 @@ class TokenForm(forms.Form):
         required=False,
         help_text=_("Hosts, people and whatever else belongs to no team is left out then."),
     )
-    environment = forms.ChoiceField(label=_("Only in this environment"), required=False)
+    services = forms.CharField(
+        label=_("Only for these services"),
+        required=False,
+        max_length=2000,
+        help_text=_("Names, separated by spaces. Projects and images belong to no service, and are left out then."),
+    )
+    environments = forms.MultipleChoiceField(
+        label=_("Only in these environments"), required=False, widget=forms.CheckboxSelectMultiple
+    )
 
     def __init__(self, *args: Any, environments: list[tuple[str, str]], never: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +58,7 @@ class TokenForm(forms.Form):
         self.fields["rights"].choices = rights  # type: ignore[attr-defined]
         teams = [(team.slug, str(team)) for team in Team.objects.all()]
         self.fields["team"].choices = [("", _("all teams")), *teams]  # type: ignore[attr-defined]
-        self.fields["environment"].choices = [("", _("all environments")), *environments]  # type: ignore[attr-defined]
+        self.fields["environments"].choices = environments  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -67,7 +75,8 @@ class TokenForm(forms.Form):
             "days": data["days"],
             "rights": rights,
             "team": data["team"],
-            "environment": data["environment"],
+            "environments": data["environments"],
+            "services": data["services"].replace(",", " ").split(),
         }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,6 +15,8 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
 from xqplatform.accounts.rights import RIGHTS, can, require
+from xqplatform.accounts.roles.forms import environments as known_environments
+from xqplatform.accounts.roles.forms import services as known_services
 from xqplatform.accounts.scopes import Scopes
 from xqplatform.errors import Denied, Refused
 
@@ -34,11 +35,13 @@ def create_token(
     days: int = DAYS,
     rights: Sequence[str] | None = None,
     team: str = "",
-    environment: str = "",
+    environments: Sequence[str] = (),
+    services: Sequence[str] = (),
 ) -> tuple[Token, str]:
     """A bearer token of the API and its text, which is shown once. For oneself, or for others by who may.
 
-    `days` 0: it never ends, which only a service account's may. `rights` None: all that the person has; `team`, `environment`: names, empty for all. Raises Denied, Refused.
+    `days` 0: it never ends, which only a service account's may. `rights` None: all that the person has; `team`, `environments`,
+    `services`: names, empty for all. Raises Denied, Refused.
     """
     _may(actor, user)
     label = label.replace("\0", "").strip()
@@ -52,7 +55,7 @@ def create_token(
         days = 0  # never: only for programs, and by who manages those of all teams
     elif not 1 <= days <= MOST_DAYS:
         raise Refused(_("A token lasts from 1 to %(n)d days.") % {"n": MOST_DAYS}, "days", 400)
-    scopes = _scopes(rights, team, environment)
+    scopes = _scopes(actor, rights, team, environments, services)
     if actor.scopes is not None and not scopes.within(actor.scopes):
         raise Refused(_("A token can make only tokens that may no more than itself."), "rights", 400)
     values = {
@@ -60,7 +63,8 @@ def create_token(
         "expires": timezone.now() + timedelta(days=days) if days else None,
         "rights": None if scopes.rights is None else sorted(scopes.rights),
         "team_id": scopes.team,
-        "environment": scopes.environment,
+        "environments": sorted(scopes.environments),
+        "services": sorted(scopes.services),
     }
     with transaction.atomic():
         token, raw = Token.make(user, label, **values)
@@ -80,7 +84,9 @@ def _may(actor: Actor, user: User, token: Token | None = None) -> None:
         require(actor, RIGHT, obj=token or user)
 
 
-def _scopes(rights: Sequence[str] | None, team: str, environment: str) -> Scopes:
+def _scopes(
+    actor: Actor, rights: Sequence[str] | None, team: str, environments: Sequence[str], services: Sequence[str]
+) -> Scopes:
     chosen = None if rights is None else frozenset(rights)
     if chosen is not None and not chosen:
         raise Refused(_("Choose at least one right."), "rights", 400)
@@ -89,15 +95,17 @@ def _scopes(rights: Sequence[str] | None, team: str, environment: str) -> Scopes
     found = Team.objects.filter(slug=team).first() if team else None
     if team and found is None:
         raise Refused(_("There is no such team."), "team", 400)
-    # Looked up by name: accounts stand below the app that has them.
-    if environment and not apps.get_model("containers", "Environment").objects.filter(slug=environment).exists():
-        raise Refused(_("There is no such environment."), "environment", 400)
-    return Scopes(chosen, found.pk if found else None, environment)
+    if set(environments) - {slug for slug, _title in known_environments()}:
+        raise Refused(_("There is no such environment."), "environments", 400)
+    if unknown := frozenset(services) - frozenset(known_services(actor)):
+        raise Refused(_("There is no service «%(name)s».") % {"name": min(unknown)[:60]}, "services", 400)
+    return Scopes(chosen, found.pk if found else None, frozenset(environments), frozenset(services))
 
 
 def _told(token: Token, team: str) -> dict[str, Any]:
     """What narrows it, for the log."""
-    told = {"rights": token.rights or "all", "team": team, "environment": token.environment}
+    told = {"rights": token.rights or "all", "team": team}
+    told |= {"environments": token.environments, "services": token.services}
     return {name: value for name, value in told.items() if value}
 
 

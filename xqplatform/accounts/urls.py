@@ -12,6 +12,7 @@ urlpatterns = [
     path("account/password/", views.password, name="password"),
     path("account/theme/", views.theme, name="theme"),
     path("account/again/", views.sudo_confirm, name="sudo"),
+    path("account/again/done/", views.sudo_done, name="sudo_done"),
     path("account/sessions/", views.sessions, name="sessions"),
     path("account/sessions/end/", views.sessions_end, name="sessions_end"),
     path("account/sessions/<slug:key>/end/", views.session_end, name="session_end"),

@@ -17,12 +17,19 @@ PLAN_FOR = 24 * HOUR  # how long a plan that was shown may be confirmed
 
 def encrypt(text: str) -> str:
     """The text as a token that names its key; an empty text stays empty."""
+    from xqplatform.secrets import known, logs
+
+    logs.learn(known.anything(text))
     return ring().encrypt(text)
 
 
 def decrypt(token: str) -> str:
     """The text again. Raises Undecryptable (a ValueError) when it was encrypted with a key that is not at hand."""
-    return ring().decrypt(token)
+    from xqplatform.secrets import known, logs
+
+    text = ring().decrypt(token)
+    logs.learn(known.anything(text))
+    return text
 
 
 def seal(purpose: str, text: str) -> str:
@@ -39,10 +46,19 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """A text column that is encrypted in the database and plain in Python."""
 
     def get_prep_value(self, value: Any) -> Any:
-        return encrypt(value) if value else ""
+        return ring().encrypt(self._learned(value)) if value else ""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str:
-        return decrypt(value or "")
+        return self._learned(ring().decrypt(value)) if value else ""
+
+    def _learned(self, value: str) -> str:
+        from xqplatform.secrets import known, logs
+
+        try:
+            logs.learn(known.reading(f"{self.model._meta.label_lower}.{self.name}")(value))
+        except ValueError:  # no readable form
+            logs.learn([value])
+        return value
 
 
 class TokenField(models.TextField):  # type: ignore[type-arg]

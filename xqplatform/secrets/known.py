@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.db import DatabaseError
 
-from xqplatform.secrets import decrypt
+from xqplatform.secrets import keys, logs, ring
 from xqplatform.secrets.columns import columns
 from xqplatform.secrets.keyring import Undecryptable
 from xqplatform.secrets.masking import SHORTEST, Masker
@@ -33,6 +33,21 @@ Stored = tuple[str, str]  # a column's name, a token in it
 EVERYWHERE: dict[str, Reads] = {}
 # Columns that are looked for in their own scope only, or are no values that somebody could print.
 SCOPED: dict[str, Reads] = {}
+
+
+def reading(column: str) -> Reads:
+    """How to read a column; one that nobody has named yet is a value as a whole."""
+    return EVERYWHERE.get(column) or SCOPED.get(column, text)
+
+
+def anything(value: str) -> list[str]:
+    """Of a value whose column is not known."""
+    if value.startswith("{"):
+        try:
+            return values_of_json(value)
+        except ValueError:
+            return [value]
+    return address(value) if "://" in value else [value]
 
 
 def text(value: str) -> list[str]:
@@ -102,7 +117,7 @@ def scoped(name: str, more: Callable[[], Iterable[Stored]]) -> Masker:
                     raise  # nothing is told as long as nobody knows what must not be
                 return scope.masker
             if stored != scope.stored or not scope.looked:
-                scope.masker = Masker([*_surroundings(), *(value for one in stored for value in _values(one))])
+                scope.masker = Masker([*surroundings(), *(value for one in stored for value in _values(one))])
                 scope.stored = stored
             scope.looked = now
         return scope.masker
@@ -118,18 +133,21 @@ def _everywhere() -> Iterator[Stored]:
 def _values(stored: Stored) -> list[str]:
     name, token = stored
     try:
-        return list((EVERYWHERE.get(name) or SCOPED[name])(decrypt(token)))
+        values = list(reading(name)(ring().decrypt(token)))
     except Undecryptable:
         return []  # its status says so; who cannot read it cannot print it
     except ValueError:
         log.warning("A secret of %s has no readable form", name)
         return []
+    logs.learn(values)
+    return values
 
 
-def _surroundings() -> list[str]:
+def surroundings() -> list[str]:
     """What the platform itself was given."""
     database = settings.DATABASES["default"].get("PASSWORD") or ""
-    given = [settings.SECRET_KEY, *settings.ENCRYPTION_KEYS, settings.ENCRYPTION_KEY, database]
+    given = [settings.SECRET_KEY, *settings.ENCRYPTION_KEYS, settings.ENCRYPTION_KEY, settings.AUDIT_KEY, database]
+    given += keys.file_lines(settings.ENCRYPTION_KEY_FILE)
     for url in (settings.MAIL_URL, settings.REDIS_URL):
         given += address(url) if "@" in url else []
     return [value for value in given if len(value) >= SHORTEST]

@@ -5,12 +5,28 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import requests
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core.cache import cache
 from django.test import Client
 
+from tests.accounts.signin.provider_process import CLIENT
+from tests.accounts.signin.provider_process import SECRET as CLIENT_SECRET
+
+LIN = {
+    "sub": "subject-1",
+    "preferred_username": "lin",
+    "name": "Lin Wei",
+    "email": "lin@corp.example",
+    "email_verified": True,
+}
+VALUES = {
+    "slug": "corp", "name": "Corp", "client_id": CLIENT, "secret": CLIENT_SECRET, "scopes": "openid profile email groups",
+    "group_claim": "groups", "enabled": True, "makes_people": True, "domains": ["corp.example"], "groups": [],
+    "link_by_name": False,
+}  # fmt: skip
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -36,3 +52,13 @@ def signed_in(client: Client) -> bool:
 
 def kinds(user: Any) -> list[str]:
     return sorted(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+
+
+def go(client: Client, address: str = "/login/oidc/corp/") -> Any:
+    """To the provider and back, as a browser does."""
+    there = client.get(address)
+    if there.status_code != 302 or "127.0.0.1" not in there["Location"]:
+        return there
+    back = requests.get(there["Location"], allow_redirects=False, timeout=10)
+    assert back.status_code == 302, back.text
+    return client.get(back.headers["Location"].removeprefix("http://testserver"))

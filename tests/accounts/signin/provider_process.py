@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 CLIENT, SECRET = "xqplatform", "client secret 雪"
 CALLBACK = "http://testserver/login/oidc/corp/callback/"
 GOOD, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-STATE: dict[str, Any] = {"claims": {"sub": "subject-1"}, "wrong": "", "userinfo": {}}
+STATE: dict[str, Any] = {"claims": {"sub": "subject-1"}, "wrong": "", "userinfo": {}, "callback": CALLBACK}
 CODES: dict[str, dict[str, str]] = {}
 
 
@@ -63,7 +63,7 @@ class Provider(BaseHTTPRequestHandler):
     def authorize(self, query: dict[str, str]) -> None:
         fine = (
             query.get("client_id") == CLIENT
-            and query.get("redirect_uri") == CALLBACK
+            and query.get("redirect_uri") == STATE["callback"]
             and query.get("response_type") == "code"
             and "openid" in query.get("scope", "").split()
             and query.get("code_challenge_method") == "S256"
@@ -79,7 +79,7 @@ class Provider(BaseHTTPRequestHandler):
             code = secrets.token_urlsafe(16)
             CODES[code] = query
             back = {"code": code, "state": query["state"]}
-        return self.answer({}, 302, Location=f"{CALLBACK}?{urlencode(back)}")
+        return self.answer({}, 302, Location=f"{STATE['callback']}?{urlencode(back)}")
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
@@ -91,17 +91,24 @@ class Provider(BaseHTTPRequestHandler):
         proof = hashlib.sha256(asked.get("code_verifier", "").encode()).digest()
         fine = (
             begun is not None
-            and asked.get("redirect_uri") == CALLBACK
+            and asked.get("redirect_uri") == STATE["callback"]
             and (asked.get("client_id"), asked.get("client_secret")) == (CLIENT, SECRET)
             and base64.urlsafe_b64encode(proof).decode().rstrip("=") == begun["code_challenge"]
         )
         if not fine:
             return self.answer({"error": "invalid_grant"}, 400)
-        return self.answer({"access_token": "a", "token_type": "Bearer", "id_token": self.token(begun["nonce"])})
+        return self.answer({"access_token": "a", "token_type": "Bearer", "id_token": self.token(begun)})
 
-    def token(self, nonce: str) -> str:
-        now, wrong = int(time.time()), STATE["wrong"]
+    def token(self, begun: dict[str, str]) -> str:
+        now, wrong, nonce = int(time.time()), STATE["wrong"], begun["nonce"]
         claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": nonce} | STATE["claims"]
+        if begun.get("max_age") == "0":  # asked anew, as OpenID Connect Core 3.1.2.1 has it
+            claims["auth_time"] = now
+        claims |= {
+            "not asked anew": {"auth_time": now - 3600},
+            "from the future": {"auth_time": now + 3600},
+            "no time": {"auth_time": "now"},
+        }.get(wrong, {})
         claims |= {
             "nonce": {"nonce": "another nonce"},
             "audience": {"aud": "somebody else"},

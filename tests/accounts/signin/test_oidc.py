@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import connection
 from django.test import Client
 
-from tests.accounts.signin.parts import give_app, signed_in
+from tests.accounts.signin.parts import VALUES, give_app, go, signed_in
 from tests.accounts.signin.parts import sign_in as by_password
 from tests.accounts.signin.provider_process import CLIENT, SECRET
 from xqplatform.accounts.actor import Actor
@@ -25,62 +21,6 @@ from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
 pytestmark = pytest.mark.django_db
-LIN = {
-    "sub": "subject-1",
-    "preferred_username": "lin",
-    "name": "Lin Wei",
-    "email": "lin@corp.example",
-    "email_verified": True,
-}
-VALUES = {
-    "slug": "corp", "name": "Corp", "client_id": CLIENT, "secret": SECRET, "scopes": "openid profile email groups",
-    "group_claim": "groups", "enabled": True, "makes_people": True, "domains": ["corp.example"], "groups": [],
-    "link_by_name": False,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[str]:
-    path = Path(__file__).parent / "provider_process.py"
-    running = subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
-    yield f"http://127.0.0.1:{running.stdout.readline().strip()}"
-    running.kill()
-    running.wait()
-
-
-@pytest.fixture
-def tell(process: str) -> Callable[..., None]:
-    """Who signs in next at the provider, and what shall be wrong."""
-
-    def say(wrong: str = "", userinfo: Any = None, **claims: Any) -> None:
-        body = {"claims": LIN | claims, "wrong": wrong, "userinfo": userinfo or {"sub": (LIN | claims)["sub"]}}
-        requests.post(f"{process}/control", json=body, timeout=10)
-
-    say()
-    return say
-
-
-@pytest.fixture
-def corp(process: str, actor_admin: Actor, tell: Any) -> Provider:
-    return providers.save(actor_admin, Provider(), VALUES | {"issuer": process})
-
-
-@pytest.fixture
-def actor_admin(db: None) -> Actor:
-    from tests.conftest import make_person
-
-    return Actor.person(make_person("ada", "admin"))
-
-
-def go(client: Client, address: str = "/login/oidc/corp/") -> Any:
-    """To the provider and back, as a browser does."""
-    there = client.get(address)
-    if there.status_code != 302 or "127.0.0.1" not in there["Location"]:
-        return there
-    back = requests.get(there["Location"], allow_redirects=False, timeout=10)
-    assert back.status_code == 302, back.text
-    return client.get(back.headers["Location"].removeprefix("http://testserver"))
 
 
 def failures() -> list[str]:

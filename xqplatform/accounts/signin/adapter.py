@@ -9,7 +9,6 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.messages import SUCCESS
@@ -20,7 +19,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import lockout, providers, services
+from xqplatform.accounts.sessions.store import FACTS
+from xqplatform.accounts.signin import again, lockout, services
 from xqplatform.accounts.signin.models import FactorSecret
 
 
@@ -48,14 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Somebody without a password and a second factor shows who they are where they always do."""
         found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if found or not user.is_authenticated:
-            return found
-        links = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
-        return [
-            {"id": "oidc", "description": row.name, "url": reverse("oidc_login", kwargs={"provider_id": row.slug})}
-            for row in providers.enabled()
-            if row.slug in links
-        ]
+        rows = again.linked(user) if user.is_authenticated else []
+        for row in rows:
+            address = reverse("oidc_again", kwargs={"provider_id": row.slug})
+            found.append({"id": f"oidc:{row.slug}", "description": row.name, "url": address})
+        return found
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -69,6 +66,7 @@ class AccountAdapter(DefaultAccountAdapter):
         by = proofs(request, user)
         with transaction.atomic():
             super().login(request, user)
+            request.session[FACTS] = {**request.session[FACTS], "proof": again.last(request)}
             services.signed_in(Actor.of_request(request), by)
 
     def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
@@ -80,9 +78,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Not of somebody who has shown who they are within the last minutes, by signing in or by confirming it."""
-        request = context.request
-        records = get_authentication_records(request, request.user)
-        fresh = records and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        fresh = time.time() - again.last(context.request) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
         return not fresh and super().is_reauthentication_required(app=app, **kwargs)
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from allauth.account.forms import LoginForm, ReauthenticateForm
 from allauth.core import context
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateCodeForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from xqplatform.accounts.signin import lockout
+
+STUMBLES = (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error)
 
 
 def _password(label: Any) -> forms.CharField:
@@ -97,6 +107,28 @@ class AppForm(ActivateTOTPForm):
         self.fields["code"].label = gettext_lazy("Code that the app shows now")
 
 
+class Answered:
+    """What should be a passkey's answer may be anything: what the library stumbles over is a wrong one."""
+
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except STUMBLES:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
+class PasskeySignInForm(Answered, LoginWebAuthnForm):
+    pass
+
+
+class PasskeySecondForm(Answered, AuthenticateWebAuthnForm):
+    pass
+
+
+class PasskeyAgainForm(Answered, ReauthenticateWebAuthnForm):
+    pass
+
+
 class PasskeyForm(AddWebAuthnForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +140,12 @@ class PasskeyForm(AddWebAuthnForm):
         self.fields["passwordless"].help_text = gettext_lazy(
             "Without a password; the device then asks for a finger, a face or a PIN. Off: it is a second factor."
         )
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()  # type: ignore[no-any-return]
+        except STUMBLES:
+            raise get_adapter().validation_error("incorrect_code") from None
 
 
 class PasskeyNameForm(EditWebAuthnForm):

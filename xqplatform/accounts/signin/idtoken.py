@@ -49,3 +49,19 @@ def verify(raw: str, keys: dict[str, Any], *, issuer: str, client_id: str, nonce
     if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 190:
         raise Unverified("it names no subject")
     return claims
+
+
+def signed_in_at(claims: dict[str, Any]) -> float:
+    """When the person signed in at the provider, in seconds since 1970; 0 where it does not tell."""
+    told = claims.get("auth_time")
+    number = isinstance(told, int | float) and not isinstance(told, bool)
+    return float(told) if number and 0 < told < 1e11 else 0.0  # type: ignore[arg-type, operator]
+
+
+def require_anew(claims: dict[str, Any], begun: float, now: float) -> None:
+    """Whether the person signed in at the provider after they were sent there to do so. Raises Unverified."""
+    at = signed_in_at(claims)
+    if not at:
+        raise Unverified("it does not tell when its person signed in")
+    if not begun - LEEWAY <= at <= now + LEEWAY:
+        raise Unverified("its person did not sign in anew")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import Any
 
 import requests
@@ -65,10 +66,12 @@ class Oidc(OpenIDConnectProvider):
     pkce_enabled_default = True
 
     def redirect(self, request: Any, process: Any, next_url: Any = None, data: Any = None, **kwargs: Any) -> Any:
+        """`errand` (see `errands`): what somebody who is signed in goes there for; then the provider is told to ask them anew."""
         nonce = secrets.token_urlsafe(24)
-        kwargs["auth_params"] = {"nonce": nonce}
+        anew = {"prompt": "login", "max_age": "0"} if kwargs.get("errand") else {}
+        kwargs["auth_params"] = {"nonce": nonce, **anew}
         kwargs["scope"] = self.get_scope()
-        return super().redirect(request, "login", next_url, data, nonce=nonce, **kwargs)
+        return super().redirect(request, "login", next_url, data, nonce=nonce, begun=time.time(), **kwargs)
 
     def extract_common_fields(self, data: Any) -> dict[str, Any]:
         """No mail address: only the subject is a way to sign in, so two accounts may tell the same one."""

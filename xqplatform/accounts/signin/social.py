@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
-from xqplatform.accounts.signin import groups, mapping, providers, services
+from xqplatform.accounts.signin import again, errands, groups, mapping, providers, services
+from xqplatform.accounts.signin.idtoken import signed_in_at
 from xqplatform.accounts.signin.models import Provider
 
 
@@ -41,10 +42,10 @@ def app_of(row: Provider) -> SocialApp:
 
 
 def turned_away(request: HttpRequest, name: str, words: str, why: str) -> ImmediateHttpResponse:
-    """Back to the log-in page with the words; the log has the reason."""
+    """Back to the log-in page with the words (or, who is signed in, to what they sign in with); the log has the reason."""
     services.sign_in_failed(Actor.of_request(request), name, "provider", why)
     messages.error(request, words)
-    return ImmediateHttpResponse(redirect("accounts:login"))
+    return ImmediateHttpResponse(redirect("mfa_index" if request.user.is_authenticated else "accounts:login"))
 
 
 def admitted(row: Provider, claims: dict[str, Any]) -> bool:
@@ -77,6 +78,8 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         row = providers.find(slug)
         if row is None:
             raise turned_away(request, "", _("This provider is switched off."), "switched off")
+        errands.arrive(request, row, sociallogin)
+        request.session[again.TOLD] = signed_in_at(claims)
         if sociallogin.is_existing:
             groups.apply(_actor(request, row), sociallogin.user, slug, mapping.groups_in(claims, row.group_claim))
             return

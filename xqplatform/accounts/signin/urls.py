@@ -16,6 +16,7 @@ urlpatterns = [
     path("login/confirm/passkey/", views.ConfirmPasskey.as_view(), name="mfa_reauthenticate_webauthn"),
     path("login/oidc/<slug:provider_id>/", views_oidc.begin, name="oidc_login"),
     path("login/oidc/<slug:provider_id>/callback/", views_oidc.back, name="oidc_callback"),
+    path("login/oidc/<slug:provider_id>/again/", views_oidc.again, name="oidc_again"),
     path("settings/signing-in/providers/new/", views_providers.provider, name="oidc_new"),
     path("settings/signing-in/providers/<slug:slug>/", views_providers.provider, name="oidc_provider"),
     path("settings/signing-in/providers/<slug:slug>/group/", views_providers.group, name="oidc_group"),

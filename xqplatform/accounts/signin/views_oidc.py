@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from xqplatform.accounts.signin import providers
+from xqplatform.accounts.signin import errands, providers
 from xqplatform.accounts.signin.provider import TROUBLE, OidcAdapter
 from xqplatform.accounts.signin.social import turned_away
+from xqplatform.accounts.views.sudo import own_path
 
 
 class Callback(OAuth2CallbackView):
@@ -27,12 +30,12 @@ class Callback(OAuth2CallbackView):
         return state, response
 
 
-def _go(view: Any, request: HttpRequest, slug: str) -> HttpResponse:
+def _go(request: HttpRequest, slug: str, way: Callable[[], HttpResponse]) -> HttpResponse:
     row = providers.find(slug)
     if row is None:
         raise Http404
     try:
-        return view.adapter_view(OidcAdapter(request, slug))(request)  # type: ignore[no-any-return]
+        return way()
     except ImmediateHttpResponse as answer:
         return answer.response
     except TROUBLE as error:
@@ -45,11 +48,19 @@ def _go(view: Any, request: HttpRequest, slug: str) -> HttpResponse:
 @login_not_required
 @require_GET
 def begin(request: HttpRequest, provider_id: str) -> HttpResponse:
-    return _go(OAuth2LoginView, request, provider_id)
+    return _go(request, provider_id, lambda: OAuth2LoginView.adapter_view(OidcAdapter(request, provider_id))(request))
 
 
 @never_cache
 @login_not_required
 @require_GET
 def back(request: HttpRequest, provider_id: str) -> HttpResponse:
-    return _go(Callback, request, provider_id)
+    return _go(request, provider_id, lambda: Callback.adapter_view(OidcAdapter(request, provider_id))(request))
+
+
+@never_cache
+@require_GET
+def again(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """To the provider, to show again who one is; then on to `next`, or to a page that says so."""
+    back = own_path(request.GET.get("next", "")) or reverse("accounts:sudo_done")
+    return _go(request, provider_id, lambda: errands.leave(request, provider_id, errands.AGAIN, back))

@@ -22,7 +22,7 @@ from xqplatform.accounts.views.sessions import (
     sessions_end,
 )
 from xqplatform.accounts.views.settings import settings_index
-from xqplatform.accounts.views.sudo import sudo_confirm
+from xqplatform.accounts.views.sudo import sudo_confirm, sudo_done
 from xqplatform.accounts.views.teams import team, team_new, team_remove, team_visibility, teams
 from xqplatform.accounts.views.tokens import token_revoke, tokens
 
@@ -49,6 +49,7 @@ __all__ = [
     "sessions_end",
     "settings_index",
     "sudo_confirm",
+    "sudo_done",
     "team",
     "team_new",
     "team_remove",

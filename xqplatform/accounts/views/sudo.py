@@ -11,12 +11,17 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from xqplatform.accounts import sudo
 from xqplatform.accounts.http import ActorRequest
 
-NOT_CARRIED = {"csrfmiddlewaretoken", sudo.FIELD}
+NOT_CARRIED = {"csrfmiddlewaretoken", *sudo.FIELDS}
+
+
+def own_path(path: str) -> str:
+    """The path, if it is one of ours; empty otherwise."""
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""
 
 
 class SudoMiddleware:
@@ -33,8 +38,8 @@ class SudoMiddleware:
             return None
         if not sudo.dangerous(request) or sudo.fresh(request):
             return None
-        if request.method == "POST" and sudo.FIELD in request.POST:
-            if sudo.prove(request, request.POST[sudo.FIELD]):
+        if request.method == "POST" and sudo.offered(request):
+            if sudo.prove(request):
                 return None
             return _wrong(request, lambda: _ask(request, error=_words()))
         return _ask(request)
@@ -68,9 +73,11 @@ def _page(request: HttpRequest, path: str, carried: list[tuple[str, str]], error
         "carried": carried,
         "error": error,
         "field": sudo.FIELD,
+        "passkey_field": sudo.PASSKEY,
         "has_password": request.user.has_usable_password(),  # type: ignore[union-attr]
-        "other_proofs": bool(sudo.PROOFS),
     }
+    for offer in sudo.OFFERS:
+        context |= offer(request)
     partial = bool(request.headers.get("HX-Request"))
     response = render(request, "accounts/sudo.html", context, status=200 if partial else 403)
     if partial:  # the whole page gives way to the question; an ordinary form leads on from there
@@ -83,9 +90,16 @@ def _page(request: HttpRequest, path: str, carried: list[tuple[str, str]], error
 @require_POST
 def sudo_confirm(request: ActorRequest) -> HttpResponse:
     """Before something is read: the proof, then the way there."""
-    path = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(path, allowed_hosts=None) or not path.startswith("/"):
-        path = "/"
-    if sudo.prove(request, request.POST.get(sudo.FIELD, "")):
+    path = own_path(request.POST.get("next", "")) or "/"
+    if sudo.fresh(request) and not sudo.offered(request):  # shown meanwhile in another tab
+        return redirect(path)
+    if sudo.prove(request):
         return redirect(path)
     return _wrong(request, lambda: _page(request, path, [], _words(), posted=False))
+
+
+@never_cache
+@require_GET
+def sudo_done(request: ActorRequest) -> HttpResponse:
+    """Where somebody ends who went to a provider from a page that keeps what they typed: in a tab of its own."""
+    return render(request, "accounts/sudo_done.html", {"fresh": sudo.fresh(request)})

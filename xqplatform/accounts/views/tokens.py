@@ -63,7 +63,8 @@ def scope_words(token: Token, teams: dict[int, str]) -> dict[str, Any]:
         short = _("chosen rights")
     names = sorted(str(WORDS.get(name, name)) for name in scopes.rights or () if name in WORDS)
     where = [teams.get(scopes.team, _("a removed team"))] if scopes.team is not None else []
-    return {"short": short, "rights": names, "where": [*where, *([scopes.environment] if scopes.environment else [])]}
+    places = [*sorted(scopes.services), *sorted(scopes.environments)]
+    return {"short": short, "rights": names, "where": [*where, *places]}
 
 
 @never_cache

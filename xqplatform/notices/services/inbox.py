@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from xqplatform import live
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import require
 from xqplatform.accounts.visibility import visible
 from xqplatform.notices.models import Entry
+from xqplatform.notices.services.preferences import RIGHT
 
 COUNTED = 100  # the bell shows «99+» from here on
 
@@ -25,7 +27,12 @@ def unread(actor: Actor) -> int:
 
 
 def mark(actor: Actor, entry: int | None, *, read: bool = True) -> int:
-    """Marks one entry, or all of them, as read or unread; how many changed. Others' entries are none of them."""
+    """Marks one entry, or all of them, as read or unread; how many changed. Others' entries are none of them.
+
+    Raises Denied for a token without the scope.
+    """
+    if actor.user is not None:
+        require(actor, RIGHT, obj=actor.user)
     rows = of(actor).filter(read__isnull=read)
     if entry is not None:
         rows = rows.filter(pk=entry)

@@ -17,7 +17,7 @@ from xqplatform.accounts.rights import can
 from xqplatform.alerts.models import Channel, Delivery
 from xqplatform.alerts.services import channels
 from xqplatform.errors import Refused
-from xqplatform.notices.services.preferences import person
+from xqplatform.notices.services.preferences import owner
 
 # Services with an address of their own: by others (mail servers, web hooks) anybody could have the platform call any machine.
 OF_ANYBODY = (
@@ -36,7 +36,7 @@ def of(actor: Actor) -> Channel | None:
 
 def set_own(actor: Actor, kind: str, address: str) -> Channel:
     """Makes it or replaces it. Raises Refused for an address that nothing can be sent to, or that only SREs may use."""
-    user = person(actor)
+    user = owner(actor)
     address = address.strip()
     if kind not in KINDS:
         raise Refused(_("There is no such kind."), "kind", 400)
@@ -93,16 +93,18 @@ def options(address: str) -> set[str]:
 
 def remove_own(actor: Actor) -> None:
     """With what is on its way over it."""
+    user = owner(actor)
     row = of(actor)
     if row is None:
         raise Refused(_("You have no channel of your own."))
     with transaction.atomic():
         row.delete()
-        audit.record(actor, "notice.own.remove", person(actor))
+        audit.record(actor, "notice.own.remove", user)
 
 
 def test_own(actor: Actor) -> Delivery:
     """Sends a message to oneself; what came of it stands in the delivery."""
+    owner(actor)
     row = of(actor)
     if row is None:
         raise Refused(_("You have no channel of your own."))

@@ -11,9 +11,12 @@ from django.utils.translation import gettext as _
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
+from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.kinds import INBOX, OWN, SCOPES, Kind
 from xqplatform.notices.models import Preference
+
+RIGHT = "inbox.manage"  # everybody's; tokens have it by their scope
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,16 @@ def person(actor: Actor) -> User:
     return actor.user
 
 
+def owner(actor: Actor) -> User:
+    """As `person`, for what changes something of the inbox: a token that may not is refused. Raises Denied."""
+    user = person(actor)
+    require(actor, RIGHT, obj=user)
+    return user
+
+
 def save(actor: Actor, inbox: Mapping[str, str], own: Mapping[str, str]) -> Wishes:
     """Changes what is given and leaves the rest. Raises Refused for what is no kind or no scope."""
-    user = person(actor)
+    user = owner(actor)
     for name, given in (("inbox", inbox), ("own", own)):
         for kind, scope in given.items():
             if kind not in Kind.values or scope not in SCOPES:
