@@ -30,7 +30,7 @@ def preview(actor: Actor, text: str, *, prune: bool = False) -> Plan:
 
     Raises Wrong (mistakes in the text), Denied, and Refused with the line and path.
     """
-    plan = plans.make(text, prune)
+    plan = plans.make(actor, text, prune)
     _require(actor, plan)
     with transaction.atomic():
         carrying.carry_out(actor, plan, dict.fromkeys(plan.needs, PLACEHOLDER), _("applied from a file"))
@@ -55,9 +55,9 @@ def apply(
     reason = reason.strip()
     if len(reason) > LONGEST_REASON or "\x00" in reason:
         raise Refused(_("At most %(most)s characters.") % {"most": LONGEST_REASON}, "reason", 400)
-    _require(actor, plans.make(text, prune))
+    _require(actor, plans.make(actor, text, prune))
     with transaction.atomic():
-        plan = _locked(text, prune)
+        plan = _locked(actor, text, prune)
         plans.check_token(plan, token)
         given = _secrets(plan, secrets or {})
         carrying.carry_out(actor, plan, given, reason or _("applied from a file"))
@@ -75,9 +75,9 @@ def refusing() -> Iterator[None]:
         raise Refused("\n".join(map(str, wrong.mistakes)), "text", 400) from wrong
 
 
-def _locked(text: str, prune: bool) -> Plan:
+def _locked(actor: Actor, text: str, prune: bool) -> Plan:
     """The plan, worked out anew with the rows of all that it names locked, always in the same order."""
-    first = plans.make(text, prune)
+    first = plans.make(actor, text, prune)
     slugs = {
         kind: sorted(t.given.name for t in first.targets if t.given.kind == kind) for kind in ("Environment", "Service")
     }
@@ -85,7 +85,7 @@ def _locked(text: str, prune: bool) -> Plan:
     services = list(Service.objects.select_for_update(of=("self",)).filter(slug__in=slugs["Service"]).order_by("pk"))
     for service in services:
         list(service.places.select_for_update(of=("self",)).order_by("pk"))
-    return plans.make(text, prune)
+    return plans.make(actor, text, prune)
 
 
 def _secrets(plan: Plan, given: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from containers.trains.words import name_of
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import sees
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -257,6 +258,8 @@ def save_template(actor: Actor, train: Train, name: str) -> TrainTemplate:
     _require(actor, [car.place for car in cars], train)
     name = _fields(name, train.on_failure, "")["name"]
     found = TrainTemplate.objects.filter(name=name).first()
+    if found is not None and not sees(actor, found):
+        raise Refused(_("This name is taken."), "name")
     if found is not None:
         _require(actor, places_of(found), train)
     content = {

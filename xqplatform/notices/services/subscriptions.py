@@ -48,7 +48,7 @@ def offered(actor: Actor) -> list[str]:
 
 def require_right(actor: Actor, service: str, environment: str, obj: Subscription | None = None) -> None:
     """Developers choose for what their own teams own; everything at once is an SRE's. Raises Denied. Call it before the transaction."""
-    team_id = subjects.team_of(service) if service else None
+    team_id = subjects.team_seen(actor, service) if service else None
     given = {"service": service[:120], "environment": environment[:60]}
     extra = {name: value.replace("\x00", "") for name, value in given.items()} if obj is None else None
     require(
@@ -72,7 +72,7 @@ def subscribe(
         raise Refused(_("Choose of what it shall hear."), "kinds", 400)
     if (channel is None) == (team is None) or (channel is not None and channel.owner_id is not None):
         raise Refused(_("Choose a channel or a team."), "receiver", 400)
-    if service and service not in {one.slug for one in subjects.services()}:
+    if service and service not in subjects.services_seen_by(actor):
         raise Refused(_("There is no such service."), "service", 400)
     if environment and environment not in subjects.environments():
         raise Refused(_("There is no such environment."), "environment", 400)
