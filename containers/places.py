@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from builds.place import RUNS, at
-from containers.models import Service
+from containers.models import Container, Service
+from hosts import hooks
 from xqplatform.accounts.roles.asked import Runs
 from xqplatform.accounts.roles.decide import Scope
 from xqplatform.accounts.roles.who import PROJECTS
@@ -25,6 +26,12 @@ def project_of(slug: str) -> Scope | None:
     return Scope(found["team_id"], service=found["service"])
 
 
+def names_on(host: int) -> set[str]:
+    """Services whose containers stand on a host, or stood there."""
+    return set(Container.objects.filter(host=host).values_list("instance__place__service__slug", flat=True))
+
+
 def register() -> None:
+    hooks.HOST_SERVICES.append(names_on)
     RUNS.append(runs)
     PROJECTS.append(project_of)

@@ -34,6 +34,7 @@ from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import invitations, service_accounts, tokens
 from xqplatform.accounts import services as people
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Team
 from xqplatform.accounts.signin import providers
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.models import Provider
@@ -423,7 +424,10 @@ DATA: dict[str, Prepare] = {
     ),
     "xqplatform.accounts.invitations.invite": lambda w, a: lambda: invitations.invite(a, "nora"),
     "xqplatform.accounts.invitations.accept": accept,
-    "xqplatform.accounts.service_accounts.create": lambda w, a: lambda: service_accounts.create(a, "robot", w.team),
+    # (a team that was granted nothing: else it waits for a second person)
+    "xqplatform.accounts.service_accounts.create": lambda w, a: (
+        lambda: service_accounts.create(a, "robot", Team.objects.create(slug="bare"))
+    ),
     "xqplatform.accounts.services.close_team": lambda w, a: lambda: people.close_team(a, w.team, True),
     "xqplatform.accounts.signin.providers.save": lambda w, a: lambda: providers.save(a, Provider(), PROVIDER),
     "xqplatform.accounts.signin.providers.remove": lambda w, a: (
