@@ -45,7 +45,3 @@ def step_views(row: Deployment) -> list[rollout.StepView]:
 def side_of(action: str) -> str:
     """In blue/green: new instances are added, old ones removed."""
     return "new" if action == Step.Action.ADD else "old"
-
-
-def step_view(step: Step) -> rollout.StepView:
-    return next(one for one in step_views(step.deployment) if one.pk == step.pk)

@@ -36,7 +36,9 @@ from hosts.api_operations import router as operations
 from hosts.api_upkeep import router as upkeep
 from xqplatform.accounts import sudo, tokens
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.api_tokens import router as token_router
 from xqplatform.accounts.roles.api import router as access
+from xqplatform.accounts.signin.api import router as signin
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.audit.proof.api import router as proof
@@ -132,6 +134,8 @@ api.add_router("/v1/", alerts)
 api.add_router("/v1/", notices)
 api.add_router("/v1/", audit)
 api.add_router("/v1/", access)
+api.add_router("/v1/", token_router)
+api.add_router("/v1/", signin)
 api.add_router("/v1/", reviews)
 api.add_router("/v1/", proof)
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from containers.models import Car, Deployment, ServiceEnvironment
 from containers.notices import telling
 from containers.services.settings import topic
-from containers.waiting import Held, Wait, Waiter, waits
+from containers.waiting import Held, Waiter
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.work import enqueue
@@ -34,12 +34,6 @@ def held_of(row: Deployment) -> Held | None:
     if not row.held_why:
         return None
     return Held(row.held_why, row.held_until.timestamp() if row.held_until else None)
-
-
-def waits_of(row: Deployment, rows: Sequence[Deployment], now: float) -> list[Wait]:
-    """What one of a place's waiting releases waits for."""
-    active = Deployment.objects.filter(place=row.place_id, state__in=Deployment.ACTIVE).values_list("pk", flat=True)
-    return waits(row.pk, waiters(rows), now, active.first(), held_of(row))
 
 
 def put(order: Sequence[int]) -> None:

@@ -52,6 +52,9 @@ ARGUMENTS: dict[str, Any] = {
     "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "audit": lambda w: {"event_id": w.event.pk, "pk": w.more["view"].pk},
     "gates": {},
+    "tokens": lambda w: {"number": w.token.pk},
+    "sessions": lambda w: {"key": w.more["session"].pk},
+    "people": {"username": "paula"},
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
@@ -59,6 +62,8 @@ BODIES: dict[str, Any] = {
     "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
     "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
     "put /audit-review-rules/{pk}": {"enabled": False},
+    "post /tokens": {"label": "ci"},
+    "post /sign-in/unlock": {"name": "paula"},
     "post /roles": {"slug": "new", "title": "New", "rights": []},
     "put /roles/{slug}": {"title": "New", "rights": []},
     "post /grants": {"person": "paula", "role": "sre"},

@@ -34,6 +34,7 @@ from xqplatform import audit
 from xqplatform.accounts import invitations, service_accounts
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import AccessRequest, Grant, Membership, OwnRole, Team, Token
+from xqplatform.accounts.sessions.models import Session
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Silence
 from xqplatform.audit.models import SavedView
 from xqplatform.audit.reviews.models import Review, ReviewRule
@@ -125,6 +126,8 @@ def rows(world: World) -> None:
     world.more["subscription"] = Subscription.objects.create(
         channel=world.more["channel"], service="flake", kinds=["failed"], created_name="sara"
     )
+    ends = timezone.now() + timedelta(days=1)
+    world.more["session"] = Session.objects.create(session_key="s" * 40, user=world.person, expire_date=ends)
     world.more["entry"] = Entry.objects.create(user=world.sre, notice=told, relation="mine")
     world.more["front"] = Front.objects.create(slug="edge")
     world.more["hook_run"] = HookRun.objects.create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.platform import Platform, wait_for
+from tests.browser.company_rights import rights
 from tests.engines.fleet import Fleet
 
 PASSWORD = "correct horse battery"
@@ -54,6 +55,7 @@ class Company:
         self.releases()
         self.upkeep()
         self.ride()
+        rights(self)
 
     def people(self) -> None:
         from xqplatform.accounts.actor import Actor

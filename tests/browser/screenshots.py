@@ -49,6 +49,12 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
         ("monitoring", "/monitoring/?range=15m", "light"),
         ("alerts", "/alerts/", "light"),
+        ("audit", "/audit/?q=action:service.*", "light"),
+        ("proof", "/audit/verify/", "light"),
+        ("reviews", "/audit/reviews/", "dark"),
+        ("who-can", "/settings/access/?right=service.deploy&service=stock-quote&environment=production", "light"),
+        ("what-can", f"/settings/people/{company.people_by_name['lixiang'].pk}/rights/", "light"),
+        ("requests", "/settings/access/requests/", "light"),
         ("run-narrow", snow, "narrow"),
         ("home-zh", "/", "light zh"),
     ]

@@ -9,7 +9,8 @@ from containers.kept_lines import BYTES, LINE_BYTES, LINES, Last, packed, shorte
 from hosts.engine import LogLine
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
-LINE = st.builds(LogLine, st.sampled_from(["stdout", "stderr"]), st.sampled_from(["", "2026-01-01T00:00:00Z"]), TEXT)
+TIME = st.sampled_from(["", "2026-01-01T00:00:00Z"])
+LINE = st.builds(LogLine, st.sampled_from(["stdout", "stderr"]), TIME, TEXT, goes_on=st.just(False))
 
 
 @given(st.lists(LINE, max_size=40))

@@ -20,7 +20,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.audit.models import Event
 from xqplatform.audit.reviews import feeding, services
 from xqplatform.audit.reviews.models import Feed, Review, ReviewRule
-from xqplatform.audit.reviews.rules import AGES, Facts, Rule, age_of, fits, taking
+from xqplatform.audit.reviews.rules import Facts, Rule, fits, taking
 from xqplatform.errors import Denied, Refused
 
 pytestmark = pytest.mark.django_db
@@ -41,14 +41,6 @@ def test_a_rule_takes_what_fits_all_of_it(
         and (not rule.production or production)
         and rule.denied in {"", "only" if denied else "none"}
     )
-
-
-@given(st.floats(0, 10_000))
-def test_every_age_has_one_word(days: float) -> None:
-    n = age_of(days)
-    most = AGES[n][0]
-    assert most is None or days < most
-    assert n == 0 or days >= (AGES[n - 1][0] or 0)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 READ = "read"
 # What everybody has who is signed in, whatever their role.
-OF_EVERYBODY = frozenset({READ, "token.manage", "inbox.manage"})
+OF_EVERYBODY = frozenset({READ, "token.manage", "inbox.manage", "session.manage"})
 
 
 class Of(Enum):
@@ -135,6 +135,7 @@ GROUPS = (
         (
             Right(READ, _("Read what is open to everybody who is signed in.")),
             Right("token.manage", _("Make and revoke one's own API tokens.")),
+            Right("session.manage", _("See and end one's own sessions.")),
             Right("inbox.manage", _("Change one's own inbox: what one hears of, where, and what is read.")),
         ),
     ),

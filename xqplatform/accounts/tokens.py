@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -107,6 +108,12 @@ def _told(token: Token, team: str) -> dict[str, Any]:
     told = {"rights": token.rights or "all", "team": team}
     told |= {"environments": token.environments, "services": token.services}
     return {name: value for name, value in told.items() if value}
+
+
+def of(actor: Actor, user: User) -> QuerySet[Token]:
+    """The person's or program's, the newest first, to who may make some there. Raises Denied."""
+    _may(actor, user)
+    return Token.objects.select_related("user").filter(user=user)
 
 
 def revoke_token(actor: Actor, token: Token) -> Token:

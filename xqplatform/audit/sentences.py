@@ -63,6 +63,7 @@ RIGHTS = {
     "project.change": gettext_lazy("change the project"),
     "blueprint.change": gettext_lazy("change the blueprint"),
     "token.manage": gettext_lazy("manage tokens"),
+    "session.manage": gettext_lazy("see and end their sessions"),
     "inbox.manage": gettext_lazy("change their inbox"),
     "host.manage": gettext_lazy("manage the host"),
     "host.operate": gettext_lazy("operate on the host"),

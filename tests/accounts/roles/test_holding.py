@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tests.conftest import make_person
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.catalogue import OF_EVERYBODY
 from xqplatform.accounts.models import Grant, Membership, OwnRole, Team, User
 from xqplatform.accounts.rights import RIGHTS, can, somewhere
 from xqplatform.accounts.roles.who import holders
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 DEVELOPERS = {
     "service.create", "service.change", "service.deploy", "service.scale", "service.operate", "service.remove",
     "service.logs", "service.terminal", "release.approve", "build.start", "build.cancel", "image.discard",
-    "project.change", "blueprint.change", "token.manage", "inbox.manage", "alerts.silence", "notices.manage",
+    "project.change", "blueprint.change", "token.manage", "inbox.manage", "session.manage", "alerts.silence", "notices.manage",
 }  # fmt: skip
 PEOPLE = {"people.manage", "roles.manage", "roles.approve"}
 
@@ -30,14 +31,14 @@ def own() -> OwnRole:
 
 def rights(person: User, **where: Any) -> set[str]:
     actor = Actor.person(person)
-    return {right for right in RIGHTS if can(actor, right, **where)} - {"read", "token.manage", "inbox.manage"}
+    return {right for right in RIGHTS if can(actor, right, **where)} - OF_EVERYBODY
 
 
 def test_people_of_before_may_what_they_might(team: Team) -> None:
     person = make_person("dan", "developer")
     member = Membership.objects.create(user=person, team=team, environments=["isolated"])
     there = {"team_id": team.pk, "environment": "isolated"}
-    assert DEVELOPERS - {"token.manage", "inbox.manage"} <= rights(person, **there)
+    assert rights(person, **there) >= DEVELOPERS - OF_EVERYBODY
     assert rights(person, team_id=team.pk, environment="production") == set()
     assert rights(person, team_id=team.pk + 1, environment="isolated") == set()
     assert rights(person) == set()
@@ -49,7 +50,7 @@ def test_people_of_before_may_what_they_might(team: Team) -> None:
     reading = {"service.logs", "audit.read", "terminal.recordings", "metrics.read", "fleet.read"}
     assert rights(person, **there) == reading
     person.role = "sre"
-    assert rights(person) == set(RIGHTS) - {"read", "token.manage", "inbox.manage"} - PEOPLE
+    assert rights(person) == set(RIGHTS) - OF_EVERYBODY - PEOPLE
 
 
 @pytest.mark.parametrize("role", ["developer", "sre", "manager", "auditor", "admin"])

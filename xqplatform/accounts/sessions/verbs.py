@@ -63,6 +63,12 @@ def of(user: User) -> list[Session]:
     return list(Session.objects.filter(user=user, expire_date__gt=timezone.now()))
 
 
+def seen_by(actor: Actor, user: User) -> list[Session]:
+    """As `of`, to the person, or to who manages people. Raises Denied."""
+    _may(actor, user)
+    return of(user)
+
+
 def key_of(request: HttpRequest) -> str:
     """The row's key of this request's own session; empty for a token's."""
     return digest(request.session.session_key) if request.session.session_key else ""
@@ -93,5 +99,5 @@ def drop(user: User, keep: str = "") -> int:
 
 
 def _may(actor: Actor, user: User | None) -> None:
-    if actor.user is None or user is None or actor.user.pk != user.pk:
-        require(actor, "people.manage", obj=user)
+    own = actor.user is not None and user is not None and actor.user.pk == user.pk
+    require(actor, "session.manage" if own else "people.manage", obj=user)

@@ -74,8 +74,3 @@ def taking(rules: Iterable[Rule], facts: Facts) -> list[str]:
 
 
 AGES = ((1, _("today")), (7, _("up to a week")), (30, _("up to a month")), (None, _("older")))
-
-
-def age_of(days: float) -> int:
-    """Which of AGES."""
-    return next(n for n, (most, _words) in enumerate(AGES) if most is None or days < most)
