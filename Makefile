@@ -1,7 +1,7 @@
 # `make run` starts the platform, `make test` runs all tests. Everything else is in DEVELOPERS.md.
 SHELL := /bin/sh
 PY := .venv/bin/python
-.PHONY: run test quick fresh bench fuzz lint audit format shell env env-dev messages compilemessages screenshots clean
+.PHONY: run test quick fresh bench fuzz lint audit sbom format shell env env-dev messages compilemessages screenshots clean
 
 run: env
 	@exec $(PY) -m xqplatform.run
@@ -31,6 +31,9 @@ fuzz: env-dev
 
 audit: env-dev
 	.venv/bin/pip-audit --strict -r requirements.txt
+
+sbom: env-dev
+	.venv/bin/cyclonedx-py environment .venv --output-format JSON --output-file sbom.json
 
 format: env-dev
 	$(PY) -m ruff check --fix .

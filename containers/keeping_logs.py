@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +24,7 @@ from containers import known
 from containers.kept_lines import LINES, Last, packed, texts, unpacked
 from containers.models import Container, Instance, KeptLog
 from hosts.engine import Engine, EngineError, LogLine
+from xqplatform.audit.tidying import tidied
 from xqplatform.secrets.masking import Masker
 
 log = logging.getLogger(__name__)
@@ -142,8 +145,12 @@ def hidden(line: LogLine, hide: Masker) -> LogLine:
 def tidy(now: datetime | None = None) -> int:
     """Removes what is older than the platform keeps it, and the oldest of what is more than it keeps; returns how many."""
     now = now or timezone.now()
-    rows = KeptLog.objects.filter(taken__lt=now - timedelta(days=settings.KEPT_LOG_DAYS))
-    gone, _more = rows.delete()
+    with transaction.atomic():
+        return tidied("kept logs", *_removed(now))
+
+
+def _removed(now: datetime) -> Iterator[dict[str, int]]:
+    yield KeptLog.objects.filter(taken__lt=now - timedelta(days=settings.KEPT_LOG_DAYS)).delete()[1]
     over = (KeptLog.objects.aggregate(n=Sum("stored"))["n"] or 0) - settings.KEPT_LOG_BYTES
     while over > 0:
         oldest = list(KeptLog.objects.order_by("taken", "id").values_list("pk", "stored")[:AT_ONCE])
@@ -155,5 +162,4 @@ def tidy(now: datetime | None = None) -> int:
                 break
             chosen.append(pk)
             over -= stored
-        gone += KeptLog.objects.filter(pk__in=chosen).delete()[0]
-    return gone
+        yield KeptLog.objects.filter(pk__in=chosen).delete()[1]

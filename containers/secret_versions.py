@@ -28,6 +28,7 @@ class Secret:
     author: str
     set_at: datetime
     users: dict[int, list[str]] = field(default_factory=dict)  # number of a value → who runs with it
+    signs: str = ""  # the hook whose calls it signs; containers do not get it then
 
     @property
     def outdated(self) -> bool:

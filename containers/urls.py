@@ -46,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{S}remove/", services.remove, name="service_remove"),
     path(f"{S}add/", services.add_place, name="place_add"),
     path(f"{S}secrets/", secrets.of_service, name="secrets"),
+    path("secrets/", secrets.of_team, name="secret_list"),
     path(E, run.show, name="place"),
     path(f"{E}act/", run.act, name="act"),
     path(f"{E}move/", moves.move, name="move"),

@@ -263,8 +263,20 @@
   });
   document.addEventListener("click", (e) => { if (e.target.closest("[data-palette-open]")) open(); });
 
+  // --- A password can be looked at while it is typed; sent, it is a password again ------------------------------
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("[data-show-typed]");
+    if (!button) return;
+    const field = document.getElementById(button.getAttribute("aria-controls"));
+    const shown = field.type === "password";
+    field.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", shown);
+  });
+  document.addEventListener("submit", (e) => $$("[data-show-typed][aria-pressed=true]", e.target).forEach((b) => b.click()));
+
   // --- Tables become cards on narrow screens: each cell learns its column's head --------------------------------
   function ready(from) {
+    $$("[data-show-typed]", from).forEach((button) => { button.hidden = false; });
     $$("table.table", from.matches && from.matches("table") ? from.parentNode : from).forEach((table) => {
       if (table.classList.contains("xq-plain")) return;
       const heads = $$("thead th", table).map((th) => th.textContent.trim());

@@ -42,6 +42,7 @@ from xqplatform.accounts.signin.api import router as signin
 from xqplatform.alerts.api import router as alerts
 from xqplatform.audit.api import router as audit
 from xqplatform.audit.proof.api import router as proof
+from xqplatform.audit.reports.api import router as reports
 from xqplatform.audit.reviews.api import router as reviews
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.api import router as notices
@@ -83,6 +84,7 @@ class Described(NinjaAPI):
         "405": "This address takes other methods.",
         "409": "It does not fit what is there now.",
         "413": "The body is too large.",
+        "415": "The body's type is not JSON.",
         "422": "A field is missing, unknown or of another type; `errors` has them all.",
         "429": "Too many calls; `Retry-After` says how many seconds to wait.",
     }
@@ -137,6 +139,7 @@ api.add_router("/v1/", access)
 api.add_router("/v1/", token_router)
 api.add_router("/v1/", signin)
 api.add_router("/v1/", reviews)
+api.add_router("/v1/", reports)
 api.add_router("/v1/", proof)
 
 

@@ -64,12 +64,18 @@ def check(value: Any, field: str | None = None, depth: int = 0) -> None:
             check(item, field, depth + 1)
 
 
+TYPES = {"application/json", "application/merge-patch+json"}
+
+
 class StrictParser(Parser):
     """JSON that the database can hold; says what is wrong with any other."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if not request.body.strip():
             return {}  # a call without a body says nothing; where fields are needed, they are then missing
+        if request.content_type not in TYPES:
+            words = _("The body's type is «%(type)s»: send application/json.")
+            raise Refused(words % {"type": (request.content_type or "")[:60]}, None, 415)
         try:
             data = json.loads(request.body)
         except (ValueError, RecursionError) as error:

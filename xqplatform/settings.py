@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "xqplatform.accounts.signin",
     "xqplatform.audit",
     "xqplatform.audit.reviews",
+    "xqplatform.audit.reports",
     "xqplatform.live",
     "xqplatform.metrics",
     "xqplatform.alerts",
@@ -132,7 +133,7 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_LENGTH = 10
+PASSWORD_LENGTH = 12
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -268,6 +269,7 @@ HEAR_OUTSIDE = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "reviews": {"task": "reviews.tasks.feed", "schedule": 10.0},
+    "audit-reports": {"task": "reports.tasks.resume", "schedule": 60.0},
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
@@ -294,6 +296,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notices": {"task": "notices.tasks.resume", "schedule": 5.0},
     "notices-tidy": {"task": "notices.tasks.tidy", "schedule": 3600.0},
     "audit-index": {"task": "audit.tasks.catch_up", "schedule": 10.0},
+    "audit-folds": {"task": "audit.tasks.fold", "schedule": 30.0},
     "audit-links": {"task": "audit.tasks.link", "schedule": 3.0},
     "audit-verifications": {"task": "audit.tasks.resume", "schedule": 10.0},
     "audit-outlets": {"task": "audit.tasks.outlets", "schedule": 3.0},
@@ -321,6 +324,8 @@ LOGGING = {
     "loggers": {"docker": {"level": "WARNING"}, "urllib3": {"level": "ERROR"}, "paramiko": {"level": "WARNING"}},
 }
 
+# Days after which a secret that nobody changed counts as old.
+SECRET_OLD_DAYS = env.number("XQ_SECRET_OLD_DAYS", 365)
 # Whether what a new team owns is there for its people only.
 TEAMS_CLOSED = env.flag("XQ_TEAMS_CLOSED")
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.

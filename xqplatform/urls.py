@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("xqplatform.accounts.signin.urls")),
     path("", include("xqplatform.audit.urls")),
     path("", include("xqplatform.audit.reviews.urls")),
+    path("", include("xqplatform.audit.reports.urls")),
     path("", include("xqplatform.secrets.urls")),
     path("", include("xqplatform.live.urls")),
     path("", include("xqplatform.alerts.urls")),

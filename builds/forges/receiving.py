@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from builds.forges import events
+from builds.forges import events, noting
 from builds.forges.events import Event, Headers, Nonsense
 from builds.models import Forge, ForgeDelivery
 from xqplatform import live
@@ -35,8 +35,15 @@ class Reply:
     delivery: int | None = None
 
 
-def receive(forge: Forge, headers: Headers, body: bytes) -> Reply:
-    """Judges a call and keeps it. Never raises for what it says."""
+def receive(forge: Forge, headers: Headers, body: bytes, ip: str = "") -> Reply:
+    """Judges a call and keeps it; what is taken is an event, and what is refused. Never raises for what it says."""
+    reply = _received(forge, headers, body, ip)
+    if reply.status >= 400:
+        noting.turned_away(forge, reply.status, reply.words, ip)
+    return reply
+
+
+def _received(forge: Forge, headers: Headers, body: bytes, ip: str) -> Reply:
     if not forge.enabled:
         return Reply(403, _("This project takes no pushes: they are switched off."))
     if not headers.get(events.EVENT[forge.kind]):
@@ -64,7 +71,10 @@ def receive(forge: Forge, headers: Headers, body: bytes) -> Reply:
         except Nonsense as error:
             row.state, row.words = State.REFUSED, str(error)
             return _keep(row, 400)
-        return _keep(row, _judge(row, event))
+        reply = _keep(row, _judge(row, event))
+        if row.state == State.RECEIVED:
+            noting.taken(row, ip)
+        return reply
 
 
 def _judge(row: ForgeDelivery, event: Event) -> int:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds import git
-from builds.forges import notices, seams
+from builds.forges import notices, noting, seams
 from builds.forges.receiving import topic
 from builds.models import Build, ForgeDelivery, ForgeStatus, Image
 from builds.place import at
@@ -20,6 +20,7 @@ from xqplatform import live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.rights import require
+from xqplatform.audit.tidying import tidied
 from xqplatform.errors import Denied, Refused
 from xqplatform.work import enqueue
 
@@ -136,6 +137,7 @@ def _end(row: ForgeDelivery, state: str, words: str) -> None:
         _write(row, state=state, words=words, began=row.began)
         if state == State.REFUSED:
             notices.refused(row, words)
+            noting.refused(row.forge, words, row)
 
 
 def tidy() -> None:
@@ -144,8 +146,11 @@ def tidy() -> None:
     """
     before = timezone.now() - KEPT
     nothing = ForgeDelivery.objects.filter(state__in=[State.NOTHING, State.REFUSED], last__lt=before)
-    nothing.exclude(signed=True, kind=Kind.DELETED).delete()
-    ForgeStatus.objects.filter(created__lt=before).exclude(state=ForgeStatus.State.WAITING).delete()
+    statuses = ForgeStatus.objects.filter(created__lt=before).exclude(state=ForgeStatus.State.WAITING)
+    with transaction.atomic():
+        tidied(
+            "deliveries of forges", nothing.exclude(signed=True, kind=Kind.DELETED).delete()[1], statuses.delete()[1]
+        )
 
 
 def tell(build: Build) -> None:

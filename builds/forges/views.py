@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from builds.badges import services as badges
-from builds.forges import receiving, services
+from builds.forges import noting, receiving, services
 from builds.forges.forms import ForgeForm
 from builds.models import Forge, ForgeDelivery, ForgeStatus, Project
 from builds.place import at
@@ -41,8 +41,10 @@ def incoming(request: HttpRequest, key: str) -> HttpResponse:
             return _answer(404, _("There is no such address."))
         body = _body(request)
         if body is None:
-            return _answer(413, _("The body is larger than %(n)d MiB.") % {"n": receiving.LARGEST >> 20})
-        reply = receiving.receive(forge, request.headers, body)
+            words = _("The body is larger than %(n)d MiB.") % {"n": receiving.LARGEST >> 20}
+            noting.turned_away(forge, 413, words, actor_of(request).ip)
+            return _answer(413, words)
+        reply = receiving.receive(forge, request.headers, body, actor_of(request).ip)
     return _answer(reply.status, reply.words, reply.delivery)
 
 

@@ -20,6 +20,7 @@ from builds.tasks import run
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.audit.secret_uses import used
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -62,6 +63,8 @@ def start_build(actor: Actor, project: Project, branch: str = "", revision: str 
 def fetch_now(actor: Actor, project: Project) -> None:
     """Looks at the repository itself, so that new commits stand in the version list. Raises Denied, Refused."""
     require(actor, "build.start", **at(project), obj=project)
+    if project.repository_password:
+        used(actor, project, "repository password")
     try:
         _fetch(git.Repository(source_of(project)))
     except git.GitError as error:

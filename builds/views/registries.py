@@ -13,7 +13,7 @@ from builds.forms import RegistryForm
 from builds.models import Registry
 from builds.services import registries as verbs
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 
 
@@ -34,7 +34,7 @@ def _page(request: ActorRequest, row: Registry | None) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             saved = verbs.save_registry(request.actor, row, form.cleaned_data)
-            _say(request, saved)
+            _say(request, saved, verbs.check_registry(saved))
             return redirect("builds:registries")
         except Refused as refusal:
             put_refusal(form, refusal)
@@ -44,8 +44,7 @@ def _page(request: ActorRequest, row: Registry | None) -> HttpResponse:
     return render(request, "builds/registries.html", context, status=400 if form.errors else 200)
 
 
-def _say(request: ActorRequest, row: Registry) -> None:
-    problem = verbs.check_registry(row)
+def _say(request: ActorRequest, row: Registry, problem: str) -> None:
     if problem:
         messages.error(request, _("%(name)s: %(problem)s") % {"name": row.name, "problem": problem})
     else:
@@ -56,8 +55,7 @@ def _say(request: ActorRequest, row: Registry) -> None:
 def check(request: ActorRequest, pk: int) -> HttpResponse:
     """Asks the registry now."""
     row = get_object_or_404(Registry, pk=pk)
-    require(request.actor, "registry.manage", obj=row)
-    _say(request, row)
+    _say(request, row, verbs.check_now(request.actor, row))
     return redirect("builds:registries")
 
 

@@ -11,9 +11,9 @@ from ninja import Field, Query, Router, Schema
 
 from containers.ascode import applying, drift
 from containers.ascode.drift import Drift
+from containers.ascode.exporting import export
 from containers.ascode.plans import Plan, warnings_of
-from containers.ascode.state import text_of
-from containers.models import AppliedFile
+from containers.models import AppliedFile, Environment
 from containers.schemas import Paged
 from containers.views.access import actor_of, get_service
 from xqplatform.accounts.visibility import get_visible, visible
@@ -168,9 +168,9 @@ def show_file(request: HttpRequest, number: int) -> Any:
 )
 def export_file(request: HttpRequest, kind: Kind, slug: str) -> Any:
     """The thing as a document, which changes nothing when it is applied."""
-    if WORDS[kind] == "Service":
-        get_service(actor_of(request), slug.replace("\x00", ""))
-    text = text_of(WORDS[kind], slug) if "\x00" not in slug else ""
+    actor, slug = actor_of(request), slug.replace("\x00", "")
+    row = get_service(actor, slug) if WORDS[kind] == "Service" else Environment.objects.filter(slug=slug).first()
+    text = export(actor, row) if row is not None else ""
     if not text:
         raise Refused(_("There is no such thing."), None, 404)
     return HttpResponse(text, content_type="application/yaml; charset=utf-8")

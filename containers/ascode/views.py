@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from containers.ascode import applying, drift, source
 from containers.ascode.drift import Drift
+from containers.ascode.exporting import export
 from containers.ascode.plans import warnings_of
 from containers.ascode.source import Mistake, Wrong
 from containers.ascode.state import text_of
@@ -69,17 +70,17 @@ def _show(
 
 @require_GET
 def export_service(request: HttpRequest, slug: str) -> HttpResponse:
-    return _download("Service", get_service(actor_of(request), slug).slug)
+    return _download(request, get_service(actor_of(request), slug))
 
 
 @require_GET
 def export_environment(request: HttpRequest, slug: str) -> HttpResponse:
-    return _download("Environment", get_object_or_404(Environment, slug=slug).slug)
+    return _download(request, get_object_or_404(Environment, slug=slug))
 
 
-def _download(kind: str, name: str) -> HttpResponse:
-    answer = HttpResponse(text_of(kind, name), content_type="application/yaml; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{kind.lower()}-{name}.yaml"'
+def _download(request: HttpRequest, row: Service | Environment) -> HttpResponse:
+    answer = HttpResponse(export(actor_of(request), row), content_type="application/yaml; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{type(row).__name__.lower()}-{row.slug}.yaml"'
     return answer
 
 

@@ -99,6 +99,7 @@ def measured(request: HttpRequest, number: int) -> HttpResponseBase:
         "containers/release_metrics.html",
         context,
         name=f"release-{deployment.pk}",
+        about=deployment,
     )
 
 

@@ -28,6 +28,7 @@ def instance(request: HttpRequest, number: int) -> HttpResponseBase:
         "containers/instance_charts.html",
         context,
         name=row.name,
+        about=row,
     )
 
 
@@ -42,5 +43,6 @@ def place(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase
         "containers/place_charts.html",
         frame(request, row, "charts"),
         name=f"{slug}-{environment}",
+        about=row,
         more=lambda span: charts.counted(instances(span)),
     )

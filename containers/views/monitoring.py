@@ -70,4 +70,5 @@ def _csv(request: HttpRequest, what: monitoring.Asked, now: float) -> HttpRespon
     span = ranges.parse(request.GET, now)
     rows = monitoring.top(actor_of(request), what, span)
     head = [_("name"), _("where"), f"{what.metric} [{catalogue.find(what.metric).unit}]"]
-    return csv_response(request, f"top-{what.metric}.csv", head, ([r.name, r.more, f"{r.value:.10g}"] for r in rows))
+    lines = [[r.name, r.more, f"{r.value:.10g}"] for r in rows]
+    return csv_response(request, f"top-{what.metric}.csv", head, lines, count=len(lines))

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,6 +32,7 @@ from xqplatform.errors import Refused
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 20
+SHOWN = 100  # addresses that one event names
 HOLDER = re.compile(r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*/[1-9][0-9]{0,5}")
 
 
@@ -301,11 +302,20 @@ def exchange(address: Address, note: str) -> Address:
 @patient
 def end_quarantines() -> int:
     """Frees the addresses that have rested long enough; returns how many. One that a row still points at waits."""
-    freed = 0
     over = Address.objects.filter(state=Address.State.QUARANTINE, until__lte=timezone.now())
-    for pk in list(over.values_list("pk", flat=True)):
-        with transaction.atomic():
-            # Again inside the transaction: its holder may have come back for it.
+    segments = Segment.objects.filter(pk__in=over.values("segment")).order_by("pk")
+    count = sum(len(_end_rest(segment, over.filter(segment=segment))) for segment in list(segments))
+    if count:
+        live.bump("network")
+    return count
+
+
+def _end_rest(segment: Segment, over: QuerySet[Address]) -> list[str]:
+    """The same of one segment, with the event that tells of it."""
+    freed = []
+    with transaction.atomic():
+        # (Locked one by one: a holder may have come back for its address meanwhile.)
+        for pk in list(over.order_by("pk").values_list("pk", flat=True)):
             row = over.filter(pk=pk).select_for_update().first()
             if row is None:
                 continue
@@ -314,9 +324,10 @@ def end_quarantines() -> int:
                     row.delete()
             except ProtectedError:
                 continue
-            freed += 1
-    if freed:
-        live.bump("network")
+            freed.append(row.ip)
+        if freed:
+            after = {"count": len(freed), "addresses": freed[:SHOWN]}
+            audit.record(Actor.system(), "address.rested", segment, after=after)
     return freed
 
 

@@ -19,6 +19,7 @@ from hosts.models import Collector, Host, HostChange, HostGroup
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.audit.secret_uses import used
 from xqplatform.errors import Refused
 
 if TYPE_CHECKING:
@@ -201,6 +202,9 @@ def test_connection(actor: Actor, data: Mapping[str, Any], host: Host | None = N
     row = Host.objects.get(pk=host.pk) if host is not None else Host()
     given = {k: v for k, v in data.items() if k in CONNECTION and (k not in SECRET or v or host is None)}
     row = filled(row, {"name": row.name or "probe", **given})
+    stored = [name for name in SECRET if host is not None and getattr(host, name) and not data.get(name)]
+    for name in stored:
+        used(actor, host, name.replace("_", " "))  # type: ignore[arg-type]
     row.pk = None  # a connection of its own: nothing cached is used or left behind
     return engine.diagnose(engine.spec_of(row))
 

@@ -16,6 +16,7 @@ from hosts.models import Host, SshAccess
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.audit.secret_uses import used
 from xqplatform.errors import Refused
 
 FIELDS = ("user", "address", "port", "key", "sudo")
@@ -128,6 +129,7 @@ def test_access(actor: Actor, host: Host) -> Tested:
     """Logs in and asks who it is there. The first host key that answers is pinned."""
     require(actor, "host.manage", obj=host)
     _access(host)
+    used(actor, host, "SSH key")
     try:
         with shell.connect(host) as sh:
             who = sh.must(["id", "-un"], timeout=10).out.strip()

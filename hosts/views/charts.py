@@ -18,5 +18,10 @@ def host(request: ActorRequest, name: str) -> HttpResponseBase:
     row = get_object_or_404(Host, name=name)
     require(request.actor, READ, obj=row)
     return pages.respond(
-        request, lambda span, points: charts.sheet(row, span, points), "hosts/charts.html", {"host": row}, name=row.name
+        request,
+        lambda span, points: charts.sheet(row, span, points),
+        "hosts/charts.html",
+        {"host": row},
+        name=row.name,
+        about=row,
     )

@@ -150,7 +150,7 @@ def fleet(request: ActorRequest) -> HttpResponseBase:
         found = matrix.build(list(table.queryset))
         head = ["host", *(check.slug for check in found.checks)]
         lines = ([line.host.name, *(cell.state if cell else "" for cell in line.cells)] for line in found.lines)
-        return csv_response(request, "conformance.csv", head, lines)
+        return csv_response(request, "conformance.csv", head, lines, count=len(found.lines))
     found = matrix.build(list(table.rows))
     words = {state: str(look("cannot_tell" if state == "unknown" else state).word) for state in matrix.STATES}
     context = {

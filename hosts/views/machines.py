@@ -115,7 +115,7 @@ def fleet(request: ActorRequest) -> HttpResponseBase:
             ]
             for h in table.queryset
         )
-        return csv_response(request, "hosts.csv", head, lines)
+        return csv_response(request, "hosts.csv", head, lines, count=table.count)
     put_sparks(list(table.rows))
     context = {
         "table": table,

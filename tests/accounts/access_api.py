@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, Any] = {
     "roles": lambda w: {"slug": w.role.slug},
     "grants": lambda w: {"number": w.grant.pk},
     "access": lambda w: {"number": w.request.pk, "username": "paula"},
+    "audit-reports": {"month": "2001-01", "form": "csv"},
     "audit-reviews": lambda w: {"pk": w.more["review_done"].pk},
     "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "audit": lambda w: {"event_id": w.event.pk, "pk": w.more["view"].pk},
@@ -58,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 # What an operation must be given before it asks for the right.
 BODIES: dict[str, Any] = {
+    "post /audit-reports": {"month": "2001-01"},
     "post /audit-reviews/mark": lambda w: {"reviews": [w.more["review"].pk], "comment": "fine"},
     "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
     "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},

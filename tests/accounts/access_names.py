@@ -25,7 +25,10 @@ PUBLIC = {
     "containers:badge_version": "404",
 }
 # Arguments that neither 1 nor «nothing» nor a converter's first word fits: (name, argument) → value.
-MADE_UP: dict[tuple[str, str], str] = {("hosts:upkeep", "kind"): "engine.restart"}
+MADE_UP: dict[tuple[str, str], str] = {
+    ("hosts:upkeep", "kind"): "engine.restart",
+    ("reports:download", "month"): "2001-01",
+}
 
 
 def named(patterns: list[Any], space: str = "", before: str = "") -> Iterator[str]:

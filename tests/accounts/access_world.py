@@ -91,7 +91,7 @@ def rows(world: World) -> None:
         "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
-        "registry": Registry.objects.create(name="main", address="127.0.0.1:9"),
+        "registry": Registry.objects.create(name="main", address="127.0.0.1:9", password="pass word"),
     }
     world.more["old_authority"] = certificates.make_authority(Actor.system(), "first")
     certificates.make_authority(Actor.system(), "second")

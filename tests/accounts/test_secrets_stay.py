@@ -63,6 +63,8 @@ def texts(client: Client, world: World) -> Iterator[tuple[str, str]]:
             answer = client.get(address)
             if not answer.streaming:
                 yield address, answer.content.decode(errors="replace")
+            elif not answer.is_async and "event-stream" not in answer["Content-Type"]:
+                yield address, answer.getvalue().decode(errors="replace")
     for path, methods in api.get_openapi_schema()["paths"].items():
         if "get" in methods:
             names = {"number": 1, "pk": 1} | of(world, ARGUMENTS.get(path.split("/")[3], {}))

@@ -11,6 +11,7 @@ from containers.ascode import applying, plans
 from containers.ascode.source import Wrong
 from tests import factories
 from tests.ascode.helpers import HEAD, PRODUCTION, apply, drift_of, text_of
+from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
+from django.utils import timezone
 
+from containers.services import releases
+from tests import factories
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit import sentences
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
+from xqplatform.audit.search import asked
+from xqplatform.audit.search.finding import Search
 from xqplatform.audit.search.shown import difference
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +109,13 @@ def test_lists_and_nothing_are_readable() -> None:
     assert rows["a"] == ("–", "yes")
     assert rows["c"] == (None, "«»")
     assert difference(Event()) == []
+
+
+def test_what_scales_by_itself_is_told_under_a_name_of_its_own(team: Any) -> None:
+    """The seam for an autoscaler: the verb of people, called by a part of the platform that has a name."""
+    place = factories.make_place(factories.make_service("snow", team), factories.make_environment())
+    releases.scale(Actor.system("autoscaler"), place, 3, "load above 80 % for five minutes")
+    event = Event.objects.get(action="service.scale")
+    assert (event.actor, event.via, event.user) == ("autoscaler", "system", None)
+    wanted = asked.read(QueryDict("q=who:autoscaler"), UTC, timezone.now())
+    assert Search(Actor.system(), wanted).keys(10) == [event.pk]

@@ -6,11 +6,11 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from types import CodeType, FrameType
+from types import CodeType, FunctionType
 from typing import Any
 
 from django.db import connection
@@ -18,6 +18,18 @@ from django.db import connection
 EVENTS = "audit_event"
 WRITE = re.compile(r'\s*(?:INSERT(?: OR IGNORE)? INTO|UPDATE|DELETE FROM)\s+"?(\w+)"?', re.IGNORECASE)
 POINT = re.compile(r'\s*(SAVEPOINT|ROLLBACK TO SAVEPOINT)\s+"?(\w+)"?', re.IGNORECASE)
+HERE = "what is called"
+
+
+def _door() -> CodeType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # (as it stands here a text would be called)
+        found = compile(f'lambda *args, **more: "{HERE}"(*args, **more)', __name__, "eval").co_consts[0]
+    assert isinstance(found, CodeType)
+    return found
+
+
+DOOR = _door()
 ROOMS_OF_PAGES = re.compile(r"\.views(_\w+)?(\.|$)")
 
 
@@ -60,7 +72,6 @@ class Walk:
     seen: list[Seen] = field(default_factory=list)
     _before: dict[str, list[Any]] = field(default_factory=dict)
     _points: dict[str, int] = field(default_factory=dict)
-    _begun: list[int] = field(default_factory=list)
     _looking: bool = False
 
     def _execute(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -104,22 +115,42 @@ class Walk:
         self.log.clear()
         self._before.clear()
         self._points.clear()
-        names: dict[CodeType, str] = {inspect.unwrap(verb).__code__: name for name, verb in self.verbs.items()}
+        with connection.execute_wrapper(self._execute), ExitStack() as doors:
+            for name, verb in self.verbs.items():
+                doors.enter_context(_led_by(inspect.unwrap(verb), name, self._carried_out))
+            yield
 
-        def profile(frame: FrameType, event: str, _argument: Any) -> None:
-            name = names.get(frame.f_code)
-            if name is None:
-                return
-            if event == "call":
-                self._begun.append(len(self.log))
-            elif event == "return":
-                begun = self._begun.pop()
-                told = self.told(begun)
-                self.seen.append(Seen(name, set() if told else self.changed(begun), told))
+    def _carried_out(self, name: str, call: Callable[[], Any]) -> Any:
+        begun = len(self.log)
+        try:
+            return call()
+        finally:
+            told = self.told(begun)
+            self.seen.append(Seen(name, set() if told else self.changed(begun), told))
 
-        with connection.execute_wrapper(self._execute):
-            sys.setprofile(profile)
-            try:
-                yield
-            finally:
-                sys.setprofile(None)
+
+@contextmanager
+def _led_by(verb: Any, name: str, lead: Callable[[str, Callable[[], Any]], Any]) -> Iterator[None]:
+    """Calls of the function, under whatever name somebody has imported it, go through `lead`.
+
+    Its code is exchanged: a profiler of all calls would take eight times as long. What is awaited or yields is left as it is.
+    """
+    if verb.__code__.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        yield
+        return
+    code = verb.__code__
+    real = FunctionType(code, verb.__globals__, verb.__name__, verb.__defaults__, verb.__closure__)
+    real.__kwdefaults__ = verb.__kwdefaults__
+
+    def passing(*args: Any, **more: Any) -> Any:
+        return lead(name, lambda: real(*args, **more))
+
+    # (The function that is called is a constant of the code: the verb has another closure, or none.)
+    consts = tuple(passing if one == HERE else one for one in DOOR.co_consts)
+    verb.__signature__ = inspect.signature(verb)
+    verb.__code__ = DOOR.replace(co_consts=consts, co_freevars=code.co_freevars)
+    try:
+        yield
+    finally:
+        verb.__code__ = code
+        del verb.__signature__

@@ -168,3 +168,19 @@ def test_a_device_without_a_passkey_says_so(
     expect(page.locator("#passkey-trouble")).to_be_visible()  # an address is no name that a passkey belongs to
     type_name_and_password(page, "sara")
     expect(page.locator(".xq-person")).to_be_visible()
+
+
+def test_a_typed_password_can_be_looked_at(
+    new_context: Callable[..., BrowserContext], live_server_with_worker: Site
+) -> None:
+    page = new_context(base_url=live_server_with_worker.url).new_page()
+    page.goto("/login/")
+    field, button = page.get_by_label("Password"), page.get_by_role("button", name="Show what is typed")
+    field.fill("correct horse")
+    button.focus()
+    page.keyboard.press("Space")
+    expect(field).to_have_attribute("type", "text")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Space")
+    expect(field).to_have_attribute("type", "password")
+    expect(field).to_have_value("correct horse")

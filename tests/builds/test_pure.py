@@ -119,6 +119,17 @@ def test_an_archive_is_written_anew() -> None:
         assert tar.extractfile("2/layer.tar").read() == b"layer"
 
 
+def test_an_archive_whose_parts_are_bombs_is_not_read() -> None:
+    source = io.BytesIO()
+    with tarfile.open(fileobj=source, mode="w") as tar:
+        info = tarfile.TarInfo("manifest.json")
+        info.size = masking.LARGEST_PART + 1
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+    source.seek(0)
+    with pytest.raises(ValueError, match="not known"):
+        masking.scrub_archive(source, io.BytesIO(), "snow:1", {"T"}, masking.Masker([], ["geheim"]))
+
+
 @pytest.mark.parametrize("address", ["r.example.com", "127.0.0.1:5000", "r.example.com:5000/team/a", "[::1]:5000"])
 def test_addresses_of_registries(address: str) -> None:
     assert check_address(address) is None

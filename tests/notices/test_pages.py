@@ -103,7 +103,12 @@ def test_preferences_are_chosen_by_a_plain_form(client: Client, developer: User)
     assert '<option value="team" selected>' in text
     chosen = {f"{way}_{kind}": "none" for way in ("inbox", "own") for kind in CHOSEN} | {"inbox_failed": "all"}
     assert client.post("/account/notices/", chosen).status_code == 302
-    assert preferences.of(developer).inbox == {**dict.fromkeys(CHOSEN, "none"), "failed": "all", "account": "mine"}
+    assert preferences.of(developer).inbox == {
+        **dict.fromkeys(CHOSEN, "none"),
+        "failed": "all",
+        "account": "mine",
+        "report": "mine",
+    }
     answer = client.post("/account/notices/", chosen | {"own_failed": "<script>"})
     assert answer.status_code == 400
     assert "<script>&quot;" not in answer.content.decode()

@@ -1,25 +1,26 @@
 """Canaries: a secret of its own in every place that can hold one; they are used and printed, and then looked for everywhere.
 
 What is planted comes from the encrypted columns themselves, and what is searched is counted, so nothing falls out silently.
-That an image's layers and history tell nothing is held by tests/builds/test_on_engines.py, on a real engine.
+What engines, images and a broker hold is searched by tests/faults/test_canaries.py, on real ones.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 import logging
-import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from builds import masking
@@ -31,7 +32,7 @@ from containers import keeping_logs, known
 from containers.hooks import running
 from containers.hooks.kinds import Outcome, Setting
 from containers.hooks.shape import Hook
-from containers.models import CommandRun, HookRun, Terminal
+from containers.models import CommandRun, HookRun, Terminal, TerminalPiece
 from containers.terminal import commands, recordings
 from containers.terminal.session import Session
 from hosts.engine import LogLine
@@ -43,6 +44,7 @@ from tests.accounts.access_world import rows
 from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
 from tests.accounts.test_secrets_stay import texts
 from tests.hooks.test_running import Script, guard
+from tests.secrets.dumps import dump, readable, tables
 from tests.terminal.test_commands import FakeExecs
 from tests.terminal.test_session import Wire
 from xqplatform import leases
@@ -50,10 +52,11 @@ from xqplatform.accounts.models import Token
 from xqplatform.accounts.signin.models import FactorSecret, Provider
 from xqplatform.alerts import child, deliver
 from xqplatform.alerts.models import Channel, Delivery
-from xqplatform.secrets import EncryptedTextField, encrypt
+from xqplatform.audit.chain import archives, checkpoints, linking
+from xqplatform.secrets import EncryptedTextField, encrypt, keys
 from xqplatform.secrets import known as everywhere
 from xqplatform.secrets.columns import Column, columns
-from xqplatform.secrets.masking import HIDDEN
+from xqplatform.secrets.masking import HIDDEN, SHORTEST
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # How a column's value is written around its canary; all others hold it as it is.
@@ -167,36 +170,34 @@ async def gathered(pieces: Any) -> str:
     return b"".join([piece async for piece in pieces]).decode()
 
 
-def tables() -> Iterator[tuple[str, str]]:
-    """What every table really holds; what is compressed is unpacked."""
-    with connection.cursor() as cursor:
-        virtual = set()
-        if connection.vendor == "sqlite":  # what a full-text index holds is in tables of its own, which are read, too
-            cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'")
-            virtual = {name for (name,) in cursor.fetchall()}
-        for table in sorted({*connection.introspection.table_names(cursor)} - virtual):
-            cursor.execute(f'SELECT * FROM "{table}"')
-            for row in cursor.fetchall():
-                yield f"table {table}", " ".join(map(readable, row))
-
-
-def readable(value: Any) -> str:
-    if not isinstance(value, bytes | memoryview):
-        return str(value).replace('\\"', '"')
-    data = bytes(value)
-    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS, zlib.MAX_WBITS | 16):
-        try:
-            return zlib.decompress(data, bits).decode("utf-8", "replace")
-        except zlib.error:
-            continue
-    return data.decode("utf-8", "replace")
-
-
 def files() -> Iterator[tuple[str, str]]:
     """The database's own files, and all others of the data folder."""
     for path in settings.DATA_DIR.rglob("*"):
         if path.is_file() and path.name not in {"encryption-key", "secret-key"}:
             yield f"file {path.name}", path.read_bytes().decode("latin-1")
+
+
+def own_keys() -> dict[str, str]:
+    """What the platform itself was given, as far as the tests' settings have it."""
+    found = {"secret key": settings.SECRET_KEY, "audit key": settings.AUDIT_KEY, "key": settings.ENCRYPTION_KEY}
+    found |= {f"key {n}": text for n, text in enumerate(keys.file_lines(settings.ENCRYPTION_KEY_FILE))}
+    return {name: text for name, text in found.items() if len(text) >= SHORTEST}
+
+
+def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
+    """What a sealed archive of all events holds, made as it will be made in some days."""
+    linking.link()
+    checkpoints.make()
+    then = timezone.now() + timedelta(days=9)
+    with monkeypatch.context() as patch:
+        patch.setattr(settings, "AUDIT_DAYS", 1)
+        patch.setattr("django.utils.timezone.now", lambda: then)
+        made = archives.make()
+    assert made is not None
+    assert made.last > 5
+    for path in archives.folder().iterdir():
+        data = path.read_bytes()
+        yield path.name, (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
 
 
 def test_no_canary_is_found_anywhere(
@@ -213,21 +214,29 @@ def test_no_canary_is_found_anywhere(
     assert planted.keys() == {str(column) for column in columns()}
     caplog.set_level(logging.DEBUG)
     seen = use(world, planted, monkeypatch, actor_sre)
-    client.force_login(world.sre)
 
     searched: dict[str, int] = {}
     leaks: set[str] = set()
     forms = {
         name: {word, quote(word, safe=""), json.dumps(word)[1:-1], base64.b64encode(word.encode()).decode()[:-4]}
-        for name, word in (planted | {"token": raw}).items()
+        for name, word in (planted | {"token": raw} | own_keys()).items()
     }
 
     def look(kind: str, where: str, text: str) -> None:
         searched[kind] = searched.get(kind, 0) + 1
         leaks.update(f"{where}: {name}" for name, words in forms.items() if any(word in text for word in words))
 
-    for where, text in texts(client, world):
-        look("pages and answers", where, text)
+    for person in (world.sre, world.own, world.auditor):
+        client.force_login(person)
+        for where, text in texts(client, world):
+            look(f"pages and answers for {person}", where, text)
+    client.force_login(world.sre)
+    for name in ("export", "export_lines", "export_cef"):
+        answer = client.get(reverse(f"audit:{name}"))
+        assert answer.status_code == 200
+        look("exports", name, answer.getvalue().decode())
+    for piece in TerminalPiece.objects.all():
+        look("recordings", "recording", readable(piece.data))
     assert HIDDEN in seen
     look("terminals", "a terminal's page", seen)
     metrics = Client(headers={"Authorization": f"Bearer {raw}"}).get("/metrics")
@@ -235,18 +244,29 @@ def test_no_canary_is_found_anywhere(
     look("metrics", "/metrics", async_to_sync(gathered)(metrics.streaming_content))
     for where, text in tables():
         look("rows", where, text)
+    look("dump", "the database's dump", dump())
     for where, text in files():
         look("files", where, text)
+    for where, text in archive(monkeypatch):
+        look("archives", where, text)
     for name, args in enqueued:
         look("tasks", f"task {name}", repr(args))
     for record in caplog.records:
         if record.name.split(".")[0] != "asyncio" and not record.name.startswith("django.db"):
             look("log lines", f"log {record.name}", record.getMessage() + str(record.exc_text or ""))
     assert not leaks, "\n".join(sorted(leaks))
-    least = {"pages and answers": 150, "metrics": 1, "rows": 200, "files": 1}
-    assert {kind: searched.get(kind, 0) >= count for kind, count in least.items()} == dict.fromkeys(least, True), (
-        searched
-    )
+    pages = {f"pages and answers for {person}": 150 for person in (world.sre, world.own, world.auditor)}
+    least = pages | {
+        "exports": 3,
+        "recordings": 1,
+        "archives": 2,
+        "metrics": 1,
+        "rows": 200,
+        "dump": 1,
+        "files": 1,
+        "terminals": 1,
+    }
+    assert {kind: count for kind, count in least.items() if searched.get(kind, 0) < count} == {}, searched
 
 
 def test_the_search_finds_what_it_is_to_find(world: World) -> None:

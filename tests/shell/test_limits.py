@@ -74,3 +74,22 @@ def test_a_body_is_counted_as_it_comes() -> None:
         assert seen == 1 << 20
         assert asked([half], b"1048577") == (asked([half], b"99999999999")[0], 0)  # not even read
         assert asked([half], b"nonsense")[0][0]["status"] == 200
+
+
+def test_the_web_server_runs_what_counts() -> None:
+    """The application itself: what is too large is refused before Django hears of it."""
+    from xqplatform.asgi import application
+
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("not even read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with override_settings(REQUEST_MOST=1 << 20):
+        heads = [(b"content-length", b"1048577")]
+        scope = {"type": "http", "method": "POST", "path": "/login/", "query_string": b"", "headers": heads}
+        asyncio.run(application(scope, receive, send))
+    assert sent[0]["status"] == 413

@@ -44,26 +44,25 @@ def test_cookies_by_tls_are_of_this_host_only(tmp_path: Path) -> None:
 def test_no_page_of_an_error_has_a_trace_or_a_setting(
     client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    from xqplatform.web import views
-
     def breaks(*_: Any, **__: Any) -> None:
         secret = settings.SECRET_KEY  # noqa: F841  a local of the frame, as debug pages would show it
         raise RuntimeError("canary-4711 in the words of an exception")
 
-    monkeypatch.setattr(views, "healthz", breaks)
     client.raise_request_exception = False
     from tests import factories
 
     client.force_login(factories.make_user("sre", role="sre"))
     monkeypatch.setattr("xqplatform.web.dashboard.context", breaks, raising=False)
     monkeypatch.setattr("xqplatform.audit.queries.readable", breaks)
-    answer = client.get("/audit/")
-    assert answer.status_code == 500
-    text = answer.content.decode()
-    assert "canary-4711" not in text
-    assert "Traceback" not in text
-    assert settings.SECRET_KEY not in text
-    assert answer["X-Request-ID"] in text
+    monkeypatch.setattr("hosts.api.counted", breaks)
+    for address in ("/audit/", "/api/v1/hosts"):
+        answer = client.get(address)
+        assert answer.status_code == 500
+        text = answer.content.decode()
+        assert "canary-4711" not in text
+        assert "Traceback" not in text
+        assert settings.SECRET_KEY not in text
+        assert answer["X-Request-ID"] in text
 
 
 def test_passwords_are_hashed_slowly() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from containers.terminal import tickets
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from containers.models import Terminal
+from containers.terminal import socket, tickets
+from xqplatform.audit.models import Event
 
 
 def test_a_ticket_is_found_only_as_it_is_offered_by_our_page() -> None:
@@ -39,3 +45,27 @@ def test_a_ticket_is_found_only_as_it_is_offered_by_our_page() -> None:
 )
 def test_only_our_own_pages_may_open_a_socket(origin: str, host: str, secure: bool, good: bool) -> None:
     assert tickets.from_here(origin, host, secure, ["https://proxy.example.com"]) is good
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", ["http://evil.example.com", "http://testserver.evil.com", "null", ""])
+def test_another_sites_page_opens_none_though_it_brings_session_and_ticket(
+    instance: Any, developer: Any, client: Client, origin: str
+) -> None:
+    client.force_login(developer)
+    client.post(f"/instances/{instance.pk}/terminal/", {"reason": "looking"})
+    row = Terminal.objects.get()
+    ticket = client.post(f"/terminals/{row.pk}/ticket/").json()["ticket"]
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+    def visit(origin: str) -> socket.Visit:
+        heads = {"host": "testserver", "origin": origin, "cookie": cookie}
+        pairs = [(name.encode(), value.encode()) for name, value in heads.items()]
+        return socket.Visit({"headers": pairs, "scheme": "ws", "subprotocols": ["xq-terminal", f"ticket.{ticket}"]})
+
+    with pytest.raises(socket.Closed) as refused:
+        socket.admitted(row.pk, visit(origin))
+    assert (refused.value.status, refused.value.words) == (403, "origin")
+    assert Event.objects.filter(denied=True, after__origin=origin).count() == 1
+    _actor, found = socket.admitted(row.pk, visit("http://testserver"))
+    assert found == row, "the refused one used nothing up"

@@ -49,7 +49,7 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 10 characters; not one that everybody uses, not only digits, and not like your name."),
+        help_text=_("At least 12 characters; not one that everybody uses, not only digits, and not like your name."),
     )
 
 
@@ -59,7 +59,7 @@ class NewPasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 10 characters; not one that everybody uses, not only digits, and not like the name."),
+        help_text=_("At least 12 characters; not one that everybody uses, not only digits, and not like the name."),
     )
 
 

@@ -23,6 +23,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles import grants
 from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, NeedsSecond, carry
 from xqplatform.accounts.sessions.verbs import drop
+from xqplatform.accounts.telling import tell
 from xqplatform.errors import Denied, Refused
 
 THEMES = ("auto", "light", "dark")
@@ -194,6 +195,7 @@ def set_password(actor: Actor, user: User, password: str, *, old: str | None = N
         user.save(update_fields=["password"])
         ended = drop(user, keep)
         audit.record(actor, "person.password", user, after={"sessions ended": ended} if ended else None)
+        tell(user, actor, "password")
 
 
 @functools.lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from xqplatform.alerts.episodes import Changes, Judging, end, moment
 from xqplatform.alerts.judge import GAP
 from xqplatform.alerts.models import Alert, Evaluator, Rule, Silence, Transition
 from xqplatform.alerts.observe import WITHIN, Key, Now, observe
+from xqplatform.audit.tidying import tidied
 from xqplatform.leases import Lease, take
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,10 @@ def tidy() -> None:
     from xqplatform.alerts.models import Notification
 
     now = timezone.now()
-    Notification.objects.filter(created__lt=now - timedelta(days=90)).delete()
-    Alert.objects.filter(state=Alert.State.RESOLVED, resolved__lt=now - timedelta(days=730)).delete()
-    Silence.objects.filter(until__lt=now - timedelta(days=365)).delete()
+    old = (
+        Notification.objects.filter(created__lt=now - timedelta(days=90)),
+        Alert.objects.filter(state=Alert.State.RESOLVED, resolved__lt=now - timedelta(days=730)),
+        Silence.objects.filter(until__lt=now - timedelta(days=365)),
+    )
+    with transaction.atomic():
+        tidied("alerts", *(rows.delete()[1] for rows in old))

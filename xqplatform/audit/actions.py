@@ -61,6 +61,7 @@ ACTIONS: dict[str, Any] = {
     # keys of stored secrets
     "secrets.rotate": _("began to re-encrypt stored secrets"),
     "secrets.rotated": _("re-encrypted stored secrets"),
+    "secret.use": _("had a stored secret used of"),
     "secrets.key.add": _("made a new key for stored secrets"),
     "secrets.key.drop": _("dropped an old key of stored secrets"),
     # hosts
@@ -113,6 +114,7 @@ ACTIONS: dict[str, Any] = {
     "address.release": _("took back the address"),
     "address.reserve": _("reserved the address"),
     "address.unreserve": _("freed the reserved address"),
+    "address.rested": _("freed, after their quarantine, addresses of"),
     "address.conflict": _("found somebody else with the address"),
     "address.clear": _("sees the address with its holder only again"),
     # alerts
@@ -130,6 +132,8 @@ ACTIONS: dict[str, Any] = {
     "audit.view.create": _("kept the view of the audit log"),
     "audit.view.change": _("changed the view of the audit log"),
     "audit.view.remove": _("removed the view of the audit log"),
+    "platform.tidy": _("removed what is older than it is kept:"),
+    "table.export": _("took along the table"),
     # who is told
     "notice.preferences": _("changed what is told to"),
     "notice.own.set": _("set the own channel of"),
@@ -176,6 +180,8 @@ ACTIONS: dict[str, Any] = {
     "badge.change": _("changed the badges of"),
     "badge.remove": _("removed the badges of"),
     "forge.remove": _("removed the forge of"),
+    "forge.delivery": _("took a push to"),
+    "forge.refused": _("refused a call of a forge for"),
     "build.start": _("started the build"),
     "build.cancel": _("cancelled the build"),
     "build.finish": _("finished the build"),
@@ -198,6 +204,7 @@ ACTIONS: dict[str, Any] = {
     "calendar.remove": _("removed the calendar"),
     "calendar.compute": _("asked for new sessions of the calendar"),
     "file.apply": _("applied a file to"),
+    "file.export": _("took along, as a file,"),
     "service.create": _("made the service"),
     "service.change": _("changed the service"),
     "service.config": _("changed the settings of"),
@@ -208,6 +215,7 @@ ACTIONS: dict[str, Any] = {
     "service.stop": _("stopped instances of"),
     "audit.archive": _("moved old events of the audit log into an archive"),
     "audit.verify": _("had the audit log verified"),
+    "audit.report": _("had the events counted of the month"),
     "audit.export": _("took along a stretch of the audit log"),
     "service.logs.read": _("read the logs of"),
     "service.move": _("moves instances of"),

@@ -11,7 +11,18 @@ from xqplatform.audit.chain import canonical, own
 from xqplatform.audit.chain.models import Archive, Checkpoint, Link, Outlet, Unlinked, Verification
 from xqplatform.audit.search.models import Indexed, SavedView
 
-__all__ = ["Archive", "Checkpoint", "Event", "Indexed", "Link", "Outlet", "SavedView", "Unlinked", "Verification"]
+__all__ = [
+    "Archive",
+    "Checkpoint",
+    "Event",
+    "Fold",
+    "Indexed",
+    "Link",
+    "Outlet",
+    "SavedView",
+    "Unlinked",
+    "Verification",
+]
 
 
 class SealField(models.CharField):  # type: ignore[type-arg]
@@ -61,6 +72,18 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.object_name}"
+
+
+class Fold(models.Model):
+    """What comes again and again (`folding`): `event` is the first; the others up to `until` are counted."""
+
+    key = models.CharField(max_length=200, unique=True)
+    until = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=0)
+    event = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 def content(event: Any) -> dict[str, Any]:

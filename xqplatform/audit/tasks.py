@@ -69,6 +69,14 @@ def checkpoint() -> None:
         checkpoints.make()
 
 
+@shared_task(name="audit.tasks.fold", ignore_result=True)
+def fold() -> None:
+    """Tells how often came what was counted."""
+    from xqplatform.audit import folding
+
+    folding.close()
+
+
 @shared_task(name="audit.tasks.catch_up", ignore_result=True)
 def catch_up() -> None:
     """Adds events to the search that came by another way, and forgets archived ones."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -67,18 +68,18 @@ def respond(
     context: Mapping[str, Any],
     *,
     name: str,
+    about: Model,
     default: str = ranges.DEFAULT,
     more: Callable[[Range], Mapping[str, Any]] = lambda span: {},
 ) -> HttpResponseBase:
     """`make(range, points)` builds the sheet; `?format=json` and `?format=csv` ask for the other shapes of it.
 
-    `more(range)`: what the page's frame says of the range; it is sent before a sample is read.
+    `about`: whose charts they are, for the event of who takes the numbers along. `more(range)`: what the page's frame says of the range; it is sent before a sample is read.
     """
-    shape = request.GET.get("format", "")
     now = time.time()
-    if shape:
+    if request.GET.get("format", ""):
         try:
-            return _data(request, make, shape, name, ranges.parse(request.GET, now, default))
+            return _data(request, make, name, ranges.parse(request.GET, now, default), about)
         except Refused as refused:
             return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
     control = ranges.control(request.GET, now, default)
@@ -147,7 +148,8 @@ def follow(span: Range) -> float:
     return max(TICK, min(60.0, span.seconds / POINTS)) if span.live else 0.0
 
 
-def _data(request: HttpRequest, make: Make, shape: str, name: str, span: Range) -> HttpResponseBase:
+def _data(request: HttpRequest, make: Make, name: str, span: Range, about: Model) -> HttpResponseBase:
+    shape = request.GET.get("format", "")
     if shape not in {"json", "csv"}:
         raise Refused(_("There are the formats json and csv."), "format", 400)
     since = _number(request, "since", 0, 4e9)
@@ -158,7 +160,7 @@ def _data(request: HttpRequest, make: Make, shape: str, name: str, span: Range) 
     if wanted and not charts:
         raise Refused(_("There is no chart «%(key)s» here.") % {"key": wanted[:60]}, "chart", 404)
     if shape == "csv":
-        return _csv(request, charts, f"{name}{'-' + wanted if wanted else ''}.csv")
+        return _csv(request, charts, f"{name}{'-' + wanted if wanted else ''}.csv", about)
     data = {
         "from": span.start,
         "to": span.end,
@@ -184,7 +186,7 @@ def _number(request: HttpRequest, name: str, low: float, high: float) -> float |
     return value
 
 
-def _csv(request: HttpRequest, charts: list[Chart], name: str) -> HttpResponseBase:
+def _csv(request: HttpRequest, charts: list[Chart], name: str, about: Model) -> HttpResponseBase:
     """A row a moment; an empty cell where there is no sample."""
     lines = [(chart, line) for chart in charts for line in chart.lines]
     head = [_("time"), "unix"] + [f"{chart.title}: {line.label} [{_unit(chart)}]" for chart, line in lines]
@@ -197,7 +199,8 @@ def _csv(request: HttpRequest, charts: list[Chart], name: str) -> HttpResponseBa
             at = grid.start + place * grid.step
             yield [ranges.exact(at), f"{at:.0f}", *(_cell(line.values[place]) for _chart, line in lines)]
 
-    return csv_response(request, name, head, rows())
+    count = charts[0].grid.count if charts else 0
+    return csv_response(request, name, head, rows(), count=count, obj=about)
 
 
 def _unit(chart: Chart) -> str:

@@ -9,7 +9,7 @@ class NoticesConfig(AppConfig):
         from xqplatform.accounts.visibility import owned
         from xqplatform.alerts import deliver
         from xqplatform.alerts.models import Delivery, Notification
-        from xqplatform.notices import account, gathering, invitations, leaving, models, tokens
+        from xqplatform.notices import account, gathering, invitations, leaving, models, reports, tokens
 
         owned(models.Notice, "team_id")
         owned(models.Entry, "notice__team_id")
@@ -22,3 +22,4 @@ class NoticesConfig(AppConfig):
         invitations.join()
         tokens.join()
         account.join()
+        reports.join()

@@ -21,10 +21,11 @@ class Kind(models.TextChoices):
     GLASS = "glass", _("somebody released in spite of the guardrails")
     BUILD_FAILED = "build_failed", _("a build has failed")
     ACCOUNT = "account", _("somebody changed how you sign in")
+    REPORT = "report", _("the audit's report of a month is there")
 
 
-# Of which people choose what they hear. What is done to one's own account is told in any case, and to nobody else.
-CHOSEN = [kind for kind in Kind if kind != Kind.ACCOUNT]
+# Of which people choose what they hear. What is done to one's own account, and what is one's duty, is told in any case, and to nobody else.
+CHOSEN = [kind for kind in Kind if kind not in {Kind.ACCOUNT, Kind.REPORT}]
 
 
 # How somebody stands to what happened: decided, started or asked by name; of the owning team; neither.
@@ -45,6 +46,7 @@ INBOX: dict[str, Scope] = {
     Kind.GLASS: "team",
     Kind.BUILD_FAILED: "mine",
     Kind.ACCOUNT: "mine",
+    Kind.REPORT: "mine",
 }
 
 

@@ -42,6 +42,7 @@ class Notice(models.Model):
             Kind.APPROVAL: "wants_approval",
             Kind.BUILD_FAILED: "failed",
             Kind.ACCOUNT: "warning",
+            Kind.REPORT: "succeeded",
         }
         return words.get(Kind(self.kind), self.kind)
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from xqplatform import live
 from xqplatform.alerts.models import Channel
+from xqplatform.audit.tidying import tidied
 from xqplatform.notices import receivers
 from xqplatform.notices.models import Entry, Notice, Post
 
@@ -41,4 +42,5 @@ def left() -> list[int]:
 
 def tidy() -> None:
     """What is too old to be looked at goes, with the inboxes' entries of it."""
-    Notice.objects.filter(created__lt=timezone.now() - KEPT).delete()
+    with transaction.atomic():
+        tidied("notices", Notice.objects.filter(created__lt=timezone.now() - KEPT).delete()[1])

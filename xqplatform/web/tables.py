@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import F, Model, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 
+from xqplatform import audit
+from xqplatform.accounts.http import actor_of
 from xqplatform.web.streaming import in_portions, streamed
 
 DASHED_MAC = re.compile(r"([0-9A-Fa-f]{2}-){2,5}[0-9A-Fa-f]{0,2}")
@@ -112,21 +115,46 @@ class _Echo:
         return value
 
 
+def safe_cell(cell: Any) -> str:
+    """The cell as text; what a spreadsheet would run as a formula is quoted."""
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def csv_response(
+    request: HttpRequest,
+    name: str,
+    head: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    *,
+    count: int,
+    obj: Model | None = None,
+) -> StreamingHttpResponse:
+    """A table to take along: an event tells who took it, from which page, with which filters, and how many rows (`count`).
+
+    `obj`: what it is about, where that is one thing.
+    """
+    searched = request.GET.copy()
+    searched.pop("format", None)
+    after = {"rows": count, "page": request.path[:200], "search": searched.urlencode()[:500]}
+    with transaction.atomic():
+        audit.record(
+            actor_of(request), "table.export", obj, name=name, after={k: v for k, v in after.items() if v != ""}
+        )
+    return csv_stream(request, name, head, rows)
+
+
+def csv_stream(
     request: HttpRequest, name: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]
 ) -> StreamingHttpResponse:
-    """A CSV download, streamed. Cells that a spreadsheet would run as a formula are made text."""
+    """The same for whoever writes the event. Streamed; cells that a spreadsheet would run as a formula are made text."""
     writer = csv.writer(_Echo())
-
-    def safe(cell: Any) -> str:
-        text = "" if cell is None else str(cell)
-        return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
     def lines() -> Iterator[str]:
         yield "\ufeff"  # so that spreadsheets read UTF-8
         yield writer.writerow([str(cell) for cell in head])
         for row in rows:
-            yield writer.writerow([safe(cell) for cell in row])
+            yield writer.writerow([safe_cell(cell) for cell in row])
 
     response = streamed(request, in_portions(lines()), "text/csv; charset=utf-8")
     plain = re.sub(r"[^\w.-]", "_", name)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from containers.ascode.state import text_of
+from containers.ascode.exporting import export
 from containers.models import Environment, Service
+from xqplatform.accounts.actor import Actor
 
-KINDS = {"service": "Service", "environment": "Environment"}
+KINDS: dict[str, Callable[[], Iterable[Service | Environment]]] = {
+    "service": lambda: Service.objects.filter(removed=None),
+    "environment": Environment.objects.all,
+}
 
 
 class Command(BaseCommand):
@@ -23,9 +28,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         texts: list[str] = []
         for kind in ["environment", "service"] if options["kind"] == "all" else [options["kind"]]:
-            rows = Service.objects.filter(removed=None) if kind == "service" else Environment.objects.all()
-            for name in options["names"] or list(rows.values_list("slug", flat=True)):
-                text = text_of(KINDS[kind], name)
+            rows = {row.slug: row for row in KINDS[kind]()}
+            for name in options["names"] or rows:
+                text = export(Actor.system("command line"), rows[name]) if name in rows else ""
                 if not text:
                     raise CommandError(f"There is no {kind} {name}.")
                 texts.append(text)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
 from tests.accounts.signin.parts import SECRET, code, give_app, kinds, sign_in, signed_in
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
-from xqplatform.accounts.signin import services
-from xqplatform.accounts.signin.models import FactorSecret
+from xqplatform.accounts.signin import onetime, services
+from xqplatform.accounts.signin.models import FactorSecret, LastCode
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.models import Entry
@@ -64,6 +68,49 @@ def test_the_code_is_asked_for_and_taken_once(client: Client, developer: User) -
     sign_in(other, "dan")
     other.post("/login/second/", {"code": now})
     assert not signed_in(other), "a code that somebody saw is worth nothing"
+
+
+def test_a_code_is_spent_in_every_process(client: Client, developer: User) -> None:
+    """What one process remembers for itself is nothing that another one knows."""
+    give_app(developer)
+    earlier, now = code(late=1), code()
+    sign_in(client, "dan")
+    client.post("/login/second/", {"code": now})
+    assert signed_in(client)
+    for typed in (now, earlier):
+        cache.clear()
+        other = Client()
+        sign_in(other, "dan")
+        assert "used already" in other.post("/login/second/", {"code": typed}).content.decode()
+        assert not signed_in(other)
+    client.post("/login/confirm/code/", {"code": now})
+    assert Event.objects.filter(action="login.failed", after__step="second factor again").exists()
+    cache.clear()
+    client.post("/account/again/", {"next": "/", "xq_proof": now})
+    assert Event.objects.get(action="session.proof").denied
+    LastCode.objects.update(counter=10**12)  # by a clock that was wrong
+    cache.clear()
+    other = Client()
+    sign_in(other, "dan")
+    other.post("/login/second/", {"code": code()})
+    assert signed_in(other)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_show_it_at_once_one_is_let_in(developer: User) -> None:
+    give_app(developer)
+    row = Authenticator.objects.get(user=developer, type="totp")
+    now, start = code(), Barrier(8)
+
+    def show(_number: int) -> bool:
+        start.wait(20)
+        try:
+            return onetime.claim(Authenticator.objects.get(pk=row.pk), now)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(show, range(8))) == [False] * 7 + [True]
 
 
 def test_a_recovery_code_signs_in_once(client: Client, developer: User) -> None:

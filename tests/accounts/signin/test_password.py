@@ -64,7 +64,7 @@ def test_somebody_who_is_deactivated_reads_why_only_with_the_right_password(clie
 
 @pytest.mark.parametrize(
     ("password", "why"),
-    [("short", "at least 10"), ("password123", "too common"), ("82736450918273", "entirely numeric"),
+    [("short", "at least 12"), ("password123", "too common"), ("82736450918273", "entirely numeric"),
      ("danielle.w!", "too similar")],
 )  # fmt: skip
 def test_a_weak_password_is_refused_in_words(actor_sre: Actor, password: str, why: str) -> None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from fido2.webauthn import UserVerificationRequirement
 
 from xqplatform.accounts import sudo
-from xqplatform.accounts.signin import providers
+from xqplatform.accounts.signin import onetime, providers
 from xqplatform.accounts.signin.forms import PasskeyAgainForm
 from xqplatform.accounts.signin.models import Provider
 
@@ -26,7 +26,7 @@ def code(request: HttpRequest) -> str:
     if not (typed.isascii() and typed.isdecimal() and len(typed) == 6):
         return ""
     row = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).first()
-    return "totp" if row is not None and row.wrap().validate_code(typed) else ""
+    return "totp" if row is not None and onetime.claim(row, typed) else ""
 
 
 def passkey(request: HttpRequest) -> str:

@@ -10,6 +10,7 @@ from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateCodeForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
@@ -23,7 +24,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from xqplatform.accounts.signin import lockout
+from xqplatform.accounts.signin import lockout, onetime
 
 STUMBLES = (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error)
 
@@ -70,15 +71,19 @@ class ConfirmForm(ReauthenticateForm):
 
 
 class Guarded:
-    """A wrong code counts like a wrong password."""
+    """A wrong code counts like a wrong password; so does one that was used already, in whichever process."""
 
     user: Any
+    authenticator: Any
 
     def clean_code(self) -> str:
         name = self.user.get_username()
         lockout.check(context.request, name)
         try:
-            return super().clean_code()  # type: ignore[misc, no-any-return]
+            code: str = super().clean_code()  # type: ignore[misc]
+            if self.authenticator.type == Authenticator.Type.TOTP and not onetime.claim(self.authenticator, code):
+                raise get_adapter().validation_error("incorrect_code")
+            return code
         except ValidationError:
             lockout.failed(context.request, name)
             raise

@@ -11,7 +11,8 @@ from typing import Literal
 
 PAIR, ADDRESS, NAME = 10, 50, 30
 COOL_OFF = 15 * 60.0  # seconds without another failure after which all is forgotten
-SLOW = 30.0  # seconds between two attempts for a name that is guessed from many addresses
+KNOWN_DAYS = 90  # a place from which somebody signed in since is theirs
+SLOW = 36.0  # seconds between two attempts for a name that is guessed from many addresses
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ from django.utils.translation import ngettext
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
-from xqplatform.accounts.signin.limits import ADDRESS, COOL_OFF, PAIR, Failures, Lock, lock
+from xqplatform.accounts.signin.limits import ADDRESS, COOL_OFF, KNOWN_DAYS, PAIR, Failures, Lock, lock
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
-
-KNOWN_DAYS = 90
 
 
 def key(request: Any, credentials: dict[str, Any] | None) -> str:

@@ -79,6 +79,16 @@ class Given(models.Model):
         return f"{self.provider} → {self.user}: {self.team or self.role}"
 
 
+class LastCode(models.Model):
+    """The latest half minute (since 1970) of which somebody's authenticator app's code was used: it, and those before, are spent."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    counter = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.counter}"
+
+
 class FactorSecret(models.Model):
     """What a factor is checked with (an app's secret, the seed of recovery codes); allauth's row holds only the key of this one.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import timedelta
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from xqplatform import audit
@@ -13,18 +15,29 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles.holding import held_by
+from xqplatform.accounts.signin import limits
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
+from xqplatform.accounts.telling import tell
+from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
-
-# What tells a person that somebody else changed how they sign in: (the person, actor, what) in the verb's transaction.
-# The app that has inboxes fills it.
-TELLS: list[Callable[[User, Actor, str], None]] = []
 
 
 def signed_in(actor: Actor, by: list[str]) -> None:
-    """`by` names the proofs in order: «password», «totp», …"""
-    audit.record(actor, "login", actor.user, after={"by": by} if by else None)
+    """`by` names the proofs in order: «password», «totp», … Who comes from a new address is told, once they are known at all."""
+    with transaction.atomic():
+        past = sign_ins(actor.user) if actor.user is not None else Event.objects.none()
+        new = past.exists() and not past.filter(ip=actor.ip).exists()
+        audit.record(actor, "login", actor.user, after={"by": by} if by else None)
+        if new and actor.user is not None:
+            tell(actor.user, actor, "place")
+
+
+def sign_ins(user: User) -> QuerySet[Event]:
+    """Those of the days in which a place is still theirs."""
+    since = timezone.now() - timedelta(days=limits.KNOWN_DAYS)
+    rows = Event.objects.filter(object_type=user._meta.label_lower, object_id=str(user.pk))
+    return rows.filter(action="login", time__gte=since)
 
 
 def sign_in_failed(actor: Actor, username: str, step: str, why: str = "") -> None:
@@ -79,8 +92,7 @@ def reset_factors(actor: Actor, user: User) -> int:
         Authenticator.objects.filter(pk__in=[row.pk for row in rows]).delete()
         kinds = sorted(row.type for row in rows)
         audit.record(actor, "factor.reset", user, before={"factors": kinds}, after={"factors": []})
-        for tell in TELLS:
-            tell(user, actor, "factors")
+        tell(user, actor, "factors")
     return len(rows)
 
 

@@ -47,6 +47,7 @@ def _people() -> list[Card]:
             _("API tokens"),
             _("For scripts and CI: made once, shown once, revoked any time."),
         ),
+        ("/secrets/", "lock", _("Secrets"), _("Of a team and of the company: who set them when, and what uses them.")),
         ("/settings/secrets/", "lock", _("Stored secrets"), _("Under which keys they are, and how far a rotation is.")),
     ]
 

@@ -98,7 +98,8 @@ def history(request: ActorRequest) -> HttpResponseBase:
         },
     )
     if request.GET.get("format") == "csv":
-        return csv_response(request, "alerts.csv", CSV, (_line(row) for row in table.queryset.iterator(chunk_size=500)))
+        lines = (_line(row) for row in table.queryset.iterator(chunk_size=500))
+        return csv_response(request, "alerts.csv", CSV, lines, count=table.count)
     shown = table.rows.object_list[:1]
     context: dict[str, Any] = {"table": table, "subject": request.GET.get("subject", "")}
     context["subject_name"] = shown[0].name if context["subject"] and shown else context["subject"]

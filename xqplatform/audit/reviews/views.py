@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -18,6 +16,7 @@ from xqplatform.accounts.rights import can, require
 from xqplatform.audit import sentences
 from xqplatform.audit.models import Event
 from xqplatform.audit.reviews import feeding, rules, services
+from xqplatform.audit.reviews.ages import counted
 from xqplatform.audit.reviews.models import Review, ReviewRule
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
@@ -27,16 +26,8 @@ MOST_IDS = 10**18
 
 def ages() -> list[tuple[Any, int]]:
     """How many open ones there are of each age, in words."""
-    now, found, until = timezone.now(), {}, None
-    for n, (days, _words) in enumerate(rules.AGES):
-        since = now - timedelta(days=days) if days is not None else None
-        part = Q(reviewed=None)
-        part &= Q(time__gt=since) if since is not None else Q()
-        part &= Q(time__lte=until) if until is not None else Q()
-        found[f"n{n}"] = Count("pk", filter=part)
-        until = since
-    counts = Review.objects.aggregate(**found)
-    return [(words, counts[f"n{n}"]) for n, (_days, words) in enumerate(rules.AGES)]
+    counts = counted(Review.objects.filter(reviewed=None))
+    return [(words, n) for (_days, words), n in zip(rules.AGES, counts, strict=True)]
 
 
 def _of_rule(rows: QuerySet[Any], name: str) -> QuerySet[Any]:

@@ -42,6 +42,11 @@ def add(event: Event, *objects: Model | None) -> None:
     _put([(event, where(*objects))])
 
 
+def add_known(event: Event) -> None:
+    """The same for an event of whose rows only the keys are at hand."""
+    _put([(event, _looked_up(event))])
+
+
 def _put(events: list[tuple[Event, Where]]) -> None:
     made = [(event.pk, at, document(event, at)) for event, at in events]
     with transaction.atomic():

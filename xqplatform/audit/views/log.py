@@ -20,7 +20,7 @@ from xqplatform.audit.search import asked, shown
 from xqplatform.audit.search import overview as overviews
 from xqplatform.audit.search.finding import Search
 from xqplatform.audit.services import views_of
-from xqplatform.web.tables import csv_response
+from xqplatform.web.tables import csv_stream
 
 PER_PAGE = 50
 MOST_NEWER = 999
@@ -129,7 +129,7 @@ def export(request: ActorRequest) -> HttpResponseBase:
             ]  # fmt: skip
 
     name = f"audit-{timezone.localdate():%Y%m%d}.csv"
-    return csv_response(request, name, [*head, "reason", "before", "after"], lines())
+    return csv_stream(request, name, [*head, "reason", "before", "after"], lines())
 
 
 def _json(value: Any) -> str:

@@ -15,6 +15,7 @@ from django.forms import (
     CheckboxInput,
     CheckboxSelectMultiple,
     FileInput,
+    PasswordInput,
     RadioSelect,
     Select,
     SelectMultiple,
@@ -261,6 +262,8 @@ def field(bound: BoundField, css: str = "") -> SafeString:
         classes = "form-select"
     elif isinstance(widget, FileInput):
         kind = "file"
+    elif isinstance(widget, PasswordInput):
+        kind = "password"
     if bound.errors:
         classes += " is-invalid"
     attrs: dict[str, str | bool] = {"class": f"{widget.attrs.get('class', '')} {classes} {css}".strip()}

@@ -60,7 +60,7 @@ def who_csv(request: ActorRequest) -> HttpResponseBase:
     lines = [(user.username, user.display_name, why.title, why.where, why.chain) for user, whys in rows for why in whys]
     head = (_("person"), _("name"), _("role"), _("where"), _("why"))
     name = "-".join(["who", *(data[key] for key in ("right", "service", "environment") if data.get(key))])
-    return csv_response(request, f"{name}.csv", head, lines)
+    return csv_response(request, f"{name}.csv", head, lines, count=len(lines))
 
 
 def matrix(held: list[Held], words: Words) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Command(BaseCommand):
         verbs.add_parser("checkpoint", help="Signs the chain as it stands.")
         verbs.add_parser("checkpoints", help="Prints all signed checkpoints, one a line.")
         verbs.add_parser("public-key", help="Prints the public keys by which anybody verifies signatures.")
+        report = verbs.add_parser("report", help="Counts a month of events, and writes what is to be read of it.")
+        report.add_argument("month", help="such as 2026-11, by UTC")
+        report.add_argument("--pdf", type=Path, help="the file to write")
+        report.add_argument("--csv", type=Path, help="the file to write")
         export = verbs.add_parser("export", help="Prints the log as JSON lines that prove themselves.")
         export.add_argument("--since", type=parse_datetime, help="such as 2026-01-01T00:00:00Z")
         export.add_argument("--until", type=parse_datetime, help="left out itself")
@@ -96,6 +100,23 @@ class Command(BaseCommand):
         audit.record(Actor.system("command line"), "audit.export", None, after={"first": found[0], "last": found[1]})
         for text in exporting.lines("export", *found):
             self.stdout.write(text, ending="")
+
+    def report(self, options: dict[str, Any]) -> None:
+        from xqplatform.accounts.actor import Actor
+        from xqplatform.audit.reports import services
+        from xqplatform.errors import Refused
+
+        actor, month = Actor.system("command line"), options["month"]
+        try:
+            row = services.make_now(actor, month)
+            for form in ("pdf", "csv"):
+                if options[form] is not None:
+                    options[form].write_bytes(services.take(actor, month, form))
+        except Refused as refused:
+            raise CommandError(refused.message) from None
+        except OSError as error:
+            raise CommandError(f"It cannot be written: {error}") from None
+        self.stdout.write(f"{row.month}: {row.figures['n_events']} events.")
 
     def _tell(self, report: Report) -> None:
         for fault in report.faults:
