@@ -174,12 +174,13 @@ class Listener:
         """All in one transaction: the events, and how far it is judged."""
         calls = own_calls(self.host, min((events[0].at for events in groups), default=now)) if groups else []
         found: list[Deed] = []
-        used = set(self._used)  # (what is judged anew after a database that was away is not used up)
+        # (What is judged anew after a database that was away is not used up.)
+        used, ended = set(self._used), dict(self._died)
         for events in groups:
             foreign = [one for one in events if not shape.is_own(one, calls, used)]
-            done, died = shape.deeds(foreign, self._died.pop(events[0].id, None))
+            done, died = shape.deeds(foreign, ended.pop(events[0].id, None))
             if died is not None:
-                self._died[events[0].id] = died
+                ended[events[0].id] = died
             found += done
         waiting = [_nanos(one.mark) for key in keep for one in self._groups[key]]
         position = min([self._top, *(n - 1 for n in waiting)])
@@ -191,7 +192,7 @@ class Listener:
         self._used = used if len(used) < USED else set()
         self._ear.position, self._ear.judged, self._ear.windows = position, sorted(judged), windows
         self._marks = {mark for mark in self._marks if _nanos(mark) > position}
-        self._died = {key: at for key, at in self._died.items() if now - at < shape.BY_ITSELF}
+        self._died = {key: at for key, at in ended.items() if now - at < shape.BY_ITSELF}
         self._saved = time.monotonic()
 
     def _windows(self) -> dict[str, Window]:

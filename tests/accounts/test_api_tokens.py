@@ -86,3 +86,13 @@ def test_nonsense_is_refused_with_a_reason(developer: User, body: Any) -> None:
     assert answer.status_code in {400, 422}
     assert answer.json()["error"]
     assert Token.objects.count() == 1
+
+
+def test_a_list_asks_as_often_for_many_as_for_one(
+    developer: User, team: Team, django_assert_max_num_queries: Any
+) -> None:
+    api = bearer(developer)
+    for n in range(20):
+        Token.make(developer, f"t{n}", team_id=team.pk)
+    with django_assert_max_num_queries(12):
+        assert len(api.get(ALL).json()) == 21

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.conftest import make_person
 from xqplatform.accounts import services, tokens
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Team, Token, User
+from xqplatform.accounts.models import Grant, OwnRole, Team, Token, User
 from xqplatform.accounts.roles import grants
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -166,3 +167,32 @@ def test_people_are_found_and_sorted(client: Client, sre: Any, developer: User, 
     page = client.get("/settings/people/?q=da&role=developer&sort=-name&team=snow&active=1").content.decode()
     assert f"/settings/people/{developer.pk}/" in page
     assert f"/settings/people/{manager.pk}/" not in page
+
+
+def test_who_manages_people_gets_in_as_nobody_who_may_more(sre: Any, developer: Any) -> None:
+    """A password or a token of an admin is the admin's rights: whoever may not give those may not take them so."""
+    OwnRole.objects.create(slug="hr", title="HR", rights=["people.manage", "service_account.manage"])
+    harry = make_person("harry", "reader")
+    Grant.objects.create(user=harry, role="hr")
+    plain = make_person("paul", "reader")
+    actor = Actor.person(harry)
+    for take in (
+        lambda user: services.set_password(actor, user, "a long passphrase"),
+        lambda user: tokens.create_token(actor, user, "mine now"),
+        lambda user: tokens.create_token(actor, user, "mine now", rights=["read", "roles.manage"]),
+    ):
+        with pytest.raises(Denied):
+            take(sre)
+    assert not sre.tokens.exists()
+    assert Event.objects.filter(action="roles.manage", denied=True, object_id=str(sre.pk)).count() == 3
+    sre.is_active = False
+    with pytest.raises(Denied):
+        services.set_password(actor, sre, "for when they are back")
+    sre.is_active = True
+    services.set_password(actor, plain, "a long passphrase")
+    tokens.create_token(actor, sre, "harmless", rights=["read"])
+    program = make_person("ci", "sre")
+    User.objects.filter(pk=program.pk).update(service_account=True)
+    program.refresh_from_db()
+    with pytest.raises(Denied):
+        tokens.create_token(actor, program, "mine now")

@@ -17,10 +17,12 @@ from tests import factories
 from tests.conftest import make_person
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Grant, OwnRole
+from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
 from xqplatform.audit.reviews import feeding, services
 from xqplatform.audit.reviews.models import Feed, Review, ReviewRule
-from xqplatform.audit.reviews.rules import Facts, Rule, fits, taking
+from xqplatform.audit.reviews.rules import BUILT_IN, Facts, Rule, fits, taking
 from xqplatform.errors import Denied, Refused
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +179,41 @@ def test_the_page_shows_ages_and_keeps_what_was_typed(client: Client, sre: Any, 
     answer = client.post("/audit/reviews/rules/", {"name": "mine", "actions": "no.such"})
     assert answer.status_code == 400
     assert 'value="mine"' in answer.content.decode()
+
+
+def test_what_is_of_a_closed_team_is_in_nobody_else_s_queue(client: Client, actor_sre: Actor, team: Any) -> None:
+    """Somebody may read the log without seeing all teams: the queue tells no more than the log."""
+    place = factories.make_running_place("snow", "production", 1, team=team)
+    services.add_rule(actor_sre, {"name": "scaling", "actions": ["service.scale"]})
+    audit.record(actor_sre, "service.scale", place, reason="a secret plan")
+    feeding.feed()
+    row = Review.objects.get(action="service.scale")
+    OwnRole.objects.create(slug="looks", title="Looks", rights=["audit.read", "audit.review"])
+    outsider = make_person("otto", "reader")
+    Grant.objects.create(user=outsider, role="looks")
+    type(team).objects.filter(pk=team.pk).update(closed=True)
+    client.force_login(outsider)
+    page = client.get("/audit/reviews/")
+    assert page.status_code == 200
+    assert "secret plan" not in page.content.decode()
+    assert row.pk not in {one["id"] for one in client.get("/api/v1/audit-reviews").json()}
+    marked = client.post("/api/v1/audit-reviews/mark", {"reviews": [row.pk], "comment": "seen"}, "application/json")
+    assert marked.status_code == 404
+    reopened = client.post(f"/api/v1/audit-reviews/{row.pk}/reopen", {"comment": "again"}, "application/json")
+    assert reopened.status_code == 404
+    row.refresh_from_db()
+    assert row.reviewed is None
+    client.force_login(make_person("anna", "auditor"))  # who reads everything
+    assert row.pk in {one["id"] for one in client.get("/api/v1/audit-reviews").json()}
+
+
+def test_every_pattern_that_comes_with_the_platform_takes_something() -> None:
+    for rule in BUILT_IN:
+        for pattern in rule.actions:
+            assert any(fits(pattern, one) for one in ACTIONS), pattern
+
+
+@pytest.mark.parametrize("action", ["factor.reset", "signin.rules", "oidc.group", "access.approve", "grant.give"])
+def test_whoever_changes_who_may_come_in_is_reviewed(action: str) -> None:
+    people = next(one for one in BUILT_IN if one.slug == "people")
+    assert taking([Rule("people", people.actions)], Facts(action)) == ["people"]

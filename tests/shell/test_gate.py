@@ -92,6 +92,40 @@ def test_the_platforms_own_broker_is_nobodys_address() -> None:
         by_socket(port)
 
 
+def test_a_task_of_a_worker_is_not_the_broker_s_client() -> None:
+    """Celery stands at the bottom of every task's stack, and there hooks, channels and registries are called."""
+    from celery import Celery
+
+    app = Celery("a_worker", set_as_current=False)
+    with socket.create_server((HERE, 0)) as server:
+        port = server.getsockname()[1]
+        task = app.task(name="a_worker.call")(by_socket)
+        url = f"redis://{HERE}:{port}/0"
+        with override_settings(FORBIDDEN_NETWORKS=[], REDIS_URL=url), pytest.raises(ForbiddenAddress, match="broker"):
+            task.apply(args=(port,), throw=True)
+
+
+def test_the_broker_s_own_clients_get_through() -> None:
+    import redis
+    import redis.asyncio
+
+    async def ask(port: int) -> None:
+        client = redis.asyncio.Redis(host=HERE, port=port, socket_timeout=0.2, retry=None)  # type: ignore[arg-type]
+        try:
+            await client.ping()
+        finally:
+            await client.aclose()
+
+    with socket.create_server((HERE, 0)) as server:
+        port = server.getsockname()[1]
+        with override_settings(FORBIDDEN_NETWORKS=[], REDIS_URL=f"redis://{HERE}:{port}/0"):
+            with pytest.raises(redis.exceptions.TimeoutError):  # connected: nothing answers there
+                asyncio.run(ask(port))
+            client = redis.Redis.from_url(f"redis://{HERE}:{port}/0", socket_timeout=0.2, retry=None)
+            with pytest.raises(redis.exceptions.TimeoutError):
+                client.ping()
+
+
 @pytest.mark.django_db
 def test_a_host_a_registry_and_a_repository_say_it_in_words(closed: int, tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path

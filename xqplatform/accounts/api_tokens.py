@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -65,8 +66,8 @@ def _person(request: HttpRequest, name: str) -> User:
     return user
 
 
-def _told(token: Token) -> dict[str, Any]:
-    team = Team.objects.filter(pk=token.team_id).first() if token.team_id is not None else None
+def _told(token: Token, teams: Mapping[int, Team]) -> dict[str, Any]:
+    team = teams.get(token.team_id) if token.team_id is not None else None
     fields = ("label", "prefix", "rights", "services", "environments", "created", "expires", "last_used", "last_ip")
     return {name: getattr(token, name) for name in fields} | {
         "id": token.pk,
@@ -77,9 +78,15 @@ def _told(token: Token) -> dict[str, Any]:
     }
 
 
+def _teams(rows: Iterable[Token]) -> dict[int, Team]:
+    return Team.objects.in_bulk({row.team_id for row in rows if row.team_id is not None})
+
+
 @router.get("/tokens", response={200: list[TokenOut], **ERRORS}, summary="Your tokens, or a service account's")
 def list_tokens(request: HttpRequest, query: Query[TokensQuery]) -> Any:
-    return [_told(row) for row in tokens.of(actor_of(request), _person(request, query.person))[:1000]]
+    rows = list(tokens.of(actor_of(request), _person(request, query.person))[:1000])
+    teams = _teams(rows)
+    return [_told(row, teams) for row in rows]
 
 
 @router.post(
@@ -88,7 +95,7 @@ def list_tokens(request: HttpRequest, query: Query[TokensQuery]) -> Any:
 def make_token(request: HttpRequest, body: TokenIn) -> Any:
     values = body.dict(exclude={"person", "label"})
     row, raw = tokens.create_token(actor_of(request), _person(request, body.person), body.label, **values)
-    return Status(201, _told(row) | {"token": raw})
+    return Status(201, _told(row, _teams([row])) | {"token": raw})
 
 
 @router.delete("/tokens/{int:number}", response={204: None, **ERRORS}, summary="Revoke a token")

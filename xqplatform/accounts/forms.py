@@ -155,7 +155,7 @@ class AcceptForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 8 characters, and not one that everybody uses."),
+        help_text=_("At least 12 characters; not one that everybody uses, not only digits, and not like your name."),
     )
     again = forms.CharField(
         label=_("The same again"),

@@ -22,6 +22,7 @@ from xqplatform.accounts.models import AccessRequest, Membership, Role, Team, Us
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles import grants
 from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, NeedsSecond, carry
+from xqplatform.accounts.roles.instead import require_as_much
 from xqplatform.accounts.sessions.verbs import drop
 from xqplatform.accounts.telling import tell
 from xqplatform.errors import Denied, Refused
@@ -188,6 +189,7 @@ def set_password(actor: Actor, user: User, password: str, *, old: str | None = N
             raise Refused(_("The old password is wrong."), "old", 400)
     else:
         require(actor, "people.manage", obj=user)
+        require_as_much(actor, user)
     if user.service_account:
         raise Refused(_("A service account has no password: it never signs in."))
     user.set_password(_checked_password(password, user))

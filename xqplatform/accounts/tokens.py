@@ -18,6 +18,7 @@ from xqplatform.accounts.models import Team, Token, User
 from xqplatform.accounts.rights import RIGHTS, can, require
 from xqplatform.accounts.roles.forms import environments as known_environments
 from xqplatform.accounts.roles.forms import services as known_services
+from xqplatform.accounts.roles.instead import require_as_much
 from xqplatform.accounts.scopes import Scopes
 from xqplatform.errors import Denied, Refused
 
@@ -59,6 +60,8 @@ def create_token(
     scopes = _scopes(actor, rights, team, environments, services)
     if actor.scopes is not None and not scopes.within(actor.scopes):
         raise Refused(_("A token can make only tokens that may no more than itself."), "rights", 400)
+    if actor.user is None or actor.user.pk != user.pk:
+        require_as_much(actor, user, scopes.rights)
     values = {
         "created_name": actor.name,
         "expires": timezone.now() + timedelta(days=days) if days else None,

@@ -21,15 +21,21 @@ def readable(actor: Actor) -> QuerySet[Event]:
 
     What others ran inside containers, and who watched them, is not open to all: arguments of commands may be passwords.
     """
+    rows = unhidden(actor)
+    if can(actor, "audit.read"):
+        return rows
+    open_to_all = Q(object_type__startswith="containers.") | Q(object_type__startswith="builds.")
+    return rows.filter(Q(user=actor.user) | (open_to_all & ~Q(object_type__in=INSIDE)))
+
+
+def unhidden(actor: Actor) -> QuerySet[Event]:
+    """All events but those of closed teams that the actor does not see."""
     rows = Event.objects.all()
     if teams := hidden(actor):
         # What is of a kind that teams own, and of which no owner is known, is older than closed teams are.
         kinds = [model._meta.label_lower for model in OWNED]
         rows = rows.exclude(owner__in=teams).exclude(owner=None, object_type__in=kinds)
-    if can(actor, "audit.read"):
-        return rows
-    open_to_all = Q(object_type__startswith="containers.") | Q(object_type__startswith="builds.")
-    return rows.filter(Q(user=actor.user) | (open_to_all & ~Q(object_type__in=INSIDE)))
+    return rows
 
 
 def everything(actor: Actor) -> bool:

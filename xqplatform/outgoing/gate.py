@@ -20,7 +20,7 @@ from typing import Any
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Who speaks with the broker and the database by sockets of Python's.
-OWN = ("redis", "kombu", "celery", "psycopg")
+OWN = ("redis", "kombu", "psycopg")
 
 
 class ForbiddenAddress(ConnectionError):
@@ -104,8 +104,10 @@ def install(gate: Gate) -> None:
 
 
 def _by_ourselves(frame: FrameType | None) -> bool:
+    """Whether the library that connects is one of OWN. Not whoever called it: below every task of a worker stands Celery."""
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).partition(".")[0] in OWN:
-            return True
+        name = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if name not in sys.stdlib_module_names:
+            return name in OWN
         frame = frame.f_back
     return False

@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from tests.conftest import make_person
 from tests.queue import Queue
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Token
+from xqplatform.accounts.models import Grant, OwnRole, Team, Token
 from xqplatform.alerts import sources
 from xqplatform.audit.chain import checkpoints, files, linking, own, rows, triggers, verifying
 from xqplatform.audit.models import Event, Verification
@@ -164,3 +165,14 @@ def test_developers_see_none_of_it(client: Client, developer: Any, log: list[Eve
         assert client.get(f"/audit/{page}").status_code == 403
     assert client.post("/audit/verify/").status_code == 403
     assert Event.objects.filter(denied=True, action="audit.read").count() == 5
+
+
+def test_the_whole_chain_is_given_to_nobody_who_does_not_see_all_teams(client: Client, log: list[Event]) -> None:
+    OwnRole.objects.create(slug="looks", title="Looks", rights=["audit.read"])
+    outsider = make_person("otto", "reader")
+    Grant.objects.create(user=outsider, role="looks")
+    client.force_login(outsider)
+    assert client.get("/audit/export.jsonl").status_code == 200
+    Team.objects.create(slug="shut", closed=True)
+    for page in ("export.jsonl", "export.cef"):
+        assert client.get(f"/audit/{page}").status_code == 409

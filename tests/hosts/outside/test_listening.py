@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from hosts.engine import EngineError
 from hosts.models import Ear, Host, HostOperation, OwnCall
-from hosts.outside import own_calls, shape
+from hosts.outside import listening, own_calls, shape
 from hosts.outside.listening import Listener
 from tests import factories
 from xqplatform.audit.models import Event
@@ -139,6 +140,24 @@ def test_after_a_death_what_was_missed_is_heard_and_nothing_twice(
     third = Heard(instance.host, Engine(first, waits, later))
     assert len(third.judged(monkeypatch)) == 3
     assert Ear.objects.get().position >= later["timeNano"]
+
+
+def test_a_start_by_the_restart_policy_is_nobodys_also_when_the_database_was_away(
+    instance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = instance.containers.get().engine_id
+    heard = Heard(instance.host)
+    assert heard(told("die", container)).judged(monkeypatch, 4) == []
+    heard(told("start", container))
+
+    def away(*_args: Any) -> Any:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listening, "tell", away)
+        patched.setattr(listening.connections, "close_all", lambda: None)
+        assert heard.judged(monkeypatch, 8) == []
+    assert heard.judged(monkeypatch, 12) == []
 
 
 def test_names_with_markup_are_harmless_on_the_pages(

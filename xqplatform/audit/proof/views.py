@@ -86,6 +86,8 @@ def _export(
 ) -> HttpResponseBase:
     """The stretch of the chain of these days, the whole of it without; taking it along is an event."""
     require(request.actor, verifications.RIGHT)
+    if not queries.everything(request.actor):  # a stretch with gaps would prove nothing
+        raise Refused(_("A report tells of all teams, and some of them are closed to you."))
     since, until = _moment(request, "since"), _moment(request, "until", days=1)
     linking.link()
     found = exporting.stretch(since, until)

@@ -12,7 +12,7 @@ from ninja import Field, Query, Router, Schema, Status
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.audit.reviews import feeding, services
-from xqplatform.audit.reviews.models import Review, ReviewRule
+from xqplatform.audit.reviews.models import ReviewRule
 
 router = Router(tags=["reviews"])
 Key = Annotated[int, Field(ge=1, lt=2**63)]
@@ -79,7 +79,7 @@ class SwitchIn(Schema):
 )
 def reviews(request: HttpRequest, query: Query[ReviewQuery]) -> Any:
     require(actor_of(request), "audit.read")
-    rows = Review.objects.filter(reviewed__isnull=query.state == "open", pk__gt=query.after)
+    rows = services.seen_by(actor_of(request)).filter(reviewed__isnull=query.state == "open", pk__gt=query.after)
     return rows.order_by("pk")[: query.limit]
 
 
@@ -90,7 +90,9 @@ def mark(request: HttpRequest, data: MarkIn) -> Any:
 
 @router.post("/audit-reviews/{int:pk}/reopen", response=ReviewOut, summary="Somebody has to look at it once more")
 def reopen(request: HttpRequest, pk: int, data: ReviewCommentIn) -> Any:
-    return services.reopen(actor_of(request), get_object_or_404(Review, pk=pk), data.comment)
+    return services.reopen(
+        actor_of(request), get_object_or_404(services.seen_by(actor_of(request)), pk=pk), data.comment
+    )
 
 
 @router.get("/audit-review-rules", response=list[ReviewRuleOut], summary="Which events are taken into the queue")

@@ -39,13 +39,18 @@ class BuiltIn:
     production: bool = False
 
 
+# Who may come in, by what, and who may what.
+OF_PEOPLE = (
+    "person.*", "team.*", "token.*", "role.*", "grant.*", "access.*", "invitation.*", "service_account.*", "session.*",
+    "factor.*", "signin.*", "oidc.*", "login.unlocked",
+)  # fmt: skip
 BUILT_IN = (
     BuiltIn("glass", _("Broken glass"), ("deployment.break_glass",)),
     BuiltIn("terminals", _("Terminals and commands in production"), ("terminal.open", "instance.command"), True),
     BuiltIn(
         "people",
         _("People and rights"),
-        ("person.*", "team.*", "token.*", "role.*", "grant.*", "invitation.*", "account.*", "session.*", "mfa.*"),
+        OF_PEOPLE,
     ),
     BuiltIn("secrets", _("Secrets that were read"), ("secret.*", "secrets.*")),
     BuiltIn("outside", _("Changes on production hosts past the platform"), ("outside.*",), True),

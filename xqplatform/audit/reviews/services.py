@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,6 +14,8 @@ from django.utils.translation import ngettext
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import hidden
+from xqplatform.audit import queries
 from xqplatform.audit.reviews import feeding, rules, seams
 from xqplatform.audit.reviews.models import Review, ReviewRule
 from xqplatform.errors import Refused
@@ -20,6 +23,12 @@ from xqplatform.errors import Refused
 RIGHT = "audit.review"
 LONGEST = 2000
 MOST = 500  # reviewed at once
+
+
+def seen_by(actor: Actor) -> QuerySet[Review]:
+    """The queue, without what is of closed teams that the actor does not see (and, to them, without what was archived)."""
+    rows = Review.objects.all()
+    return rows.filter(event__in=queries.unhidden(actor).values("pk")) if hidden(actor) else rows
 
 
 def review(actor: Actor, numbers: Collection[int], comment: str) -> list[Review]:
@@ -31,7 +40,7 @@ def review(actor: Actor, numbers: Collection[int], comment: str) -> list[Review]
     if not 1 <= len(set(numbers)) <= MOST:
         raise Refused(_("Tick 1 to %(n)d events.") % {"n": MOST}, "reviews", 400)
     with transaction.atomic():
-        rows = list(Review.objects.select_for_update().filter(pk__in=list(numbers)).order_by("pk"))
+        rows = list(seen_by(actor).select_for_update().filter(pk__in=list(numbers)).order_by("pk"))
         if len(rows) != len(set(numbers)):
             raise Refused(_("One of the events is not in the queue."), "reviews", 404)
         if done := next((row for row in rows if row.reviewed is not None), None):
@@ -77,7 +86,9 @@ def reopen(actor: Actor, row: Review, comment: str) -> Review:
     require(actor, RIGHT, obj=row)
     comment = _comment(comment)
     with transaction.atomic():
-        locked = Review.objects.select_for_update().get(pk=row.pk)
+        locked = seen_by(actor).select_for_update().filter(pk=row.pk).first()
+        if locked is None:
+            raise Refused(_("One of the events is not in the queue."), "reviews", 404)
         if locked.reviewed is None:
             raise Refused(_("It is open."))
         before = {"who": locked.reviewed_name, "comment": locked.comment}

@@ -24,9 +24,9 @@ from xqplatform.web.tables import Filter, Table
 MOST_IDS = 10**18
 
 
-def ages() -> list[tuple[Any, int]]:
+def ages(queue: QuerySet[Review]) -> list[tuple[Any, int]]:
     """How many open ones there are of each age, in words."""
-    counts = counted(Review.objects.filter(reviewed=None))
+    counts = counted(queue.filter(reviewed=None))
     return [(words, n) for (_days, words), n in zip(rules.AGES, counts, strict=True)]
 
 
@@ -36,9 +36,10 @@ def _of_rule(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
 
 
 def _table(request: ActorRequest, state: str) -> Table:
-    rows = Review.objects.exclude(reviewed=None) if state == "done" else Review.objects.filter(reviewed=None)
+    queue = services.seen_by(request.actor)
+    rows = queue.exclude(reviewed=None) if state == "done" else queue.filter(reviewed=None)
     names = [(row.slug or row.name, rules.TITLES.get(row.slug, row.name)) for row in ReviewRule.objects.all()]
-    environments = Review.objects.order_by().exclude(environment="").values_list("environment", flat=True).distinct()
+    environments = queue.order_by().exclude(environment="").values_list("environment", flat=True).distinct()
     return Table(
         request,
         rows,
@@ -79,7 +80,7 @@ def _show(request: ActorRequest, wrong: Refused | None = None) -> HttpResponse:
             }
             for row in table.rows
         ],
-        "ages": ages(),
+        "ages": ages(services.seen_by(request.actor)),
         "may": can(request.actor, services.RIGHT),
         "wrong": wrong,
         "comment": request.POST.get("comment", ""),
@@ -111,7 +112,9 @@ def mark(request: ActorRequest) -> HttpResponse:
 @require_POST
 def reopen(request: ActorRequest, pk: int) -> HttpResponse:
     try:
-        services.reopen(request.actor, get_object_or_404(Review, pk=pk), request.POST.get("comment", ""))
+        services.reopen(
+            request.actor, get_object_or_404(services.seen_by(request.actor), pk=pk), request.POST.get("comment", "")
+        )
         messages.success(request, _("It is open again."))
     except Refused as refused:
         messages.error(request, refused.message)
