@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from axes.models import AccessAttempt
 from django.test import override_settings
 from django.utils import timezone
@@ -19,7 +20,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.roles import foureyes, grants
 from xqplatform.accounts.sessions import verbs as sessions
 from xqplatform.accounts.sessions.models import Session
-from xqplatform.accounts.signin import groups, lockout, providers
+from xqplatform.accounts.signin import groups, lockout, providers, ways
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.models import Provider
 from xqplatform.audit.reviews import services as reviews
@@ -58,6 +59,11 @@ def unlock(world: World, actor: Actor) -> Call:
 def reset_factors(world: World, actor: Actor) -> Call:
     Authenticator.objects.create(user=world.developer, type=Authenticator.Type.TOTP, data={})
     return lambda: signin.reset_factors(actor, world.developer)
+
+
+def unlink_provider(world: World, actor: Actor) -> Call:
+    SocialAccount.objects.create(user=world.sre, provider="corp", uid="1")
+    return lambda: ways.unlink(actor, world.sre, "corp")
 
 
 def follow_groups(world: World, actor: Actor) -> Call:
@@ -117,6 +123,7 @@ PEOPLE: dict[str, Prepare] = {
     "xqplatform.accounts.signin.groups.apply": follow_groups,
     "xqplatform.accounts.signin.lockout.unlock": unlock,
     "xqplatform.accounts.signin.services.reset_factors": reset_factors,
+    "xqplatform.accounts.signin.ways.unlink": unlink_provider,
     "xqplatform.secrets.services.add_key": with_key(secret_keys.add_key),
     "xqplatform.secrets.services.drop_key": with_key(drop_old),
 }

@@ -52,6 +52,8 @@ DANGEROUS: dict[str, tuple[str, ...]] = {
     "oidc_provider": CHANGE,
     "oidc_group": CHANGE,
     "oidc_remove": CHANGE,
+    "oidc_link": READ,
+    "oidc_unlink": CHANGE,
     # ways in for programs
     "accounts:tokens": CHANGE,
     "accounts:service_accounts": CHANGE,

@@ -25,6 +25,7 @@ ACTIONS: dict[str, Any] = {
     "oidc.remove": _("removed the sign-in provider"),
     "oidc.group": _("changed what a group of a sign-in provider gives:"),
     "oidc.link": _("linked an account of a sign-in provider with"),
+    "oidc.unlink": _("unlinked the account of a sign-in provider from"),
     "person.groups": _("set, by groups, teams and role of"),
     "signin.held": _("was held up for lack of a second factor"),
     "session.expire": _("was signed out by time"),

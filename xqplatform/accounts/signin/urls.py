@@ -26,6 +26,8 @@ urlpatterns = [
     path("settings/signing-in/unlock/", views_rules.unlock, name="signin_unlock"),
     path("settings/people/<int:pk>/factors/reset/", views_rules.factors_reset, name="factors_reset"),
     path("account/signing-in/", views.SigningIn.as_view(), name="mfa_index"),
+    path("account/signing-in/providers/<slug:slug>/link/", views_oidc.link, name="oidc_link"),
+    path("account/signing-in/providers/<slug:slug>/unlink/", views_oidc.unlink, name="oidc_unlink"),
     path(
         "account/signing-in/app/",
         app.ActivateTOTPView.as_view(template_name="accounts/signin/app.html"),
@@ -53,7 +55,7 @@ urlpatterns = [
     ),
     path(
         "account/signing-in/passkeys/<int:pk>/remove/",
-        passkeys.RemoveWebAuthnView.as_view(
+        views.RemovePasskey.as_view(
             template_name="accounts/signin/passkey_remove.html", success_url="/account/signing-in/"
         ),
         name="mfa_remove_webauthn",

@@ -7,7 +7,7 @@ from typing import Any
 from allauth.account.views import LoginView, ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateCodeView
-from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
+from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.signin import providers, services
+from xqplatform.accounts.signin import again, errands, providers, services, ways
 
 
 def _failed(request: HttpRequest, name: str, step: str) -> None:
@@ -77,8 +77,24 @@ class SigningIn(IndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context_data(**kwargs)
-        found["must"] = services.must_set_up(self.request.user)  # type: ignore[arg-type]
+        user = self.request.user
+        found["must"] = services.must_set_up(user)  # type: ignore[arg-type]
+        linked = {row.slug for row in again.linked(user)}
+        found["providers"] = [
+            (row, row.slug in linked, "" if row.slug in linked else errands.invitation(self.request, row.slug))
+            for row in providers.enabled()
+        ]
+        found["only"] = next(iter(known), None) if len(known := ways.of(user)) == 1 else None  # type: ignore[arg-type]
         return found
+
+
+class RemovePasskey(RemoveWebAuthnView):
+    """Not the last way in."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            ways.keep_one(self.request.user, ("passkey", str(self.object.pk)))
+            return super().form_valid(form)  # type: ignore[no-any-return]
 
 
 @login_not_required
