@@ -33,6 +33,7 @@ from xqplatform.outgoing.gate import found_in
 
 TIMEOUT = 60.0  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a context
+LARGEST_PACK = 8 << 30  # bytes that one fetch may bring
 MOST_FILES = 200_000
 HEADS = Ref(b"refs/heads/")
 TAGS = Ref(b"refs/tags/")
@@ -129,6 +130,7 @@ class Repository:
             client, path = get_transport_and_path(location, **options)
             if isinstance(client, SSHGitClient):  # `ssh` makes the connection itself
                 rules.GATE.check(client.host, client.port or 22)
+            _bounded(client)
             with Repo(str(self.path)) as repo:
                 found = client.fetch(
                     path,
@@ -379,6 +381,25 @@ def _revision(commit: Commit, branch: str = "") -> Revision:
         time=when,
         branch=branch,
     )
+
+
+def _bounded(client: Any) -> None:
+    """Has what a server sends counted as it comes: a server that sends without an end does not fill the disk."""
+    fetch_pack = client.fetch_pack
+
+    def counted(path: Any, wants: Any, walker: Any, write: Callable[[bytes], Any], **options: Any) -> Any:
+        seen = 0
+
+        def written(data: bytes) -> Any:
+            nonlocal seen
+            seen += len(data)
+            if seen > LARGEST_PACK:
+                raise GitError(_("The repository is larger than %(n)d MiB.") % {"n": LARGEST_PACK >> 20})
+            return write(data)
+
+        return fetch_pack(path, wants, walker, written, **options)
+
+    client.fetch_pack = counted
 
 
 @contextmanager

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
 from dulwich.index import commit_tree
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
+from dulwich.server import DictBackend
+from dulwich.web import WSGIRequestHandlerLogger, WSGIServerLogger, make_wsgi_chain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +132,29 @@ def test_too_much_too_many_and_too_deep_is_refused(data: Path, monkeypatch: pyte
     monkeypatch.setattr(git, "LARGEST", (1 << 20) - 1)
     with pytest.raises(git.GitError, match=r"leave files out"):
         context(data / "large.git", large)
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The repository as a server gives it away by HTTP."""
+    app = make_wsgi_chain(DictBackend({"/": Repo(str(path))}))
+    server = make_server("127.0.0.1", 0, app, handler_class=WSGIRequestHandlerLogger, server_class=WSGIServerLogger)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def test_a_server_that_sends_too_much_is_not_heard_to_its_end(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = commit(data / "r.git", {"noise": (FILE, os.urandom(300_000))})
+    with served(data / "r.git") as url:
+        monkeypatch.setattr(git, "LARGEST_PACK", 200_000)
+        with pytest.raises(git.GitError, match="larger than"):
+            git.Repository(git.Source(url)).fetch()
+        kept = sum(one.stat().st_size for one in (data / "git").rglob("*") if one.is_file())
+        assert kept < 50_000, "nothing of it stays"
+        monkeypatch.setattr(git, "LARGEST_PACK", 400_000)
+        git.Repository(git.Source(url)).fetch()
+        assert git.Repository(git.Source(url)).resolve("main").hash == revision
