@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from xqplatform.accounts.catalogue import Right
 from xqplatform.accounts.models import Role, Team
 from xqplatform.accounts.rights import READ, RIGHTS
+from xqplatform.accounts.roles.forms import ticks
 from xqplatform.accounts.scopes import READING
 from xqplatform.accounts.tokens import DAYS
-from xqplatform.audit.sentences import RIGHTS as WORDS
 
 LASTS = [(7, _("a week")), (30, _("30 days")), (DAYS, _("90 days")), (180, _("half a year")), (365, _("a year"))]
 MAY = [
@@ -54,11 +54,14 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         if never:
             self.fields["days"].choices = [*LASTS, (0, _("ever: it never ends"))]  # type: ignore[attr-defined]
-        rights = [(name, capfirst(str(WORDS.get(name, name)))) for name in sorted(RIGHTS - {READ})]
-        self.fields["rights"].choices = rights  # type: ignore[attr-defined]
+        self.fields["rights"].choices = [(name, name) for name in sorted(RIGHTS - {READ})]  # type: ignore[attr-defined]
         teams = [(team.slug, str(team)) for team in Team.objects.all()]
         self.fields["team"].choices = [("", _("all teams")), *teams]  # type: ignore[attr-defined]
         self.fields["environments"].choices = environments  # type: ignore[attr-defined]
+
+    def right_groups(self) -> list[tuple[Any, list[tuple[Right, bool]]]]:
+        """What the page shows instead of one long list."""
+        return ticks(self["rights"].value() or (), without=(READ,))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -45,6 +45,8 @@ class Remembered:
 
     def _prepare(self) -> None:
         with self._lock:
+            if not self._new:
+                return  # another thread has done it
             values, groups = self._new, list(self._groups)
             while groups and len(groups[-1][0]) <= 2 * len(values):
                 values = groups.pop()[0] + values

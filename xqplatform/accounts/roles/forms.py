@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.catalogue import GROUPS, TICKABLE
+from xqplatform.accounts.catalogue import GROUPS, TICKABLE, Right
 from xqplatform.accounts.models import AccessPolicy, OwnRole, Team, User
 from xqplatform.accounts.roles.builtin import BUILTIN
 from xqplatform.accounts.visibility import visible
@@ -24,6 +25,15 @@ def right_choices(every: bool = False) -> list[tuple[Any, list[tuple[str, Any]]]
         for group in GROUPS
         if every or any(one.name in TICKABLE for one in group.rights)
     ]
+
+
+def ticks(ticked: Collection[str], *, without: Collection[str] = ()) -> list[tuple[Any, list[tuple[Right, bool]]]]:
+    """All rights but some, in their groups, each with whether its box is ticked."""
+    found = [
+        (group.title, [(one, one.name in ticked) for one in group.rights if one.name not in without])
+        for group in GROUPS
+    ]
+    return [group for group in found if group[1]]
 
 
 def role_choices() -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
@@ -11,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from xqplatform.accounts.catalogue import GROUPS, TICKABLE
+from xqplatform.accounts.catalogue import TICKABLE, Right
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Grant, OwnRole, User
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.rights import RIGHTS, can, require
 from xqplatform.accounts.roles import own
 from xqplatform.accounts.roles.builtin import BUILTIN
-from xqplatform.accounts.roles.forms import RoleForm
+from xqplatform.accounts.roles.forms import RoleForm, ticks
 from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.errors import Refused
 
@@ -33,9 +34,8 @@ def roles(request: ActorRequest) -> HttpResponse:
     return render(request, "accounts/roles/roles.html", {"rows": rows, "may": can(request.actor, own.RIGHT)})
 
 
-def _groups(ticked: Any) -> list[tuple[Any, list[tuple[Any, bool]]]]:
-    found = [(g.title, [(r, r.name in ticked) for r in g.rights if r.name in TICKABLE]) for g in GROUPS]
-    return [one for one in found if one[1]]
+def _groups(ticked: Collection[str]) -> list[tuple[Any, list[tuple[Right, bool]]]]:
+    return ticks(ticked, without=RIGHTS - TICKABLE)
 
 
 @require_http_methods(["GET", "POST"])
