@@ -9,8 +9,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from builds.models import Blueprint, Project, Wave
+from builds.place import all_at
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
+from xqplatform.accounts.rights import can
 from xqplatform.accounts.visibility import visible
 
 
@@ -57,6 +59,9 @@ class StartForm(forms.Form):
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rows = visible(actor, Project).exclude(repository="")
+        if not self.is_bound:  # (what is sent is judged by the verb, which tells of the attempt)
+            may = [pk for pk, place in all_at(rows).items() if can(actor, "build.start", **place)]
+            rows = rows.filter(pk__in=may)
         self.fields["project"].queryset = rows  # type: ignore[attr-defined]
 
 

@@ -46,6 +46,7 @@ class ContainersConfig(AppConfig):
             measured,
             outside,
             owned,
+            places,
             reviewing,
             sudo,
         )  # fmt: skip
@@ -64,6 +65,7 @@ class ContainersConfig(AppConfig):
         from xqplatform.notices import sources
 
         owned.register()
+        places.register()
         alerting.register()
         reviewing.register()
         index.PLACES.append(audited.where)

@@ -9,12 +9,14 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
 from ninja.pagination import LimitOffsetPagination, paginate
 
+from hosts import unseen
 from hosts.models import Host, HostCommand, HostOperation, SshAccess
 from hosts.services import commands, operations, ssh_access
 from xqplatform.accounts.http import actor_of
 from xqplatform.errors import Refused
 
 router = Router(tags=["host operations"])
+MOST = 1000  # of a host, for who does not read all of what they said
 
 
 class OperationStepOut(Schema):
@@ -112,12 +114,14 @@ def _host(name: str) -> Host:
 @paginate(LimitOffsetPagination)
 def list_operations(request: HttpRequest, name: str, f: Query[OperationFilter]) -> Any:
     wanted = {k: v for k, v in f.dict().items() if v}
-    return _rows().filter(host=_host(name), **wanted).order_by("-pk")
+    actor, host = actor_of(request), _host(name)
+    rows = _rows().filter(host=host, **wanted).order_by("-pk")
+    return unseen.operations(actor, rows[:MOST]) if unseen.withheld(actor, host.pk) else rows
 
 
 @router.get("/hosts/{name}/operations/{number}", response=OperationFullOut)
 def show_operation(request: HttpRequest, name: str, number: int) -> Any:
-    return get_object_or_404(_rows(), host__name=name, pk=number)
+    return unseen.operation(actor_of(request), get_object_or_404(_rows(), host__name=name, pk=number))
 
 
 @router.post("/hosts/{name}/operations/{number}/cancel", response=OperationOut)

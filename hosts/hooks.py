@@ -36,6 +36,8 @@ CONTAINER_HOOKS: list[Callable[[int, Sequence[Change]], None]] = []
 CONTAINER_OWNERS: list[Callable[[int, Mapping[str, str]], Mapping[str, Model]]] = []
 # fn(host): after each full refresh of a host, reached or not.
 HOST_REFRESHED: list[Callable[[Host], None]] = []
+# fn(host_id) -> names of services whose containers stand or stood there: what was said on the host may tell of them.
+HOST_SERVICES: list[Callable[[int], Collection[str]]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.
 HOST_USERS: list[Callable[[int], int]] = []
 # fn(host, reason): begins to move what stands on the host to others; raises Refused. Empty when `users_of` says 0.

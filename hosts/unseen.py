@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import gettext as _
 
-from hosts import labels
-from hosts.models import Address, SeenContainer
+from hosts import hooks, labels
+from hosts.models import Address, HostOperation, SeenContainer
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import hidden_names
 
@@ -52,6 +52,36 @@ def _conflict(actor: Actor, text: str, names: frozenset[str]) -> str:
 
 def addresses(actor: Actor, rows: Iterable[Address]) -> list[Address]:
     return [address(actor, row) for row in rows]
+
+
+def withheld(actor: Actor, host: int) -> bool:
+    """Whether what was said on a host may tell of something hidden: services of closed teams stand there, or did."""
+    names = hidden_names(actor)
+    if not names:
+        return False
+    known: dict[int, bool] = actor.__dict__.setdefault("_withheld", {})
+    if host not in known:
+        seen = {
+            labels_.get(labels.SERVICE)
+            for labels_ in SeenContainer.objects.filter(host=host).values_list("labels", flat=True)
+        }
+        stood = {name for read in hooks.HOST_SERVICES for name in read(host)}
+        known[host] = bool(names & (seen | stood))
+    return known[host]
+
+
+def operation(actor: Actor, row: HostOperation) -> HostOperation:
+    """What was done, by whom and when is everybody's to know; its words, its steps' and its output are free text of the machine."""
+    if withheld(actor, row.host_id):
+        for name in {"words", "reason", "output"} - row.get_deferred_fields():
+            setattr(row, name, getattr(row, name) and nameless())
+        row.params, row.truncated = {}, False
+        row.steps = [{**step, "words": step.get("words") and nameless()} for step in row.steps]
+    return row
+
+
+def operations(actor: Actor, rows: Iterable[HostOperation]) -> list[HostOperation]:
+    return [operation(actor, row) for row in rows]
 
 
 def searchable(actor: Actor, fields: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from builds.models import Badge, Build, Project
 from builds.models.forges import new_key
+from builds.place import at
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -24,7 +25,7 @@ def of(project: Project) -> Badge | None:
 
 def save(actor: Actor, project: Project, *, public: bool, renew: bool = False) -> Badge:
     """Makes the badges' address, or says whether everybody may see them by the project's name. `renew`: another address."""
-    require(actor, RIGHT, team_id=project.team_id, obj=project)
+    require(actor, RIGHT, **at(project), obj=project)
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)
         row = of(project)
@@ -40,7 +41,7 @@ def save(actor: Actor, project: Project, *, public: bool, renew: bool = False) -
 
 def remove(actor: Actor, project: Project) -> None:
     """Nobody sees them any more."""
-    require(actor, RIGHT, team_id=project.team_id, obj=project)
+    require(actor, RIGHT, **at(project), obj=project)
     with transaction.atomic():
         if Badge.objects.filter(project=project).delete()[0]:
             audit.record(actor, "badge.remove", project)

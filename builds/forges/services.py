@@ -13,6 +13,7 @@ from builds.forges import events, reporting
 from builds.forges.receiving import topic
 from builds.models import Forge, Project
 from builds.models.forges import new_key
+from builds.place import at
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -104,7 +105,7 @@ def remove(actor: Actor, project: Project) -> None:
 
 def may(actor: Actor, project: Project) -> None:
     """Raises Denied."""
-    require(actor, RIGHT, team_id=project.team_id, obj=project)
+    require(actor, RIGHT, **at(project), obj=project)
 
 
 def shown(row: Forge) -> dict[str, Any]:

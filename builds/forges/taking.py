@@ -13,6 +13,7 @@ from builds import git
 from builds.forges import notices, noting, seams
 from builds.forges.receiving import topic
 from builds.models import Build, ForgeDelivery, ForgeStatus, Image
+from builds.place import at
 from builds.services.builds import start_build
 from builds.services.projects import source_of
 from xqplatform import live
@@ -85,7 +86,7 @@ def _start(actor: Actor, row: ForgeDelivery) -> Build:
     project = row.forge.project
     if row.kind == Kind.TAG:
         # What is tagged was often built when it was pushed: the same image goes on, with all that is proved of it.
-        require(actor, "build.start", team_id=project.team_id, obj=project)
+        require(actor, "build.start", **at(project), obj=project)
         same = Build.objects.filter(project=project, revision=row.revision).order_by("-pk")
         found = same.filter(state=Build.State.SUCCEEDED, image__state=Image.State.DEPLOYABLE).first()
         found = found or same.filter(state__in=Build.ACTIVE, cancel_requested=False).first()

@@ -21,6 +21,7 @@ from builds.badges import services as badges
 from builds.forges import noting, receiving, services
 from builds.forges.forms import ForgeForm
 from builds.models import Forge, ForgeDelivery, ForgeStatus, Project
+from builds.place import at
 from xqplatform.accounts.http import ActorRequest, actor_of, put_refusal
 from xqplatform.accounts.rights import can
 from xqplatform.accounts.visibility import get_visible, visible
@@ -113,7 +114,7 @@ def _page(request: ActorRequest, project: Project, form: ForgeForm | None = None
         "table": table,
         "secret": secret,
         "address": address_of(request, row) if row else "",
-        "may": can(request.actor, services.RIGHT, team_id=project.team_id),
+        "may": can(request.actor, services.RIGHT, **at(project)),
         "topic": f"forge:{project.pk}",
         "statuses": visible(request.actor, ForgeStatus).filter(forge__project=project)[:20],
         **_badges(request, project),

@@ -22,6 +22,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 _MODE = re.compile(r"0?[0-7]{3}")
@@ -37,7 +38,7 @@ def save_blueprint(actor: Actor, blueprint: Blueprint | None, data: dict[str, An
     if blueprint is not None:
         _require(actor, blueprint.base, blueprint.team_id, blueprint)
     base = bool(data.get("base", row.base))
-    team = _find(Team, data.get("team", row.team), "team", "slug")
+    team = _find(Team.objects.all(), data.get("team", row.team), "team", "slug")
     _require(actor, base, team.pk if team else None, blueprint)
     before = content_of(row) if blueprint else {}
     if blueprint is not None and base != row.base:
@@ -47,7 +48,7 @@ def save_blueprint(actor: Actor, blueprint: Blueprint | None, data: dict[str, An
     if blueprint is not None and name != row.name:
         raise Refused(_("The name is in the tags of its images, and stays."), field="name", code=400)
     row.name = name
-    row.parent = _find(Blueprint, data.get("parent", row.parent), "parent", "name")
+    row.parent = _find(visible(actor, Blueprint), data.get("parent", row.parent), "parent", "name")
     row.parent_reference = text(data, "parent_reference", default=row.parent_reference)
     row.static_script = text(data, "static_script", default=row.static_script, longest=200_000).replace("\r\n", "\n")
     row.runtime_script = text(data, "runtime_script", default=row.runtime_script, longest=200_000).replace("\r\n", "\n")
@@ -231,9 +232,7 @@ def _check(row: Blueprint) -> None:
     if not REPOSITORY.fullmatch(row.name.lower()) or "__" in row.name:
         raise Refused(_("A name has letters, digits and single dashes or underscores."), field="name", code=400)
     if Blueprint.objects.exclude(pk=row.pk).filter(name__iexact=row.name).exists():
-        raise Refused(
-            _("There is a blueprint of this name (registries do not tell case apart)."), field="name", code=400
-        )
+        raise Refused(_("This name is taken (registries do not tell case apart)."), field="name", code=400)
     if row.parent is not None:
         if not row.parent.base:
             raise Refused(_("The parent must be a base image."), field="parent", code=400)
@@ -275,13 +274,13 @@ def _files(value: Any) -> list[dict[str, str]]:
     return out
 
 
-def _find(model: Any, value: Any, field_: str, name: str) -> Any:
-    if value is None or value == "" or isinstance(value, model):
+def _find(rows: Any, value: Any, field_: str, name: str) -> Any:
+    if value is None or value == "" or isinstance(value, rows.model):
         return value or None
     query = Q(**{name: str(value)})
     if str(value).isascii() and str(value).isdigit():
         query |= Q(pk=int(value))
-    found = model.objects.filter(query).first()
+    found = rows.filter(query).first()
     if found is None:
         raise Refused(_("«%s» is not there.") % str(value)[:60], field=field_, code=400)
     return found

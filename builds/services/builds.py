@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from builds import around, git
 from builds.models import Blueprint, Build, Image, Project
+from builds.place import at
 from builds.services.blueprints import content_hash, newest_image
 from builds.services.projects import source_of
 from builds.tasks import run
@@ -34,7 +35,7 @@ def start_build(actor: Actor, project: Project, branch: str = "", revision: str 
     Two builds of one revision are one: the active one is returned, and so is one that succeeded and whose image is still
     there, unless `again`.
     """
-    require(actor, "build.start", team_id=project.team_id, obj=project)
+    require(actor, "build.start", **at(project), obj=project)
     branch = (branch or project.default_branch).strip()
     if "\0" in branch or len(branch) > 120:
         raise Refused(_("This cannot be the name of a branch."), field="branch", code=400)
@@ -61,7 +62,7 @@ def start_build(actor: Actor, project: Project, branch: str = "", revision: str 
 
 def fetch_now(actor: Actor, project: Project) -> None:
     """Looks at the repository itself, so that new commits stand in the version list. Raises Denied, Refused."""
-    require(actor, "build.start", team_id=project.team_id, obj=project)
+    require(actor, "build.start", **at(project), obj=project)
     if project.repository_password:
         used(actor, project, "repository password")
     try:
@@ -162,7 +163,7 @@ def _queue(actor: Actor, parent: Project | Blueprint, **fields: Any) -> Build:
 def cancel_build(actor: Actor, build: Build, reason: str = "") -> Build:
     """Cancels a build at any moment. Raises Denied, and Refused when it is over already."""
     if build.project is not None:
-        require(actor, "build.cancel", team_id=build.project.team_id, obj=build)
+        require(actor, "build.cancel", **at(build.project), obj=build)
     else:
         require(actor, "base_image.manage", obj=build)
     with transaction.atomic():

@@ -33,7 +33,11 @@ def clean(row: Model, exclude: list[str] | None = None) -> None:
     try:
         row.full_clean(exclude=[*(exclude or []), *empty])
     except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
+        field, problems = next(iter(error.error_dict.items()))
+        if any(one.code in {"unique", "unique_together"} for one in problems):
+            # Whose it is, and what, is not everybody's to know.
+            raise Refused(_("This name is taken."), field=None if field == "__all__" else field) from error
+        messages = error.message_dict[field]
         raise Refused(messages[0], field=None if field == "__all__" else field, code=400) from error
 
 

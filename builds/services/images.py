@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from builds import guards
 from builds.models import Image
+from builds.place import at
 from builds.registry import Client, RegistryError
 from builds.tasks import remove_from_host
 from xqplatform import audit, live
@@ -20,7 +21,7 @@ from xqplatform.work import enqueue
 def discard_image(actor: Actor, image: Image, reason: str = "") -> Image:
     """Discards an image and deletes its manifest in the registry. Raises Denied, and Refused while it is needed."""
     if image.project is not None:
-        require(actor, "image.discard", team_id=image.project.team_id, obj=image)
+        require(actor, "image.discard", **at(image.project), obj=image)
     else:
         require(actor, "base_image.manage", obj=image)
     with transaction.atomic():

@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 
 from builds.git import Source, check_url
 from builds.models import Blueprint, Project, Registry
+from builds.place import at
 from builds.services.checks import clean, string_map, text
 from builds.tags import REPOSITORY
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 _SHOWN = (
@@ -40,9 +42,10 @@ def save_project(actor: Actor, project: Project | None, data: dict[str, Any]) ->
     """
     row = project or Project()
     if project is not None:
-        require(actor, "project.change", team_id=project.team_id, obj=project)
-    team = _row(Team, data.get("team", row.team), "team")
-    require(actor, "project.change", team_id=team.pk if team else None, obj=project)
+        require(actor, "project.change", **at(project), obj=project)
+    team = _row(Team.objects.all(), data.get("team", row.team), "team")
+    if project is None or (team and team.pk) != project.team_id:
+        require(actor, "project.change", team_id=team.pk if team else None, obj=project)
     before = _shown(row) if project else {}
     row.team = team
     row.name = text(data, "name", default=row.name)
@@ -52,8 +55,8 @@ def save_project(actor: Actor, project: Project | None, data: dict[str, Any]) ->
     row.dockerfile = text(data, "dockerfile", default=row.dockerfile).lstrip("/") or "Dockerfile"
     row.network = text(data, "network", default=row.network)
     row.default_branch = text(data, "default_branch", default=row.default_branch) or "main"
-    row.blueprint = _row(Blueprint, data.get("blueprint", row.blueprint), "blueprint")
-    row.registry = _row(Registry, data.get("registry", row.registry), "registry")
+    row.blueprint = _row(visible(actor, Blueprint), data.get("blueprint", row.blueprint), "blueprint")
+    row.registry = _row(Registry.objects.all(), data.get("registry", row.registry), "registry")
     if "build_arguments" in data:
         row.build_arguments = string_map(data["build_arguments"], "build_arguments")
     password = text(data, "repository_password", strip=False)
@@ -137,10 +140,10 @@ def _shown(row: Project) -> dict[str, Any]:
     return shown
 
 
-def _row(model: Any, value: Any, field: str) -> Any:
-    if value is None or value == "" or isinstance(value, model):
+def _row(rows: Any, value: Any, field: str) -> Any:
+    if value is None or value == "" or isinstance(value, rows.model):
         return value or None
-    found = model.objects.filter(pk=value).first() if str(value).isascii() and str(value).isdigit() else None
+    found = rows.filter(pk=value).first() if str(value).isascii() and str(value).isdigit() else None
     if found is None:
         raise Refused(_("There is no such %s.") % field, field=field, code=400)
     return found

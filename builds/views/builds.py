@@ -21,6 +21,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from builds.forms import StartForm
 from builds.models import Build, BuildLine
+from builds.place import at
 from builds.services.builds import cancel_build, start_base_build, start_build
 from hosts.models import Host
 from xqplatform import live
@@ -86,7 +87,7 @@ def build(request: ActorRequest, pk: int) -> HttpResponse:
     shown = 12 if request.GET.get("part") else SHOWN_LINES
     lines = list(row.lines.filter(number__gt=last - shown))
     if row.project is not None:
-        may = can(request.actor, "build.cancel", team_id=row.project.team_id)
+        may = can(request.actor, "build.cancel", **at(row.project))
     else:
         may = can(request.actor, "base_image.manage")
     failed = row.state in {Build.State.FAILED, Build.State.ERRORED}

@@ -14,6 +14,7 @@ from builds import guards
 from builds.dockerfile import lint, lint_script
 from builds.forms import BlueprintForm
 from builds.models import Blueprint, Image
+from builds.place import at
 from builds.services import blueprints as verbs
 from builds.services.builds import start_base_build
 from builds.services.images import discard_image
@@ -53,12 +54,15 @@ def image(request: ActorRequest, pk: int) -> HttpResponse:
     words: list[str] = []
     for words_of in guards.RUNNING_WORDS:
         words += words_of([row]).get(row.pk, [])
-    right = ("image.discard", row.project.team_id) if row.project else ("base_image.manage", None)
+    if row.project is not None:
+        may = can(request.actor, "image.discard", **at(row.project))
+    else:
+        may = can(request.actor, "base_image.manage")
     context = {
         "image": row,
         "running": words,
         "needed": guards.reason_to_keep(row) if row.state == Image.State.DEPLOYABLE else None,
-        "may": can(request.actor, right[0], team_id=right[1]),
+        "may": may,
         "children": visible(request.actor, row.children.all()).select_related("project")[:50],
     }
     return render(request, "builds/image.html", context)

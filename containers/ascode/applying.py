@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from builds.place import at
 from containers.ascode import carrying, plans, state
 from containers.ascode.plans import Plan, Target
 from containers.ascode.source import Wrong
@@ -29,7 +30,7 @@ def preview(actor: Actor, text: str, *, prune: bool = False) -> Plan:
 
     Raises Wrong (mistakes in the text), Denied, and Refused with the line and path.
     """
-    plan = plans.make(text, prune)
+    plan = plans.make(actor, text, prune)
     _require(actor, plan)
     with transaction.atomic():
         carrying.carry_out(actor, plan, dict.fromkeys(plan.needs, PLACEHOLDER), _("applied from a file"))
@@ -54,9 +55,9 @@ def apply(
     reason = reason.strip()
     if len(reason) > LONGEST_REASON or "\x00" in reason:
         raise Refused(_("At most %(most)s characters.") % {"most": LONGEST_REASON}, "reason", 400)
-    _require(actor, plans.make(text, prune))
+    _require(actor, plans.make(actor, text, prune))
     with transaction.atomic():
-        plan = _locked(text, prune)
+        plan = _locked(actor, text, prune)
         plans.check_token(plan, token)
         given = _secrets(plan, secrets or {})
         carrying.carry_out(actor, plan, given, reason or _("applied from a file"))
@@ -74,9 +75,9 @@ def refusing() -> Iterator[None]:
         raise Refused("\n".join(map(str, wrong.mistakes)), "text", 400) from wrong
 
 
-def _locked(text: str, prune: bool) -> Plan:
+def _locked(actor: Actor, text: str, prune: bool) -> Plan:
     """The plan, worked out anew with the rows of all that it names locked, always in the same order."""
-    first = plans.make(text, prune)
+    first = plans.make(actor, text, prune)
     slugs = {
         kind: sorted(t.given.name for t in first.targets if t.given.kind == kind) for kind in ("Environment", "Service")
     }
@@ -84,7 +85,7 @@ def _locked(text: str, prune: bool) -> Plan:
     services = list(Service.objects.select_for_update(of=("self",)).filter(slug__in=slugs["Service"]).order_by("pk"))
     for service in services:
         list(service.places.select_for_update(of=("self",)).order_by("pk"))
-    return plans.make(text, prune)
+    return plans.make(actor, text, prune)
 
 
 def _secrets(plan: Plan, given: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +122,7 @@ def _require_service(actor: Actor, target: Target) -> None:
         team_id, name = service.team_id, service.slug
         require(actor, "service.change", **service.at, obj=service, extra=extra)
         if any(change.path[0] == "project" for change in target.changes):
-            require(actor, "project.change", team_id=service.project.team_id, obj=service.project, extra=extra)
+            require(actor, "project.change", **at(service.project), obj=service.project, extra=extra)
         if any(change.path == ("team",) for change in target.changes):
             require(actor, "service.change", team_id=wanted.pk if wanted else None, obj=service, extra=extra)
     else:

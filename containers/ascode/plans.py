@@ -18,6 +18,9 @@ from containers.ascode.reading import Given
 from containers.ascode.source import Mistake, Path, Wrong, dotted
 from containers.ascode.state import Now
 from containers.forms.environments import RESERVED_ENVIRONMENTS
+from containers.models import Service
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import sees
 from xqplatform.errors import Refused
 
 Json = dict[str, Any]
@@ -69,12 +72,14 @@ class Plan:
         return signing.dumps({"text": _hash(self.text, self.prune), "seen": seen}, salt=SALT, compress=True)
 
 
-def make(text: str, prune: bool = False) -> Plan:
-    """Reads rows, changes nothing. Raises Wrong with all mistakes."""
+def make(actor: Actor, text: str, prune: bool = False) -> Plan:
+    """Reads rows, changes nothing. A service that is not there for the actor is new: making it says that its name is taken. Raises
+    Wrong with all mistakes.
+    """
     targets, mistakes = [], []
     for given in reading.read(text):
         try:
-            targets.append(_target(given, prune))
+            targets.append(_target(actor, given, prune))
         except Wrong as wrong:
             mistakes += wrong.mistakes
     if mistakes:
@@ -82,8 +87,10 @@ def make(text: str, prune: bool = False) -> Plan:
     return Plan(text, prune, tuple(targets))
 
 
-def _target(given: Given, prune: bool) -> Target:
+def _target(actor: Actor, given: Given, prune: bool) -> Target:
     now = state.of(given.kind, given.name)
+    if isinstance(now.row, Service) and not sees(actor, now.row):
+        now = Now(None)
     _possible(given, now)
     try:
         wanted = merged(given.kind, now.state, unexpired(given.data, timezone.now()), prune, now.removable)

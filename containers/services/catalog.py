@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Project
+from builds.place import at
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
 from containers.services import queue, releases
 from containers.services.settings import topic
@@ -19,6 +20,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?")
@@ -75,7 +77,7 @@ def create_service(actor: Actor, data: Mapping[str, Any]) -> Service:
     if len(title) > 120:
         raise Refused(_("At most 120 characters."), "title", 400)
     if Service.objects.filter(slug=slug).exists():
-        raise Refused(_("There is a service «%(slug)s» already.") % {"slug": slug}, "slug")
+        raise Refused(_("This name is taken."), "slug")
     try:
         with transaction.atomic():
             service = Service.objects.create(
@@ -91,7 +93,7 @@ def create_service(actor: Actor, data: Mapping[str, Any]) -> Service:
             )
             live.bump("services", f"service:{slug}")
     except IntegrityError:
-        raise Refused(_("There is a service «%(slug)s» already.") % {"slug": slug}, "slug") from None
+        raise Refused(_("This name is taken."), "slug") from None
     return service
 
 
@@ -99,10 +101,10 @@ def _project(actor: Actor, slug: str, team: Team | None, data: Mapping[str, Any]
     from builds.services.projects import save_project
 
     if data.get("project"):
-        project = Project.objects.filter(pk=data["project"], service=None).first()
+        project = visible(actor, Project).filter(pk=data["project"], service=None).first()
         if project is None:
             raise Refused(_("This project is not there, or another service has it."), "project", 400)
-        require(actor, "project.change", team_id=project.team_id, obj=project)
+        require(actor, "project.change", **at(project), obj=project)
         return project
     keys = (
         "repository", "repository_user", "repository_password", "subfolder", "dockerfile", "blueprint", "registry",

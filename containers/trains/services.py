@@ -23,6 +23,7 @@ from containers.trains.words import name_of
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import sees
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -257,6 +258,8 @@ def save_template(actor: Actor, train: Train, name: str) -> TrainTemplate:
     _require(actor, [car.place for car in cars], train)
     name = _fields(name, train.on_failure, "")["name"]
     found = TrainTemplate.objects.filter(name=name).first()
+    if found is not None and not sees(actor, found):
+        raise Refused(_("This name is taken."), "name")
     if found is not None:
         _require(actor, places_of(found), train)
     content = {
@@ -289,6 +292,12 @@ def remove_template(actor: Actor, row: TrainTemplate) -> None:
         audit.record(actor, "train.template.remove", row)
         row.delete()
         live.bump("trains")
+
+
+def may_remove(actor: Actor, row: TrainTemplate) -> bool:
+    """For showing the button."""
+    places = places_of(row)
+    return may(actor, places) if places else can(actor, "environment.manage")
 
 
 def places_of(row: TrainTemplate) -> list[ServiceEnvironment]:

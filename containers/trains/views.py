@@ -22,6 +22,7 @@ from containers.trains.rows import cars_of
 from containers.views.access import NUMBER_LIMIT, reason_of
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
+from xqplatform.accounts.rights import somewhere
 from xqplatform.accounts.visibility import get_visible, sees_team, visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
@@ -59,7 +60,11 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "table": table,
         "rows": list(table.rows),
-        "templates": visible(actor_of(request), TrainTemplate).all()[:200],
+        "templates": [
+            (row, services.may_remove(actor_of(request), row))
+            for row in visible(actor_of(request), TrainTemplate).all()[:200]
+        ],
+        "may": somewhere(actor_of(request), services.RIGHT),
     }
     return render(request, "containers/trains.html", context)
 

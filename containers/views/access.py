@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from builds.place import at
 from containers.models import Deployment, Instance, Service, ServiceEnvironment
 from containers.reading import places
 from xqplatform.accounts.actor import Actor
@@ -45,7 +46,7 @@ def may(actor: Actor, service: Service, environment: str | None = None) -> dict[
     """What the viewer may do there (without an environment: in any), for showing buttons; the verb asks again."""
     asks = partial(somewhere, actor) if environment is None else partial(can, actor, environment=environment)
     return {name: asks(f"service.{name}", **service.at) for name in RIGHTS} | {
-        "build": can(actor, "build.start", **service.at)
+        "build": can(actor, "build.start", **at(service.project))
     }
 
 

@@ -17,6 +17,7 @@ from containers.reading import history
 from containers.services import catalog
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles import here
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
@@ -63,6 +64,7 @@ def edit(request: HttpRequest, slug: str | None = None) -> HttpResponse:
         "services": stored.places.filter(service__removed=None).count() if stored else 0,
         "events": history([stored], 20) if stored else [],
         "may_manage": can(actor, "environment.manage"),
+        "here": here.of_environment(actor, stored.slug) if stored else None,
     }
     return render(request, "containers/environment.html", context, status=400 if form.errors else 200)
 

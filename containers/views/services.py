@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from builds.models import Build, Image
+from builds.place import at
 from builds.sample import BRANCH, make_sample_repository
 from builds.sample_base import make_base_repository
 from builds.services.builds import start_build
@@ -32,6 +33,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import can, require, somewhere, visible_teams
+from xqplatform.accounts.roles import here
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 
@@ -218,6 +220,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "events": history([service, *of, service.project], 20),
         "drift": drift.of_service(service),
         "may": may(actor_of(request), service),
+        "here": here.of_service(actor_of(request), slug, service.team_id, [p.environment.slug for p in of]),
         "images": visible(actor_of(request), Image)
         .filter(project=service.project_id, state=Image.State.DEPLOYABLE)
         .count(),
@@ -257,7 +260,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         _require_posted_team(request, "service.change", service)
         if {n for n in form.changed_data if n in PROJECT_FIELDS}:
             # Before the transaction below, which would take the event of a denied attempt with it.
-            require(actor_of(request), "project.change", team_id=project.team_id, obj=project)
+            require(actor_of(request), "project.change", **at(project), obj=project)
         if form.is_valid() and form.cleaned_data["team"] is None and service.team_id is not None:
             require(actor_of(request), "service.change", obj=service)  # (given to nobody: as above)
         if form.is_valid():

@@ -205,7 +205,9 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "setup_failed": row.operations.filter(kind="host.setup").values_list("state", flat=True).order_by("-pk").first()
         in {"failed", "cancelled"},
         "users": hooks.users_of(row.pk),
-        "operations": row.operations.select_related("host").defer("output", "notes")[:6],
+        "operations": unseen.operations(
+            request.actor, row.operations.select_related("host").defer("output", "notes")[:6]
+        ),
         "panels": [hook(request, row) for hook in hooks.HOST_PANELS],
         "operations_of_others": [hook(request, row) for hook in hooks.HOST_OPERATIONS],
         "certificates": row.seen_certificates.all(),

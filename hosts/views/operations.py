@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from hosts import unseen
 from hosts.forms import SshAccessForm
 from hosts.models import Host, HostOperation, SshAccess
 from hosts.services import operations as verbs
@@ -27,20 +28,23 @@ def operations(request: ActorRequest, name: str) -> HttpResponse:
     host = get_object_or_404(Host, name=name)
     rows = HostOperation.objects.filter(host=host).select_related("host").defer("output", "notes")
     states = [(state, look(state).word) for state in HostOperation.State.values]
+    hidden = unseen.withheld(request.actor, host.pk)
     table = Table(
         request,
         rows,
-        search=["kind", "who", "reason", "words"],
+        search=["kind", "who"] if hidden else ["kind", "who", "reason", "words"],
         sorts={"number": "pk", "state": "state", "who": "who"},
         default="-number",
         filters={"state": Filter(_("State"), states, "state")},
     )
-    return render(request, "hosts/operations.html", {"host": host, "table": table})
+    rows_shown = unseen.operations(request.actor, table.rows)
+    return render(request, "hosts/operations.html", {"host": host, "table": table, "rows": rows_shown})
 
 
 @require_GET
 def operation(request: ActorRequest, name: str, pk: int) -> HttpResponse:
     row = get_object_or_404(HostOperation.objects.select_related("host").defer("notes"), host__name=name, pk=pk)
+    row = unseen.operation(request.actor, row)
     context = {
         "row": row,
         "host": row.host,

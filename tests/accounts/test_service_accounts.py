@@ -10,10 +10,13 @@ from django.test import Client
 from containers.guardrails import approvals
 from containers.models import Deployment, Guardrails
 from tests import factories
+from tests.conftest import make_person
 from xqplatform.accounts import service_accounts, services, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Grant, OwnRole, Role, Team, User
 from xqplatform.accounts.rights import can
+from xqplatform.accounts.roles import foureyes
+from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -93,3 +96,34 @@ def test_it_is_no_person_who_approves(robot: User, team: Team) -> None:
     Grant.objects.create(user=robot, role=Role.SRE)
     Guardrails.objects.update_or_create(environment=place.environment, defaults={"approvals": 1})
     assert approvals.may_approve(Actor.person(robot), row) == "Only a person can approve."
+
+
+def test_one_with_rights_in_production_waits_for_a_second_person(actor_sre: Actor, team: Team, client: Client) -> None:
+    """By what its team was granted, as a developer, and when it comes back."""
+    factories.make_environments()
+    ann, bob = (Actor.person(make_person(name, "admin")) for name in ("ann", "bob"))
+    quiet = service_accounts.create(actor_sre, "quiet", team)  # may nothing yet
+    granted = Grant.objects.create(group=team, role=Role.SRE, environment="production")
+    with pytest.raises(Waits) as waits:
+        service_accounts.create(actor_sre, "ci-snow", team)
+    assert not User.objects.filter(username="ci-snow").exists()
+    assert {one["who"] for one in waits.value.request.diff} == {"ci-snow"}
+    foureyes.approve(bob, waits.value.request)
+    robot = User.objects.get(username="ci-snow")
+    assert can(Actor.person(robot), "service.deploy", team_id=team.pk, environment="production")
+    assert Event.objects.get(action="service_account.create", object_id=str(robot.pk)).actor == "sara"
+    service_accounts.set_active(actor_sre, robot, active=False)
+    with pytest.raises(Waits) as waits:
+        service_accounts.set_active(actor_sre, robot, active=True)
+    robot.refresh_from_db()
+    assert not robot.is_active
+    foureyes.approve(ann, waits.value.request)
+    robot.refresh_from_db()
+    assert robot.is_active
+    # By the pages, too; and what gives nothing in production needs nobody.
+    client.force_login(actor_sre.user)  # type: ignore[arg-type]
+    service_accounts.set_active(actor_sre, quiet, active=False)
+    answer = client.post(f"/settings/service-accounts/{quiet.pk}/active/", {"active": "1"})
+    assert answer["Location"] == "/settings/access/requests/"
+    granted.delete()
+    assert service_accounts.create(actor_sre, "third", team).pk

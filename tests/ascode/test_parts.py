@@ -11,6 +11,7 @@ from containers.ascode import applying, plans
 from containers.ascode.source import Wrong
 from tests import factories
 from tests.ascode.helpers import HEAD, PRODUCTION, apply, drift_of, text_of
+from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def test_hooks_keep_their_order_or_take_the_files(actor_sre: Any, place: Any) ->
     apply(actor_sre, text)
     place.refresh_from_db()
     assert [hook["name"] for hook in place.config.content["hooks"]] == ["warm", "tell"]
-    assert plans.make(text).count == 0
+    assert plans.make(Actor.system(), text).count == 0
 
 
 def test_what_pushes_release_is_of_who_applied_it(actor_sre: Any, place: Any) -> None:

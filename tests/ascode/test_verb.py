@@ -87,7 +87,7 @@ def test_a_world_that_moved_is_named_and_nothing_is_written(actor_sre: Any, plac
 
 def test_a_refusal_in_the_middle_takes_everything_back(actor_sre: Any, place: Any) -> None:
     text = HEAD + "project: {subfolder: x}\nenvironments:\n  production:\n    instances: 5\n    settings: {cpus: 2}\n"
-    token = plans.make(text).token
+    token = plans.make(actor_sre, text).token
     factories.make_deployment(place, "running", kind="deploy")
     before = Event.objects.count()
     for verb in (applying.preview, lambda a, t: applying.apply(a, t, token=token)):

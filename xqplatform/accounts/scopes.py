@@ -32,7 +32,7 @@ class Scopes:
         """Whether the token leaves this question to its person's rights.
 
         What belongs to no team, such as hosts and people, is outside of every team and of every environment; what belongs to no
-        service, such as a project, is outside of every service.
+        service, such as a host, is outside of every service.
         """
         if right == READ:
             return True

@@ -137,16 +137,17 @@ def change_person(
         raise Refused(_("There is no such role."), "role", 400)
 
     def change() -> User:
-        return _change(actor, user, role=role, display_name=display_name, active=active, teams=teams)
+        return write_person(actor, user, role=role, display_name=display_name, active=active, teams=teams)
 
     data = {"user": user.pk, "role": role, "display_name": display_name, "active": active}
     data["teams"] = {str(team): environments for team, environments in teams.items()}
     return carry(actor, Asked("person", data, _("Role and teams of %(who)s") % {"who": user}, "", second), change)
 
 
-def _change(
+def write_person(
     actor: Actor, user: User, *, role: str, display_name: str, active: bool, teams: dict[int, list[str]]
 ) -> User:
+    """The change itself, with its event: whoever calls it has asked for the right, and goes through `carry`."""
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
         before = _facts(user)
@@ -178,9 +179,6 @@ REPLAYS["person"] = _change_again
 def set_active(actor: Actor, user: User, *, active: bool) -> User:
     """Whether somebody may come in. Who is deactivated loses at once all that is open (`leaving.TIES`). Raises Refused."""
     teams = {m.team_id: m.environments for m in user.memberships.all()}
-    if user.service_account:
-        require(actor, "service_account.manage", team_id=next(iter(teams), None), obj=user)
-        return _change(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
     return change_person(actor, user, role=user.role, display_name=user.display_name, active=active, teams=teams)
 
 

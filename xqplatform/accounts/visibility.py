@@ -86,6 +86,17 @@ def _looks_everywhere(rights: frozenset[str]) -> bool:
     return any(right in EVERYTHING or right.partition(".")[0] in {"service", "build", "release"} for right in rights)
 
 
+def sees_everything(actor: Actor) -> bool:
+    """Whether no team could be closed to the actor: what they set up may carry what is anybody's. A token sees what its person does."""
+    if actor.is_system:
+        return True
+    return any(one.scope.everywhere and _looks_everywhere(one.rights) for one in actor.held)
+
+
+def is_closed(team_id: int | None) -> bool:
+    return team_id is not None and Team.objects.filter(pk=team_id, closed=True).exists()
+
+
 def _seen(actor: Actor, closed: set[int]) -> set[int]:
     """Of the closed teams those that the actor is in, or holds a role in. A token sees what its person does."""
     seen = closed.intersection(visible_teams(actor))

@@ -25,6 +25,7 @@ class ChannelOut(Schema):
     default: bool = Field(description="For every rule that names no channel.")
     least: str = Field(description="From this severity on.")
     enabled: bool
+    hears_closed: bool = Field(description="Also of services of closed teams.")
     signed: bool = Field(description="Whether it has a signing secret.")
     ok: bool | None = Field(None, description="How its last delivery went; null: there was none.")
     ok_since: datetime | None = None
@@ -43,6 +44,7 @@ class ChannelFields(Schema):
     default: bool = True
     least: Literal["critical", "warning"] = "warning"
     enabled: bool = True
+    hears_closed: bool = Field(False, description="Also of closed teams: set by who sees what all teams own.")
 
 
 class ChannelIn(ChannelFields):

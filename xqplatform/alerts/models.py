@@ -43,6 +43,8 @@ class Channel(models.Model):
     default = models.BooleanField(_("for every rule that names no channel"), default=True)
     least = models.CharField(_("from this severity on"), max_length=8, choices=Severity, default=Severity.WARNING)
     enabled = models.BooleanField(pgettext_lazy("switched", "on"), default=True)
+    # Whoever reads it hears of services that not everybody may see; set by somebody who sees them all.
+    hears_closed = models.BooleanField(_("hears of closed teams"), default=False)
     # How its last delivery went, for the list.
     ok = models.BooleanField(null=True)
     ok_since = models.DateTimeField(null=True)

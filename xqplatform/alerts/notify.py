@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from xqplatform import live, work
+from xqplatform.accounts.visibility import is_closed
 from xqplatform.alerts import describe
 from xqplatform.alerts.models import Alert, Channel, Delivery, Notification, Rule, Severity
 
@@ -47,25 +48,27 @@ def collect(now: datetime) -> int:
     return made
 
 
-def channels_for(rule: Rule | None, severity: str) -> list[Channel]:
-    """The rule's own channels, else those for every rule; of them those that take this severity."""
+def channels_for(rule: Rule | None, severity: str, *, closed: bool = False) -> list[Channel]:
+    """The rule's own channels, else those for every rule; of them those that take this severity, and hear of closed teams."""
     on = Channel.objects.shared().filter(enabled=True)
     rows = (
         rule.channels.filter(enabled=True) if rule is not None and rule.channels.exists() else on.filter(default=True)
     )
-    return [row for row in rows if severity == Severity.CRITICAL or row.least == Severity.WARNING]
+    loud = [row for row in rows if severity == Severity.CRITICAL or row.least == Severity.WARNING]
+    return [row for row in loud if row.hears_closed or not closed]
 
 
 def _make(kind: str, alerts: Sequence[Alert]) -> Notification | None:
     """One transaction: the alerts are told of, and the deliveries stand. Without any channel they stay untold."""
-    first = alerts[0]
+    first, closed = alerts[0], any(is_closed(team) for team in {alert.team_id for alert in alerts})
     if kind == Notification.Kind.FIRING:
-        channels = channels_for(first.rule, first.severity)
+        channels = channels_for(first.rule, first.severity, closed=closed)
         if not channels:
             return None
     else:  # whoever heard that it fires hears that it is over
         told = Delivery.objects.filter(notification__alerts__in=[a.pk for a in alerts[:MOST]])
-        channels = list(Channel.objects.filter(enabled=True, pk__in=told.values("channel")))
+        on = Channel.objects.filter(enabled=True, pk__in=told.values("channel"))
+        channels = list(on.filter(hears_closed=True) if closed else on)
     with transaction.atomic():
         Alert.objects.filter(pk__in=[a.pk for a in alerts]).update(told=kind)
         if not channels:

@@ -90,6 +90,12 @@ def team_of(service: str) -> int | None:
     return next((one.team for one in services() if one.slug == service), None)
 
 
+def team_seen(actor: Actor, service: str) -> int | None:
+    """The same for what an actor names: of a service that is not there for them it is nobody's, as of one that is not there at all."""
+    team = team_of(service)
+    return team if sees_team(actor, team) else None
+
+
 def number(subject: str) -> int:
     """The primary key within «host:3»."""
     return int(subject.partition(":")[2])

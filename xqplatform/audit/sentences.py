@@ -17,7 +17,6 @@ from xqplatform.audit.models import Event
 PAGES = {
     "accounts.user": "/settings/people/{id}/",
     "accounts.team": "/settings/teams/{id}/",
-    "accounts.invitation": "/settings/invitations/",
     "hosts.host": "/hosts/{name}/",
     "hosts.hostcommand": "/hosts/commands/{name}/",
     "hosts.segment": "/network/id/{id}/",

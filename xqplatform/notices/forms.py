@@ -14,7 +14,7 @@ from xqplatform.accounts.models import Team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.kinds import CHOSEN, Kind
-from xqplatform.notices.services import own
+from xqplatform.notices.services import own, subscriptions
 from xqplatform.notices.services.preferences import Wishes
 
 CHOICES = [
@@ -62,8 +62,9 @@ class OwnForm(forms.Form):
         self.fields["kind"].choices = [(kind.value, titles[kind]) for kind in kinds]  # type: ignore[attr-defined]
 
 
-def _names(found: list[str]) -> list[tuple[str, Any]]:
-    return [("", gettext_lazy("all")), *((one, one) for one in found)]
+def _names(found: list[str], *, every: bool = True) -> list[tuple[str, Any]]:
+    """`every`: whether all of them at once can be chosen, too."""
+    return [*([("", gettext_lazy("all"))] if every else []), *((one, one) for one in found)]
 
 
 class SubscriptionForm(forms.Form):
@@ -77,12 +78,13 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, actor: Actor, data: Any = None) -> None:
         super().__init__(data)
+        services = subscriptions.offered(actor)
         channels = [(f"channel:{row.pk}", row.name) for row in Channel.objects.shared()]
         teams = [(f"team:{row.pk}", str(row)) for row in Team.objects.all()]
         found = [(_("Channels"), channels), (_("Teams, in the inboxes of their people"), teams)]
         for name, choices in (
             ("receiver", [("", "–"), *found]),
-            ("service", _names(subjects.services_seen_by(actor))),
+            ("service", _names([one for one in services if one], every="" in services)),
             ("environment", _names(subjects.environments())),
         ):
             self.fields[name].choices = choices  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Membership, Role, User
 from xqplatform.accounts.rights import READ, can, has_role
-from xqplatform.accounts.visibility import sees_team
+from xqplatform.accounts.visibility import is_closed, sees_team
 from xqplatform.alerts.models import Channel
 from xqplatform.notices.kinds import INBOX, OWN, Relation, reaches
 from xqplatform.notices.models import Notice, Preference, Subscription
@@ -49,9 +49,16 @@ def subscriptions(notice: Notice) -> list[Subscription]:
     return [row for row in rows if notice.kind in row.kinds]
 
 
-def channels(found: list[Subscription]) -> list[Channel]:
-    """Of the company's channels those that hear of it, each once."""
-    rows = {row.channel.pk: row.channel for row in found if row.channel is not None and row.channel.enabled}
+def channels(found: list[Subscription], notice: Notice) -> list[Channel]:
+    """Of the company's channels those that hear of it, each once. Of a closed team's services one hears that is said to hear of them,
+    and one that somebody has this very service told to.
+    """
+    closed = is_closed(notice.team_id)
+    rows = {
+        row.channel.pk: row.channel
+        for row in found
+        if row.channel is not None and row.channel.enabled and (row.service or row.channel.hears_closed or not closed)
+    }
     return [rows[pk] for pk in sorted(rows)]
 
 

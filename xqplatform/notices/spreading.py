@@ -28,7 +28,7 @@ def spread(pk: int) -> bool:
         listed = [one for one in found if one.inbox]
         Entry.objects.bulk_create([Entry(user=one.user, notice=notice, relation=one.relation) for one in listed])
         own = Channel.objects.filter(owner__in=[one.user.pk for one in found if one.own], enabled=True)
-        to = [*receivers.channels(followed), *own.order_by("pk")]
+        to = [*receivers.channels(followed, notice), *own.order_by("pk")]
         Post.objects.bulk_create([Post(notice=notice, channel=channel) for channel in to])
         if listed:
             live.bump(*(f"inbox:{one.user.pk}" for one in listed))

@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Build
+from builds.place import at
 from containers.guardrails import approvals, glass
 from containers.models import Deployment, Drain, Instance, InstanceEvent, Service, ServiceEnvironment
+from containers.services.sample import may_make
 from hosts.conformance import matrix
 from hosts.models import Address, Host, SegmentNetwork
 from hosts.services import certificates
@@ -66,7 +68,7 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
             "url": "/guide/sample/",
             "post": True,
             "action": _("Make the sample service"),
-            "may": True,
+            "may": service is not None or may_make(actor),
         },
         {
             "done": build,
@@ -76,7 +78,7 @@ def guide(actor: Actor) -> list[dict[str, Any]]:
             "post": bool(build_url) and not building,
             "branch": (place.branch or "") if place else "",
             "action": _("See the build") if building else _("Build"),
-            "may": True,
+            "may": service is None or building is not None or can(actor, "build.start", **at(service.project)),
         },
         {
             "done": deployed,

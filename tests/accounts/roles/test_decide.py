@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xqplatform.accounts.catalogue import CATALOGUE
+from xqplatform.accounts.catalogue import CATALOGUE, Of
+from xqplatform.accounts.roles.asked import Runs, asked, of_project
 from xqplatform.accounts.roles.builtin import BUILTIN
 from xqplatform.accounts.roles.decide import EVERYWHERE, Held, Scope, decide, narrowed, reaches, within
 
@@ -17,7 +20,8 @@ SCOPES = st.builds(
     st.sampled_from([None, *ENVIRONMENTS]),
     st.sampled_from([None, *SERVICES]),
 )
-HELD = st.builds(Held, st.just("own"), st.frozensets(RIGHT), SCOPES)
+ENDS = st.sampled_from([None, *(datetime(2026, 12, day, tzinfo=UTC) for day in (1, 2))])
+HELD = st.builds(Held, st.just("own"), st.frozensets(RIGHT), SCOPES, until=ENDS)
 
 
 @given(st.lists(HELD), st.lists(HELD), RIGHT, SCOPES)
@@ -88,3 +92,30 @@ def test_built_in_roles_keep_apart_what_must_be() -> None:
         "metrics.read",
         "fleet.read",
     }
+
+
+@given(HELD, RIGHT, st.sampled_from([None, *TEAMS]), st.lists(st.builds(Runs, st.sampled_from(SERVICES), st.sampled_from([None, *TEAMS])), max_size=2))  # fmt: skip
+def test_a_grant_on_a_service_reaches_builds_that_are_this_services_alone(
+    held: Held, right: str, team: int | None, runs: list[Runs]
+) -> None:
+    scope = of_project(team, runs)
+    assert scope.team == team
+    if reaches(held.scope, scope, CATALOGUE[right].whole) and held.scope.service is not None:
+        assert runs == [Runs(held.scope.service, team)]
+    if held.scope == Scope(service=scope.service):
+        assert reaches(held.scope, scope)
+    # Who runs it takes nothing from whom the team or everything is given.
+    for wide in (Scope(team), EVERYWHERE):
+        assert reaches(wide, scope)
+
+
+@given(HELD, RIGHT, SCOPES)
+def test_a_grant_with_a_limit_reaches_nothing_of_the_platform(held: Held, right: str, place: Scope) -> None:
+    found = asked(right, place)
+    of = CATALOGUE[right].of
+    if of is Of.PLATFORM and decide([held], right, found):
+        assert held.scope == EVERYWHERE
+    if of in {Of.TEAM, Of.PROJECT} and decide([held], right, found):
+        assert held.scope.service is None
+    if of is Of.PLACE:
+        assert found == place

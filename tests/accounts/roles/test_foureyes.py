@@ -32,7 +32,9 @@ def test_gains_are_what_was_not_there(before: list[Held], after: list[Held]) -> 
     assert gains({1: before}, {1: before}) == []
     assert gains({1: [*before, *after]}, {1: after}) == []
     for gain in gains({1: before}, {1: after}):
-        assert not any(gain.right in one.rights and one.scope == gain.scope for one in before)
+        assert not any(
+            gain.right in one.rights and one.scope == gain.scope and one.outlasts(gain.until) for one in before
+        )
 
 
 @pytest.fixture
@@ -69,6 +71,29 @@ def test_a_second_admin_approves(ann: Actor, bob: Actor, team: Team, developer: 
     assert Event.objects.get(action="grant.give").actor == "ann"
     with pytest.raises(Refused):
         foureyes.approve(bob, request)
+
+
+def test_for_longer_is_more(ann: Actor, bob: Actor, developer: User, team: Team) -> None:
+    """Extending a grant, or covering it by another one before it ends; an earlier end needs nobody."""
+    day = timezone.now() + timedelta(days=1)
+    foureyes.approve(bob, asked(lambda: grants.give(ann, "sre", user=developer, environment="production", until=day)))
+    week = day + timedelta(days=6)
+    request = asked(lambda: grants.give(ann, "sre", user=developer, environment="production", until=week))
+    assert Grant.objects.get().until == day
+    assert request.diff[0]["until"] == week.isoformat()
+    foureyes.approve(bob, request)
+    assert Grant.objects.get().until == week
+    asked(lambda: grants.give(ann, "sre", group=team, environment="production"))
+    asked(lambda: grants.give(ann, "sre", user=developer, environment="production"))
+    grants.give(ann, "sre", user=developer, environment="production", until=day)
+    with pytest.raises(Refused):  # and nobody gives longer than they have it
+        OwnRole.objects.create(slug="lead", title="Lead", rights=["roles.manage", "service.restart"])
+        OwnRole.objects.create(slug="restart", title="Restart", rights=["service.restart"])
+        lead = make_person("lea", "reader")
+        Grant.objects.create(user=lead, role="lead", team=team, until=day)
+        grants.give(
+            Actor.person(lead), "restart", user=make_person("otto", "reader"), team=team, environment="isolated"
+        )
 
 
 def test_what_is_not_of_production_holds_at_once(ann: Actor, bob: Actor, developer: User) -> None:

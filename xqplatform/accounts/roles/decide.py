@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypedDict
 
 from xqplatform.accounts.catalogue import CATALOGUE
@@ -47,6 +48,11 @@ class Held:
     scope: Scope = EVERYWHERE
     grant: int | None = None  # key of the grant; None: base role or membership
     member: int | None = None  # the team by whose membership it is held
+    until: datetime | None = None  # when the grant ends; None: never
+
+    def outlasts(self, until: datetime | None) -> bool:
+        """Whether it is held until then, or longer."""
+        return self.until is None or (until is not None and self.until >= until)
 
 
 def reaches(held: Scope, asked: Scope, whole: bool = False) -> bool:

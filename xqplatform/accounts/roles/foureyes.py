@@ -20,8 +20,8 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import AccessPolicy, AccessRequest, Team, User
 from xqplatform.accounts.rights import can, require
-from xqplatform.accounts.roles.decide import EVERYWHERE, Held, Scope, decide, within
-from xqplatform.accounts.roles.gains import Gain, gains, of_production, second_people
+from xqplatform.accounts.roles.decide import EVERYWHERE, Held, Scope, decide
+from xqplatform.accounts.roles.gains import Gain, gains, has, of_production, second_people
 from xqplatform.accounts.roles.who import everybody
 from xqplatform.errors import Denied, Refused
 
@@ -55,7 +55,11 @@ REPLAYS: dict[str, Callable[[Actor, dict[str, Any], AccessRequest], Any]] = {}
 
 
 class NeedsSecond(Exception):
-    """A change was taken back, since a second person is needed."""
+    """A change was taken back, since a second person is needed. `diff`: what it gives, in words."""
+
+    def __init__(self, diff: list[dict[str, str]]) -> None:
+        self.diff = diff
+        super().__init__()
 
 
 def carry(actor: Actor, asked: Asked, change: Callable[[], T], *, keep: bool = True) -> T:
@@ -73,12 +77,12 @@ def carry(actor: Actor, asked: Asked, change: Callable[[], T], *, keep: bool = T
                 _no_escalation(actor, found)
                 risky = of_production(found, production())
                 if risky and not _may_go_on(actor, asked, policy, before, risky):
-                    raise NeedsSecond
+                    raise NeedsSecond(in_words(risky))  # (now: who was made with it is gone with it)
             return result
-    except NeedsSecond:
+    except NeedsSecond as needs:
         if not keep:
             raise
-        raise Waits(_keep(actor, asked, risky, policy)) from None
+        raise Waits(_keep(actor, asked, needs.diff, policy)) from None
 
 
 def _holdings() -> dict[int, tuple[Held, ...]]:
@@ -92,11 +96,11 @@ def _no_escalation(actor: Actor, found: Iterable[Gain]) -> None:
     if any(one.user == actor.user.pk for one in found):
         raise Refused(_("Nobody gives themselves more rights: another admin does, or the command line."), "role")
     if not can(actor, "roles.manage") and not all(_has(actor.held, one) for one in found):
-        raise Refused(_("You cannot give rights that you do not have there yourself."), "role")
+        raise Refused(_("You cannot give rights that you do not have there yourself, for so long."), "role")
 
 
 def _has(held: Iterable[Held], gain: Gain) -> bool:
-    return any(gain.right in one.rights and within(one.scope, gain.scope) for one in held)
+    return any(has(one, gain.right, gain.scope, gain.until) for one in held)
 
 
 def _may_go_on(
@@ -120,10 +124,10 @@ def _may_go_on(
     return True
 
 
-def _keep(actor: Actor, asked: Asked, risky: list[Gain], policy: AccessPolicy) -> AccessRequest:
+def _keep(actor: Actor, asked: Asked, diff: list[dict[str, str]], policy: AccessPolicy) -> AccessRequest:
     with transaction.atomic():
         row = AccessRequest.objects.create(
-            kind=asked.kind, data=asked.data, about=asked.about[:250], diff=in_words(risky), asked_by=actor.user,
+            kind=asked.kind, data=asked.data, about=asked.about[:250], diff=diff, asked_by=actor.user,
             asked_name=actor.name, reason=asked.reason[:300], expires=timezone.now() + timedelta(hours=policy.hours),
         )  # fmt: skip
         audit.record(actor, "access.ask", row, after={"gains": row.diff[:50]}, reason=asked.reason)
@@ -131,11 +135,15 @@ def _keep(actor: Actor, asked: Asked, risky: list[Gain], policy: AccessPolicy) -
 
 
 def in_words(found: Iterable[Gain]) -> list[dict[str, str]]:
-    """Gains by names, as they are kept and shown."""
+    """Gains by names, as they are kept and shown; `until` where they end."""
     found = list(found)
     people = dict(User.objects.filter(pk__in={one.user for one in found}).values_list("pk", "username"))
     teams = dict(Team.objects.values_list("pk", "slug"))
-    return [{"who": people[one.user], "right": one.right, "where": where(one.scope, teams)} for one in found]
+    return [
+        {"who": people[one.user], "right": one.right, "where": where(one.scope, teams)}
+        | ({"until": one.until.isoformat()} if one.until else {})
+        for one in found
+    ]
 
 
 def where(scope: Scope, teams: dict[int, str]) -> str:

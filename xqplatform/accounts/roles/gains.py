@@ -1,9 +1,13 @@
-"""What a change of rights gives to whom. Pure: holdings before and after → gains."""
+"""What a change of rights gives to whom. Pure: holdings before and after → gains.
+
+To have a right for longer is a gain, too: what ended tonight and does not any more was not there tomorrow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from xqplatform.accounts.roles.decide import Held, Scope, within
 
@@ -16,10 +20,11 @@ class Gain:
     user: int
     right: str
     scope: Scope
+    until: datetime | None = None  # None: without an end
 
 
 def gains(before: Mapping[int, Iterable[Held]], after: Mapping[int, Iterable[Held]]) -> list[Gain]:
-    """All that somebody may after a change and might not before it, each once."""
+    """All that somebody may after a change and might not before it, or not for so long, each once."""
     found: dict[Gain, None] = {}
     for user, held in after.items():
         had = list(before.get(user, ()))
@@ -27,9 +32,14 @@ def gains(before: Mapping[int, Iterable[Held]], after: Mapping[int, Iterable[Hel
             if one in had:
                 continue
             for right in sorted(one.rights):
-                if not any(right in old.rights and within(old.scope, one.scope) for old in had):
-                    found[Gain(user, right, one.scope)] = None
+                if not any(has(old, right, one.scope, one.until) for old in had):
+                    found[Gain(user, right, one.scope, one.until)] = None
     return list(found)
+
+
+def has(held: Held, right: str, scope: Scope, until: datetime | None) -> bool:
+    """Whether the holding has the right in all of that scope for so long."""
+    return right in held.rights and within(held.scope, scope) and held.outlasts(until)
 
 
 def of_production(found: Iterable[Gain], production: Collection[str]) -> list[Gain]:

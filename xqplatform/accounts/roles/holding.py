@@ -53,4 +53,4 @@ def from_rows(
         scope = Scope(grant.team_id, grant.environment or None, grant.service or None)
         limits = member[grant.group_id] if grant.group_id is not None else []
         for part in narrowed(scope, limits):
-            yield Held(grant.role, rights.get(grant.role, frozenset()), part, grant.pk, grant.group_id)
+            yield Held(grant.role, rights.get(grant.role, frozenset()), part, grant.pk, grant.group_id, grant.until)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from xqplatform.accounts.catalogue import CATALOGUE, OF_EVERYBODY
+from xqplatform.accounts.catalogue import OF_EVERYBODY
 from xqplatform.accounts.models import Grant, Membership, User
+from xqplatform.accounts.roles.asked import asked
 from xqplatform.accounts.roles.decide import Held, Scope, reasons
 from xqplatform.accounts.roles.holding import from_rows, rights_of_roles, standing
+
+# What is asked about the project of the service of this name; the app that has services fills it.
+PROJECTS: list[Callable[[str], Scope | None]] = []
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,9 @@ def holders(
     right: str, *, team_id: int | None = None, environment: str | None = None, service: str | None = None
 ) -> list[Holder]:
     """Active people who have the right there, each with all that gives it to them. Raises KeyError for an unknown right."""
-    asked = Scope(team_id, environment, service)
+    project = next((one(service) for one in PROJECTS), None) if service is not None else None
+    scope = asked(right, Scope(team_id, environment, service), project)
     if right in OF_EVERYBODY:
         return [Holder(user, ()) for user in everybody()]
-    CATALOGUE[right]  # an unknown one is a mistake even where there is nobody
-    found = ((user, tuple(reasons(held, right, asked))) for user, held in everybody().items())
+    found = ((user, tuple(reasons(held, right, scope))) for user, held in everybody().items())
     return [Holder(user, why) for user, why in found if why]

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from xqplatform.accounts import leaving, services
+from xqplatform.accounts import leaving
 from xqplatform.accounts import service_accounts as verbs
 from xqplatform.accounts import tokens as token_verbs
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Team, Token, User
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.accounts.token_forms import ServiceAccountForm, TokenForm
 from xqplatform.accounts.views.people import environments
 from xqplatform.accounts.views.tokens import SOON, scope_words
@@ -47,6 +48,9 @@ def service_accounts(request: ActorRequest) -> HttpResponse:
                 )
                 messages.success(request, _("The service account is there. Make a token for it here."))
                 return redirect("accounts:service_account", pk=made.pk)
+            except Waits as waits:  # it may something in production, by its team's grants
+                messages.info(request, waits.message)
+                return redirect("accounts:access_requests")
             except Refused as refusal:
                 put_refusal(form, refusal)
     works = Q(tokens__revoked=None)
@@ -100,6 +104,10 @@ def service_account(request: ActorRequest, pk: int) -> HttpResponse:
 @require_POST
 def service_account_active(request: ActorRequest, pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=pk, service_account=True)
-    services.set_active(request.actor, user, active=request.POST.get("active") == "1")
-    messages.success(request, _("Saved."))
+    try:
+        verbs.set_active(request.actor, user, active=request.POST.get("active") == "1")
+        messages.success(request, _("Saved."))
+    except Waits as waits:
+        messages.info(request, waits.message)
+        return redirect("accounts:access_requests")
     return redirect("accounts:service_account", pk=pk)

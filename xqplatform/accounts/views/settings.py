@@ -10,6 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from xqplatform.accounts.http import ActorRequest
+from xqplatform.accounts.rights import can
+
+# Pages that not everybody may open.
+NEEDS = {"/settings/secrets/": "secrets.manage"}
 
 Card: TypeAlias = tuple[str, str, str, str]  # address, icon, title, what for
 
@@ -105,4 +109,9 @@ def settings_index(request: ActorRequest) -> HttpResponse:
         (_("Machines and networks"), _machines()),
         (_("Yourself"), _own()),
     ]
-    return render(request, "accounts/settings.html", {"groups": groups})
+    shown = [(title, [card for card in cards if _may(request, card[0])]) for title, cards in groups]
+    return render(request, "accounts/settings.html", {"groups": shown})
+
+
+def _may(request: ActorRequest, address: str) -> bool:
+    return address not in NEEDS or can(request.actor, NEEDS[address])

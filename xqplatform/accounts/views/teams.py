@@ -14,7 +14,7 @@ from xqplatform.accounts.forms import TeamForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Grant, Team
 from xqplatform.accounts.rights import can, require, somewhere
-from xqplatform.accounts.roles.words import grants_told
+from xqplatform.accounts.roles.here import with_ends
 from xqplatform.accounts.visibility import hidden
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table
@@ -70,7 +70,7 @@ def team(request: ActorRequest, pk: int) -> HttpResponse:
         "form": form,
         "team": row,
         "may": can(request.actor, "people.manage"),
-        "grants": grants_told(request.actor, grants).select_related("user", "group", "team"),
+        "grants": with_ends(request.actor, grants),
         "may_give": somewhere(request.actor, "roles.manage", team_id=row.pk),
         "memberships": row.memberships.select_related("user").order_by("user__username"),
     }

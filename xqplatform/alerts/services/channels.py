@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import sees_everything
 from xqplatform.alerts import child, notify
 from xqplatform.alerts.models import Channel, Delivery, Notification, Severity
-from xqplatform.errors import Refused
+from xqplatform.errors import Denied, Refused
 
 RIGHT = "alerts.manage"
-SHOWN = ("name", "kind", "service", "default", "least", "enabled")
+SHOWN = ("name", "kind", "service", "default", "least", "enabled", "hears_closed")
 CHECK_SECONDS = 15.0
 
 
@@ -32,9 +33,11 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     new = channel is None
     row = channel or Channel()
     before = {} if new else facts(row)
-    for name in ("name", "kind", "default", "least", "enabled"):
+    for name in ("name", "kind", "default", "least", "enabled", "hears_closed"):
         if name in data:
             setattr(row, name, data[name])
+    if row.hears_closed:
+        _require_all(actor, channel)
     row.name = str(row.name).strip()
     if not row.name:
         raise Refused(_("Give it a name."), "name", 400)
@@ -66,6 +69,14 @@ def save_channel(actor: Actor, channel: Channel | None, data: dict[str, Any]) ->
     except IntegrityError:
         raise Refused(_("There is a channel of this name already."), "name") from None
     return row
+
+
+def _require_all(actor: Actor, channel: Channel | None) -> None:
+    """Who may not see everything neither makes a channel hear everything, nor says where such a channel leads. Raises Denied."""
+    if sees_everything(actor):
+        return
+    audit.record(actor, RIGHT, channel, denied=True, after={"hears of closed teams": True})
+    raise Denied(_("Only who sees what all teams own sets up a channel that hears of closed teams."))
 
 
 def checked(kind: str, url: str) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.visibility import sees_team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Rule, Silence
 from xqplatform.errors import Refused
@@ -38,12 +39,13 @@ def create_silence(
 ) -> Silence:
     """From now on nobody is told of what matches, until the end; what then still fires is told of. Raises Refused."""
     about = subjects.find(subject) if subject else None
+    about = about if about is not None and sees_team(actor, about.team) else None
     if subject and about is None:
         raise Refused(_("There is no such instance or host any more."), "subject", 400)
     if about is not None:
         service, environment = about.service or service, about.environment or environment
     extra = {"service": service, "environment": environment, "host": host, "subject": subject}
-    team = subjects.team_of(service) if service else None
+    team = subjects.team_seen(actor, service) if service else None
     # What is no service's is an SRE's to silence; so is a service that no team owns.
     require(actor, RIGHT, team_id=team, environment=environment or "*", service=service or None, extra=extra)
     reason = reason.strip()
@@ -53,7 +55,7 @@ def create_silence(
         raise Refused(_("The reason is too long."), "reason", 400)
     if not (rule or service or environment or host or group or subject):
         raise Refused(_("Choose what is silenced: everything at once would hide the next outage."), None, 400)
-    _check_scope(service, environment, host, group)
+    _check_scope(actor, service, environment, host, group)
     now = timezone.now()
     if until <= now:
         raise Refused(_("It would have ended already."), "until", 400)
@@ -72,8 +74,8 @@ def create_silence(
     return row
 
 
-def _check_scope(service: str, environment: str, host: str, group: str) -> None:
-    if service and service not in {one.slug for one in subjects.services()}:
+def _check_scope(actor: Actor, service: str, environment: str, host: str, group: str) -> None:
+    if service and service not in subjects.services_seen_by(actor):
         raise Refused(_("There is no such service."), "service", 400)
     if environment and environment not in subjects.environments():
         raise Refused(_("There is no such environment."), "environment", 400)

@@ -59,7 +59,7 @@ def channel(request: ActorRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: ActorRequest, row: Channel | None) -> HttpResponse:
-    keys = ("name", "kind", "least", "default", "enabled")
+    keys = ("name", "kind", "least", "default", "hears_closed", "enabled")
     form = ChannelForm(request.POST or None, initial={key: getattr(row, key) for key in keys} if row else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -73,7 +73,7 @@ def _page(request: ActorRequest, row: Channel | None) -> HttpResponse:
     context = {
         "form": form,
         "channel": Channel.objects.get(pk=row.pk) if row else None,  # without what was typed and refused
-        "deliveries": row.deliveries.select_related("notification")[:15] if row else [],
+        "deliveries": visible(request.actor, row.deliveries.all()).select_related("notification")[:15] if row else [],
         "may": can(request.actor, verbs.RIGHT),
         "examples": EXAMPLES,
     }

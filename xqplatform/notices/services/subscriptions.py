@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
-from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.rights import can, require, somewhere
+from xqplatform.accounts.visibility import sees_team
 from xqplatform.alerts import subjects
 from xqplatform.alerts.models import Channel
 from xqplatform.errors import Refused
@@ -34,9 +35,20 @@ def ending(actor: Actor, rows: Iterable[Subscription]) -> list[tuple[Subscriptio
     return found
 
 
+def offered(actor: Actor) -> list[str]:
+    """Services somebody may choose for, if only in one environment; the empty name stands for all of them."""
+    found = [
+        one.slug
+        for one in subjects.services()
+        if sees_team(actor, one.team) and somewhere(actor, RIGHT, team_id=one.team, service=one.slug)
+    ]
+    limited = [one.scope for one in actor.held if RIGHT in one.rights]
+    return [*([""] if any(one.team is None and one.service is None for one in limited) else []), *found]
+
+
 def require_right(actor: Actor, service: str, environment: str, obj: Subscription | None = None) -> None:
     """Developers choose for what their own teams own; everything at once is an SRE's. Raises Denied. Call it before the transaction."""
-    team_id = subjects.team_of(service) if service else None
+    team_id = subjects.team_seen(actor, service) if service else None
     given = {"service": service[:120], "environment": environment[:60]}
     extra = {name: value.replace("\x00", "") for name, value in given.items()} if obj is None else None
     require(
@@ -60,7 +72,7 @@ def subscribe(
         raise Refused(_("Choose of what it shall hear."), "kinds", 400)
     if (channel is None) == (team is None) or (channel is not None and channel.owner_id is not None):
         raise Refused(_("Choose a channel or a team."), "receiver", 400)
-    if service and service not in {one.slug for one in subjects.services()}:
+    if service and service not in subjects.services_seen_by(actor):
         raise Refused(_("There is no such service."), "service", 400)
     if environment and environment not in subjects.environments():
         raise Refused(_("There is no such environment."), "environment", 400)

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from xqplatform.accounts.http import ActorRequest, put_refusal
-from xqplatform.accounts.rights import somewhere
 from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.notices.forms import SubscriptionForm
@@ -38,7 +37,7 @@ def index(request: ActorRequest) -> HttpResponse:
             request.actor, visible(request.actor, Subscription).select_related("channel", "team")
         )
     ]
-    context = {"rows": rows, "form": form, "may": somewhere(request.actor, verbs.RIGHT)}
+    context = {"rows": rows, "form": form, "may": bool(verbs.offered(request.actor))}
     return render(request, "notices/subscriptions.html", context, status=400 if form.errors else 200)
 
 

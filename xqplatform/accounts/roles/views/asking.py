@@ -10,16 +10,17 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from xqplatform.accounts.catalogue import GROUPS, OF_EVERYBODY
+from xqplatform.accounts.catalogue import GROUPS, OF_EVERYBODY, REACH
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.models import Grant, User
 from xqplatform.accounts.rights import somewhere
 from xqplatform.accounts.roles import grants as verbs
 from xqplatform.accounts.roles.decide import Held
 from xqplatform.accounts.roles.forms import WhoForm
+from xqplatform.accounts.roles.here import with_ends
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
-from xqplatform.accounts.roles.words import Why, Words, grants_told
+from xqplatform.accounts.roles.words import Why, Words
 from xqplatform.web.tables import csv_response
 
 PRODUCTION = "production"
@@ -41,15 +42,14 @@ def _asked(request: ActorRequest) -> tuple[WhoForm, dict[str, str], list[tuple[U
 @require_GET
 def who(request: ActorRequest) -> HttpResponse:
     form, data, rows = _asked(request)
-    scoped = Grant.objects.select_related("user", "group", "team")
-    named = scoped.none()
+    named = Grant.objects.none()
     if data.get("service"):
-        named = scoped.filter(service=data["service"])
+        named = Grant.objects.filter(service=data["service"])
     elif data.get("environment"):
-        named = scoped.filter(environment=data["environment"])
+        named = Grant.objects.filter(environment=data["environment"])
     context = {
         "form": form, "rows": rows, "asked": data, "everybody": data.get("right") in OF_EVERYBODY,
-        "grants": list(grants_told(request.actor, named)), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(),
+        "grants": with_ends(request.actor, named), "may": somewhere(request.actor, verbs.RIGHT), "query": request.GET.urlencode(), "reach": REACH,
     }  # fmt: skip
     return render(request, "accounts/roles/who.html", context, status=200 if data else 400)
 
@@ -87,9 +87,9 @@ def person_rights(request: ActorRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(User, pk=pk)
     words = Words(request.actor)
     held = words.told(held_by(person))
-    rows = Grant.objects.filter(user=person).select_related("team", "user", "group")
+    rows = Grant.objects.filter(user=person)
     context = {
-        "person": person, "whys": words.all(held), "grants": list(grants_told(request.actor, rows)),
+        "person": person, "whys": words.all(held), "grants": with_ends(request.actor, rows),
         "may": somewhere(request.actor, verbs.RIGHT), **matrix(held, words),
     }  # fmt: skip
     return render(request, "accounts/roles/person.html", context)

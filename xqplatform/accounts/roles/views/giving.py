@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from xqplatform.accounts.catalogue import REACH
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Grant
 from xqplatform.accounts.rights import require, somewhere
@@ -17,6 +19,13 @@ from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.errors import Refused
 
 PREFILLED = ("user", "group", "role", "team", "service", "environment")
+
+
+def _back(request: ActorRequest, grant: Grant) -> HttpResponse:
+    """To the page that the form was on, else to whom it is about."""
+    came = request.POST.get("next", "")
+    safe = came.startswith("/") and url_has_allowed_host_and_scheme(came, {request.get_host()}, request.is_secure())
+    return redirect(came) if safe else _home(grant)
 
 
 def _home(grant: Grant) -> HttpResponse:
@@ -41,8 +50,10 @@ def give(request: ActorRequest) -> HttpResponse:
             put_refusal(form, refusal)
         else:
             messages.success(request, _("Given."))
-            return _home(grant)
-    return render(request, "accounts/roles/give.html", {"form": form}, status=400 if form.errors else 200)
+            return _back(request, grant)
+    return render(
+        request, "accounts/roles/give.html", {"form": form, "reach": REACH}, status=400 if form.errors else 200
+    )
 
 
 @require_POST

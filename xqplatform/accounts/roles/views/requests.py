@@ -20,12 +20,16 @@ from xqplatform.errors import Refused
 def requests(request: ActorRequest) -> HttpResponse:
     """Who may approve or manage roles sees all, everybody else their own."""
     rows = AccessRequest.objects.all()
-    if not can(request.actor, foureyes.APPROVE) and not can(request.actor, "audit.read"):
+    approves = can(request.actor, foureyes.APPROVE)
+    if not approves and not can(request.actor, "audit.read"):
         rows = rows.filter(asked_by=request.user)
     state = AccessRequest.State.PENDING
     policy = AccessPolicy.objects.filter(pk=1).first() or AccessPolicy()
     context = {
-        "pending": [(row, foureyes.why_not(request.actor, row)) for row in rows.filter(state=state)[:200]],
+        "pending": [
+            (row, foureyes.why_not(request.actor, row), row.asked_by_id == request.user.pk or approves)
+            for row in rows.filter(state=state)[:200]
+        ],
         "past": rows.exclude(state=state)[:50],
         "form": PolicyForm(initial={"four_eyes": policy.four_eyes, "hours": policy.hours}),
         "may": can(request.actor, "roles.manage"),
