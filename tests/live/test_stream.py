@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import AsyncClient, Client
 
+from tests.site import site
 from xqplatform import live
 from xqplatform.live import views
 from xqplatform.live.views import newer
@@ -148,3 +153,21 @@ def test_pages_come_without_a_broker(client: Client, sre: Any, settings: Any) ->
 )
 def test_newer(since: int, versions: list[str | None], expected: tuple[list[str], int]) -> None:
     assert newer(["a", "b"], since, versions, clock=8) == expected
+
+
+def test_open_streams_hold_no_thread(broker: str, sre: Any) -> None:
+    """Django keeps one for each request until it has ended; a thousand pages that listen would be a thousand threads."""
+    client = Client()
+    client.force_login(sre)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    with site() as running, ExitStack() as opened:
+        before = {thread.ident for thread in threading.enumerate()}
+        for _ in range(12):
+            request = urllib.request.Request(f"{running.url}/live/?topics=hosts", headers={"Cookie": cookie})
+            stream = opened.enter_context(urllib.request.urlopen(request, timeout=LIMIT))
+            assert b"retry" in stream.readline()
+        more = [t.name for t in threading.enumerate() if t.ident not in before]
+        assert len(more) < 8, more
+        # And they are heard all the same, to their end.
+        live.bump("hosts")
+        assert b"hosts" in b"".join(stream.readline() for _ in range(12))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, override_settings
 
 from containers.models import ConfigVersion
@@ -198,3 +198,31 @@ def test_only_who_manages_keys_may(file: Path, actor_dev: Actor, client: Client,
     assert "0 of 4 are under the newest key, 4 are left." in page
     with override_settings(ENCRYPTION_KEYS=["named"]), pytest.raises(Refused, match="XQ_ENCRYPTION_KEYS"):
         services.add_key(Actor.system())
+
+
+@pytest.mark.django_db
+def test_a_key_goes_with_its_event_or_not_at_all(file: Path, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.add_key(actor_sre)
+    services.rotate(actor_sre)
+    old = Key.of("first").id
+
+    def full(*_args: Any, **_more: Any) -> Any:
+        raise OperationalError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services.audit, "record", full)
+        with pytest.raises(OperationalError):
+            services.drop_key(actor_sre, old)
+    assert old in keys.in_file()
+
+    def read_only(_key: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, "drop_from_file", read_only)
+        with pytest.raises(Refused, match="Permission denied"):
+            services.drop_key(actor_sre, old)
+    assert not Event.objects.filter(action="secrets.key.drop").exists()
+    services.drop_key(actor_sre, old)
+    assert old not in keys.in_file()
+    assert Event.objects.filter(action="secrets.key.drop").count() == 1

@@ -38,6 +38,18 @@ def test_guessing_tokens_ends_for_the_address(client: Client) -> None:
         assert other.status_code == 401
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "made_up", [lambda n: {"HTTP_AUTHORIZATION": f"x{n}"}, lambda n: {"HTTP_COOKIE": f"sessionid=x{n}"}]
+)
+def test_whoever_makes_up_a_token_each_time_is_one_caller(client: Client, made_up: Any) -> None:
+    with override_settings(CALLS_A_MINUTE=5):
+        for path in ("/forge/nothing/", "/badges/nothing.svg"):
+            limits._counter.storage.reset()
+            codes = [client.post(path, **made_up(n)).status_code for n in range(7)]
+            assert [code == 429 for code in codes] == [False] * 5 + [True] * 2
+
+
 def asked(pieces: list[bytes], said: bytes | None = None) -> tuple[list[Any], int]:
     """What is sent to who sends these pieces, and the bytes that the application saw."""
     sent: list[Any] = []

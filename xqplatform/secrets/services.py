@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from xqplatform import audit, live
@@ -61,9 +62,10 @@ def drop_key(actor: Actor, key_id: str) -> None:
     if not now.may_drop(key_id):
         count = now.counts.get(key_id, 0) + now.unnamed
         raise Refused(_("%(n)s secrets may still be under this key: rotate them first.") % {"n": count}, "key")
-    try:
-        keys.drop_from_file(key_id)
-    except OSError as error:
-        raise Refused(_("The file of keys cannot be written: %(why)s") % {"why": error.strerror}) from error
-    audit.record(actor, "secrets.key.drop", None, after={"key": key_id})
+    with transaction.atomic():
+        audit.record(actor, "secrets.key.drop", None, after={"key": key_id})  # first: what cannot be told is not done
+        try:
+            keys.drop_from_file(key_id)
+        except OSError as error:
+            raise Refused(_("The file of keys cannot be written: %(why)s") % {"why": error.strerror}) from error
     live.bump(TOPIC)

@@ -28,8 +28,13 @@ _counter = FixedWindowRateLimiter(MemoryStorage())
 
 
 def caller(request: HttpRequest) -> str:
-    """Whose calls are counted together: a token's, a session's, else an address's. Nothing of the secret is kept."""
+    """Whose calls are counted together: a token's, a session's, else an address's. Nothing of the secret is kept.
+
+    Where nobody asks for a token, one proves nothing: with a new one each time a caller would be a new one each time.
+    """
     token = request.headers.get("Authorization", "") or request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    if not request.path.startswith(GUESSED):
+        return address(request)
     if token:
         return hashlib.sha256(token.encode()).hexdigest()[:24]
     return address(request)

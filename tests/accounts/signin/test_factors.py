@@ -15,7 +15,7 @@ from django.test import Client
 
 from tests.accounts.signin.parts import SECRET, code, give_app, kinds, sign_in, signed_in
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import User
+from xqplatform.accounts.models import Grant, User
 from xqplatform.accounts.signin import onetime, services
 from xqplatform.accounts.signin.models import FactorSecret, LastCode
 from xqplatform.audit.models import Event
@@ -207,3 +207,13 @@ def test_nonsense_for_a_code_is_refused(client: Client, developer: User, value: 
     for address in ("/account/signing-in/passkeys/add/", "/login/confirm/", "/login/confirm/passkey/"):
         data: dict[str, Any] = {"name": value, "credential": value, "password": value}
         assert client.post(address, data).status_code in {200, 302}
+
+
+def test_whoever_needs_one_by_a_grant_is_among_those_who_lack_one(developer: User, team: Any, actor_sre: Actor) -> None:
+    services.demand_second_factor(actor_sre, ["admin"])
+    Grant.objects.create(user=developer, role="admin")
+    program = User.objects.create(username="ci", role="admin", service_account=True)
+    assert services.must_set_up(developer)
+    assert developer in services.without_factor()
+    assert program not in services.without_factor()  # it never signs in
+    assert {one.username for one in services.without_factor()} == {"dan", "sara"}

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
@@ -213,3 +216,23 @@ def test_the_page_the_api_and_the_command_line(
     assert f"/audit/reports/{month}.pdf" in page
     with pytest.raises(CommandError, match="month"):
         call_command("audit", "report", "1999-01")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+def test_a_month_has_its_name_wherever_one_reads_and_the_list_reads_one_number_a_report(
+    client: Client, month: str, actor_sre: Actor, zone: str
+) -> None:
+    audit.record(actor_sre, "login", None)
+    figures = {"n_events": 1234, "people": ["x" * 1000]}
+    MonthlyReport.objects.create(
+        month=month, state="succeeded", asked=timezone.now(), made=timezone.now(), figures=figures
+    )
+    person = make_person("anna", "auditor")
+    person.time_zone = zone
+    person.save()
+    client.force_login(person)
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/audit/reports/").content.decode()
+    assert f"<b>{date_format(months.bounds(month)[0].date(), 'F Y')}</b>" in page
+    assert "1,234" in page
+    assert not [one for one in asked if '"figures"' in one["sql"] and "n_events" not in one["sql"]]

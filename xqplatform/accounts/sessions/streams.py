@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
@@ -116,8 +116,20 @@ def _look(entries: set[Entry]) -> set[Entry]:
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch] = WeakKeyDictionary()
 
 
+async def _let_thread_go() -> None:
+    """Django keeps a thread for each request until it ends, idle while this answer is sent. Nothing is lost by letting it go with
+    its connections: whatever still calls for a thread in this request gets a new one (asgiref makes it).
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context is not None else None
+    if executor is not None:
+        await asyncio.wrap_future(executor.submit(connections.close_all))
+        executor.shutdown(wait=False)
+
+
 async def while_let_in(entry: Entry, pieces: AsyncIterator[T]) -> AsyncIterator[T]:
     """The pieces, until they end or whoever reads them is not let in any more."""
+    await _let_thread_go()
     watch = _watches.setdefault(asyncio.get_running_loop(), _Watch())
     ended = watch.add(entry)
     waiting = asyncio.ensure_future(ended.wait())

@@ -15,6 +15,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles.holding import held_by
+from xqplatform.accounts.roles.who import everybody
 from xqplatform.accounts.signin import limits
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.accounts.signin.policy import FACTORS, lacks_factor
@@ -101,7 +102,10 @@ def passkeys_of(user: User) -> int:
 
 
 def without_factor() -> list[User]:
-    """Active people who are demanded a second factor and have none yet."""
-    roles = SignInRules.now().second_factor
+    """Active people who are demanded a second factor, by any of their roles, and have none yet."""
+    required = set(SignInRules.now().second_factor)
+    if not required:
+        return []
     having = Authenticator.objects.filter(type__in=FACTORS).values("user_id")
-    return list(User.objects.filter(role__in=roles, is_active=True).exclude(pk__in=having).order_by("username"))
+    lacking = everybody(User.objects.filter(service_account=False).exclude(pk__in=having))
+    return [user for user, held in lacking.items() if required & {user.role, *(one.role for one in held)}]

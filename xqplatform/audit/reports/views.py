@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models.fields.json import KT
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -29,13 +30,15 @@ def index(request: ActorRequest) -> HttpResponse:
             wrong = refused
     now = timezone.now()
     first = Event.objects.order_by("pk").values_list("time", flat=True).first()
-    known = {row.month: row for row in MonthlyReport.objects.all()}
+    # (Figures are long: of each report the list shows one number. A month is told as a date, which is of no zone.)
+    counted = dict(MonthlyReport.objects.values_list("month", KT("figures__n_events")))
+    known = {row.month: row for row in MonthlyReport.objects.defer("figures")}
     # (What went into archives is still told of by the reports that were made before.)
     names = set(months.between(first, now) if first is not None else []) | set(known)
     rows = [(months.bounds(name), name, known.get(name)) for name in sorted(names, reverse=True)[: months.MOST]]
     context = {
         "rows": [
-            {"month": name, "start": start, "report": row, "whole": end <= now, "n": row.figures.get("n_events") if row else None}
+            {"month": name, "day": start.date(), "report": row, "whole": end <= now, "n": counted.get(name)}
             for (start, end), name, row in rows
         ],
         "wrong": wrong,
