@@ -36,6 +36,9 @@ class Asking:
                 heads = {"Authorization": f"Bearer {Token.make(person, role)[1]}"}
             self.api[role] = Client(headers=heads, raise_request_exception=False)
         self.cookies = {role: client.cookies.output() for role, client in self.pages.items()}
+        # One chain of middleware for all of them: each reads the list of static files anew.
+        for client in (*self.pages.values(), *self.api.values()):
+            client.handler = self.pages["anonymous"].handler
 
     def ask(self, role: str, line: Line) -> Got:
         if line.name.startswith("/"):
