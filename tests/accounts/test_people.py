@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.accounts.signin.parts import VALUES
 from tests.conftest import make_person
 from xqplatform.accounts import services, tokens
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Grant, OwnRole, Team, Token, User
 from xqplatform.accounts.roles import grants
+from xqplatform.accounts.signin import providers
+from xqplatform.accounts.signin import services as signin
+from xqplatform.accounts.signin.models import Provider
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -180,11 +184,18 @@ def test_who_manages_people_gets_in_as_nobody_who_may_more(sre: Any, developer: 
         lambda user: services.set_password(actor, user, "a long passphrase"),
         lambda user: tokens.create_token(actor, user, "mine now"),
         lambda user: tokens.create_token(actor, user, "mine now", rights=["read", "roles.manage"]),
+        lambda user: signin.reset_factors(actor, user),
     ):
         with pytest.raises(Denied):
             take(sre)
     assert not sre.tokens.exists()
-    assert Event.objects.filter(action="roles.manage", denied=True, object_id=str(sre.pk)).count() == 3
+    assert Event.objects.filter(action="roles.manage", denied=True, object_id=str(sre.pk)).count() == 4
+    for open_a_door in (
+        lambda: providers.save(actor, Provider(), {**VALUES, "issuer": "https://id.example", "link_by_name": True}),
+        lambda: providers.set_rule(actor, "corp", "everybody", [], "admin"),
+    ):
+        with pytest.raises(Denied):
+            open_a_door()
     sre.is_active = False
     with pytest.raises(Denied):
         services.set_password(actor, sre, "for when they are back")

@@ -74,6 +74,20 @@ def test_installing_again_changes_nothing_and_what_is_missing_comes_back(event: 
     assert triggers.missing(connection) == []
 
 
+@pytest.mark.parametrize("name", ["audit_refuse", "audit_event_refuse_delete"])
+def test_a_gutted_function_is_seen_and_mended(event: Event, name: str) -> None:
+    if connection.vendor != "postgresql":  # SQLite's triggers have no functions
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+        )
+    assert triggers.missing(connection) == [f"{name}()"]
+    assert not verifying.database().good
+    triggers.install(connection)
+    assert triggers.missing(connection) == []
+
+
 @pytest.mark.parametrize("owner", [None, 4711])
 def test_whom_it_belongs_to_is_bound_too(owner: int | None) -> None:
     Event.objects.create(actor="sara", via="cli", action="service.scale", owner=3)

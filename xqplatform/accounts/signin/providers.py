@@ -64,8 +64,9 @@ def _facts(provider: Provider) -> dict[str, Any]:
 
 
 def save(actor: Actor, provider: Provider, values: dict[str, Any]) -> Provider:
-    """A new one or changed settings; an empty secret leaves the one that there is. Raises Refused."""
-    require(actor, "people.manage", extra={"provider": values.get("slug") or provider.slug})
+    """A new one or changed settings; an empty secret leaves the one that there is. Who says whom a provider lets in can get in as
+    anybody, so it takes the right to give all rights. Raises Denied, Refused."""
+    require(actor, "roles.manage", extra={"provider": values.get("slug") or provider.slug})
     before = _facts(provider) if provider.pk else {}
     if not provider.pk:
         provider.slug, provider.issuer = values["slug"], _issuer(values["issuer"])
@@ -106,10 +107,8 @@ def remove(actor: Actor, provider: Provider) -> None:
 
 
 def set_rule(actor: Actor, provider: str, group: str, teams: list[str], role: str) -> None:
-    """What members of a group get, from their next sign-in on; nothing ticked: the rule goes. Raises Refused."""
-    require(actor, "people.manage", extra={"group": group})
-    if role:
-        require(actor, "roles.manage", extra={"group": group, "role": role})
+    """What members of a group get, from their next sign-in on; nothing ticked: the rule goes. Raises Denied, Refused."""
+    require(actor, "roles.manage", extra={"group": group, "role": role})
     group = group.strip()
     if not group or len(group) > 200:
         raise Refused(_("Say which group (at most 200 characters)."), "group", 400)

@@ -15,6 +15,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Role, User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles.holding import held_by
+from xqplatform.accounts.roles.instead import require_as_much
 from xqplatform.accounts.roles.who import everybody
 from xqplatform.accounts.signin import limits
 from xqplatform.accounts.signin.models import SignInRules
@@ -84,6 +85,7 @@ def demand_second_factor(actor: Actor, roles: list[str]) -> SignInRules:
 def reset_factors(actor: Actor, user: User) -> int:
     """Takes all second factors of somebody who has lost theirs; the person is told. Returns how many there were."""
     require(actor, "people.manage", obj=user)
+    require_as_much(actor, user)
     if actor.user is not None and actor.user.pk == user.pk:
         raise Refused(_("Remove your own under «Signing in»."), code=409)
     with transaction.atomic():
