@@ -23,6 +23,8 @@ from xqplatform.accounts.rights import can
 from xqplatform.accounts.roles import foureyes, grants, own
 from xqplatform.accounts.roles.decide import Held
 from xqplatform.accounts.roles.gains import gains
+from xqplatform.accounts.signin import providers
+from xqplatform.accounts.signin.models import GroupRule
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -233,3 +235,16 @@ def test_two_who_approve_at_once_carry_it_out_once(transactional_db: None) -> No
     assert (
         Event.objects.filter(action="access.approve").count() == Event.objects.filter(action="grant.give").count() == 1
     )
+
+
+def test_who_comes_by_a_group_gets_no_more_than_two_people_said(ann: Actor, bob: Actor) -> None:
+    """A provider's group that gives a role or a team's rights is a change of rights of everybody who is, or will be, in it."""
+    providers.set_rule(ann, "corp", "readers", [], "reader")
+    request = asked(lambda: providers.set_rule(ann, "corp", "ops", [], "sre"))
+    assert not GroupRule.objects.filter(group="ops").exists()
+    assert {one["who"] for one in request.diff} == {"corp: ops"}
+    foureyes.approve(bob, request, "agreed with the head of operations")
+    assert GroupRule.objects.get(group="ops").role == "sre"
+    providers.set_rule(ann, "corp", "ops", [], "reader")
+    providers.set_rule(ann, "corp", "ops", [], "")
+    assert not GroupRule.objects.filter(group="ops").exists(), "less needs nobody else"

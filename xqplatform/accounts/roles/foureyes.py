@@ -41,13 +41,16 @@ class Waits(Refused):
 
 @dataclass(frozen=True)
 class Asked:
-    """A change as it can be kept and repeated. `second`: the request that somebody has approved."""
+    """A change as it can be kept and repeated. `second`: the request that somebody has approved. `also`: what those hold who are no
+    people yet, such as whoever comes in by a group; their keys are negative, and `about` is their name.
+    """
 
     kind: str
     data: dict[str, Any]
     about: str
     reason: str = ""
     second: AccessRequest | None = None
+    also: Callable[[], dict[int, tuple[Held, ...]]] = dict
 
 
 # kind → repeats the verb: (who asked, data, the approved request).
@@ -70,14 +73,14 @@ def carry(actor: Actor, asked: Asked, change: Callable[[], T], *, keep: bool = T
     try:
         with transaction.atomic():
             policy = AccessPolicy.locked()
-            before = _holdings()
+            before = _holdings() | asked.also()
             with transaction.atomic():
                 result = change()
-                found = gains(before, _holdings())
+                found = gains(before, _holdings() | asked.also())
                 _no_escalation(actor, found)
                 risky = of_production(found, production())
                 if risky and not _may_go_on(actor, asked, policy, before, risky):
-                    raise NeedsSecond(in_words(risky))  # (now: who was made with it is gone with it)
+                    raise NeedsSecond(in_words(risky, asked.about))  # (now: who was made with it is gone with it)
             return result
     except NeedsSecond as needs:
         if not keep:
@@ -108,7 +111,7 @@ def _may_go_on(
 ) -> bool:
     """Whether it holds at once; what one person did alone is marked in the log."""
     if asked.second is not None:
-        if {_key(one) for one in in_words(risky)} - {_key(one) for one in asked.second.diff}:
+        if {_key(one) for one in in_words(risky, asked.about)} - {_key(one) for one in asked.second.diff}:
             raise Refused(_("It would give more by now than what was asked for: it has to be asked for anew."))
         return True
     approvers = {user for user, held in before.items() if decide(held, APPROVE, EVERYWHERE)}
@@ -119,7 +122,7 @@ def _may_go_on(
     if wanted and asker is not None and second_people(approvers, asker, risky):
         return False
     if policy.four_eyes != policy.FourEyes.OFF:
-        after = {"what": asked.about, "gains": in_words(risky)[:50]}
+        after = {"what": asked.about, "gains": in_words(risky, asked.about)[:50]}
         audit.record(actor, "access.alone", None, after=after, reason=asked.reason)
     return True
 
@@ -134,13 +137,13 @@ def _keep(actor: Actor, asked: Asked, diff: list[dict[str, str]], policy: Access
     return row
 
 
-def in_words(found: Iterable[Gain]) -> list[dict[str, str]]:
-    """Gains by names, as they are kept and shown; `until` where they end."""
+def in_words(found: Iterable[Gain], others: str = "?") -> list[dict[str, str]]:
+    """Gains by names, as they are kept and shown; `until` where they end. `others`: the name of who is no person yet."""
     found = list(found)
     people = dict(User.objects.filter(pk__in={one.user for one in found}).values_list("pk", "username"))
     teams = dict(Team.objects.values_list("pk", "slug"))
     return [
-        {"who": people[one.user], "right": one.right, "where": where(one.scope, teams)}
+        {"who": people.get(one.user, others), "right": one.right, "where": where(one.scope, teams)}
         | ({"until": one.until.isoformat()} if one.until else {})
         for one in found
     ]

@@ -6,8 +6,10 @@ from django.db import transaction
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Membership, Team, User
+from xqplatform.accounts.models import Membership, Role, Team, User
 from xqplatform.accounts.roles import grants
+from xqplatform.accounts.roles.decide import Held
+from xqplatform.accounts.roles.holding import from_rows, rights_of_roles, standing
 from xqplatform.accounts.signin import mapping
 from xqplatform.accounts.signin.models import Given, GroupRule
 from xqplatform.errors import Refused
@@ -19,6 +21,17 @@ def rules_of(provider: str) -> list[mapping.Rule]:
         mapping.Rule(row.group, frozenset(known[slug] for slug in row.teams if slug in known), row.role)
         for row in GroupRule.objects.filter(provider=provider)
     ]
+
+
+def holdings(provider: str, group: str) -> tuple[Held, ...]:
+    """What somebody new holds who comes in by this group alone; nothing while no rule names it."""
+    row = next((one for one in rules_of(provider) if one.group == group), None)
+    if row is None:
+        return ()
+    theirs = list(standing().filter(group__in=row.teams))
+    members = [Membership(team_id=team, environments=[]) for team in row.teams]
+    rights = rights_of_roles({one.role for one in theirs})
+    return tuple(from_rows(User(role=row.role or Role.DEVELOPER), members, theirs, rights))
 
 
 def apply(actor: Actor, user: User, provider: str, groups: frozenset[str]) -> None:

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Role, Team
+from xqplatform.accounts.models import AccessRequest, Role, Team
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, carry
+from xqplatform.accounts.signin import groups
 from xqplatform.accounts.signin.models import Given, GroupRule, Provider
 from xqplatform.errors import Refused
 
@@ -106,8 +108,12 @@ def remove(actor: Actor, provider: Provider) -> None:
         provider.delete()
 
 
-def set_rule(actor: Actor, provider: str, group: str, teams: list[str], role: str) -> None:
-    """What members of a group get, from their next sign-in on; nothing ticked: the rule goes. Raises Denied, Refused."""
+def set_rule(
+    actor: Actor, provider: str, group: str, teams: list[str], role: str, *, second: AccessRequest | None = None
+) -> None:
+    """What members of a group get, from their next sign-in on; nothing ticked: the rule goes. Raises Denied, Refused, and Waits
+    where whoever comes by the group would have more in production than before.
+    """
     require(actor, "roles.manage", extra={"group": group, "role": role})
     group = group.strip()
     if not group or len(group) > 200:
@@ -116,7 +122,8 @@ def set_rule(actor: Actor, provider: str, group: str, teams: list[str], role: st
         raise Refused(_("There is no such role."), "role", 400)
     if set(teams) - set(Team.objects.values_list("slug", flat=True)):
         raise Refused(_("One of the teams does not exist any more."), "teams", 400)
-    with transaction.atomic():
+
+    def change() -> None:
         row = GroupRule.objects.filter(provider=provider, group=group).first()
         old = {"teams": row.teams, "role": row.role} if row else {"teams": [], "role": ""}
         was, now = audit.changed(old, {"teams": sorted(teams), "role": role})
@@ -128,3 +135,15 @@ def set_rule(actor: Actor, provider: str, group: str, teams: list[str], role: st
             )
         if now:
             audit.record(actor, "oidc.group", None, name=f"{provider}: {group}"[:250], before=was, after=now)
+
+    about = f"{provider}: {group}"[:250]
+    data = {"provider": provider, "group": group, "teams": sorted(teams), "role": role}
+    asked = Asked("group", data, about, second=second, also=lambda: {-1: groups.holdings(provider, group)})
+    carry(actor, asked, change)
+
+
+def _again(actor: Actor, data: dict[str, Any], second: AccessRequest) -> None:
+    set_rule(actor, data["provider"], data["group"], data["teams"], data["role"], second=second)
+
+
+REPLAYS["group"] = _again

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, Team
 from xqplatform.accounts.rights import can, require
+from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.accounts.signin import providers
 from xqplatform.accounts.signin.models import GroupRule, Provider
 from xqplatform.errors import Refused
@@ -136,6 +137,9 @@ def group(request: ActorRequest, slug: str) -> HttpResponse:
             providers.set_rule(request.actor, slug, data["group"], data["teams"], data["role"])
             messages.success(request, _("Saved. It holds from the next sign-in of each member on."))
             return redirect("oidc_provider", slug=slug)
+        except Waits as waits:
+            messages.info(request, waits.message)
+            return redirect("accounts:access_requests")
         except Refused as refusal:
             put_refusal(form, refusal)
     return _page(request, row, ProviderForm(row=row), form, status=400)
