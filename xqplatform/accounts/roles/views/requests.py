@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from xqplatform.accounts.catalogue import CATALOGUE
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.models import AccessPolicy, AccessRequest
 from xqplatform.accounts.rights import can, require
 from xqplatform.accounts.roles import foureyes
 from xqplatform.accounts.roles.forms import PolicyForm
 from xqplatform.errors import Refused
+
+MOST_SHOWN = 60  # gains of one request
 
 
 @require_GET
@@ -27,7 +32,7 @@ def requests(request: ActorRequest) -> HttpResponse:
     policy = AccessPolicy.objects.filter(pk=1).first() or AccessPolicy()
     context = {
         "pending": [
-            (row, foureyes.why_not(request.actor, row), row.asked_by_id == request.user.pk or approves)
+            (row, _gains(row), foureyes.why_not(request.actor, row), row.asked_by_id == request.user.pk or approves)
             for row in rows.filter(state=state)[:200]
         ],
         "past": rows.exclude(state=state)[:50],
@@ -35,6 +40,11 @@ def requests(request: ActorRequest) -> HttpResponse:
         "may": can(request.actor, "roles.manage"),
     }
     return render(request, "accounts/roles/requests.html", context)
+
+
+def _gains(row: AccessRequest) -> list[tuple[dict[str, str], Any]]:
+    """What it gives, each with the sentence of the right (a right of the past has none)."""
+    return [(one, CATALOGUE[one["right"]].text if one["right"] in CATALOGUE else "") for one in row.diff[:MOST_SHOWN]]
 
 
 @require_POST
