@@ -12,7 +12,7 @@ from django.urls import path
 from xqplatform.errors import Denied, Refused
 from xqplatform.urls import *  # noqa: F403  the platform's own pages beside the ones below
 from xqplatform.urls import urlpatterns as real
-from xqplatform.web.tables import Filter, Table, csv_response
+from xqplatform.web.tables import Filter, Table, csv_stream
 from xqplatform.web.views import broken
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_a_table_ignores_nonsense_and_filters(team: Any) -> None:
 
 
 def test_csv_runs_no_formula() -> None:
-    response = csv_response(RequestFactory().get("/"), "x.csv", ["a"], [["=1+1"], ["fine"], [None]])
+    response = csv_stream(RequestFactory().get("/"), "x.csv", ["a"], [["=1+1"], ["fine"], [None]])
     text = b"".join(response.streaming_content).decode()
     assert "'=1+1" in text
     assert "fine" in text
