@@ -165,9 +165,11 @@ def shown_elsewhere(world: World, place: Any, other: Any) -> None:
     base = Image.objects.create(blueprint=Blueprint.objects.get(name="java8"), repository="java8", tag="java8V1")
     Image.objects.filter(pk=world.more["image"].pk).update(parent=base)
     world.more["wave"].items.create(project=place.service.project, branch="prod")
-    world.more["review"] = Review.objects.create(event=1, time=timezone.now(), actor="x", action="team.change")
+    # Of nothing that a team owns: everybody sees that they are there.
+    first, second = (audit.record(Actor.system(), "team.change", None).pk for _n in range(2))
+    world.more["review"] = Review.objects.create(event=first, time=timezone.now(), actor="x", action="team.change")
     world.more["review_done"] = Review.objects.create(
-        event=2, time=timezone.now(), actor="x", action="team.change", reviewed=timezone.now()
+        event=second, time=timezone.now(), actor="x", action="team.change", reviewed=timezone.now()
     )
     world.more["review_rule"] = ReviewRule.objects.create(name="mine", actions=["service.*"])
     world.more["view"] = SavedView.objects.create(owner=world.sre, name="view", shared=True)
