@@ -111,6 +111,10 @@ def test_an_sre_unlocks(developer: User, sre: User, actor_dev: Actor, actor_sre:
     assert signed_in(client)
     with pytest.raises(Refused):
         lockout.unlock(actor_sre, "dan", HERE)
+    for nonsense in ("B¿t8⛉", "10.0.0", "10.0.0.1/24"):  # PostgreSQL's column takes addresses only
+        with pytest.raises(Refused) as refused:
+            lockout.unlock(actor_sre, "", nonsense)
+        assert (refused.value.code, refused.value.field) == (400, "address")
 
 
 def test_a_forwarded_address_is_nobodys_way_out(developer: User) -> None:

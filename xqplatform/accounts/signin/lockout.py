@@ -9,6 +9,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
 from django.db import transaction
 from django.db.models import Max, QuerySet, Sum
 from django.http import HttpRequest
@@ -139,6 +140,11 @@ def unlock(actor: Actor, name: str, address: str) -> int:
     require(actor, "people.manage", extra={"name": name, "address": address})
     if not name and not address:
         raise Refused(_("Say a name or an address."), "name", 400)
+    if address:
+        try:
+            validate_ipv46_address(address)
+        except ValidationError:
+            raise Refused(_("This is not an address."), "address", 400) from None
     rows = AccessAttempt.objects.all()
     if name:
         rows = rows.filter(username=key(None, {"username": name}))
