@@ -86,7 +86,7 @@ def builds_the_sample(walk: Walk) -> None:
     expect(page.get_by_text("The service hello is there")).to_be_visible()
     walk.use_segment("isolated")
     walk.press("Build", walk.guide_asks("Build it"))
-    walk.heading(re.compile(r"hello #\d+"))
+    walk.heading(re.compile(r"hello\s+#\d+"))
     walk.build_succeeds()
 
 
