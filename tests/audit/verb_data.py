@@ -471,7 +471,7 @@ DATA: dict[str, Prepare] = PEOPLE | {
         lambda: providers.remove(a, providers.save(a, Provider(), PROVIDER))
     ),
     "xqplatform.accounts.signin.providers.set_rule": lambda w, a: (
-        lambda: providers.set_rule(a, "corp", "devs", [w.team.slug], "")
+        lambda: providers.set_rule(a, "corp", "devs", [], "reader")
     ),
     "xqplatform.accounts.signin.services.demand_second_factor": lambda w, a: (
         lambda: signin.demand_second_factor(a, ["manager"])

@@ -22,7 +22,7 @@ from xqplatform.accounts.sessions import verbs as sessions
 from xqplatform.accounts.sessions.models import Session
 from xqplatform.accounts.signin import groups, lockout, providers, ways
 from xqplatform.accounts.signin import services as signin
-from xqplatform.accounts.signin.models import Provider
+from xqplatform.accounts.signin.models import GroupRule, Provider
 from xqplatform.audit.reviews import services as reviews
 from xqplatform.audit.reviews.models import Review
 from xqplatform.secrets import keys
@@ -69,7 +69,7 @@ def unlink_provider(world: World, actor: Actor) -> Call:
 def follow_groups(world: World, actor: Actor) -> Call:
     """Somebody signs in by a provider whose group gives a team."""
     providers.save(actor, Provider(), PROVIDER)
-    providers.set_rule(actor, "corp", "devs", [world.team.slug], "")
+    GroupRule.objects.create(provider="corp", group="devs", teams=[world.team.slug])
     newcomer = make_person("nils", "developer")
     return lambda: groups.apply(actor, newcomer, "corp", frozenset({"devs"}))
 
