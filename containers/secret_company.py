@@ -35,9 +35,15 @@ def _registries() -> list[Row]:
     rows = list(Registry.objects.exclude(password="").prefetch_related("projects"))
     told, link = Events(Registry, rows), reverse("builds:registries")
     return [
-        row_of(_("password"), _("registry %(name)s") % {"name": row.name}, link, told.last(row, "password"), _few(row.projects.all()))
+        row_of(
+            _("password"),
+            _("registry %(name)s") % {"name": row.name},
+            link,
+            told.last(row, "password"),
+            _few(row.projects.all()),
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def _hosts() -> list[Row]:
@@ -63,7 +69,16 @@ def _hosts() -> list[Row]:
 def _authorities() -> list[Row]:
     rows = list(Authority.objects.exclude(key=""))
     told, link = Events(Authority, rows), reverse("hosts:certificates")
-    return [row_of(_("key"), _("authority %(name)s") % {"name": row.name}, link, told.last(row, ""), (_("certificates of engines"),)) for row in rows]  # fmt: skip
+    return [
+        row_of(
+            _("key"),
+            _("authority %(name)s") % {"name": row.name},
+            link,
+            told.last(row, ""),
+            (_("certificates of engines"),),
+        )
+        for row in rows
+    ]
 
 
 def _channels() -> list[Row]:
@@ -81,7 +96,16 @@ def _channels() -> list[Row]:
 def _providers() -> list[Row]:
     rows = list(Provider.objects.exclude(secret=""))
     told = Events(Provider, rows)
-    return [row_of(_("client secret"), _("provider %(name)s") % {"name": row.name}, reverse("accounts:oidc_provider", args=[row.slug]), told.last(row, "secret"), (_("signing in"),)) for row in rows]  # fmt: skip
+    return [
+        row_of(
+            _("client secret"),
+            _("provider %(name)s") % {"name": row.name},
+            reverse("accounts:oidc_provider", args=[row.slug]),
+            told.last(row, "secret"),
+            (_("signing in"),),
+        )
+        for row in rows
+    ]
 
 
 def _few(rows: Iterable[Any]) -> tuple[str, ...]:

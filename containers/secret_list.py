@@ -110,6 +110,7 @@ def _users(secret: Secret) -> tuple[str, ...]:
 
 def _of_projects(projects: list[Project]) -> list[Row]:
     told = Events(Project, projects)
+    forges = {row.project_id: row for row in Forge.objects.filter(project__in=projects)}
     serves = dict(Service.objects.filter(project__in=projects, removed=None).values_list("project", "slug"))
     found = []
     for row in projects:
@@ -121,7 +122,7 @@ def _of_projects(projects: list[Project]) -> list[Row]:
             found.append(row_of(_("repository password"), of, link, told.last(row, "repository_password"), users))
         if row.build_secrets:
             found.append(row_of(_("build secrets"), of, link, told.last(row, "build_secrets"), users))
-        forge = Forge.objects.filter(project=row).first()
+        forge = forges.get(row.pk)
         if forge is not None:
             made = told.last(row, "", {"forge.secret"})
             made = Told(made.number or 1, forge.secret_made, made.author or forge.author_name)

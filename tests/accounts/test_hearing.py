@@ -65,6 +65,19 @@ def test_only_who_sees_all_makes_a_channel_hear_all(closed: World, keeper: User)
     assert Event.objects.filter(action="alert.channel.change").latest("pk").after == {"hears_closed": False}
 
 
+def test_the_page_of_a_channel_says_and_sets_it(closed: World, client: Client) -> None:
+    client.force_login(closed.sre)
+    data = {"name": "loud", "least": "warning", "default": "on", "enabled": "on", **WEBHOOK}
+    assert client.post("/alerts/channels/new/", data | {"hears_closed": "on"}).status_code == 302
+    loud = Channel.objects.get(name="loud")
+    assert loud.hears_closed
+    page = client.get(f"/alerts/channels/{loud.pk}/")
+    assert page.context["form"]["hears_closed"].value() is True
+    assert client.post(f"/alerts/channels/{loud.pk}/", data).status_code == 302
+    loud.refresh_from_db()
+    assert not loud.hears_closed
+
+
 def test_an_alert_of_a_closed_team_goes_where_that_is_said(closed: World) -> None:
     Channel.objects.all().delete()
     deaf = Channel.objects.create(name="deaf", kind="webhook", url="http://127.0.0.1:9/")

@@ -23,6 +23,9 @@ def zones() -> list[str]:
     return [z for z in NEAR + rest if not z.startswith(("posix", "right", "Etc/", "SystemV"))]
 
 
+OWN_PASSWORD = _("At least 12 characters; not one that everybody uses, not only digits, and not like your name.")
+
+
 class AccountForm(forms.Form):
     display_name = forms.CharField(label=_("Name"), required=False, max_length=120)
     language = forms.ChoiceField(label=_("Language"), required=False)
@@ -49,7 +52,7 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 12 characters; not one that everybody uses, not only digits, and not like your name."),
+        help_text=OWN_PASSWORD,
     )
 
 
@@ -155,7 +158,7 @@ class AcceptForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         strip=False,
         max_length=256,
-        help_text=_("At least 12 characters; not one that everybody uses, not only digits, and not like your name."),
+        help_text=OWN_PASSWORD,
     )
     again = forms.CharField(
         label=_("The same again"),

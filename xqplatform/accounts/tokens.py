@@ -13,11 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from xqplatform import audit
+from xqplatform.accounts import places
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
 from xqplatform.accounts.rights import RIGHTS, can, require
-from xqplatform.accounts.roles.forms import environments as known_environments
-from xqplatform.accounts.roles.forms import services as known_services
 from xqplatform.accounts.roles.instead import require_as_much
 from xqplatform.accounts.scopes import Scopes
 from xqplatform.errors import Denied, Refused
@@ -99,9 +98,9 @@ def _scopes(
     found = Team.objects.filter(slug=team).first() if team else None
     if team and found is None:
         raise Refused(_("There is no such team."), "team", 400)
-    if set(environments) - {slug for slug, _title in known_environments()}:
+    if set(environments) - {slug for slug, _title in places.environments()}:
         raise Refused(_("There is no such environment."), "environments", 400)
-    if unknown := frozenset(services) - frozenset(known_services(actor)):
+    if unknown := frozenset(services) - frozenset(places.services(actor)):
         raise Refused(_("There is no service «%(name)s».") % {"name": min(unknown)[:60]}, "services", 400)
     return Scopes(chosen, found.pk if found else None, frozenset(environments), frozenset(services))
 

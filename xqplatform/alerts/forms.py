@@ -91,10 +91,6 @@ class RuleForm(forms.Form):
         label=gettext_lazy("What to do"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("Goes out with each notification."),
     )  # fmt: skip
-    hears_closed = forms.BooleanField(
-        label=gettext_lazy("Hears of closed teams"), required=False,
-        help_text=gettext_lazy("Whoever reads this channel learns of services that not everybody may see. Set by who sees them all."),
-    )  # fmt: skip
     enabled = forms.BooleanField(label=gettext_lazy("On"), required=False, initial=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -211,4 +207,8 @@ class ChannelForm(forms.Form):
     default = forms.BooleanField(
         label=gettext_lazy("For every rule that names no channel"), required=False, initial=True
     )
+    hears_closed = forms.BooleanField(
+        label=gettext_lazy("Hears of closed teams"), required=False,
+        help_text=gettext_lazy("Whoever reads this channel learns of services that not everybody may see. Set by who sees them all."),
+    )  # fmt: skip
     enabled = forms.BooleanField(label=gettext_lazy("On"), required=False, initial=True)

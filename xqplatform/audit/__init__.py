@@ -27,11 +27,9 @@ def record(
 
     `name` stands for the object's own, or names what has no row. An event is sealed here and cannot be changed afterwards.
     """
-    from xqplatform import live
     from xqplatform.accounts.rights import RIGHTS
     from xqplatform.accounts.visibility import owner_of
     from xqplatform.audit.actions import ACTIONS
-    from xqplatform.audit.chain.linker import LINKER
     from xqplatform.audit.models import Event
     from xqplatform.audit.search import index
 
@@ -56,9 +54,17 @@ def record(
         owner=owner_of(obj, parent),
     )
     index.add(event, obj, parent)
+    written()
+    return event
+
+
+def written() -> None:
+    """Tells the log's pages of a new event, and has it linked soon."""
+    from xqplatform import live
+    from xqplatform.audit.chain.linker import LINKER
+
     live.bump("audit")
     LINKER.soon()
-    return event
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

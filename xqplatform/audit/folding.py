@@ -9,9 +9,8 @@ from django.db import transaction
 from django.db.models import F, Model
 from django.utils import timezone
 
-from xqplatform import audit, live
+from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.audit.chain.linker import LINKER
 from xqplatform.audit.models import Event, Fold
 from xqplatform.audit.search import index
 
@@ -65,6 +64,5 @@ def _tell(row: Fold) -> bool:
         return False
     after = {**(first.after or {}), "more": row.count, "since": first.time.isoformat(timespec="seconds")}
     index.add_known(Event.objects.create(**{name: getattr(first, name) for name in SAME}, after=after))
-    live.bump("audit")
-    LINKER.soon()
+    audit.written()
     return True

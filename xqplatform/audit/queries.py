@@ -6,12 +6,14 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.rights import can
+from xqplatform.accounts.rights import can, require
 from xqplatform.accounts.visibility import OWNED, hidden
 from xqplatform.audit.models import Event
 from xqplatform.audit.search.matching import Clause
+from xqplatform.errors import Refused
 
 INSIDE = ("containers.commandrun", "containers.terminal")
 
@@ -41,6 +43,13 @@ def unhidden(actor: Actor) -> QuerySet[Event]:
 def everything(actor: Actor) -> bool:
     """Whether `readable` leaves nothing out, so that what the index gives need not be asked."""
     return can(actor, "audit.read") and not hidden(actor)
+
+
+def require_everything(actor: Actor) -> None:
+    """For what tells of all teams, and would be wrong with gaps. Raises Denied, and Refused where some are closed to the actor."""
+    require(actor, "audit.read")
+    if not everything(actor):
+        raise Refused(_("This tells of all teams, and some of them are closed to you."))
 
 
 def reach(actor: Actor) -> list[Clause]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import User
-from xqplatform.accounts.rights import can
+from xqplatform.accounts.roles.who import holders
 from xqplatform.audit.reports import services
 from xqplatform.audit.reports.models import MonthlyReport
 from xqplatform.notices import sources
@@ -32,8 +30,7 @@ def tell(report: MonthlyReport) -> None:
         key=f"{SOURCE}:{report.month}", defaults=values | {"spread": timezone.now()}
     )
     if new:
-        people = [user for user in User.objects.filter(is_active=True) if can(Actor.person(user), RIGHT)]
-        Entry.objects.bulk_create([Entry(user=user, notice=notice, relation="all") for user in people])
+        Entry.objects.bulk_create([Entry(user=one.user, notice=notice, relation="all") for one in holders(RIGHT)])
 
 
 def words(notice: Notice) -> sources.Words:

@@ -82,7 +82,7 @@ def test_a_gutted_function_is_seen_and_mended(event: Event, name: str) -> None:
         cursor.execute(
             f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
         )
-    assert triggers.missing(connection) == [f"{name}()"]
+    assert triggers.missing(connection) == [name]
     assert not verifying.database().good
     triggers.install(connection)
     assert triggers.missing(connection) == []

@@ -12,10 +12,10 @@ from ninja import Field, Query, Router, Schema, Status
 from xqplatform.accounts.catalogue import CATALOGUE
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import AccessRequest, Grant, OwnRole, Team, User
+from xqplatform.accounts.places import environments, services
 from xqplatform.accounts.rights import can, require, somewhere
 from xqplatform.accounts.roles import foureyes, grants, own
 from xqplatform.accounts.roles.builtin import BUILTIN
-from xqplatform.accounts.roles.forms import environments, services
 from xqplatform.accounts.roles.holding import held_by
 from xqplatform.accounts.roles.who import holders
 from xqplatform.accounts.roles.words import Why, Words, grants_told

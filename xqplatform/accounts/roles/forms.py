@@ -6,25 +6,17 @@ from collections.abc import Collection
 from typing import Any
 
 from django import forms
-from django.apps import apps
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.catalogue import GROUPS, TICKABLE, Right
 from xqplatform.accounts.models import AccessPolicy, OwnRole, Team, User
+from xqplatform.accounts.places import environments, services
+from xqplatform.accounts.rights import RIGHTS
 from xqplatform.accounts.roles.builtin import BUILTIN
-from xqplatform.accounts.visibility import visible
 
 NOWHERE = [("", _("all of them"))]
-
-
-def right_choices(every: bool = False) -> list[tuple[Any, list[tuple[str, Any]]]]:
-    return [
-        (group.title, [(one.name, one.text) for one in group.rights if every or one.name in TICKABLE])
-        for group in GROUPS
-        if every or any(one.name in TICKABLE for one in group.rights)
-    ]
 
 
 def ticks(ticked: Collection[str], *, without: Collection[str] = ()) -> list[tuple[Any, list[tuple[Right, bool]]]]:
@@ -36,19 +28,14 @@ def ticks(ticked: Collection[str], *, without: Collection[str] = ()) -> list[tup
     return [group for group in found if group[1]]
 
 
+def right_choices(every: bool = False) -> list[tuple[Any, list[tuple[str, Any]]]]:
+    """For a list to choose one from; `every`: also those that no role can have."""
+    groups = ticks((), without=() if every else RIGHTS - TICKABLE)
+    return [(title, [(one.name, one.text) for one, _ticked in rights]) for title, rights in groups]
+
+
 def role_choices() -> list[tuple[str, Any]]:
     return [*((slug, role.title) for slug, role in BUILTIN.items()), *OwnRole.objects.values_list("slug", "title")]
-
-
-def environments() -> list[tuple[str, str]]:
-    """Looked up by name: accounts stand below the app that has them."""
-    return [(e.slug, str(e)) for e in apps.get_model("containers", "Environment").objects.all()]
-
-
-def services(actor: Actor) -> dict[str, int | None]:
-    """The services that the actor may know of, each with the key of its team."""
-    found = visible(actor, apps.get_model("containers", "Service")).filter(removed=None)
-    return dict(found.values_list("slug", "team_id"))
 
 
 class RoleForm(forms.Form):

@@ -22,6 +22,7 @@ from xqplatform.accounts.signin import groups
 from xqplatform.accounts.signin.models import Given, GroupRule, Provider
 from xqplatform.errors import Refused
 
+RIGHT = "roles.manage"  # who says whom a provider lets in can get in as anybody: it takes the right to give all rights
 OWN = "sso"  # the slug of the one that the surroundings name
 FIELDS = ("name", "client_id", "scopes", "group_claim", "enabled", "makes_people", "domains", "groups", "link_by_name")
 
@@ -66,9 +67,8 @@ def _facts(provider: Provider) -> dict[str, Any]:
 
 
 def save(actor: Actor, provider: Provider, values: dict[str, Any]) -> Provider:
-    """A new one or changed settings; an empty secret leaves the one that there is. Who says whom a provider lets in can get in as
-    anybody, so it takes the right to give all rights. Raises Denied, Refused."""
-    require(actor, "roles.manage", extra={"provider": values.get("slug") or provider.slug})
+    """A new one or changed settings; an empty secret leaves the one that there is. Raises Denied, Refused."""
+    require(actor, RIGHT, extra={"provider": values.get("slug") or provider.slug})
     before = _facts(provider) if provider.pk else {}
     if not provider.pk:
         provider.slug, provider.issuer = values["slug"], _issuer(values["issuer"])
@@ -99,7 +99,7 @@ def save(actor: Actor, provider: Provider, values: dict[str, Any]) -> Provider:
 
 def remove(actor: Actor, provider: Provider) -> None:
     """Nobody signs in by it any more. Accounts stay, and so does what its groups gave: from now on as if by hand."""
-    require(actor, "people.manage", obj=provider)
+    require(actor, RIGHT, obj=provider)
     with transaction.atomic():
         links, _tables = SocialAccount.objects.filter(provider=provider.slug).delete()
         Given.objects.filter(provider=provider.slug).delete()
@@ -114,7 +114,7 @@ def set_rule(
     """What members of a group get, from their next sign-in on; nothing ticked: the rule goes. Raises Denied, Refused, and Waits
     where whoever comes by the group would have more in production than before.
     """
-    require(actor, "roles.manage", extra={"group": group, "role": role})
+    require(actor, RIGHT, extra={"group": group, "role": role})
     group = group.strip()
     if not group or len(group) > 200:
         raise Refused(_("Say which group (at most 200 characters)."), "group", 400)

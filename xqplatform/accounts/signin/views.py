@@ -84,7 +84,8 @@ class SigningIn(IndexView):
             (row, row.slug in linked, "" if row.slug in linked else errands.invitation(self.request, row.slug))
             for row in providers.enabled()
         ]
-        found["only"] = next(iter(known), None) if len(known := ways.of(user)) == 1 else None  # type: ignore[arg-type]
+        known = ways.of(user)  # type: ignore[arg-type]
+        found["only"] = next(iter(known)) if len(known) == 1 else None
         return found
 
 

@@ -95,7 +95,7 @@ def _page(
         "form": form,
         "group_form": group or GroupForm(),
         "rules": GroupRule.objects.filter(provider=row.slug) if row.issuer else [],
-        "may": can(request.actor, "people.manage"),
+        "may": can(request.actor, providers.RIGHT),
         "callback": request.build_absolute_uri(f"/login/oidc/{row.slug}/callback/") if row.issuer else "",
     }
     return render(request, "accounts/signin/provider.html", context, status=status)
@@ -110,7 +110,7 @@ def _found(slug: str) -> Provider:
 
 @require_http_methods(["GET", "POST"])
 def provider(request: ActorRequest, slug: str = "") -> HttpResponse:
-    require(request.actor, "people.manage")
+    require(request.actor, providers.RIGHT)
     row = _found(slug) if slug else Provider()
     posted = request.method == "POST"
     form = ProviderForm(request.POST if posted else None, row=row)
@@ -128,7 +128,7 @@ def provider(request: ActorRequest, slug: str = "") -> HttpResponse:
 
 @require_POST
 def group(request: ActorRequest, slug: str) -> HttpResponse:
-    require(request.actor, "people.manage")
+    require(request.actor, providers.RIGHT)
     row = _found(slug)
     form = GroupForm(request.POST)
     if form.is_valid():
@@ -147,7 +147,7 @@ def group(request: ActorRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def remove(request: ActorRequest, slug: str) -> HttpResponse:
-    require(request.actor, "people.manage")
+    require(request.actor, providers.RIGHT)
     providers.remove(request.actor, get_object_or_404(Provider, slug=slug))
     messages.success(request, _("The provider is removed."))
     return redirect("signin_rules")

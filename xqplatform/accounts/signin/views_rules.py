@@ -35,7 +35,7 @@ def rules(request: ActorRequest) -> HttpResponse:
         except Refused as refusal:
             put_refusal(form, refusal)
     context = {"form": form, "may": can(request.actor, "people.manage"), "without": services.without_factor()}
-    context["providers"] = providers.all_of_them()
+    context |= {"providers": providers.all_of_them(), "may_providers": can(request.actor, providers.RIGHT)}
     context["locked"] = lockout.locked() if context["may"] else []
     return render(request, "accounts/signin/rules.html", context, status=400 if form.errors else 200)
 

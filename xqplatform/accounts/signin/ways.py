@@ -1,4 +1,4 @@
-"""By what somebody can sign in. Pure but for `of`; the last way is not taken away by its own person."""
+"""By what somebody can sign in; the last way is not taken away by its own person."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from xqplatform.accounts import invitations as verbs
 from xqplatform.accounts.forms import AcceptForm, InvitationForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Invitation
+from xqplatform.accounts.places import environments
 from xqplatform.accounts.rights import require
-from xqplatform.accounts.views.people import environments
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 

@@ -12,19 +12,13 @@ from xqplatform.accounts import leaving, services
 from xqplatform.accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Role, Team, User
+from xqplatform.accounts.places import environments
 from xqplatform.accounts.rights import can, require
 from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.accounts.signin import services as signin
 from xqplatform.accounts.signin.words import factor_words
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
-
-
-def environments() -> list[tuple[str, str]]:
-    """Slugs and titles of all environments. Looked up by name: accounts stand below the app that has them."""
-    from django.apps import apps
-
-    return [(e.slug, str(e)) for e in apps.get_model("containers", "Environment").objects.all()]
 
 
 @require_GET

@@ -18,10 +18,10 @@ from xqplatform.accounts import service_accounts as verbs
 from xqplatform.accounts import tokens as token_verbs
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Team, Token, User
+from xqplatform.accounts.places import environments
 from xqplatform.accounts.rights import can, require
 from xqplatform.accounts.roles.foureyes import Waits
 from xqplatform.accounts.token_forms import ServiceAccountForm, TokenForm
-from xqplatform.accounts.views.people import environments
 from xqplatform.accounts.views.tokens import SOON, scope_words
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from xqplatform.accounts import tokens as verbs
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.models import Team, Token
+from xqplatform.accounts.places import environments
 from xqplatform.accounts.rights import can
 from xqplatform.accounts.token_forms import TokenForm
-from xqplatform.accounts.views.people import environments
 from xqplatform.audit.sentences import RIGHTS as WORDS
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table

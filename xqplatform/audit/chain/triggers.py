@@ -69,13 +69,12 @@ BEGIN INSERT INTO {UNLINKED} (event_id) VALUES (NEW.id); RETURN NULL; END $$;
 
 # What each of them does, as PostgreSQL keeps it: a trigger whose function was gutted refuses nothing.
 _BODIES = {
-    f"{name}()": body
-    for name, body in re.findall(r"FUNCTION (\w+)\(\).*?\$\$(.*?)\$\$", _POSTGRESQL_FUNCTIONS, re.DOTALL)
+    name: body for name, body in re.findall(r"FUNCTION (\w+)\(\).*?\$\$(.*?)\$\$", _POSTGRESQL_FUNCTIONS, re.DOTALL)
 }
 
 
 def _postgresql() -> dict[str, str]:
-    found = dict(_BODIES)
+    found = {}
     for table in KEPT:
         found[f"{table}_no_update"] = (
             f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
@@ -95,7 +94,7 @@ def _postgresql() -> dict[str, str]:
 
 
 def wanted(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """Name → statement (of a function: its body), for this kind of database. Raises NotImplementedError for one that we do not know."""
+    """Name → statement, for this kind of database. Raises NotImplementedError for one that we do not know."""
     if connection.vendor == "sqlite":
         return _sqlite()
     if connection.vendor == "postgresql":
@@ -115,22 +114,27 @@ def present(connection: BaseDatabaseWrapper) -> dict[str, str]:
                 "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
                 f"WHERE NOT t.tgisinternal AND n.nspname = current_schema() AND c.relname IN ({tables})"
             )
-        found = {name: statement or "" for name, statement in cursor.fetchall()}
-        if connection.vendor == "postgresql":
-            names = [name.removesuffix("()") for name in _BODIES]
-            cursor.execute(
-                "SELECT p.proname || '()', p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-                "WHERE n.nspname = current_schema() AND p.proname = ANY(%s)",
-                [names],
-            )
-            found |= dict(cursor.fetchall())
-        return found
+        return {name: statement or "" for name, statement in cursor.fetchall()}
+
+
+def gutted(connection: BaseDatabaseWrapper) -> list[str]:
+    """Names of functions of the triggers that do something else than ours (SQLite's triggers have none)."""
+    if connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+            "WHERE n.nspname = current_schema() AND p.proname = ANY(%s)",
+            [list(_BODIES)],
+        )
+        there = dict(cursor.fetchall())
+    return [name for name, body in _BODIES.items() if there.get(name) != body]
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of triggers and their functions that are not there, are switched off, or are others than ours."""
     there = present(connection)
-    return [name for name, statement in wanted(connection).items() if there.get(name) != statement]
+    return [name for name, one in wanted(connection).items() if there.get(name) != one] + gutted(connection)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
@@ -142,9 +146,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(_POSTGRESQL_FUNCTIONS)
-        for name in absent:
-            if name in _BODIES:
-                continue
+        for name in statements.keys() & set(absent):
             table = _table(name)
             if name in there:
                 cursor.execute(_drop(connection, name, table))
@@ -157,7 +159,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Takes the triggers away: only for tests that empty all tables, and for those that tamper."""
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        for name in present(connection).keys() - _BODIES.keys():
+        for name in present(connection):
             cursor.execute(_drop(connection, name, _table(name)))
 
 

@@ -85,9 +85,7 @@ def _export(
     request: ActorRequest, suffix: str, kind: str, lines: Callable[[int, int], Iterator[str]]
 ) -> HttpResponseBase:
     """The stretch of the chain of these days, the whole of it without; taking it along is an event."""
-    require(request.actor, verifications.RIGHT)
-    if not queries.everything(request.actor):  # a stretch with gaps would prove nothing
-        raise Refused(_("A report tells of all teams, and some of them are closed to you."))
+    queries.require_everything(request.actor)  # a stretch with gaps would prove nothing
     since, until = _moment(request, "since"), _moment(request, "until", days=1)
     linking.link()
     found = exporting.stretch(since, until)

@@ -11,8 +11,8 @@ from ninja import Field, Router, Schema, Status
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.audit.reports import services
+from xqplatform.audit.reports.downloads import answer
 from xqplatform.audit.reports.models import MonthlyReport
-from xqplatform.audit.reports.views import answer
 
 router = Router(tags=["audit"])
 Month = Annotated[str, Field(min_length=7, max_length=7, description="such as 2026-11, by UTC")]

@@ -15,12 +15,11 @@ from xqplatform.audit.models import Event
 from xqplatform.audit.reports import months, standing
 from xqplatform.audit.reviews import seams
 from xqplatform.audit.reviews.models import Review
+from xqplatform.audit.reviews.rules import GLASS, INSIDE
 
 LISTED = 500  # rows of a list; how many there are altogether stands beside it
 PIECE = 500  # events of which it is asked at once where they were
-GLASS = "deployment.break_glass"
 FAILED = ("login.failed", "login.locked", "token.refused")  # sign-ins and tokens that were not let in
-INSIDE = ("terminal.open", "instance.command")
 # Who may do what: people, teams, roles, tokens and the rules of signing in.
 OF_RIGHTS = (
     "grant.", "role.", "access.", "person.", "team.", "token.create", "token.revoke", "service_account.", "invitation.",

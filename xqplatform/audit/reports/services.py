@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.rights import require
 from xqplatform.audit import queries
 from xqplatform.audit.chain import checkpoints
 from xqplatform.audit.models import Event
@@ -31,12 +30,6 @@ TYPES: dict[str, str] = {"pdf": "application/pdf", "csv": "text/csv; charset=utf
 State = MonthlyReport.State
 # Who is told, in the transaction in which the report of a whole month was made: fn(report).
 TELLS: list[Callable[[MonthlyReport], None]] = []
-
-
-def _may(actor: Actor) -> None:
-    require(actor, RIGHT)
-    if not queries.everything(actor):
-        raise Refused(_("A report tells of all teams, and some of them are closed to you."))
 
 
 def _row(actor: Actor, month: str) -> MonthlyReport:
@@ -64,7 +57,7 @@ def ask(actor: Actor, month: str) -> MonthlyReport:
     """Has a month counted (anew) by a worker. Raises Denied, Refused."""
     from xqplatform.audit.reports.tasks import make as task
 
-    _may(actor)
+    queries.require_everything(actor)
     with transaction.atomic():
         row = _row(actor, month)
         enqueue(task, row.pk)
@@ -73,7 +66,7 @@ def ask(actor: Actor, month: str) -> MonthlyReport:
 
 def make_now(actor: Actor, month: str) -> MonthlyReport:
     """The same at once, for the command line. Raises Denied; Refused, also with what went wrong."""
-    _may(actor)
+    queries.require_everything(actor)
     with transaction.atomic():
         row = _row(actor, month)
     make(row.pk)
@@ -113,7 +106,7 @@ def take(actor: Actor, month: str, form: Form) -> bytes:
     """The report as it was counted last, in the language that is active; taking it along is an event. Raises Denied, Refused."""
     from xqplatform.audit.reports import pdf  # what draws is loaded where it is needed
 
-    _may(actor)
+    queries.require_everything(actor)
     row = MonthlyReport.objects.filter(month=month).exclude(made=None).first()
     if row is None or row.made is None:
         raise Refused(_("The report of this month was not made yet."), "month", 404)

@@ -13,6 +13,7 @@ from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.audit.models import Event
 from xqplatform.audit.reports import months, services
+from xqplatform.audit.reports.downloads import answer
 from xqplatform.audit.reports.models import MonthlyReport
 from xqplatform.errors import Refused
 
@@ -54,10 +55,3 @@ def download(request: ActorRequest, month: str, form: services.Form) -> HttpResp
         messages.error(request, refused.message)
         return redirect("reports:index")
     return answer(content, month, form)
-
-
-def answer(content: bytes, month: str, form: services.Form) -> HttpResponse:
-    """The file as a download."""
-    found = HttpResponse(content, content_type=services.TYPES[form])
-    found["Content-Disposition"] = f'attachment; filename="audit-{month}.{form}"'
-    return found

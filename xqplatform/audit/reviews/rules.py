@@ -39,14 +39,16 @@ class BuiltIn:
     production: bool = False
 
 
+GLASS = "deployment.break_glass"
+INSIDE = ("terminal.open", "instance.command")  # what somebody did inside of a container
 # Who may come in, by what, and who may what.
 OF_PEOPLE = (
     "person.*", "team.*", "token.*", "role.*", "grant.*", "access.*", "invitation.*", "service_account.*", "session.*",
     "factor.*", "signin.*", "oidc.*", "login.unlocked",
 )  # fmt: skip
 BUILT_IN = (
-    BuiltIn("glass", _("Broken glass"), ("deployment.break_glass",)),
-    BuiltIn("terminals", _("Terminals and commands in production"), ("terminal.open", "instance.command"), True),
+    BuiltIn("glass", _("Broken glass"), (GLASS,)),
+    BuiltIn("terminals", _("Terminals and commands in production"), INSIDE, True),
     BuiltIn(
         "people",
         _("People and rights"),
