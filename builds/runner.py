@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from builds import around, dockerfile, git, masking, notices, queue, tags
+from builds import around, contexts, dockerfile, git, masking, notices, queue, tags
 from builds.lease import Holder, claim
 from builds.models import Build, Image, Project, Registry
 from builds.outcomes import Cancelled, Failed, LeaseLost, Wait
@@ -153,7 +153,7 @@ def _plan(build: Build, holder: Holder, secrets: dict[str, str]) -> Plan:
     extra = {path: (text.encode(), 0o644)}
 
     def context() -> IO[bytes]:
-        return repository.context(build.revision, project.subfolder, extra=extra, keep=path, warn=holder.say)
+        return contexts.of(repository, build.revision, project.subfolder, extra=extra, keep=path, warn=holder.say)
 
     base = blueprint.name if blueprint else dockerfile.short_base(image)
     return Plan(path, context, base, parent, arguments, _auths(project, used), warnings)
@@ -183,7 +183,7 @@ def _plan_of_blueprint(
 
     def context() -> IO[bytes]:
         folder = f"{dockerfile.SOURCE}/"
-        return repository.context(build.revision, project.subfolder, extra=extra, prefix=folder, warn=holder.say)
+        return contexts.of(repository, build.revision, project.subfolder, extra=extra, prefix=folder, warn=holder.say)
 
     base = blueprint.parent.name if blueprint.parent else dockerfile.short_base(blueprint.parent_reference)
     return Plan("Dockerfile", context, base, used[0] if used else None, arguments, _auths(project, used))
@@ -198,7 +198,7 @@ def _plan_of_base(build: Build) -> Plan:
     files = {"Dockerfile": (made.dockerfile.encode(), 0o644), **made.files}
 
     def context() -> IO[bytes]:
-        return git.plain_context(files)
+        return contexts.plain_context(files)
 
     base = blueprint.parent.name if blueprint.parent else dockerfile.short_base(blueprint.parent_reference)
     return Plan("Dockerfile", context, base, used[0] if used else None, {}, _auths(None, used))

@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
+from builds.api_images import router as images
 from builds.api_waves import router as waves
 from builds.badges.api import router as badges
 from builds.forges.api import router as forges
@@ -119,6 +120,7 @@ api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
+api.add_router("/v1/", images)
 api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)

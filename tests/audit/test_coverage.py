@@ -15,7 +15,8 @@ from tests.accounts import access_world
 from tests.accounts.access_api import ARGUMENTS, BODIES, filled, of
 from tests.accounts.access_table import PAGES, World
 from tests.accounts.access_world import world as world  # noqa: PLC0414  a fixture
-from tests.audit.verb_data import DATA, MORE, QUIET, READERS
+from tests.audit.verb_data import DATA, MORE
+from tests.audit.verb_kinds import QUIET, READERS
 from tests.audit.walking import Walk, found_verbs
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor

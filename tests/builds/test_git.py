@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from dulwich.repo import Repo
 
-from builds import git, sample
+from builds import contexts, git, sample
 from builds.services.checks import string_map
 from tests.builds.conftest import commit
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("data")
 
 
 def names(repository: git.Repository, revision: str, **options: Any) -> dict[str, tarfile.TarInfo]:
-    with repository.context(revision, **options) as file, tarfile.open(fileobj=file) as tar:
+    with contexts.of(repository, revision, **options) as file, tarfile.open(fileobj=file) as tar:
         return {member.name: member for member in tar}
 
 
@@ -56,7 +56,7 @@ def test_branches_that_vanish_are_gone(data: Path) -> None:
 def test_a_link_out_of_the_tree_is_refused(data: Path, target: str) -> None:
     revision = commit(data / "r.git", {"link": (0o120000, target.encode())})
     with pytest.raises(git.GitError, match="leads out of the repository"):
-        git.Repository(git.Source(str(data / "r.git"))).context(revision)
+        contexts.of(git.Repository(git.Source(str(data / "r.git"))), revision)
 
 
 def test_a_link_inside_stays_and_a_submodule_is_an_empty_folder(data: Path) -> None:

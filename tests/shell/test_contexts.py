@@ -21,7 +21,7 @@ from dulwich.web import WSGIRequestHandlerLogger, WSGIServerLogger, make_wsgi_ch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builds import git
+from builds import contexts, git
 from tests.builds.conftest import commit
 
 LINK, FILE, FOLDER = 0o120000, 0o100644, 0o040000
@@ -72,7 +72,7 @@ def committed(repo: Repo, tree: bytes) -> str:
 
 
 def context(path: Path, revision: str) -> Any:
-    return git.Repository(git.Source(str(path))).context(revision)
+    return contexts.of(git.Repository(git.Source(str(path))), revision)
 
 
 @pytest.mark.parametrize("name", [b"..", b".", b".git", b"../../etc/cron.d/x", b"/etc/passwd", b"a/b"])
@@ -109,7 +109,7 @@ def test_links_through_links_stay_in_the_tree(data: Path, tmp_path: Path) -> Non
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "b"]), min_size=1, max_size=8).map("/".join))
 def test_what_is_let_through_goes_up_before_it_goes_down(target: str) -> None:
     try:
-        kept = git._inside("d/e/link", target.encode())
+        kept = contexts._inside("d/e/link", target.encode())
     except git.GitError:
         return
     steps = [step for step in kept.split("/") if step not in {"", "."}]
@@ -125,11 +125,11 @@ def test_too_much_too_many_and_too_deep_is_refused(data: Path, monkeypatch: pyte
     context(data / "large.git", large).close()
     with pytest.raises(git.GitError, match="nested too deep"):
         context(data / "deep.git", deep)
-    monkeypatch.setattr(git, "MOST_FILES", 5)
+    monkeypatch.setattr(contexts, "MOST_FILES", 5)
     with pytest.raises(git.GitError, match=r"leave files out"):
         context(data / "many.git", many)
     # A bomb: next to nothing in the repository (Git compresses), counted as what comes out.
-    monkeypatch.setattr(git, "LARGEST", (1 << 20) - 1)
+    monkeypatch.setattr(contexts, "LARGEST", (1 << 20) - 1)
     with pytest.raises(git.GitError, match=r"leave files out"):
         context(data / "large.git", large)
 
