@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-
-import django
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
 
 from containers.placement import Demand, Host, Rules, place
 from tests.bench.results import Results
