@@ -22,7 +22,7 @@ LIMITS = {
 def clean(name: str, value: Any) -> float | int:
     """The number; the field's default for None. Raises Refused with the field."""
     if value is None or value == "":
-        default: float = HostGroup._meta.get_field(name).get_default()
+        default: float = getattr(HostGroup(), name)
         return default
     low, high = LIMITS[name]
     try:
