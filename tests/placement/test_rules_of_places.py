@@ -107,6 +107,7 @@ def test_services_that_avoid_each_other_share_no_host_whoever_comes_first() -> N
     catalog.change_place(ACTOR, snow, {"placement": {"avoid": ["rain", "hail"], "per_host": 1}})
     deploy(hail)  # it says nothing of snow, but snow does of it
     assert not set(where(hail)) & set(where(snow))
+    ServiceEnvironment.objects.filter(pk=hail.pk).update(current_image=Image.objects.get(project__name="hail"))
     plan = moves.preview(ACTOR, fresh(hail), [1], Host.objects.get(name=min(where(snow))))
     assert "must not be on one host" in plan.refusal()
 
