@@ -45,6 +45,7 @@ PAGES = {
 # Denied attempts carry the right that was lacking; these are its words.
 RIGHTS = {
     "read": gettext_lazy("look at what a closed team owns"),
+    "capacity.manage": gettext_lazy("change prices and budgets"),
     "service.create": gettext_lazy("make a service"),
     "service.change": gettext_lazy("change the service"),
     "service.deploy": gettext_lazy("release the service"),
