@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -33,6 +33,10 @@ BY: dict[str, Any] = {
     Of.ENVIRONMENT: gettext_lazy("Environments"),
     Of.TEAM: gettext_lazy("Teams"),
     Of.SERVICE: gettext_lazy("Services"),
+}
+AMOUNTS = {
+    "cpu": ("cpus_committed", "cpu_p50", "cpu_p95", "cpu_max"),
+    "memory": ("memory_committed", "memory_p50", "memory_p95", "memory_max"),
 }
 COMPLETE = 0.9  # a day on which fewer of the machines were measured is a gap
 
@@ -192,3 +196,15 @@ def trends(what: Asked, last: date) -> list[Chart]:
     ]
     found.append(Chart("disk", _("Disk"), "bytes", grid, span, disk))
     return found
+
+
+def unseen(actor: Actor, what: Asked) -> Span | None:
+    """What services of closed teams have that the actor does not see, in one sum without a name."""
+    if what.by != Of.SERVICE:
+        return None
+    rows = Span.objects.filter(days=what.days, of=what.by).exclude(key__in=visible(actor, Service).values("pk"))
+    names = ("instances", *(name for resource in ("cpu", "memory") for name in AMOUNTS[resource]))
+    found = rows.aggregate(n=Count("pk"), **{f"sum_{name}": Sum(name) for name in names})
+    if not found["n"]:
+        return None
+    return Span(of=what.by, days=what.days, **{name: found[f"sum_{name}"] for name in names})
