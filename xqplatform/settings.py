@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "hosts",
     "builds",
     "containers",
+    "containers.scaling",
 ]
 
 MIDDLEWARE = [
@@ -311,6 +312,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "access-requests": {"task": "accounts.tasks.expire_requests", "schedule": 300.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
+    "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
+    "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }
 
 LOGGING = {
