@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from containers.models import Deployment, ServiceEnvironment
-from containers.plan import Plan
 from containers.scaling import told, words
 from containers.scaling.models import ScalingDecision, ScalingPolicy
 from containers.scaling.shape import Decision, Policy
@@ -37,20 +36,31 @@ def act(row: ScalingPolicy, policy: Policy, decision: Decision, here: int) -> Sc
 
 def _scale(place: ServiceEnvironment, decision: Decision, here: int) -> ScalingDecision:
     actor, to, how = Actor.system(NAME), decision.to or 0, how_of(place)
-    plan = releases.preview_scale(actor, place, to, how)
-    fits = to if to < here else here + room(plan)
+    fits, why_not = (to, "") if to < here else room(actor, place, here, to)
     if fits == here:
-        raise Refused(plan.refusal())
+        raise Refused(why_not)
     with transaction.atomic():
         why = _("autoscaling: %(why)s") % {"why": words.say(decision.reason)}
         work = releases.scale(actor, place, fits, why, how)
         outcome = Outcome.BEGUN if fits == to else Outcome.PARTIAL
-        return _note(place, decision, here, outcome, "" if fits == to else plan.refusal(), work=work, after=fits)
+        return _note(place, decision, here, outcome, why_not, work=work, after=fits)
 
 
-def room(plan: Plan) -> int:
-    """How many of the plan's new instances fit; none where the change as a whole cannot be."""
-    return 0 if plan.problems else sum(entry.action == "add" and not entry.problem for entry in plan.entries)
+def room(actor: Actor, place: ServiceEnvironment, here: int, to: int) -> tuple[int, str]:
+    """The highest number up to `to` that can be had, and why it is not all of it. Asks a few plans, no more."""
+    how = how_of(place)
+    plan = releases.preview_scale(actor, place, to, how)
+    why_not = plan.refusal()
+    if not why_not:
+        return to, ""
+    low, high = here, to  # it fits, it does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if releases.preview_scale(actor, place, middle, how).refusal():
+            high = middle
+        else:
+            low = middle
+    return low, why_not
 
 
 def how_of(place: ServiceEnvironment) -> Mapping[str, Any]:

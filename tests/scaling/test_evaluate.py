@@ -74,7 +74,7 @@ def test_room_for_two_of_three_takes_two_says_so_and_tries_again_later(
     place.save()
     host = Host.objects.get(name="run-a1")
     assert not place.instances.filter(host=host).exists()
-    host.memory = 11 << 30
+    host.memory = 10 << 28  # promised four times over: room for two
     host.save()
     services.save(actor_sre, place, BY_CPU)
     measure(place, 125)  # takes five
@@ -131,7 +131,9 @@ def test_what_does_not_get_healthy_is_tried_again_with_pauses(place: ServiceEnvi
         measure(place, 90)
         run()
         for work in Deployment.objects.filter(state="queued"):
-            Deployment.objects.filter(pk=work.pk).update(state="rolled_back", started=work.created, finished=work.created)
+            Deployment.objects.filter(pk=work.pk).update(
+                state="rolled_back", started=work.created, finished=work.created
+            )
             Instance.objects.filter(place=place, containers=None).delete()
             ServiceEnvironment.objects.update(active=None)
         ago = timedelta(seconds=60)  # that the rows are older is as good as waiting
