@@ -107,7 +107,7 @@ def _out(place: ServiceEnvironment) -> dict[str, Any]:
         none = dict.fromkeys(("policy", "evaluated", "instances", "wanted"))
         return none | {"author": "", "version": 0, "words": "", "wishes": []}
     return {
-        "policy": row.content,
+        "policy": services.content_of(row),
         "author": row.author_name,
         "version": row.version,
         "evaluated": row.ran,

@@ -25,6 +25,11 @@ def policy_of(place: ServiceEnvironment) -> ScalingPolicy | None:
     return ScalingPolicy.objects.filter(place=place).first()
 
 
+def content_of(row: ScalingPolicy | None) -> dict[str, Any]:
+    """The policy with all that is usual, whenever it was saved; empty where there is none."""
+    return to_json(parse(row.content)) if row is not None else {}
+
+
 def may(actor: Actor, place: ServiceEnvironment) -> None:
     """Raises Denied."""
     require(actor, RIGHT, **place.at, obj=place)

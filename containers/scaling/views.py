@@ -36,7 +36,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     if request.method == "POST":
         return _change(request, place)
     require(actor_of(request), READ, **place.at, obj=place)
-    content = row.content if (row := services.policy_of(place)) is not None else {}
+    content = services.content_of(services.policy_of(place))
     form = PolicyForm(initial=initial_of(content, place.instances.filter(removed=None).count()))
     return pages.respond(
         request,
@@ -81,6 +81,7 @@ def _context(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm) 
     )
     return frame(request, place, "scaling") | {
         "policy": row,
+        "content": services.content_of(row),
         "says": shown.says(row),
         "form": form,
         "loads": [(form[f"metric_{n}"], form[f"target_{n}"]) for n in (1, 2, 3)],
