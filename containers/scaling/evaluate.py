@@ -14,14 +14,11 @@ from django.db.models import Max
 from django.utils import timezone
 
 from containers.guardrails.sessions import Book
-from containers.guardrails.times import DAY
-from containers.guardrails.windows import blindness, book_of
-from containers.models import Calendar, Deployment, Instance
-from containers.scaling import acting, history, told
+from containers.models import Deployment, Instance
+from containers.scaling import acting, calendars, history, told
 from containers.scaling.decide import decide
 from containers.scaling.models import ScalingDecision, ScalingPolicy, ScalingRun
 from containers.scaling.parsing import parse
-from containers.scaling.points import BACKS
 from containers.scaling.shape import Attempt, Decision, Memory, Policy, Reason, View
 from containers.services.settings import topic
 from xqplatform import leases, live
@@ -93,10 +90,7 @@ def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -
     for one in tried.exclude(outcome=ScalingDecision.Outcome.DRY).select_related("deployment").order_by("id"):
         if (attempt := attempt_of(one)) is not None:
             known.attempts[one.place_id].append(attempt)
-    slugs = {point.calendar for policy in policies.values() for point in policy.market}
-    for calendar in Calendar.objects.filter(slug__in=slugs).prefetch_related("days"):
-        book = book_of(calendar, now - BACKS[-1] - 2 * DAY, now + 2 * DAY)
-        known.books[calendar.slug] = None if blindness(calendar) else book
+    known.books = calendars.books(policies.values(), now, now)
     by_over: dict[int, list[ScalingPolicy]] = defaultdict(list)
     for row in rows:
         by_over[policies[row.pk].over].append(row)

@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods
 
 from containers.models import Calendar, ServiceEnvironment
 from containers.reading import history
-from containers.scaling import services, shown
+from containers.scaling import services, shown, trial
 from containers.scaling.forms import PolicyForm, initial_of
 from containers.scaling.models import ScalingDecision
+from containers.scaling.parsing import parse
 from containers.views.access import get_place
 from containers.views.run import frame
 from xqplatform.accounts.http import actor_of
@@ -24,6 +25,7 @@ from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, pages
+from xqplatform.metrics.figure import context_of
 from xqplatform.web.tables import Filter, Table
 
 DECISIONS = 25
@@ -31,7 +33,7 @@ DECISIONS = 25
 
 @require_http_methods(["GET", "POST"])
 def show(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
-    """Shows and changes the policy: POST says with `do` what: save, remove."""
+    """Shows and changes the policy: POST says with `do` what: save, remove, or try it on the last week, which changes nothing."""
     place = get_place(actor_of(request), slug, environment)
     if request.method == "POST":
         return _change(request, place)
@@ -58,6 +60,8 @@ def _change(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
             services.remove(actor, place)
             messages.success(request, _("The policy is gone; the place keeps its instances."))
             return redirect("containers:scaling", place.service.slug, place.environment.slug)
+        if request.POST.get("do") == "try" and form.is_valid():
+            return render(request, "containers/scaling.html", _context(request, place, form) | _tried(place, form))
         if form.is_valid():
             services.save(actor, place, form.data_of_verb())
             messages.success(request, _("Saved. It is asked every ten seconds from now on."))
@@ -66,6 +70,15 @@ def _change(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
         form.is_valid()
         form.add_refusal(refused)
     return render(request, "containers/scaling.html", _context(request, place, form), status=400)
+
+
+def _tried(place: ServiceEnvironment, form: PolicyForm) -> dict[str, Any]:
+    """What the last week would have been with what was typed."""
+    row = services.policy_of(place)
+    present = parse(row.content) if row is not None else None
+    found = trial.trial(place, services.checked(form.data_of_verb()), present)
+    figure = context_of(found.chart)
+    return {"trial": found, "trial_rows": trial.rows(found), "figure": figure, "trial_known": round(100 * found.known)}
 
 
 def _context(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm) -> dict[str, Any]:

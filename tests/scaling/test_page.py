@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from containers.models import Calendar, ServiceEnvironment
-from containers.scaling import lines, services
+from containers.scaling import lines, services, trial
 from containers.scaling.evaluate import run
 from containers.scaling.models import ScalingDecision, ScalingPolicy
+from containers.scaling.parsing import parse
 from tests.factories import make_running_place
 from tests.scaling.test_evaluate import BY_CPU, measure
+from xqplatform import metrics
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
+from xqplatform.metrics import Sample
 
 pytestmark = pytest.mark.django_db
 URL = "/services/snow/production/scaling/"
@@ -130,3 +135,28 @@ def test_any_other_line_is_refused_in_words(typed: str) -> None:
             assert refused.code == 400  # noqa: PT017
         else:
             assert len(found) <= len(typed.splitlines())
+
+
+def test_a_policy_is_tried_on_the_last_week_before_it_is_saved(
+    page: Client, place: ServiceEnvironment, actor_sre: Actor
+) -> None:
+    assert "nothing to try it on" in text(page.post(URL, TYPED | {"do": "try"}))
+    ServiceEnvironment.objects.get(pk=place.pk).instances.update(created=timezone.now() - timedelta(days=8))
+    now = time.time() // 60 * 60
+    subjects = [f"instance:{one.pk}" for one in place.instances.all()]
+    for hour in range(20, 0, -1):
+        moments = [now - hour * 3600 + 60 * minute for minute in range(60)]
+        metrics.write([Sample(s, at, {"cpu.percent": 90.0 if hour < 10 else 20.0}) for at in moments for s in subjects])
+    services.save(actor_sre, place, BY_CPU | {"most": 2})
+    response = page.post(URL, TYPED | {"do": "try", "least": "1"})
+    assert response.status_code == 200
+    shown = text(response)
+    assert "the present policy" in shown
+    assert 'data-chart="trial"' in shown
+    assert ScalingPolicy.objects.get().content["most"] == 2, "nothing is saved"
+    found = trial.trial(place, parse(BY_CPU), parse(BY_CPU | {"most": 2}))
+    was, present, changed = (one.outcome for one in found.columns)
+    assert was.highest == present.highest == 2
+    assert changed.highest == 4
+    assert changed.above < present.above
+    assert 450 < was.full < 600
