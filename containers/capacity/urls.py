@@ -1,8 +1,9 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import overview
+from containers.capacity.views import calculator, overview
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/", overview.show, name="overview"),
+    path("capacity/calculator/", calculator.show, name="calculator"),
 ]
