@@ -1,8 +1,10 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import overview
+from containers.capacity.views import overview, right_sizing
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/", overview.show, name="overview"),
+    path("capacity/right-sizing/", right_sizing.show, name="right_sizing"),
+    path("capacity/right-sizing/apply/", right_sizing.apply, name="right_sizing_apply"),
 ]
