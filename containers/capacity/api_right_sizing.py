@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
 from containers.capacity import resizing, sizes, sizing_words
@@ -17,8 +16,7 @@ from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
-from xqplatform.accounts.visibility import visible
-from xqplatform.errors import Refused
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.rest import ErrorOut
 
 router = Router(tags=["capacity"])
@@ -151,13 +149,8 @@ def resize(request: HttpRequest, body: ResizeIn) -> Any:
 
 
 def _key(actor: Actor, one: ResizeOne) -> int:
-    rows = visible(actor, ServiceEnvironment.objects.filter(service__removed=None))
-    found = rows.filter(service__slug=one.service, environment__slug=one.environment).values_list("pk", flat=True)
-    key = found.first()
-    if key is None:
-        names = {"service": one.service, "environment": one.environment}
-        raise Refused(_("There is no «%(service)s» in «%(environment)s».") % names, "places", 404)
-    return key
+    rows = ServiceEnvironment.objects.filter(service__removed=None)
+    return get_visible(actor, rows, service__slug=one.service, environment__slug=one.environment).pk
 
 
 def _outcome(one: Outcome) -> dict[str, Any]:

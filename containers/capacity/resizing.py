@@ -19,6 +19,7 @@ from containers.services import releases
 from containers.services.settings import save_config
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
 
 MOST = 200  # places in one go
@@ -47,15 +48,17 @@ class Outcome:
 def resize(actor: Actor, wanted: Sequence[Shown], wish: Wish, *, live: bool = False) -> list[Outcome]:
     """Saves what is proposed for each, one by one: what is refused of one holds up no other. `live`: running containers take it, too.
 
-    Raises Denied where one of them may not be changed, and Refused for none, too many, or places that are not there.
+    Raises Denied where one of them may not be changed, Http404 for one that is not there, and Refused for none, too many, or one without instances.
     """
     if not wanted:
         raise Refused(_("Tick at least one."), "places", 400)
     if len(wanted) > MOST:
         raise Refused(_("At most %(n)d at a time.") % {"n": MOST}, "places", 400)
     found = {one.place: one for one in sizes.of_actor(actor, wish, [one.place for one in wanted])}
-    if any(one.place not in found for one in wanted):
-        raise Refused(_("One of these is not there any more."), "places", 404)
+    for one in wanted:
+        if one.place not in found:
+            place = get_visible(actor, ServiceEnvironment, pk=one.place)
+            raise Refused(_("%(place)s has no instances any more.") % {"place": place}, "places")
     places = ServiceEnvironment.objects.select_related("service", "environment").in_bulk(found)
     for place in places.values():
         require(actor, "service.change", **place.at, obj=place)

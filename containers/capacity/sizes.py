@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, F, FloatField, Max, Q, QuerySet, Sum
-from django.db.models.functions import Cast, NullIf
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from containers.capacity import rightsizing
 from containers.capacity.models import Day, PlaceDay
 from containers.capacity.rightsizing import Advice, Limits, Past, Risk, UsedDay, Wish
 from containers.config import Config
-from containers.models import Environment, ServiceEnvironment
+from containers.models import Environment, Instance, ServiceEnvironment
 from containers.models.services import At
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import visible
@@ -64,16 +64,20 @@ def of_actor(actor: Actor, wish: Wish, places: Iterable[int] | None = None) -> l
     rows = visible(actor, ServiceEnvironment.objects.filter(service__removed=None))
     if places is not None:
         rows = rows.filter(pk__in=places)
-    rows = rows.annotate(n=Count("instances", filter=Q(instances__removed=None))).filter(n__gt=0)
     fields = (
-        "pk", "service__slug", "environment", "service__team", "service__team__slug", "n", "config", "config__version",
+        "pk", "service__slug", "environment", "service__team", "service__team__slug", "config", "config__version",
         "current_config", "config__content__cpus", "config__content__memory",
     )  # fmt: skip
+    # (Counted beside: grouped by all these columns it would cost as much as everything else.)
+    counts = dict(Instance.objects.filter(removed=None).order_by().values_list("place_id").annotate(n=Count("pk")))
     environments = Environment.objects.in_bulk()
     used = _used(wish, places)
     found = []
     for row in rows.order_by("service__slug", "environment__position", "pk").values_list(*fields):
-        pk, service, environment, team_id, team, count, config, version, current, cpus, memory = row
+        pk, service, environment, team_id, team, config, version, current, cpus, memory = row
+        count = counts.get(pk, 0)
+        if not count:
+            continue
         now = Limits(float(cpus or DEFAULT.cpus), int(memory or DEFAULT.memory))
         past = _past(now, used.get(pk, ()))
         advice = rightsizing.judge(now, past, wish)
@@ -85,18 +89,27 @@ def of_actor(actor: Actor, wish: Wish, places: Iterable[int] | None = None) -> l
 
 
 def _used(wish: Wish, places: Iterable[int] | None) -> Mapping[int, list[Any]]:
-    """Place → what was used in the range, apart by the limits that an instance had."""
+    """Place → what was used in the range, apart by the limits that it had."""
+    known = Day.objects.aggregate(last=Max("day"), made=Max("made"), n=Count("pk"))
+    if known["last"] is None:
+        return {}
+    if places is None:
+        return _of_all(wish.days, known["last"], (known["made"], known["n"]))
+    return _grouped(PlaceDay.objects.filter(place__in=places), wish.days, known["last"])
+
+
+@lru_cache(maxsize=2 * len(rightsizing.RANGES))
+def _of_all(days: int, last: date, _made: tuple[datetime, int]) -> Mapping[int, list[Any]]:
+    """Kept until another day is rolled up: rows of days that are over do not change."""
+    return _grouped(PlaceDay.objects.all(), days, last)
+
+
+def _grouped(rows: QuerySet[PlaceDay], days: int, last: date) -> Mapping[int, list[Any]]:
     found: dict[int, list[Any]] = defaultdict(list)
-    last = last_day()
-    if last is None:
-        return found
-    days = PlaceDay.objects.filter(day__gt=last - timedelta(days=wish.days), day__lte=last)
-    if places is not None:
-        days = days.filter(place__in=places)
-    each = NullIf(Cast("instances", FloatField()), 0.0)
-    grouped = days.order_by().annotate(cpus=F("cpus_limit") / each, memory=Cast("memory_limit", FloatField()) / each)
+    within = rows.filter(day__gt=last - timedelta(days=days), day__lte=last)
     measured = Q(cpu_one_p99__isnull=False, memory_one_p99__isnull=False)
-    for row in grouped.values_list("place_id", "cpus", "memory").annotate(
+    grouped = within.order_by().values_list("place_id", "instances", "cpus_limit", "memory_limit")
+    for row in grouped.annotate(
         measured=Count("pk", filter=measured),
         highest=Max("cpu_one_p99"),
         used=Max("memory_one_p99"),
@@ -116,14 +129,14 @@ def _past(now: Limits, rows: Iterable[Any]) -> Past:
     cpus: list[float] = []
     memories: list[int] = []
     peaks: list[int] = []
-    for _place, cpu_limit, memory_limit, n, cpu, memory, peak, share, shares, kills in rows:
+    for _place, instances, cpus_limit, memory_limit, n, cpu, memory, peak, share, shares, kills in rows:
         days += n
         cpus += [cpu] if cpu is not None else []
         memories += [memory] if memory is not None else []
         peaks += [peak] if peak is not None else []
-        if cpu_limit is not None and cpu_limit >= 0.99 * now.cpus:
+        if instances and cpus_limit / instances >= 0.99 * now.cpus:
             throttled, told = throttled + (share or 0.0), told + shares
-        if memory_limit is not None and memory_limit >= 0.99 * now.memory:
+        if instances and memory_limit / instances >= 0.99 * now.memory:
             ooms += kills or 0
     return Past(
         days, max(cpus, default=None), max(memories, default=None), max(peaks, default=None),

@@ -21,4 +21,4 @@ def make_days(place: Any, count: int = 30, *, last: int = 1, **fields: Any) -> N
     }  # fmt: skip
     days = [today - timedelta(days=last + n) for n in range(count)]
     PlaceDay.objects.bulk_create([PlaceDay(place=place, day=day, **values | fields) for day in days])
-    Day.objects.get_or_create(day=today - timedelta(days=1), defaults={"made": timezone.now()})
+    Day.objects.update_or_create(day=today - timedelta(days=1), defaults={"made": timezone.now()})
