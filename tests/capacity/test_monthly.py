@@ -16,6 +16,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.notices import sources
 from xqplatform.notices.models import Entry, Notice
 from xqplatform.notices.services import preferences
+from xqplatform.notices.tasks import spread
 
 pytestmark = pytest.mark.django_db
 
@@ -30,20 +31,17 @@ def now() -> datetime:
     return first
 
 
-def test_it_is_told_once_to_those_who_want_it(now: datetime, manager: Any, sre: Any, enqueued: Any) -> None:
+def test_it_is_told_once_to_those_who_want_it(now: datetime, manager: Any, sre: Any) -> None:
     preferences.save(Actor.person(manager), {"capacity": "mine"}, {})
-    assert monthly.run(now) is not None
+    notice = monthly.run(now)
     assert monthly.run(now) is None
-    enqueued.drain()
+    spread(notice.pk)
     assert [one.user for one in Entry.objects.all()] == [manager]
 
 
-def test_who_may_not_read_the_fleet_hears_nothing_whatever_they_want(
-    now: datetime, developer: Any, enqueued: Any
-) -> None:
+def test_who_may_not_read_the_fleet_hears_nothing_whatever_they_want(now: datetime, developer: Any) -> None:
     preferences.save(Actor.person(developer), {"capacity": "all"}, {"capacity": "all"})
-    monthly.run(now)
-    enqueued.drain()
+    spread(monthly.run(now).pk)
     assert not Entry.objects.exists()
 
 
