@@ -31,6 +31,7 @@ READERS = {
     "containers.ascode.drift.newest",
     "containers.ascode.plans.make",
     "containers.automatic.services.may",
+    "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
     "containers.guardrails.approvals.may_approve",
