@@ -25,6 +25,7 @@ from containers.api_logs import router as logs
 from containers.api_placement import router as placement
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
+from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_right_sizing import router as right_sizing
 from containers.gates.api import router as gates
@@ -137,6 +138,7 @@ api.add_router("/v1/", gates)
 api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
+api.add_router("/v1/", capacity)
 api.add_router("/v1/", calculator)
 api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
