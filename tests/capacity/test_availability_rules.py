@@ -22,8 +22,10 @@ def test_a_minute_of_an_instance() -> None:
 
 def test_a_piece_is_clean_only_if_enough_were_well_throughout() -> None:
     well, shaky, bare = {0.0: Piece(1, 1, 1)}, {0.0: Piece(1, 0.98, 0)}, {0.0: Piece(0.95)}
-    assert clean([well, shaky], 0.0, 1) and not clean([well, shaky], 0.0, 2)
-    assert clean([bare], 0.0, 1) and not clean([{0.0: Piece(0.5)}], 0.0, 1)
+    assert clean([well, shaky], 0.0, 1)
+    assert not clean([well, shaky], 0.0, 2)
+    assert clean([bare], 0.0, 1)
+    assert not clean([{0.0: Piece(0.5)}], 0.0, 1)
     assert not clean([{0.0: Piece(1), 600.0: Piece(1, 1, 1)}], 0.0, 1)  # it has a check, which had not answered
     assert not clean([], 0.0, 1)
 
@@ -50,13 +52,17 @@ def test_a_budget_is_of_the_whole_window() -> None:
     day = Span(86400 - 432, 432, 0)  # 0.5 % of a day, of a 99.9 % target: 16.7 % of thirty days' budget
     found = budget([Span(86400), day], 99.9)
     assert found is not None
-    assert round(found.left, 3) == 0.833 and round(found.seconds) == 2160 and found.burn is not None
+    assert round(found.left, 3) == 0.833
+    assert round(found.seconds) == 2160
+    assert found.burn is not None
     assert round(found.burn, 6) == 5.0
-    assert budget([], 99.9) is None and budget([Span(unknown=86400)], 99.9) is None
+    assert budget([], 99.9) is None
+    assert budget([Span(unknown=86400)], 99.9) is None
 
 
 @given(st.lists(DAYS, max_size=40), st.floats(1, 99.999), st.floats(0, 86400))
 def test_more_outage_leaves_less(days: list[Span], target: float, more: float) -> None:
     before, after = budget(days, target), budget([*days[:-1], days[-1] + Span(bad=more)] if days else [], target)
     if before is not None and after is not None:
-        assert after.left <= before.left + 1e-9 and before.left <= 1
+        assert after.left <= before.left + 1e-9
+        assert before.left <= 1

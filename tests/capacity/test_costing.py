@@ -25,7 +25,8 @@ def test_the_whole_price_is_divided_by_what_is_committed() -> None:
 
 def test_by_core_and_gib() -> None:
     found = bill(DAY, 30, [machine(committed=1)], {1: (15.0, 0.0), 2: (0.0, 60.0 * GIB)}, [Price(DAY, core=30, gib=3)])
-    assert found.places == pytest.approx({1: 16.0, 2: 6.4}) and found.unallocated == pytest.approx(0)
+    assert found.places == pytest.approx({1: 16.0, 2: 6.4})
+    assert found.unallocated == pytest.approx(0)
 
 
 def test_the_nearest_and_newest_price_counts() -> None:
@@ -46,7 +47,9 @@ def test_the_nearest_and_newest_price_counts() -> None:
 
 def test_hosts_without_a_price_are_counted_and_cost_nothing() -> None:
     found = bill(DAY, 30, [machine(1), machine(2)], {1: (15.0, 60.0 * GIB)}, [Price(DAY, monthly=300, host=1)])
-    assert found.unpriced == {2} and found.total == pytest.approx(10) and found.places[1] == pytest.approx(5)
+    assert found.unpriced == {2}
+    assert found.total == pytest.approx(10)
+    assert found.places[1] == pytest.approx(5)
     nothing = bill(DAY, 30, [machine(1)], {1: (15.0, 60.0 * GIB)}, [])
     assert (nothing.total, nothing.places, nothing.unpriced) == (0, {}, {1})
 
@@ -73,7 +76,8 @@ def test_every_cent_is_somewhere(
         if (price := price_of(one, DAY, prices)) is not None
     )
     assert found.total == pytest.approx(whole, abs=1e-6)
-    assert found.unallocated >= 0 and all(amount > 0 for amount in found.places.values())
+    assert found.unallocated >= 0
+    assert all(amount > 0 for amount in found.places.values())
     assert found.priced | found.unpriced == {one.host for one in machines}
     twice = Bill()
     twice.merge(found)

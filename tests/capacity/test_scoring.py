@@ -66,8 +66,11 @@ def test_a_failed_one_brings_nothing_and_the_next_success_restores() -> None:
     rows = [release(1, 1e6), release(2, 2e6, "failed", start=2e6 - 100), release(3, 2e6 + 400, image=2, old_image=1)]
     found = judge(rows, [])
     bad = one(found, 2)
-    assert bad.causes == (Cause.FAILED,) and bad.restore == 500 and bad.lead is None
-    assert one(found, 3).lead is not None and one(found, 3).is_change
+    assert bad.causes == (Cause.FAILED,)
+    assert bad.restore == 500
+    assert bad.lead is None
+    assert one(found, 3).lead is not None
+    assert one(found, 3).is_change
     assert judge(rows[:2], [])[1].open
 
 
@@ -79,8 +82,10 @@ def test_its_own_rollback_restores() -> None:
 def test_a_way_back_is_no_change_and_makes_the_one_before_it_a_failure() -> None:
     rows = [release(1, 1e6), release(2, 2e6), release(3, 2e6 + 600, image=1, old_image=2)]
     found = judge(rows, [])
-    assert one(found, 3).back and not one(found, 3).is_change
-    assert one(found, 2).by == {Cause.BACK: 3} and one(found, 2).restore == 600
+    assert one(found, 3).back
+    assert not one(found, 3).is_change
+    assert one(found, 2).by == {Cause.BACK: 3}
+    assert one(found, 2).restore == 600
     counted = tally(found)
     assert (counted.changes, counted.bad, counted.followed, counted.backs) == (2, 1, 1, 1)
     # Later than a day it is a decision like any other; and the same image once more is a change.
@@ -90,7 +95,8 @@ def test_a_way_back_is_no_change_and_makes_the_one_before_it_a_failure() -> None
 
 def test_a_release_left_halfway_may_be_brought_back_by_hand() -> None:
     found = judge([release(2, 2e6, "failed"), release(3, 2e6 + 60, image=1, old_image=1)], [])
-    assert one(found, 2).causes == (Cause.FAILED, Cause.BACK) and one(found, 3).back
+    assert one(found, 2).causes == (Cause.FAILED, Cause.BACK)
+    assert one(found, 3).back
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,9 @@ def test_an_alert_counts_when_it_began_with_the_release(begin: float, fired: flo
 
 def test_an_alert_is_the_newest_releases_and_goes_on() -> None:
     found = judge([release(1, 1e6), release(2, 1e6 + 600)], [Alarm(7, 1e6 + 610, 1e6 + 700, None)])
-    assert not one(found, 1).causes and one(found, 2).open and one(found, 2).restore is None
+    assert not one(found, 1).causes
+    assert one(found, 2).open
+    assert one(found, 2).restore is None
 
 
 def test_a_cancelled_one_is_counted_apart() -> None:
@@ -193,7 +201,8 @@ def test_weeks_add_up_and_rates_are_shares(rows: list[Release], fired: list[Alar
     for week in by_week(found).values():
         parts.merge(Tally.of_json(week.as_json()))
     assert parts.as_json()[:-2] == whole.as_json()[:-2]
-    assert sorted(parts.leads) == sorted(whole.leads) and sorted(parts.restores) == sorted(whole.restores)
+    assert sorted(parts.leads) == sorted(whole.leads)
+    assert sorted(parts.restores) == sorted(whole.restores)
     assert whole.changes + whole.cancelled + whole.backs == len(rows)
     for rate in (whole.failure_rate, whole.success_rate, whole.rollback_rate):
         assert (rate is None) == (whole.changes == 0)
@@ -205,5 +214,6 @@ def test_weeks_add_up_and_rates_are_shares(rows: list[Release], fired: list[Alar
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1), st.floats(0, 1))
 def test_a_quantile_lies_between_and_grows(values: list[float], one: float, other: float) -> None:
     low, high = quantile(values, min(one, other)), quantile(values, max(one, other))
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     assert min(values) - 1e-6 <= low <= high + 1e-6 <= max(values) + 2e-6
