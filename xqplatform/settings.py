@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "hosts",
     "builds",
     "containers",
+    "containers.capacity",
 ]
 
 MIDDLEWARE = [
@@ -310,6 +311,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sessions": {"task": "accounts.tasks.tidy_sessions", "schedule": 3600.0},
     "access-requests": {"task": "accounts.tasks.expire_requests", "schedule": 300.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
+    "capacity": {"task": "capacity.tasks.roll_up", "schedule": 60.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("hosts.urls")),
     path("", include("builds.urls")),
     path("", include("containers.urls")),
+    path("", include("containers.capacity.urls")),
     path("api/", api.urls),
 ]
 handler404 = "xqplatform.web.views.not_found"

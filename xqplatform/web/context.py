@@ -10,6 +10,7 @@ from django.urls import Resolver404, resolve
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from containers.capacity import tabs as capacity
 from containers.models import Service
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import visible_teams
@@ -32,6 +33,11 @@ def _exists(path: str) -> bool:
     return True
 
 
+def root(url: str) -> str:
+    """«/capacity/scorecard/» stands in the side bar for all of «/capacity/»."""
+    return f"/{url.split('/')[1]}/"
+
+
 def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [
         (
@@ -52,6 +58,7 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("/hosts/", "server-2", _("Hosts")),
                 ("/monitoring/", "chart-line", _("Monitoring")),
                 ("/network/", "network", _("Network")),
+                (capacity.entry(actor_of(request)), "gauge", _("Capacity")),
                 ("/audit/", "clipboard-list", _("Audit log")),
                 ("/settings/", "settings", _("Settings")),
             ],
@@ -61,9 +68,14 @@ def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for title, entries in groups:
         links = [
-            {"url": url, "icon": icon, "title": name, "here": here == url or (url != "/" and here.startswith(url))}
+            {
+                "url": url,
+                "icon": icon,
+                "title": name,
+                "here": here == url or (url != "/" and here.startswith(root(url))),
+            }
             for url, icon, name in entries
-            if _exists(url)
+            if url and _exists(url)
         ]
         found.append({"title": title, "links": links})
     # A service's own page is marked in the list of services, not at «All services».

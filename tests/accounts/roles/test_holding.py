@@ -47,7 +47,7 @@ def test_people_of_before_may_what_they_might(team: Team) -> None:
     member.save()
     assert "service.deploy" in rights(person, team_id=team.pk, environment="production")
     person.role = "manager"
-    reading = {"service.logs", "audit.read", "terminal.recordings", "metrics.read", "fleet.read"}
+    reading = {"service.logs", "audit.read", "terminal.recordings", "metrics.read", "fleet.read", "capacity.manage"}
     assert rights(person, **there) == reading
     person.role = "sre"
     assert rights(person) == set(RIGHTS) - OF_EVERYBODY - PEOPLE

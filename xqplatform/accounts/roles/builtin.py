@@ -61,7 +61,12 @@ BUILTIN: dict[str, Builtin] = {
             _("Runs everything: all services, machines and networks. People and rights are an admin's."),
             (TICKABLE - ADMIN) | {"service_account.manage"},
         ),
-        Builtin(Role.MANAGER, Role.MANAGER.label, _("Reads everything, changes nothing."), READING),
+        Builtin(
+            Role.MANAGER,
+            Role.MANAGER.label,
+            _("Reads everything, and changes nothing but prices and budgets."),
+            READING | {"capacity.manage"},
+        ),
         Builtin(
             Role.AUDITOR,
             Role.AUDITOR.label,

@@ -1,0 +1,103 @@
+"""One row a finished day (by UTC) of what hosts, places and segments had and used: what all pages of capacity read.
+
+Used figures are of the day's pieces of ten minutes (hours where nothing finer is kept): each piece is the mean of its samples, all pieces weigh the
+same, and pieces without a sample count for nothing. `p95` is the value that 95 % of the pieces do not exceed, `max` the highest
+piece. What was not measured is null, never zero. Memory is the working set of instances and what a host has not available, in
+bytes; CPU is in cores.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from containers.models import ServiceEnvironment
+from hosts.models import Host, Segment
+
+
+class Day(models.Model):
+    """A day whose rows are all there. It is made anew by nobody: samples that come later are not in it."""
+
+    day = models.DateField(primary_key=True)
+    made = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.day}"
+
+
+class HostDay(models.Model):
+    """A host on a day. What it has, what is promised and how many instances stand there is as it was when the row was made."""
+
+    day = models.DateField()
+    host = models.ForeignKey(Host, models.CASCADE, related_name="days")
+    cpus = models.PositiveIntegerField()
+    memory = models.BigIntegerField()
+    cpus_allocatable = models.FloatField()
+    memory_allocatable = models.BigIntegerField()
+    cpus_committed = models.FloatField()
+    memory_committed = models.BigIntegerField()
+    instances = models.PositiveIntegerField()
+    cpu_p50 = models.FloatField(null=True)
+    cpu_p95 = models.FloatField(null=True)
+    cpu_max = models.FloatField(null=True)
+    memory_p50 = models.BigIntegerField(null=True)
+    memory_p95 = models.BigIntegerField(null=True)
+    memory_max = models.BigIntegerField(null=True)
+    disk_total = models.BigIntegerField(null=True)  # of the file system of the engine's data root, at the day's end
+    disk_used = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ["host", "day"]
+        constraints = [models.UniqueConstraint(fields=["host", "day"], name="a_host_once_a_day")]
+        indexes = [models.Index(fields=["day"], name="capacity_host_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.host_id} {self.day}"
+
+
+class PlaceDay(models.Model):
+    """A service in an environment on a day: all its instances together, those that went in its course included."""
+
+    day = models.DateField()
+    place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="days")
+    instances = models.PositiveIntegerField()  # that stood there when the row was made
+    cpus_limit = models.FloatField()  # summed over these
+    memory_limit = models.BigIntegerField()
+    cpu_p50 = models.FloatField(null=True)
+    cpu_p95 = models.FloatField(null=True)
+    cpu_p99 = models.FloatField(null=True)
+    cpu_max = models.FloatField(null=True)
+    memory_p50 = models.BigIntegerField(null=True)
+    memory_p95 = models.BigIntegerField(null=True)
+    memory_p99 = models.BigIntegerField(null=True)
+    memory_max = models.BigIntegerField(null=True)
+    # Of the instance that has the highest.
+    cpu_one_p99 = models.FloatField(null=True)
+    memory_one_p99 = models.BigIntegerField(null=True)
+    memory_one_max = models.BigIntegerField(null=True)  # the highest single sample
+    # The share of all instances' pieces in which a twentieth of the time or more was throttled, 0 to 1.
+    throttled = models.FloatField(null=True)
+    oom_kills = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ["place", "day"]
+        constraints = [models.UniqueConstraint(fields=["place", "day"], name="a_place_once_a_day")]
+        indexes = [models.Index(fields=["day"], name="capacity_place_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.place_id} {self.day}"
+
+
+class SegmentDay(models.Model):
+    """A segment on a day, as it was when the row was made: how many addresses its pool can give, and how many of them are not free."""
+
+    day = models.DateField()
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="days")
+    total = models.PositiveIntegerField()
+    taken = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["segment", "day"]
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="a_segment_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}"

@@ -1,0 +1,113 @@
+"""Rolls up the days that are over: in portions, the newest first, and after an absence as far back as samples are kept.
+
+What stands in a table is the mark of how far it is: a day that was begun by a process that died is gone on with, and done twice
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Min, Q
+from django.utils import timezone
+
+from containers.capacity import reading
+from containers.capacity.committed import Committed, committed
+from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay
+from containers.models import Instance, ServiceEnvironment
+from hosts.models import Host, Segment
+from hosts.services.addresses import figures as address_figures
+from xqplatform.metrics.models import Due
+
+KEPT = timedelta(days=731)
+AFTER = timedelta(minutes=40)  # of a day's end: then its last hour is sealed, and rolled up where the store keeps up
+PATIENCE = timedelta(hours=6)  # for a store that is behind
+BUDGET = 30.0  # seconds a round
+HOSTS, INSTANCES = 50, 400  # a portion
+
+
+def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
+    """One round. Whether all is done that was due."""
+    now = now or timezone.now()
+    until = time.monotonic() + budget
+    days = due(now)
+    if days:
+        given = committed()
+        for day in days:
+            for _portion in _roll_up(day, given):
+                if time.monotonic() > until:
+                    return False
+            Day.objects.get_or_create(day=day, defaults={"made": timezone.now()})
+    tidy(now)
+    return True
+
+
+def due(now: datetime) -> list[date]:
+    """Finished days without their mark, the newest first; none before the first machine was there."""
+    first = Host.objects.aggregate(first=Min("created"))["first"]
+    if first is None:
+        return []
+    last = (now - AFTER).astimezone(UTC).date() - timedelta(days=1)
+    start = max(first.astimezone(UTC).date(), last - KEPT)
+    done = set(Day.objects.filter(day__gte=start).values_list("day", flat=True))
+    missing = [d for n in range((last - start).days + 1) if (d := last - timedelta(days=n)) not in done]
+    if not missing:
+        return []
+    # By its hours a day takes twenty times as long to read as rolled up.
+    behind = set(Due.objects.filter(day__gte=reading.bounds(start)[0]).values_list("day", flat=True).distinct())
+    return [
+        d
+        for d in missing
+        if reading.bounds(d)[0] not in behind or now.timestamp() > reading.bounds(d)[1] + PATIENCE.total_seconds()
+    ]
+
+
+def _roll_up(day: date, given: Committed) -> Iterator[None]:
+    """Writes what is not there yet; stops after each portion."""
+    start, end = (datetime.fromtimestamp(at, UTC) for at in reading.bounds(day))
+    known = HostDay.objects.filter(day=day).values("host")
+    rows = list(Host.objects.exclude(pk__in=known).filter(created__lt=end).exclude(state=Host.State.RETIRED))
+    for first in range(0, len(rows), HOSTS):
+        HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)
+        yield
+    done = PlaceDay.objects.filter(day=day).values("place")
+    places = ServiceEnvironment.objects.exclude(pk__in=done).order_by("pk").values_list("pk", flat=True)
+    there = Q(removed=None) | Q(removed__gt=start)
+    standing: dict[int, list[int]] = defaultdict(list)
+    of_day = Instance.objects.filter(there, created__lt=end).order_by()
+    for place, pk in of_day.values_list("place_id", "pk"):
+        standing[place].append(pk)
+    for portion in _portions([(place, standing[place]) for place in places]):
+        PlaceDay.objects.bulk_create(reading.places(day, dict(portion), given.places), ignore_conflicts=True)
+        yield
+    segments = [
+        SegmentDay(day=day, segment=segment, total=(of := address_figures(segment)).pool, taken=of.pool - of.free)
+        for segment in Segment.objects.all()
+    ]
+    SegmentDay.objects.bulk_create(segments, ignore_conflicts=True)
+
+
+def _portions(places: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+    """Places of a few hundred instances together; a larger one alone."""
+    portion: list[tuple[int, list[int]]] = []
+    size = 0
+    for one in places:
+        if portion and size + len(one[1]) > INSTANCES:
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += len(one[1]) + 1
+    if portion:
+        yield portion
+
+
+def tidy(now: datetime) -> None:
+    """Two years are kept."""
+    oldest = now.astimezone(UTC).date() - KEPT
+    with transaction.atomic():
+        for model in (HostDay, PlaceDay, SegmentDay, Day):
+            model._default_manager.filter(day__lt=oldest).delete()

@@ -1,0 +1,1 @@
+"""Where instances go: what hosts have to give, and who gets it."""
