@@ -312,6 +312,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "access-requests": {"task": "accounts.tasks.expire_requests", "schedule": 300.0},
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "capacity": {"task": "capacity.tasks.roll_up", "schedule": 60.0},
+    "capacity-scores": {"task": "capacity.tasks.score_weeks", "schedule": 300.0},
+    "capacity-health": {"task": "capacity.tasks.health_days", "schedule": 300.0},
+    "capacity-costs": {"task": "capacity.tasks.count_costs", "schedule": 300.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
 }
 

@@ -6,7 +6,8 @@ class CapacityConfig(AppConfig):
     label = "capacity"
 
     def ready(self) -> None:
-        from containers.capacity.models import PlaceDay
+        from containers.capacity.models import HealthDay, Objective, PlaceDay
         from xqplatform.accounts.visibility import owned
 
-        owned(PlaceDay, "place__service__team")
+        for model in (PlaceDay, HealthDay, Objective):
+            owned(model, "place__service__team")

@@ -101,3 +101,7 @@ class SegmentDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id} {self.day}"
+
+
+# What scorecard and cost keep has a file of its own.
+from containers.capacity.score_models import CostMonth, HealthDay, Objective, Price, ScoreWeek  # noqa: E402, F401

@@ -211,8 +211,14 @@ class Tally:
             self.restores.append(one.restore)
 
     def merge(self, other: Tally) -> None:
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.succeeded += other.succeeded
+        self.failed += other.failed
+        self.rolled_back += other.rolled_back
+        self.cancelled += other.cancelled
+        self.backs += other.backs
+        self.followed += other.followed
+        self.bad += other.bad
+        self.open += other.open
         self.leads += other.leads
         self.restores += other.restores
 
@@ -258,7 +264,8 @@ class Tally:
 
     @classmethod
     def of_json(cls, found: Sequence[Any]) -> Tally:
-        return cls(*found[: len(COUNTS)], leads=list(found[-2]), restores=list(found[-1]))
+        counts = dict(zip(COUNTS, found, strict=False))
+        return cls(**counts, leads=list(found[-2]), restores=list(found[-1]))
 
 
 COUNTS = tuple(one.name for one in fields(Tally) if one.name not in {"leads", "restores"})
