@@ -6,8 +6,11 @@ class CapacityConfig(AppConfig):
     label = "capacity"
 
     def ready(self) -> None:
+        from containers import place_lines
+        from containers.capacity import score_detail
         from containers.capacity.models import HealthDay, Objective, PlaceDay
         from xqplatform.accounts.visibility import owned
 
         for model in (PlaceDay, HealthDay, Objective):
             owned(model, "place__service__team")
+        place_lines.LINES.append(score_detail.line)

@@ -73,7 +73,7 @@ def remove(actor: Actor, place: ServiceEnvironment) -> None:
 
 
 def shown(row: Objective) -> dict[str, Any]:
-    return {"target": f"{row.target.normalize():f}", "least": row.least}
+    return {"target": row.shown, "least": row.least}
 
 
 def _target(value: Any) -> Decimal:
@@ -98,14 +98,17 @@ def _least(value: Any, place: ServiceEnvironment) -> int:
     return int(text)
 
 
-def standing(places: Collection[int], today: date | None = None) -> dict[int, Standing]:
+def standing(
+    places: Collection[int], today: date | None = None, *, only_with_objective: bool = False
+) -> dict[int, Standing]:
     """How each place stands in the window that ends today; those of which there is nothing are not there."""
     today = today or timezone.now().astimezone(UTC).date()
-    rows = HealthDay.objects.filter(day__gt=today - timedelta(days=availability.WINDOW), place__in=places)
+    targets = {row.place_id: row for row in Objective.objects.filter(place__in=places)}
+    asked = targets.keys() if only_with_objective else places
+    rows = HealthDay.objects.filter(day__gt=today - timedelta(days=availability.WINDOW), place__in=asked)
     days: dict[int, list[Span]] = defaultdict(list)
     for place, good, bad, unknown in rows.order_by("day").values_list("place_id", "good", "bad", "unknown"):
         days[place].append(Span(good, bad, unknown))
-    targets = {row.place_id: row for row in Objective.objects.filter(place__in=places)}
     found = {}
     for place in days.keys() | targets.keys():
         objective = targets.get(place)

@@ -36,6 +36,11 @@ class Objective(models.Model):
     def __str__(self) -> str:
         return f"{self.place_id}: {self.target} %"
 
+    @property
+    def shown(self) -> str:
+        """The target as people write it: «99.9»."""
+        return f"{self.target.normalize():f}"
+
 
 class HealthDay(models.Model):
     """How many seconds of a day (by UTC) a place was available, was not, and in how many nobody knows. Time without any instance is none."""

@@ -37,6 +37,7 @@ class Tab:
 
 TABS = [
     Tab("overview", "capacity:overview", _("Overview"), of_the_fleet),
+    Tab("scorecard", "capacity:scorecard", _("Scorecard"), of_everybody),
 ]
 
 
