@@ -1,1 +1,33 @@
-"""Where instances go: what hosts have to give, and who gets it."""
+"""Placement: which hosts instances go to, and what would make fit what does not. Pure; all who ask «does it fit?» ask here."""
+
+from containers.placement.model import (
+    UNKNOWN,
+    Answer,
+    Assignment,
+    Demand,
+    Host,
+    Lack,
+    Refusal,
+    Remedy,
+    Rules,
+    Standing,
+    allocatable,
+)
+from containers.placement.scheduler import place
+from containers.placement.words import words
+
+__all__ = [
+    "UNKNOWN",
+    "Answer",
+    "Assignment",
+    "Demand",
+    "Host",
+    "Lack",
+    "Refusal",
+    "Remedy",
+    "Rules",
+    "Standing",
+    "allocatable",
+    "place",
+    "words",
+]

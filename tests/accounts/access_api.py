@@ -92,6 +92,7 @@ BODIES: dict[str, Any] = {
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "put /services/{slug}/{environment}/automatic": {"branches": "main"},
+    "put /services/{slug}/{environment}/objective": {"target": "99.9"},
     "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search placement]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ ALL = [
     "logs",
     "audit",
     "audit_search",
+    "placement",
 ]
 PART = "XQ_BENCH_PART"
 

@@ -20,7 +20,16 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepTogether, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    KeepTogether,
+    PageBreak,
+    Paragraph,
+    SimpleDocTemplate,
+    Spacer,
+    Table,
+)
 
 from xqplatform.audit.reports import paper
 
@@ -222,13 +231,8 @@ def _section(section: paper.Section) -> list[Flowable]:
     found: list[Flowable] = [title, Spacer(1, 1.5 * mm), _table(section, section.rows[:SHOWN], WIDTH)]
     if left > 0:
         found.append(_said(_("%(n)d more are in the CSV.") % {"n": left}, _style(8, SOFT)))
-    return [KeepTogether(found) if len(section.rows) <= 8 else _with_title(found), Spacer(1, 6 * mm)]
-
-
-def _with_title(found: list[Flowable]) -> Flowable:
-    for one in found[:-1]:
-        one.keepWithNext = 1
-    return KeepTogether(found, maxHeight=A4[1] / 3)
+    short = [KeepTogether(found)] if len(section.rows) <= 8 else [CondPageBreak(A4[1] / 5), *found]
+    return [*short, Spacer(1, 6 * mm)]
 
 
 def _table(section: paper.Section, shown: Sequence[Sequence[paper.Cell]], width: float) -> Flowable:
@@ -242,7 +246,7 @@ def _table(section: paper.Section, shown: Sequence[Sequence[paper.Cell]], width:
         cells(section.head, SOFT, BOLD),
         *(cells([f"{c:,}" if isinstance(c, int) else c for c in row], INK, LATIN) for row in shown),
     ]
-    table = Table(rows, colWidths=[width * one for one in _shares(section.head, shown)], repeatRows=1, hAlign="LEFT")
+    table = Table(rows, colWidths=_widths(section.head, shown, width), repeatRows=1, hAlign="LEFT")
     table.setStyle([
         ("LINEBELOW", (0, 0), (-1, 0), 0.8, SOFT), ("LINEBELOW", (0, 1), (-1, -1), 0.3, FAINT), ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 2.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
@@ -250,15 +254,23 @@ def _table(section: paper.Section, shown: Sequence[Sequence[paper.Cell]], width:
     return table
 
 
-def _shares(head: Sequence[str], rows: Sequence[Sequence[paper.Cell]]) -> list[float]:
-    """Each column's share of the width: as what stands in it is long, none narrower than its head and a date."""
-    lengths = []
-    for n, word in enumerate(head):
-        texts = [str(row[n]) for row in rows]
-        lengths.append(
-            min(60, max([9, _long(str(word)) + 4, *(min(20, _long(text) + 3) for text in texts), *map(_long, texts)]))
-        )
-    return [length / sum(lengths) for length in lengths]
+def _widths(head: Sequence[str], rows: Sequence[Sequence[paper.Cell]], width: float) -> list[float]:
+    """Of the columns, in points: none narrower than its longest word (as far as all of these fit), the rest as what stands in them is long."""
+    texts = [[str(word), *(str(row[n]) for row in rows)] for n, word in enumerate(head)]
+    least = [min(width / 3, GAP + max(_longest(text) for text in column)) for column in texts]
+    if sum(least) > width:
+        return [one * width / sum(least) for one in least]
+    wishes = [max(0.1, min(60, max(map(_long, column))) * 4.5 - own) for column, own in zip(texts, least, strict=True)]
+    left = width - sum(least)
+    return [own + left * wish / sum(wishes) for own, wish in zip(least, wishes, strict=True)]
+
+
+GAP = 9  # points between columns
+
+
+def _longest(text: str) -> float:
+    """The width in points of the longest word; Chinese is broken anywhere."""
+    return max((pdfmetrics.stringWidth(word, BOLD, 8) for word in text.split() if word.isascii()), default=16.0)
 
 
 def _long(text: str) -> int:
