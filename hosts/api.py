@@ -242,9 +242,15 @@ def list_containers(request: HttpRequest, name: str) -> Any:
 
 
 class GroupOut(Schema):
+    """Of each host: `reserve_*` stays for itself (cores, bytes), the rest is promised `overcommit_*` times at most."""
+
     slug: str
     title: str
     kind: str
+    reserve_cpus: float
+    reserve_memory: int
+    overcommit_cpus: float
+    overcommit_memory: float
 
 
 class GroupChangeIn(Schema):
@@ -252,6 +258,10 @@ class GroupChangeIn(Schema):
     slug: str | None = None
     title: str | None = None
     kind: Literal["room", "cloud"] | None = None
+    reserve_cpus: float | None = None
+    reserve_memory: int | None = None
+    overcommit_cpus: float | None = None
+    overcommit_memory: float | None = None
 
 
 class GroupIn(GroupChangeIn):

@@ -10,8 +10,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models import Host, HostGroup, Segment, SshAccess
+from hosts.models.machines import OVERCOMMIT_CPUS, OVERCOMMIT_MEMORY
 from xqplatform.secrets import TYPED_FOR, BadSeal, seal, unseal
 
+GIB = 1 << 30
 LARGEST = 200_000  # bytes of an uploaded PEM file
 
 
@@ -176,6 +178,31 @@ class GroupForm(forms.Form):
     slug = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _."))
     title = forms.CharField(label=_("Title"), required=False)
     kind = forms.ChoiceField(label=_("Kind"), choices=[("room", _("room")), ("cloud", _("cloud"))], initial="room")
+    reserve_cpus = forms.FloatField(
+        label=_("CPUs reserved on each host"), required=False, initial=0, min_value=0,
+        help_text=_("Cores that stay for the machine itself; instances are never promised them."),
+    )  # fmt: skip
+    reserve_memory = forms.FloatField(
+        label=_("Memory reserved on each host (GiB)"), required=False, initial=0, min_value=0, max_value=1 << 20
+    )
+    overcommit_cpus = forms.FloatField(
+        label=_("CPUs may be promised so many times"), required=False, initial=OVERCOMMIT_CPUS,
+        help_text=_("Limits are caps, not reservations. 1: what is promised is there, whatever all of them do."),
+    )  # fmt: skip
+    overcommit_memory = forms.FloatField(
+        label=_("Memory may be promised so many times"), required=False, initial=OVERCOMMIT_MEMORY,
+        help_text=_("With more than 1 instances are killed when all of them use what they may."),
+    )  # fmt: skip
+
+    @classmethod
+    def of(cls, group: HostGroup) -> dict[str, Any]:
+        """What the form shows of a group."""
+        shown = {name: getattr(group, name) for name in cls.base_fields}
+        return shown | {"reserve_memory": round(group.reserve_memory / GIB, 3)}
+
+    def clean_reserve_memory(self) -> int | None:
+        gib = self.cleaned_data["reserve_memory"]
+        return None if gib is None else round(gib * GIB)
 
 
 class SegmentForm(forms.Form):

@@ -7,15 +7,24 @@ from django.utils.translation import gettext_lazy as _
 
 from xqplatform.secrets import EncryptedTextField
 
+# Limits are caps, not reservations: this many times what a host has may be promised before a plan refuses.
+OVERCOMMIT_CPUS = 16.0
+OVERCOMMIT_MEMORY = 4.0
+
 
 class HostGroup(models.Model):
-    """A room or a cloud: where machines stand."""
+    """A room or a cloud: where machines stand, and how much of them may be promised to instances."""
 
     slug = models.SlugField(_("name"), max_length=60, unique=True)
     title = models.CharField(_("title"), max_length=120, blank=True)
     kind = models.CharField(
         _("kind"), max_length=10, choices=[("room", _("room")), ("cloud", _("cloud"))], default="room"
     )
+    # Of each host: what stays for itself (cores, bytes), and how many times the rest may be promised.
+    reserve_cpus = models.FloatField(_("CPUs reserved on each host"), default=0)
+    reserve_memory = models.BigIntegerField(_("memory reserved on each host"), default=0)
+    overcommit_cpus = models.FloatField(_("overcommit of CPUs"), default=OVERCOMMIT_CPUS)
+    overcommit_memory = models.FloatField(_("overcommit of memory"), default=OVERCOMMIT_MEMORY)
 
     class Meta:
         ordering = ["slug"]

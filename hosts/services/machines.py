@@ -13,7 +13,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from hosts import engine, hooks, tasks
+from hosts import engine, group_limits, hooks, tasks
 from hosts.connection import check_ssh_key, check_tls, clean_address, clean_labels
 from hosts.models import Collector, Host, HostChange, HostGroup
 from xqplatform import audit, live, work
@@ -288,13 +288,14 @@ def _facts(host: Host) -> dict[str, Any]:
 
 
 def save_group(actor: Actor, data: Mapping[str, Any], group: HostGroup | None = None) -> HostGroup:
-    """Makes a host group, or changes one. `data`: slug, title, kind."""
+    """Makes a host group, or changes one. `data`: slug, title, kind, and LIMITS (None: the default)."""
     require(actor, "host.manage", obj=group)
     row = HostGroup.objects.get(pk=group.pk) if group is not None else HostGroup()
-    before = {name: getattr(row, name) for name in ("slug", "title", "kind")}
+    before = {name: getattr(row, name) for name in ("slug", "title", "kind", *group_limits.LIMITS)}
     for name in before:
         if name in data:
-            setattr(row, name, _plain(data[name], name))
+            known = name in group_limits.LIMITS
+            setattr(row, name, group_limits.clean(name, data[name]) if known else _plain(data[name], name))
     if not SLUG.fullmatch(row.slug):
         raise Refused(_("Small letters, digits, - and _; at most 60."), "slug", 400)
     if len(row.title) > 120:

@@ -266,8 +266,7 @@ def groups(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def group(request: ActorRequest, slug: str) -> HttpResponse:
     row = get_object_or_404(HostGroup, slug=slug)
-    initial = {"slug": row.slug, "title": row.title, "kind": row.kind}
-    form = GroupForm(request.POST or None, initial=initial)
+    form = GroupForm(request.POST or None, initial=GroupForm.of(row))
     if request.method == "POST":
         require(request.actor, "host.manage", obj=row)
         if "remove" in request.POST:

@@ -12,9 +12,12 @@ from containers.models import Instance
 from hosts.models import Host, HostOperation
 from tests import factories
 from tests.alerts.conftest import World, memory_rule, state_rule, states
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
 from xqplatform.alerts import evaluate, sources, subjects
 from xqplatform.alerts.defaults import DEFAULTS, ensure_defaults
 from xqplatform.alerts.models import Alert, Evaluator, Rule, Silence, Transition
+from xqplatform.audit import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -399,3 +402,19 @@ def test_a_silence_holds_back_what_it_matches_until_its_end(world: World, instan
     assert "the vendor is at it" in held()
     world.run(30, me(instance), memory__percent=95)
     assert held() == ""
+
+
+def test_who_is_refused_again_and_again_is_told_of(world: World, actor_dev: Any, team: Any) -> None:
+    """Many refused attempts of a person, and many wrong log-ins from one address; few of somebody else are nobody's alarm."""
+    state_rule("platform.refused", "platform")
+    world.now = timezone.now().timestamp() + 1
+    stranger = Actor("", "page", ip="203.0.113.7")
+    for _ in range(refused.MANY):
+        audit.record(actor_dev, "host.manage", team, denied=True)
+        audit.record(stranger, "login.failed", None, denied=True, name="root")
+    for _ in range(refused.MANY - 1):
+        audit.record(Actor("typist", "page", ip="10.0.0.9"), "login.failed", None, denied=True, name="typist")
+    world.tick(0)
+    assert set(Alert.objects.filter(state="firing").values_list("device", flat=True)) == {actor_dev.name, "203.0.113.7"}
+    world.run(refused.WINDOW.total_seconds() + 120)
+    assert not Alert.objects.filter(state="firing").exists()

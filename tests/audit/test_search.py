@@ -129,6 +129,22 @@ def test_an_event_is_found_by_every_word_that_it_has(event: Event) -> None:
         assert not ask(parse(f'-"{phrase}"')).holds(held)
 
 
+@given(
+    EVENT,
+    st.lists(
+        st.sampled_from(["via:api", "via:page", "who:dan", "-who:dan", "denied:no", "denied:yes", "ab", "-ab", "!"])
+    ),
+)
+def test_what_is_called_impossible_holds_for_no_event(event: Event, terms: list[str]) -> None:
+    wanted = ask(parse(" ".join(terms)))
+    assert not (wanted.impossible and wanted.holds(document(event, Where(service="snow"))))
+
+
+@pytest.mark.parametrize("text", ["via:api via:page", "ab -ab", "who:dan ab who:sara", "!"])
+def test_contradictions_are_plain(text: str) -> None:
+    assert ask(parse(text)).impossible
+
+
 @given(st.integers(1, 9 << store.LARGE), st.integers(0, 9 << store.LARGE), st.lists(st.integers(0, store.MOST_LARGE)))
 def test_blocks_hold_all_ids_once_and_in_order(below: int, above: int, widths: list[int]) -> None:
     width = iter(widths)

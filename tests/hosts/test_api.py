@@ -138,6 +138,10 @@ def test_a_segments_networks_figures_and_macs(call: Api) -> None:
 def test_groups_over_the_api(call: Api) -> None:
     assert call("POST", "/host-groups", {"slug": "room-a"})[0] == 201
     assert call("PATCH", "/host-groups/room-a", {"kind": "cloud"})[1]["kind"] == "cloud"
+    changed = call("PATCH", "/host-groups/room-a", {"reserve_memory": 1 << 30, "overcommit_memory": 1})[1]
+    assert (changed["reserve_memory"], changed["overcommit_memory"]) == (1 << 30, 1)
+    assert call("PATCH", "/host-groups/room-a", {"overcommit_memory": 0})[0] == 400
+    assert call("PATCH", "/host-groups/room-a", {"reserve_memory": 10**4299})[0] in {400, 422}
     assert call("GET", "/host-groups")[1]["count"] == 1
     assert call("DELETE", "/host-groups/room-a")[0] == 204
 

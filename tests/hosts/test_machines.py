@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from hosts import engine, hooks
 from hosts.models import Host, HostGroup
+from hosts.models.machines import OVERCOMMIT_MEMORY
 from hosts.services import machines, register_local
 from tests.engines.certs import Authority, Pair
 from tests.queue import Queue
@@ -192,6 +193,19 @@ def test_groups_come_change_and_go(db: None) -> None:
     with pytest.raises(Refused):
         machines.save_group(ACTOR, {"slug": "b", "kind": "ship"})
     machines.save_group(ACTOR, {"kind": "cloud"}, group)
+    for field, value in (
+        ("reserve_cpus", -1),
+        ("reserve_memory", float("nan")),
+        ("overcommit_cpus", 0),
+        ("overcommit_memory", "9" * 4300),
+    ):
+        with pytest.raises(Refused) as refusal:
+            machines.save_group(ACTOR, {field: value}, group)
+        assert refusal.value.field == field
+    limits = {"reserve_cpus": 2, "reserve_memory": 4 << 30, "overcommit_cpus": 3.5, "overcommit_memory": None}
+    group = machines.save_group(ACTOR, limits, group)
+    assert (group.reserve_memory, group.overcommit_cpus, group.overcommit_memory) == (4 << 30, 3.5, OVERCOMMIT_MEMORY)
+    assert Event.objects.latest("pk").after == {"reserve_cpus": 2.0, "reserve_memory": 4 << 30, "overcommit_cpus": 3.5}
     host = machines.create_host(ACTOR, {**GOOD, "group": "room-a"})
     with pytest.raises(Refused, match="1 hosts"):
         machines.remove_group(ACTOR, group)

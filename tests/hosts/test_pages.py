@@ -209,6 +209,15 @@ def test_groups_by_page(page: Client, furnished: Segment) -> None:
     assert page.post("/hosts/groups/", {"slug": "b", "kind": "cloud"}).status_code == 302
     assert page.post("/hosts/groups/", {"slug": "b", "kind": "cloud"}).status_code == 400
     assert page.post("/hosts/groups/b/", {"slug": "c", "kind": "room"}).status_code == 302
+    limits = {"slug": "c", "kind": "room", "reserve_memory": "1.5", "overcommit_cpus": "2"}
+    assert page.post("/hosts/groups/c/", limits).status_code == 302
+    assert HostGroup.objects.get(slug="c").reserve_memory == 3 << 29
+    assert 'value="1.5"' in page.get("/hosts/groups/c/").content.decode()
+    for value in ("9" * 4300, "nan", "-1", "1e999"):
+        refused = page.post("/hosts/groups/c/", limits | {"reserve_memory": value})
+        assert refused.status_code == 400
+        assert value in refused.content.decode()
+    assert page.post("/hosts/groups/c/", limits | {"overcommit_cpus": "0"}).status_code == 400
     assert page.post("/hosts/groups/room-a/", {"remove": "1"}).status_code == 409
     assert page.post("/hosts/groups/c/", {"remove": "1"}).status_code == 302
 

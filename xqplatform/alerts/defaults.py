@@ -71,6 +71,10 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         gettext_noop("The audit log is not as it should be"),
         _state("platform", "platform.audit", text=gettext_noop("The page «Proof» of the audit log says what was found."), **CRITICAL),
     ),
+    "refused": (
+        gettext_noop("Somebody is refused again and again"),
+        _state("platform", "platform.refused", text=gettext_noop("Look for «denied:yes» in the audit log: a broken script, or somebody who tries doors.")),
+    ),
 }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["object_type", "object_id"]),
             models.Index(fields=["parent_type", "parent_id"]),
+            # Few of all; asked for every ten seconds (`refused`).
+            models.Index(fields=["time"], name="audit_event_denied", condition=models.Q(denied=True)),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KT
 
 from xqplatform.audit.models import Event
+from xqplatform.audit.refused import FAILED
 from xqplatform.audit.reports import months, standing
 from xqplatform.audit.reviews import seams
 from xqplatform.audit.reviews.models import Review
@@ -19,7 +20,6 @@ from xqplatform.audit.reviews.rules import GLASS, INSIDE
 
 LISTED = 500  # rows of a list; how many there are altogether stands beside it
 PIECE = 500  # events of which it is asked at once where they were
-FAILED = ("login.failed", "login.locked", "token.refused")  # sign-ins and tokens that were not let in
 # Who may do what: people, teams, roles, tokens and the rules of signing in.
 OF_RIGHTS = (
     "grant.", "role.", "access.", "person.", "team.", "token.create", "token.revoke", "service_account.", "invitation.",

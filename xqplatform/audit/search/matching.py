@@ -14,6 +14,8 @@ Clause = tuple[Side, ...]
 NOTHING: Clause = (("none=",),)
 MARKS = {"reason": "r", "before": "b", "after": "a"}
 NAMES = {"env": "environment"}
+# Fields of which a document has at most one value.
+SINGLE = frozenset({"who", "via", "denied", "service", "environment", "host", "instance", "user"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class Ask:
     @property
     def everything(self) -> bool:
         return self == Ask()
+
+    @property
+    def impossible(self) -> bool:
+        """Whether it is plain that no document can meet it, which an index finds out only by reading all of both lists."""
+        alone = {clause[0][0] for clause in self.must if len(clause) == 1 and len(clause[0]) == 1}
+        fields = [field for field, sign, _value in (token.partition("=") for token in alone) if sign]
+        twice = any(field in SINGLE and fields.count(field) > 1 for field in fields)
+        return twice or NOTHING in self.must or not set(self.must).isdisjoint(self.never)
 
     def holds(self, document: words.Document) -> bool:
         """The meaning of it: what an index has to find."""

@@ -60,7 +60,7 @@ def forget(below: int) -> None:
 
 def ids(ask: Ask, limit: int, *, below: int | None = None, above: int = 0) -> Iterator[int]:
     """Keys of matching events with `above <= key < below`, newest first, at most `limit`."""
-    if limit > 0:
+    if limit > 0 and not ask.impossible:
         yield from (_sqlite_ids if sqlite() else _postgres_ids)(ask, limit, below, above)
 
 
