@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -67,14 +67,16 @@ class Score:
     span: Span = field(default_factory=Span)
     span_before: Span = field(default_factory=Span)
     team: str = ""
-    standing: Standing | None = None  # of its place with the least budget left
+    standing: Standing | None = None  # a service's: of its place with the least budget left
+    promised: int = 0  # objectives
+    kept: int = 0  # of them: with some error budget left, or nothing known yet
 
     def __post_init__(self) -> None:
         self.bars = [(0, 0)] * self.count
 
     @property
     def empty(self) -> bool:
-        return self.tally.empty and self.before.empty and not self.span.known and self.standing is None
+        return self.tally.empty and self.before.empty and not self.span.known and not self.promised
 
     @property
     def frequency(self) -> float | None:
@@ -183,13 +185,16 @@ def _add_health(
     before = objectives.spans(pks, weeks[0] - length, weeks[0] - timedelta(days=1))
     standing = objectives.standing(pks, only_with_objective=True)
     for place in places:
-        scores: Iterable[Score] = (services[place.service], teams[place.team], whole)
+        scores = (services[place.service], teams[place.team], whole)
         for score in scores:
             score.span += now.get(place.pk, Span())
             score.span_before += before.get(place.pk, Span())
         if place.pk in standing:
-            for score in (services[place.service], teams[place.team]):
-                score.standing = worst(score.standing, standing[place.pk])
+            found = standing[place.pk]
+            services[place.service].standing = worst(services[place.service].standing, found)
+            for score in scores:
+                score.promised += 1
+                score.kept += found.budget is None or found.budget.left >= 0
 
 
 def worst(one: Standing | None, other: Standing) -> Standing:

@@ -133,7 +133,8 @@ def test_a_budget_is_shown_where_people_look(
     page = client.get(address).content.decode()
     assert "99.5 %" in page
     assert "83.3 % left (36 min)" in page
-    assert "83.3 % left (36 min)" in client.get("/capacity/scorecard/").content.decode()
+    assert "36 min · 99.9 %" in client.get("/capacity/scorecard/").content.decode()
+    assert "1 of 1 kept" in client.get("/capacity/scorecard/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from containers.capacity import bars
 from containers.capacity.availability import Budget, Span
+from containers.capacity.objectives import Standing
 from containers.capacity.scorecard import Score
 from xqplatform.web.templatetags.xq import duration
 
@@ -47,6 +49,22 @@ def budget_words(budget: Budget | None) -> str:
     if budget.left < 0:
         return _("used up: %(time)s too much") % {"time": duration(-budget.seconds)}
     return _("%(share)s left (%(time)s)") % {"share": part(budget.left), "time": duration(budget.seconds)}
+
+
+@register.simple_tag
+def budget_left(standing: Standing) -> SafeString:
+    """The same in two short lines, with the target."""
+    budget, target = standing.budget, standing.objective.shown if standing.objective else ""
+    if budget is None:
+        big, bad, small = _("no data yet"), False, ""
+    elif budget.left < 0:
+        big, bad = _("used up"), True
+        small = _("%(time)s too much") % {"time": duration(-budget.seconds)}
+    else:
+        big, bad, small = part(budget.left), False, duration(budget.seconds)
+    parts = " · ".join(one for one in (small, f"{target} %") if one)
+    css = "text-bad" if bad else ""
+    return format_html('<span class="{}">{}</span><small class="text-secondary d-block">{}</small>', css, big, parts)
 
 
 @register.simple_tag
