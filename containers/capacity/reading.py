@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
-from containers.capacity import figures
+from containers.capacity import figures, offered
 from containers.capacity.committed import Promised
 from containers.capacity.models import HostDay, PlaceDay
-from containers.placement import allocatable
 from hosts.models import Host
 from xqplatform import metrics
 from xqplatform.metrics import catalogue
@@ -56,7 +55,7 @@ def _host(
     cpu, memory = (figures.of_points(points.get(name, ())) for name in (CPU, USED))
     ends = [points[name][-1].avg for name in disk if points.get(name)]
     total, used = map(round, ends) if len(ends) == 2 else (None, None)
-    room, given = allocatable.of_host(host), promised.get(host.pk, Promised())
+    room, given = offered.of_host(host), promised.get(host.pk, Promised())
     return HostDay(
         day=day,
         host=host,

@@ -1,4 +1,4 @@
-"""What a host has to give to instances."""
+"""What a host has to give to instances: how much of it may be promised."""
 
 from __future__ import annotations
 
