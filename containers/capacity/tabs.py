@@ -38,6 +38,7 @@ class Tab:
 TABS = [
     Tab("overview", "capacity:overview", _("Overview"), of_the_fleet),
     Tab("scorecard", "capacity:scorecard", _("Scorecard"), of_everybody),
+    Tab("cost", "capacity:cost", _("Cost"), of_the_fleet),
 ]
 
 

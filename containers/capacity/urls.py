@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import overview, scorecard
+from containers.capacity.views import cost, overview, scorecard
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -8,4 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/scorecard/", scorecard.show, name="scorecard"),
     path("capacity/scorecard/<slug:slug>/", scorecard.service, name="scorecard_service"),
     path("capacity/scorecard/<slug:slug>/<slug:environment>/objective/", scorecard.objective, name="objective"),
+    path("capacity/cost/", cost.show, name="cost"),
+    path("capacity/cost/prices/", cost.price_list, name="prices"),
+    path("capacity/cost/prices/<int:pk>/remove/", cost.price_remove, name="price_remove"),
 ]

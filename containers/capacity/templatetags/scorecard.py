@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -81,3 +85,32 @@ def day_bars(days: list[tuple[object, Span]]) -> SafeString:
 def money(value: float | None, otherwise: str = "–") -> str:
     """An amount with two digits, grouped."""
     return otherwise if value is None else f"{value:,.2f}"
+
+
+@register.simple_tag
+def part_change(value: float | None) -> str:
+    """«+ 12 %»: against what was before."""
+    if value is None:
+        return "–"
+    if round(abs(value), 3) == 0:
+        return "± 0 %"
+    return f"{'+' if value > 0 else '−'} {part(abs(value))}"
+
+
+@register.simple_tag
+def part_of(value: float | None, whole: float | None) -> str:
+    return part(value / whole if whole and value is not None else None)
+
+
+@register.filter
+def month_at(months: Sequence[date], n: int) -> str:
+    return f"{months[n]:%Y-%m}"
+
+
+@register.filter
+def plain(amount: Decimal | None) -> str:
+    """Without zeros at its end; two digits at least where there are any: «18», «2.50»."""
+    if amount is None:
+        return "–"
+    text = f"{amount.normalize():,f}"
+    return f"{amount:,.2f}" if "." in text and len(text.partition(".")[2]) < 2 else text
