@@ -24,6 +24,7 @@ from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
+from containers.capacity.api_costs import router as costs
 from containers.capacity.api_scores import router as scores
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
@@ -127,6 +128,7 @@ api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
 api.add_router("/v1/", scores)
+api.add_router("/v1/", costs)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)

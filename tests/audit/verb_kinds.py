@@ -31,6 +31,7 @@ READERS = {
     "containers.ascode.drift.newest",
     "containers.ascode.plans.make",
     "containers.automatic.services.may",
+    "containers.capacity.cost_card.read",
     "containers.capacity.objectives.may",
     "containers.capacity.score_detail.read",
     "containers.capacity.scorecard.places_of",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pypdf import PdfReader
 
 from containers.capacity import score_weeks
 from containers.capacity.models import ScoreWeek
@@ -161,3 +163,17 @@ def test_the_csv_has_numbers_and_is_an_event(
         ["All", "", "", "1"], ["Team", "Snow", "", "1"], ["Service", "flake", "Snow", "1"],
     ]  # fmt: skip
     assert Event.objects.get(action="table.export").after["rows"] == 3
+
+
+def test_the_pdf_is_readable_and_an_event(
+    client: Client, developer: Any, place: ServiceEnvironment, frozen: None
+) -> None:
+    release(place, NOW - timedelta(days=2))
+    score_weeks.count(NOW)
+    client.force_login(developer)
+    answer = client.get(PAGE, {"format": "pdf"})
+    assert answer["Content-Type"] == "application/pdf"
+    words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    for word in ("flake", "Snow", "Change failure rate", "page 2 of 2"):
+        assert word in words
+    assert Event.objects.get(action="table.export").object_name.endswith(".pdf")

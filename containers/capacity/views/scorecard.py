@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -17,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.capacity import objectives, score_detail, scorecard
+from containers.capacity import objectives, score_detail, score_paper, score_words, scorecard
 from containers.capacity.scorecard import RANGES, Asked, Card, Score
 from containers.models import Environment, Service, ServiceEnvironment
 from containers.views.access import get_place
+from xqplatform import audit
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import get_visible
@@ -52,6 +54,8 @@ def show(request: ActorRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         rows = list(_table(card))
         return csv_response(request, f"scorecard-{card.first}-{card.last}.csv", _head(), rows, count=len(rows))
+    if request.GET.get("format") == "pdf":
+        return _pdf(request, card, what)
     sort = request.GET.get("sort", "")
     services = scorecard.ordered(card.services, sort)
     context = {
@@ -64,11 +68,25 @@ def show(request: ActorRequest) -> HttpResponseBase:
     return render(request, "capacity/scorecard.html", context, status=wrong.code if wrong else 200)
 
 
+def _pdf(request: ActorRequest, card: Card, what: Asked) -> HttpResponse:
+    """Who took it along is an event, as of a table."""
+    environment = Environment.objects.filter(slug=what.environment).first()
+    where = environment.local_title if environment else _("Production")
+    name = f"scorecard-{card.first}-{card.last}.pdf"
+    with transaction.atomic():
+        after = {"rows": len(card.services), "page": request.path, "search": request.GET.urlencode()[:500]}
+        audit.record(request.actor, "table.export", None, name=name, after=after)
+    answer = HttpResponse(score_paper.made(card, where), content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
 def _choices(request: ActorRequest) -> dict[str, Any]:
     return {
         "ranges": RANGES.items(),
         "environments": Environment.objects.all(),
         "teams": scorecard.team_choices(request.actor),
+        "definitions": score_words.definitions(),
     }
 
 
