@@ -39,6 +39,7 @@ TABS = [
     Tab("overview", "capacity:overview", _("Overview"), of_the_fleet),
     Tab("scorecard", "capacity:scorecard", _("Scorecard"), of_everybody),
     Tab("cost", "capacity:cost", _("Cost"), of_the_fleet),
+    Tab("calculator", "capacity:calculator", _("Calculator"), of_everybody),
 ]
 
 

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import cost, overview, scorecard
+from containers.capacity.views import calculator, cost, overview, scorecard
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/cost/", cost.show, name="cost"),
     path("capacity/cost/prices/", cost.price_list, name="prices"),
     path("capacity/cost/prices/<int:pk>/remove/", cost.price_remove, name="price_remove"),
+    path("capacity/calculator/", calculator.show, name="calculator"),
 ]

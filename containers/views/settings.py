@@ -23,6 +23,8 @@ from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
+PROPOSED = ("cpus", "memory")
+
 
 def config_of(version: ConfigVersion | None) -> Config:
     """The settings of a version; the defaults where there is none, or where an old version is not valid any more."""
@@ -50,7 +52,10 @@ def edit(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     newest = place.config
     config = config_of(newest)
     names = tuple(config.secret_names)
-    form = ConfigForm(request.POST or None, place=place, secret_names=names, initial=initial_of(config))
+    # Who comes from the calculator brings limits along, which are typed in and not saved.
+    proposed = {name: request.GET[name][:20] for name in PROPOSED if name in request.GET}
+    initial = initial_of(config) | proposed
+    form = ConfigForm(request.POST or None, place=place, secret_names=names, initial=initial)
     if request.method == "POST":
         require(actor, "service.change", **place.at, obj=place)
         if form.is_valid():

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('capacity', '0001_roll_ups'),
+        ('capacity', '0002_sums_and_spans'),
         ('containers', '0025_image_contents'),
         ('hosts', '0014_outside'),
     ]
