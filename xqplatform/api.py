@@ -30,6 +30,7 @@ from containers.capacity.api_scores import router as scores
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
+from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
 from containers.trains.api import router as trains
 from hosts.api import router as hosts
@@ -130,6 +131,7 @@ api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
 api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
+api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "builds",
     "containers",
     "containers.capacity",
+    "containers.scaling",
 ]
 
 MIDDLEWARE = [
@@ -316,6 +317,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "capacity-health": {"task": "capacity.tasks.health_days", "schedule": 300.0},
     "capacity-costs": {"task": "capacity.tasks.count_costs", "schedule": 300.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
+    "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
+    "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }
 
 LOGGING = {
