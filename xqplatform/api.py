@@ -24,8 +24,10 @@ from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
+from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_costs import router as costs
+from containers.capacity.api_right_sizing import router as right_sizing
 from containers.capacity.api_scores import router as scores
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
@@ -135,8 +137,10 @@ api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
+api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
+api.add_router("/v1/", capacity)
 api.add_router("/v1/", calculator)
 api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
