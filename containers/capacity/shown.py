@@ -78,9 +78,16 @@ def figures(span: Span, resource: str, unit: str) -> Figures:
     used = [getattr(span, f"{resource}_{name}") for name in ("p50", "p95", "max")]
     free = None if may is None else may - promised
     return Figures(
-        str(words.RESOURCES[resource]), units.shown(has, unit), units.shown(promised, unit),
-        percent(part(promised, has)) if has else "", units.shown(free, unit), *(units.shown(one, unit) for one in used),
+        str(words.RESOURCES[resource]), _amount(has, unit), _amount(promised, unit),
+        percent(part(promised, has)) if has else "", _amount(free, unit), *(_amount(one, unit) for one in used),
     )  # fmt: skip
+
+
+def _amount(value: float | None, unit: str) -> str:
+    """Cores stand in the head of their columns."""
+    if unit != "cores":
+        return units.shown(value, unit)
+    return "–" if value is None else units.number(value)
 
 
 def name_of(span: Span) -> str:

@@ -16,7 +16,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table, csv_response
 
-RUNWAYS = 10  # shown at first
+RUNWAYS = 8  # shown at first
 SORTS = {
     "name": "name",
     "instances": "instances",
