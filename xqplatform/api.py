@@ -26,9 +26,11 @@ from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
+from containers.capacity.api_right_sizing import router as right_sizing
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
+from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
 from containers.trains.api import router as trains
 from hosts.api import router as hosts
@@ -127,9 +129,11 @@ api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
+api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
+api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", capacity)

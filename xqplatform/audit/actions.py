@@ -142,6 +142,7 @@ ACTIONS: dict[str, Any] = {
     "notice.subscribe": _("made the subscription"),
     "notice.unsubscribe": _("ended the subscription"),
     # done on an engine, and not by the platform (hosts/outside)
+    "outside.unsure": _("may have told its own calls as somebody else's, on"),
     "outside.create": _("made, past the platform, a container on"),
     "outside.start": _("started, past the platform, a container on"),
     "outside.stop": _("stopped, past the platform, a container on"),
@@ -212,6 +213,7 @@ ACTIONS: dict[str, Any] = {
     "service.remove": _("removed the service"),
     "service.deploy": _("released"),
     "service.scale": _("scaled"),
+    "service.scaling": _("changed the elasticity of"),
     "service.restart": _("restarted instances of"),
     "service.stop": _("stopped instances of"),
     "audit.archive": _("moved old events of the audit log into an archive"),
