@@ -42,6 +42,7 @@ class Row:
     url: str
     figures: list[Figures]
     disk: str
+    disk_words: str
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,11 @@ def url_of(span: Span) -> str:
 def row(span: Span) -> Row:
     disk = "–"
     if span.disk_total and span.disk_used is not None:
-        disk = f"{units.shown(span.disk_used, 'bytes')} / {units.shown(span.disk_total, 'bytes')}"
-    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], disk)
+        disk = _("%(used)s used of %(has)s") % {
+            "used": units.shown(span.disk_used, "bytes"), "has": units.shown(span.disk_total, "bytes"),
+        }  # fmt: skip
+    share = percent(part(span.disk_used, span.disk_total))
+    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], share, disk)
 
 
 def tiles(spans: Sequence[Span], *, of_hosts: bool) -> list[Part]:

@@ -120,7 +120,7 @@ def test_nonsense_is_told_and_not_done(fleet: Any, page: Any, query: str) -> Non
     make_days(2)
     text = page(query, 404 if "chart" in query else 400)
     assert "«<script>»" not in text
-    assert "There is" in text or "It can be shown by" in text
+    assert "There " in text or "It can be shown by" in text
 
 
 @pytest.mark.parametrize(
@@ -165,3 +165,18 @@ def test_a_range_must_be_one_of_the_four() -> None:
     with pytest.raises(Refused) as refused:
         overview.asked({"range": "31d"})
     assert refused.value.field == "range"
+
+
+@pytest.mark.parametrize("by", list(overview.BY))
+def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: str) -> None:
+    make_days(30, lambda n: 0.5 + n / 100)
+    client.force_login(manager)
+    answer = client.get(f"/capacity/?by={by}&format=pdf")
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+    assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
+
+
+def test_there_is_no_pdf_of_nothing(client: Client, manager: Any) -> None:
+    client.force_login(manager)
+    assert client.get("/capacity/?format=pdf").status_code == 404
