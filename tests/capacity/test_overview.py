@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pypdf import PdfReader
 
 from containers.capacity import overview, shown
 from containers.capacity.models import Of
@@ -173,7 +174,9 @@ def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: 
     client.force_login(manager)
     answer = client.get(f"/capacity/?by={by}&format=pdf")
     assert answer["Content-Type"] == "application/pdf"
-    assert answer.content.startswith(b"%PDF-")
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert "What ends first" in text
+    assert "CPU of Room A (used (p95)): full in" in " ".join(text.split())
     assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
 
 

@@ -77,7 +77,7 @@ def _pdf(request: ActorRequest, what: overview.Asked, fleet: Span | None) -> Htt
     content = document.made(what, fleet, rows, overview.runways(fleet.until))
     name = f"capacity-{fleet.until}.pdf"
     with transaction.atomic():
-        audit.record(request.actor, "table.export", name=name, after={"rows": len(rows), "page": request.path})
+        audit.record(request.actor, "table.export", None, name=name, after={"rows": len(rows), "page": request.path})
     answer = HttpResponse(content, content_type="application/pdf")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
