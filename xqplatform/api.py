@@ -25,6 +25,7 @@ from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api_calculator import router as calculator
+from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -132,6 +133,7 @@ api.add_router("/v1/", gates)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", calculator)
+api.add_router("/v1/", what_if)
 api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)

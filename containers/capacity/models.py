@@ -101,3 +101,6 @@ class SegmentDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id} {self.day}"
+
+
+from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -75,6 +75,7 @@ class Fleet:
     hosts: tuple[Host, ...]
     places: tuple[Place, ...] = ()
     groups: Mapping[str, Group] = field(default_factory=dict)
+    ungrouped: Group = Group(0, "")
     environments: Mapping[str, Environment] = field(default_factory=dict)
     addresses: Mapping[int, int] = field(default_factory=dict)
 
