@@ -52,7 +52,7 @@ def fill() -> None:
     addresses = Address.objects.bulk_create(
         [
             Address(segment=segment, ip=f"10.128.{n // 250}.{n % 250 + 2}", mac=f"02:42:0a:80:{n // 250:02x}:{n % 250 + 2:02x}",
-                    state="held", holder=f"i{n}")
+                    state="held", number=(10 << 24) + (128 << 16) + (n // 250 << 8) + n % 250 + 2, holder=f"i{n}")
             for n in range(INSTANCES)
         ],
         batch_size=1000,
