@@ -30,6 +30,7 @@ class Environment(models.Model):
         Segment, models.PROTECT, null=True, blank=True, related_name="environments", verbose_name=_("segment")
     )
     auto_repair = models.BooleanField(_("puts drift right by itself"), default=False)
+    placement = models.JSONField(_("rules of placement"), default=dict, blank=True)  # see containers.placement.stored
 
     class Meta:
         ordering = ["position", "slug"]
@@ -82,6 +83,7 @@ class ServiceEnvironment(models.Model):
     environment = models.ForeignKey(Environment, models.PROTECT, related_name="places")
     branch = models.CharField(_("branch"), max_length=120, blank=True)  # overrides the environment's rule
     segment = models.ForeignKey(Segment, models.PROTECT, null=True, blank=True, related_name="places")  # overrides
+    placement = models.JSONField(_("rules of placement"), default=dict, blank=True)  # those that it sets itself
     wanted = models.PositiveIntegerField(_("instances"), default=1)
     config = models.ForeignKey("ConfigVersion", models.PROTECT, null=True, related_name="+")  # newest settings
     # What the last successful release left: what converging and scaling go by.

@@ -1,6 +1,7 @@
 """Placement: which hosts instances go to, and what would make fit what does not. Pure; all who ask «does it fit?» ask here."""
 
 from containers.placement.model import (
+    DEFAULT,
     UNKNOWN,
     Answer,
     Assignment,
@@ -14,9 +15,10 @@ from containers.placement.model import (
     allocatable,
 )
 from containers.placement.scheduler import place
-from containers.placement.words import words
+from containers.placement.words import ways_in, words
 
 __all__ = [
+    "DEFAULT",
     "UNKNOWN",
     "Answer",
     "Assignment",
@@ -29,5 +31,6 @@ __all__ = [
     "Standing",
     "allocatable",
     "place",
+    "ways_in",
     "words",
 ]

@@ -54,6 +54,9 @@ class Rules:
     unlabels: frozenset[str] = frozenset()
 
 
+DEFAULT = Rules()
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """So many new instances of a place. `place` and `key` together name it; lower `priority` is served first."""
@@ -65,7 +68,7 @@ class Demand:
     service: int = 0
     key: int = 0
     priority: int = 0
-    rules: Rules = Rules()
+    rules: Rules = DEFAULT
     groups: frozenset[int] = frozenset()  # only hosts of these; empty: of any
     segment: int | None = None
     segment_name: str = ""

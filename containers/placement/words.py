@@ -12,7 +12,7 @@ SHOWN = 3  # remedies in one sentence
 
 
 def words(refusal: Refusal) -> str:
-    """«No host has room for 1 of 3. It would fit with: 2.0 GiB more memory on h1 (room A); …»"""
+    """«No host has room for 1 of 3. It would fit with one of these: h1 (room A): 2.0 GiB more memory; …»"""
     said = []
     if refusal.addresses:
         text = ngettext(
@@ -22,18 +22,27 @@ def words(refusal: Refusal) -> str:
         )
         said.append(text % {"count": refusal.addresses, "segment": refusal.segment_name})
     if refusal.remedies:
-        ways = ngettext("It would fit with: %(ways)s.", "One more would fit with: %(ways)s.", refusal.missing)
-        shown = [remedy_words(one) for one in refusal.remedies[:SHOWN]]
-        more = len(refusal.remedies) - len(shown)
-        if more > 0:
-            text = ngettext("or what %(count)s other host lacks", "or what %(count)s other hosts lack", more)
-            shown.append(text % {"count": more})
-        said.append(ways % {"ways": "; ".join(shown)})
+        ways = ngettext(
+            "It would fit with one of these: %(ways)s.",
+            "One more would fit with one of these: %(ways)s.",
+            refusal.missing,
+        )
+        said.append(ways % {"ways": ways_in(refusal)})
     if refusal.nowhere:
         said.append(_("There is no host for it: add one to the environment's host groups and to its segment."))
     count = {"missing": refusal.missing, "asked": refusal.asked}
     first = _("No room for %(missing)s of %(asked)s.") % count if refusal.asked > 1 else _("No room.")
     return " ".join([first, *said])
+
+
+def ways_in(refusal: Refusal, most: int = SHOWN) -> str:
+    """What hosts lack, the least first: «h1 (Room A): 2.0 GiB more memory (…); h2: cordoned: disk»."""
+    shown = [remedy_words(one) for one in refusal.remedies[:most]]
+    more = len(refusal.remedies) - len(shown)
+    if more > 0:
+        text = ngettext("%(count)s other host lacks more", "%(count)s other hosts lack more", more)
+        shown.append(text % {"count": more})
+    return "; ".join(shown)
 
 
 def remedy_words(remedy: Remedy) -> str:

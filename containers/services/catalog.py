@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from builds.models import Project
 from builds.place import at
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
+from containers.placement import stored
 from containers.services import queue, releases
 from containers.services.settings import topic
 from hosts.models import Segment
@@ -171,9 +172,11 @@ def change_service(actor: Actor, service: Service, data: Mapping[str, Any]) -> S
 
 
 def change_place(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> ServiceEnvironment:
-    """Changes the place's branch or its segment (for instances that come from now on)."""
+    """Changes the place's branch, its segment or its rules of placement (for instances that come from now on)."""
     require(actor, "service.change", **place.at, obj=place)
-    before = {"branch": place.branch, "segment": str(place.segment or "")}
+    before = _shown_place(place)
+    if "placement" in data:
+        place.placement = _placement(actor, data["placement"], place.placement)
     if "branch" in data:
         branch = str(data["branch"] or "").strip()
         if len(branch) > 120 or any(c.isspace() for c in branch):
@@ -187,13 +190,28 @@ def change_place(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any
             if segment is None:
                 raise Refused(_("There is no such segment."), "segment", 400)
         place.segment = segment
-    old, new = audit.changed(before, {"branch": place.branch, "segment": str(place.segment or "")})
+    old, new = audit.changed(before, _shown_place(place))
     if new:
         with transaction.atomic():
-            ServiceEnvironment.objects.filter(pk=place.pk).update(branch=place.branch, segment=place.segment)
+            ServiceEnvironment.objects.filter(pk=place.pk).update(
+                branch=place.branch, segment=place.segment, placement=place.placement
+            )
             audit.record(actor, "service.change", place, before=old, after=new, parent=place.service)
             live.bump(f"service:{place.service.slug}", topic(place))
     return place
+
+
+def _shown_place(place: ServiceEnvironment) -> dict[str, Any]:
+    return {"branch": place.branch, "segment": str(place.segment or ""), "placement": place.placement}
+
+
+def _placement(actor: Actor, data: Any, before: stored.Stored) -> stored.Stored:
+    """Raises Refused, also for a service that the actor knows nothing of."""
+    found = stored.parse(data)
+    names = stored.named([found]) - stored.named([before])
+    if unknown := names - set(visible(actor, Service).filter(slug__in=names).values_list("slug", flat=True)):
+        raise Refused(_("There is no service «%(name)s».") % {"name": min(unknown)}, "placement.avoid", 400)
+    return found
 
 
 def remove_service(actor: Actor, service: Service, reason: str = "") -> list[Deployment]:
@@ -257,6 +275,8 @@ def save_environment(actor: Actor, environment: Environment | None, data: Mappin
         row.title = row.slug
     if "segment" in data:
         row.segment = data["segment"]
+    if "placement" in data:
+        row.placement = _placement(actor, data["placement"], row.placement)
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -277,6 +297,7 @@ def _shown(row: Environment) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in ENVIRONMENT_FIELDS},
         "segment": str(row.segment or ""),
+        "placement": row.placement,
         "groups": sorted(str(group) for group in row.groups.all()),
     }
 

@@ -13,7 +13,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.moving import Mover, Wish, plan_moves
 from containers.plan import HostView, Plan, Policy
-from containers.services import capacity, releases, unchanged
+from containers.services import capacity, placing, releases, unchanged
 from containers.services.planning import config_of, host_views, images_of, instance_view
 from containers.services.settings import topic
 from hosts.models import Host, Segment
@@ -138,6 +138,7 @@ def plan_for(
         policy=policy_of(place) if policy is None else Policy.parse(policy),
         wish=wish,
         unknown=sorted(set(numbers) - {one.number for one in standing}),
+        around=placing.around(place),
     )
 
 

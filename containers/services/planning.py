@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import live_limits, spec
+from containers.adding import NONE
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
-from containers.services import capacity, init_images, persisted
+from containers.services import capacity, init_images, persisted, placing
 from hosts.addresses import Choice
-from hosts.models import Host, Segment
+from hosts.models import Host, HostGroup, Segment
 from hosts.services import choosing, networks
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
@@ -60,7 +61,7 @@ def plan_for(
     plan = make_plan(
         kind=kind,
         instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
-        hosts=host_views(place, instances, settings_, segment),
+        hosts=host_views(place, instances, settings_, segment, image),
         wanted=wanted,
         config=settings_,
         policy=policy,
@@ -71,6 +72,7 @@ def plan_for(
         numbers=numbers,
         stuck=_stuck(instances, settings_) if kind == "limits" else None,
         addresses=choices(place, chosen or {}),
+        around=placing.around(place) if adding else NONE,
     )
     return init_images.checked(plan, settings_, image, segment is not None)
 
@@ -123,14 +125,19 @@ def instance_view(one: Instance, image: str) -> InstanceView:
 
 
 def host_views(
-    place: ServiceEnvironment, instances: list[Instance], config: Config, segment: Segment | None
+    place: ServiceEnvironment,
+    instances: list[Instance],
+    config: Config,
+    segment: Segment | None,
+    image: Image | None = None,
 ) -> list[HostView]:
-    """All hosts that matter: those that may get new instances, and those where instances stand."""
+    """All hosts that matter: those that may get new instances, and those where instances stand. `image`: what goes there."""
     groups = set(place.environment.groups.values_list("pk", flat=True))
     own = {one.host_id for one in instances}
     promised = capacity.promises(place)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
     unplugged = networks.unusable(segment) if segment is not None else {}
+    ran = set(Container.objects.filter(image=image).values_list("host_id", flat=True)) if image is not None else set()
     views = []
     for host in Host.objects.select_related("group"):
         member = host.role_run and (not groups or host.group_id in groups)
@@ -157,9 +164,26 @@ def host_views(
                 has_segment=segment is None or host.pk in on_segment,
                 instances=promised[host.pk].all,
                 architecture=host.architecture,
+                **_limits(host.group),
+                labels=host.labels,
+                has_image=host.pk in ran,
             )
         )
     return views
+
+
+def _limits(group: HostGroup | None) -> dict[str, Any]:
+    """How much of a host of the group may be promised, and the group."""
+    if group is None:
+        return {}
+    return {
+        "room": group.pk,
+        "room_name": str(group),
+        "reserve_cpus": group.reserve_cpus,
+        "reserve_memory": group.reserve_memory,
+        "overcommit_cpus": group.overcommit_cpus,
+        "overcommit_memory": group.overcommit_memory,
+    }
 
 
 def _unfit(host: Host) -> str:

@@ -21,6 +21,7 @@ from xqplatform.audit.search.finding import Search
 from xqplatform.audit.search.language import parse
 from xqplatform.audit.search.matching import ask
 from xqplatform.audit.search.words import Where, document
+from xqplatform.audit.vias import VIAS
 
 
 def find(actor: Actor, text: str) -> list[int]:
@@ -132,7 +133,21 @@ def test_an_event_is_found_by_every_word_that_it_has(event: Event) -> None:
 @given(
     EVENT,
     st.lists(
-        st.sampled_from(["via:api", "via:page", "who:dan", "-who:dan", "denied:no", "denied:yes", "ab", "-ab", "!"])
+        st.sampled_from(
+            [
+                "via:api",
+                "via:page",
+                "-via:api",
+                *(f"-via:{via}" for via in VIAS),
+                "who:dan",
+                "-who:dan",
+                "denied:no",
+                "-denied:yes",
+                "ab",
+                "-ab",
+                "!",
+            ]
+        )
     ),
 )
 def test_what_is_called_impossible_holds_for_no_event(event: Event, terms: list[str]) -> None:
@@ -140,7 +155,9 @@ def test_what_is_called_impossible_holds_for_no_event(event: Event, terms: list[
     assert not (wanted.impossible and wanted.holds(document(event, Where(service="snow"))))
 
 
-@pytest.mark.parametrize("text", ["via:api via:page", "ab -ab", "who:dan ab who:sara", "!"])
+@pytest.mark.parametrize(
+    "text", ["via:api via:page", "ab -ab", "who:dan ab who:sara", "!", "ab -denied:no -denied:yes"]
+)
 def test_contradictions_are_plain(text: str) -> None:
     assert ask(parse(text)).impossible
 
@@ -168,9 +185,17 @@ def test_many_blocks_are_asked_at_once_where_little_is_found() -> None:
     assert store.wide(5000, 1 << store.LARGE, 10_000) == 2
 
 
+def test_what_is_rare_is_asked_for_at_once() -> None:
+    assert store.at_once(0, 8192, 10**6, 500)
+    assert not store.at_once(0, 8192, 10**6, 500_000)
+    assert not store.at_once(100, 8192, 10**6, 500)
+
+
 @pytest.mark.django_db
-def test_the_index_finds_what_the_meaning_says(actor_sre: Actor) -> None:
+@pytest.mark.parametrize("rare", [0, 10**9])
+def test_the_index_finds_what_the_meaning_says(actor_sre: Actor, monkeypatch: pytest.MonkeyPatch, rare: int) -> None:
     """Random events and searches: both databases give exactly the events of which the pure meaning holds."""
+    monkeypatch.setattr(store, "RARE", rare)  # by blocks, and at once
     dice = random.Random(7)
     bits = ["ab", "abc", "b-c", "内存不足", "10.1.2.3", "more memory now", "java8V16", "deployments", "x"]
     documents = {}

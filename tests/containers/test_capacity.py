@@ -11,10 +11,10 @@ from django.db import connections
 
 from builds.models import Image, Project
 from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment, Step
-from containers.plan import OVERCOMMIT_MEMORY
 from containers.services import moves, releases
 from containers.services import settings as places
 from hosts.models import Host, Segment
+from hosts.models.machines import OVERCOMMIT_MEMORY
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 

@@ -127,7 +127,7 @@ def test_new_instances_are_spread_and_avoid_unfit_hosts() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"segment": "lan", "free_addresses": 2}, "addresses"),
+        ({"segment": "lan", "free_addresses": 2}, "1 more free address in segment lan"),
         ({"config": Config(memory=100 << 30)}, "memory"),
         ({"config": Config(memory=64 << 20, cpus=300)}, "CPU"),
         ({"hosts": [HostView(1, "h1", missing=("health checks: needs API 1.24",))]}, "health checks"),

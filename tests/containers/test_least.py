@@ -132,4 +132,4 @@ def test_both_sides_need_addresses() -> None:
         segment="lan",
         free_addresses=0,
     )
-    assert "addresses" in tight.refusal()
+    assert "1 more free address" in tight.refusal()

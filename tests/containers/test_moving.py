@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from containers import rollout
 from containers.config import Config
 from containers.moving import Mover, Wish, plan_moves
-from containers.plan import OVERCOMMIT_CPUS, OVERCOMMIT_MEMORY, HostView, InstanceView, Plan, Policy
+from containers.plan import HostView, InstanceView, Plan, Policy
+from hosts.models.machines import OVERCOMMIT_CPUS, OVERCOMMIT_MEMORY
 
 GIB = 1 << 30
 CONFIG = Config(cpus=1, memory=GIB)
@@ -84,7 +85,7 @@ def test_what_does_not_fit_is_said_with_what_would_let_it() -> None:
     hosts[0] = replace(hosts[0], architecture="x86_64")
     words = plan([instance(1)], hosts, on_segment={1, 2, 4, 5, 6, 7}).refusal()
     for part in ("h2: cordoned: disk", "h3: not on the segment lan", "h4: not in the environment's host groups",
-                 "h5: no pids", "h6: another kind of machine", "h7: memory"):  # fmt: skip
+                 "h5: no pids", "h6: another kind of machine", "h7: 0.5 GiB more memory"):  # fmt: skip
         assert part in words
     assert "no other host" in plan([instance(1)], [host(1)]).refusal()
 

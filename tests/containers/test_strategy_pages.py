@@ -64,7 +64,7 @@ def test_the_plan_of_blue_green_has_both_sides(client: Client, world: World) -> 
     world.segment.addresses.all()
     world.segment.pool = "10.9.1.10-10.9.1.14"
     world.segment.save()
-    assert "addresses are needed" in plan(client, world, strategy="blue-green")
+    assert "more free address" in plan(client, world, strategy="blue-green")
 
 
 def test_what_is_typed_wrong_is_said_beside_its_field(client: Client, world: World) -> None:

@@ -39,7 +39,7 @@ def test_the_second_is_told_who_since_when_and_why(world: World) -> None:
 def test_exhaustion_is_refused_before_anything_is_made(world: World) -> None:
     world.place.wanted = 11
     world.place.save()
-    with pytest.raises(Refused, match="addresses"):
+    with pytest.raises(Refused, match="more free address"):
         releases.deploy(world.actor, world.place, world.v1)
     assert not Instance.objects.exists()
     assert not Address.objects.exists()

@@ -23,7 +23,7 @@ def record(
     denied: bool = False,
     name: str = "",
 ) -> Event:
-    """Writes one event. `before` and `after` hold only what changed, never a secret. Raises KeyError for an unknown action.
+    """Writes one event. `before` and `after` hold only what changed, never a secret. Raises KeyError for an unknown action or way.
 
     `name` stands for the object's own, or names what has no row. An event is sealed here and cannot be changed afterwards.
     """
@@ -32,7 +32,10 @@ def record(
     from xqplatform.audit.actions import ACTIONS
     from xqplatform.audit.models import Event
     from xqplatform.audit.search import index
+    from xqplatform.audit.vias import VIAS
 
+    if actor.via not in VIAS:
+        raise KeyError(actor.via)
     if action not in ACTIONS and not (denied and action in RIGHTS):
         raise KeyError(action)
     event = Event.objects.create(

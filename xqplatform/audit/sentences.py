@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event
+from xqplatform.audit.vias import VIAS
 
 # Where an object's page is; {id} is its key, {name} what the event froze of it,
 # {parent} the key of what it belongs to.
@@ -44,6 +45,7 @@ PAGES = {
 # Denied attempts carry the right that was lacking; these are its words.
 RIGHTS = {
     "read": gettext_lazy("look at what a closed team owns"),
+    "capacity.manage": gettext_lazy("change prices and budgets"),
     "service.create": gettext_lazy("make a service"),
     "service.change": gettext_lazy("change the service"),
     "service.deploy": gettext_lazy("release the service"),
@@ -124,15 +126,6 @@ KINDS = {
     "containers.instance": gettext_lazy("Instance"),
     "containers.terminal": gettext_lazy("Terminal"),
     "containers.commandrun": gettext_lazy("Command in an instance"),
-}
-
-VIAS = {
-    "page": gettext_lazy("page"),
-    "api": gettext_lazy("API"),
-    "cli": gettext_lazy("command line"),
-    "forge": gettext_lazy("a push to the repository"),
-    "system": gettext_lazy("the platform itself"),
-    "engine": gettext_lazy("the engine, past the platform"),
 }
 
 

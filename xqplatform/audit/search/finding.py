@@ -95,7 +95,7 @@ class Search:
         for turn in range(10**9):
             size = CHUNKS[min(turn, len(CHUNKS) - 1)]
             keys = list(self.candidates(size, below, above))
-            found = {event.pk: event for event in self.rows.filter(pk__in=keys)}
+            found = {event.pk: event for event in self.rows.filter(pk__among=keys)}
             yield from (found[key] for key in keys if key in found)
             if len(keys) < size:
                 return
@@ -121,7 +121,7 @@ class Search:
             return list(self._plain_rows.values_list("pk", flat=True)[:most])
         keys = list(self.candidates(most))
         if self.asked.since or self.asked.until or not self.whole:
-            seen = set(self.rows.filter(pk__in=keys).values_list("pk", flat=True))
+            seen = set(self.rows.filter(pk__among=keys).values_list("pk", flat=True))
             keys = [key for key in keys if key in seen]
         return keys
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xqplatform.audit.search import words
 from xqplatform.audit.search.language import Query, Term
+from xqplatform.audit.vias import VIAS
 
 # A clause holds where all tokens of one of its sides are there.
 Side = tuple[str, ...]
@@ -16,6 +17,8 @@ MARKS = {"reason": "r", "before": "b", "after": "a"}
 NAMES = {"env": "environment"}
 # Fields of which a document has at most one value.
 SINGLE = frozenset({"who", "via", "denied", "service", "environment", "host", "instance", "user"})
+# Fields that every document has, with all values there are.
+CLOSED = {"via": frozenset(VIAS), "denied": frozenset({"yes", "no"})}
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,7 @@ class Ask:
     @property
     def impossible(self) -> bool:
         """Whether it is plain that no document can meet it, which an index finds out only by reading all of both lists."""
-        alone = {clause[0][0] for clause in self.must if len(clause) == 1 and len(clause[0]) == 1}
-        fields = [field for field, sign, _value in (token.partition("=") for token in alone) if sign]
+        fields = [field for field, _value in _values(self.must)]
         twice = any(field in SINGLE and fields.count(field) > 1 for field in fields)
         return twice or NOTHING in self.must or not set(self.must).isdisjoint(self.never)
 
@@ -55,6 +57,12 @@ class Ask:
         )
 
 
+def _values(clauses: Iterable[Clause]) -> list[tuple[str, str]]:
+    """(field, value) of the clauses that are nothing else."""
+    alone = dict.fromkeys(clause[0][0] for clause in clauses if len(clause) == 1 and len(clause[0]) == 1)
+    return [(field, value) for field, sign, value in (token.partition("=") for token in alone) if sign]
+
+
 def ask(query: Query, also: Iterable[Clause] = ()) -> Ask:
     """`also`: clauses that hold beside what was typed (who may see what)."""
     must: list[Clause] = list(also)
@@ -70,7 +78,18 @@ def ask(query: Query, also: Iterable[Clause] = ()) -> Ask:
             far.append(piece)
         else:
             never.append(clause)
+    must, never = _turned(must, never)
     return Ask(tuple(dict.fromkeys(must)), tuple(dict.fromkeys(never)), tuple(near), tuple(far))
+
+
+def _turned(must: list[Clause], never: list[Clause]) -> tuple[list[Clause], list[Clause]]:
+    """Where most values of a closed field are left out, one of the others must be there: an index finds that by itself."""
+    for field, values in CLOSED.items():
+        out = {value for name, value in _values(never) if name == field} & values
+        if 2 * len(out) >= len(values):
+            never = [clause for clause in never if clause not in {((f"{field}={value}",),) for value in out}]
+            must.append(tuple((f"{field}={value}",) for value in sorted(values - out)) or NOTHING)
+    return must, never
 
 
 def _clause(term: Term) -> tuple[Clause, str]:

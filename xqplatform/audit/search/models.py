@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from xqplatform.audit.search import among  # noqa: F401  # registers the look-up
+
 
 class Indexed(models.Model):
     """One an event that can be found. Its tokens are in the table `audit_tokens`, which each database has in its own way."""

@@ -16,6 +16,7 @@ from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event, Indexed
 from xqplatform.audit.search import counting, language, shown
 from xqplatform.audit.search.finding import MOST_COUNTED, Search
+from xqplatform.audit.vias import VIAS
 
 SAMPLE = 3000  # of the newest events that fit: what facets and, where there are more, the histogram are of
 
@@ -24,7 +25,7 @@ def overview(search: Search, get: QueryDict, keys: list[int]) -> dict[str, Any]:
     """`keys`: the newest that fit, one more than is counted where there are as many."""
     sample = keys[:SAMPLE]
     rows = list(
-        Event.objects.filter(pk__in=sample).values_list("time", "actor", "action", "object_type", "via", "denied")
+        Event.objects.filter(pk__among=sample).values_list("time", "actor", "action", "object_type", "via", "denied")
     )
     return {
         "count": min(len(keys), MOST_COUNTED),
@@ -36,7 +37,7 @@ def overview(search: Search, get: QueryDict, keys: list[int]) -> dict[str, Any]:
 
 
 def _facets(search: Search, get: QueryDict, rows: list[Any], sample: list[int]) -> list[dict[str, Any]]:
-    places = list(Indexed.objects.filter(event_id__in=sample).values_list("service", "environment", "host"))
+    places = list(Indexed.objects.filter(event_id__among=sample).values_list("service", "environment", "host"))
     found: list[tuple[str, Any, list[tuple[str, int]]]] = [
         ("who", _("Who"), counting.top(row[1] for row in rows)),
         ("action", _("What"), counting.top(row[2] for row in rows)),
@@ -76,7 +77,7 @@ def _word(name: str, value: str) -> str:
     if name == "kind":
         return str(sentences.KINDS.get(value, value))
     if name == "via":
-        return str(sentences.VIAS.get(value, value))
+        return str(VIAS.get(value, value))
     if name == "denied":
         return _("only denied") if value == "yes" else _("only done")
     if name == "action":

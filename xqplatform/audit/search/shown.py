@@ -17,6 +17,7 @@ from xqplatform.audit.actions import ACTIONS
 from xqplatform.audit.models import Event, Indexed, SavedView
 from xqplatform.audit.search import asked, language
 from xqplatform.audit.search.language import Term
+from xqplatform.audit.vias import VIAS
 
 PAGING = ("before", "after", "page", "live")
 BRIEF = 300  # letters of a value in a list
@@ -60,7 +61,7 @@ def fields(get: Mapping[str, Any]) -> list[dict[str, Any]]:
     options: dict[str, list[tuple[str, Any]]] = {
         "action": actions(),
         "kind": [(name, str(word)) for name, word in sentences.KINDS.items()],
-        "via": list(sentences.VIAS.items()),
+        "via": list(VIAS.items()),
         "denied": [("yes", _("only denied")), ("no", _("only done"))],
     }
     return [

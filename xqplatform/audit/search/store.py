@@ -2,7 +2,8 @@
 
 SQLite has an FTS5 table without content or positions, which streams in the order of ids. PostgreSQL's GIN gives all matches at
 once, so each row has two more tokens, the blocks of 8,192 and 65,536 ids that it is in, and a search goes from block to
-block until it has enough: what it costs is bounded however many events match.
+block until it has enough: what it costs is bounded however many events match. Where one condition is rare by itself the rest is
+asked for at once: no more than that is read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from xqplatform.audit.search.words import ANY, SIGNS
 
 SMALL, LARGE = 13, 16  # bits of an id's blocks
 MOST_LARGE = 4  # large blocks that are asked at once
+# What is asked without blocks gives about so many events at most, and reads about so many keys of its rarest condition.
+FEW, RARE = 8_000, 60_000
 _SQLITE = [
     # Only spaces part tokens, which are made by `words`.
     "CREATE VIRTUAL TABLE IF NOT EXISTS audit_tokens USING fts5(tokens, content='', columnsize=0, detail=none, "
@@ -116,20 +119,40 @@ def _postgres_ids(ask: Ask, limit: int, below: int | None, above: int) -> Iterat
         if below is None:
             cursor.execute("SELECT max(event_id) FROM audit_tokens")
             below = (cursor.fetchone()[0] or 0) + 1
-        width, scanned, got = 0, 0, 0
-        while below > max(above, 0) and got < limit:
-            block, lower = window(below, max(above, 0), width)
-            mark = "(" + " | ".join(map(quote, block)) + ")"
+        width, scanned, got, rarest = 0, 0, 0, -1
+        above = max(above, 0)
+        while below > above and got < limit:
+            if scanned and rarest < 0:
+                rarest = _rarest(cursor, [_any_of((one,), quote, " & ", " | ") for one in ask.must])
+            if scanned and at_once(got, scanned, below - above, rarest):
+                asked, lower = wanted, above
+            else:
+                block, lower = window(below, above, width)
+                asked = f"({' | '.join(map(quote, block))}) & {wanted}"
             # Materialized: the planner shall not walk along the ids in the hope of soon having enough.
             cursor.execute(
                 "WITH f AS MATERIALIZED (SELECT event_id FROM audit_tokens WHERE tokens @@ %s::tsquery)"  # noqa: S608
                 f" SELECT event_id FROM f WHERE event_id < %s AND event_id >= %s{pieces} ORDER BY event_id DESC LIMIT %s",
-                [f"{mark} & {wanted}", below, above, *values, limit - got],
+                [asked, below, above, *values, limit - got],
             )
             found = [row[0] for row in cursor.fetchall()]
             yield from found
             got, scanned, below = got + len(found), scanned + below - lower, lower
             width = wide(got, scanned, limit - got)
+
+
+def _rarest(cursor: Any, conditions: list[str]) -> int:
+    """About how many events the rarest of the conditions holds for, as the database's statistics say."""
+    found = []
+    for condition in conditions:
+        cursor.execute("EXPLAIN (FORMAT JSON) SELECT FROM audit_tokens WHERE tokens @@ %s::tsquery", [condition])
+        found.append(int(cursor.fetchone()[0][0]["Plan"]["Plan Rows"]))
+    return min(found, default=2**62)
+
+
+def at_once(found: int, scanned: int, left: int, rarest: int) -> bool:
+    """Pure: whether the ids that are left are asked without blocks."""
+    return rarest <= RARE and found * left <= FEW * scanned
 
 
 def window(below: int, above: int, width: int) -> tuple[list[str], int]:

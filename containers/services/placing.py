@@ -1,0 +1,65 @@
+"""Rules of placement from rows, and who else stands where: what plans and moves give the scheduler."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+
+from django.db.models import Count, Q
+
+from containers.adding import Around
+from containers.models import Deployment, Instance, Service, ServiceEnvironment, Step
+from containers.placement import Rules, Standing, stored
+
+
+def rules_of(place: ServiceEnvironment) -> Rules:
+    """The place's rules over those of its environment."""
+    found = stored.effective(place.environment.placement, place.placement)
+    return stored.rules(found, _services(stored.named([found])))
+
+
+def _services(names: Collection[str]) -> dict[str, int]:
+    return dict(Service.objects.filter(slug__in=names).values_list("slug", "pk")) if names else {}
+
+
+def around(place: ServiceEnvironment) -> Around:
+    """The place's rules, and where the places stand that it avoids, or that avoid it."""
+    rules = rules_of(place)
+    ruled = ServiceEnvironment.objects.exclude(Q(placement={}) & Q(environment__placement={})).exclude(pk=place.pk)
+    avoiding: dict[int, tuple[int, frozenset[int]]] = {}
+    kept = list(ruled.values_list("pk", "service_id", "environment__placement", "placement"))
+    effective = {pk: stored.effective(general, own) for pk, _service, general, own in kept}
+    services = _services(stored.named(effective.values()))
+    for pk, service, *_stored in kept:
+        avoid = stored.rules(effective[pk], services).avoid
+        if place.service_id in avoid:
+            avoiding[pk] = (service, avoid)
+    if rules.avoid:
+        mine = ServiceEnvironment.objects.filter(service__in=rules.avoid).exclude(pk=place.pk)
+        for pk, service in mine.values_list("pk", "service_id"):
+            avoiding.setdefault(pk, (service, frozenset()))
+    where = standing_of(avoiding)
+    others = [
+        Standing(pk, service, where[pk], avoid) for pk, (service, avoid) in sorted(avoiding.items()) if pk in where
+    ]
+    return Around(place.pk, place.service_id, rules, tuple(others))
+
+
+def standing_of(places: Collection[int]) -> dict[int, Counter[int]]:
+    """Place → host → instances that stand there or are on their way there."""
+    found: dict[int, Counter[int]] = defaultdict(Counter)
+    if not places:
+        return found
+    rows = Instance.objects.filter(removed=None, place__in=places).values_list("place_id", "host_id")
+    for place, host, count in rows.annotate(count=Count("pk")).order_by():
+        found[place][host] += count
+    moving = Step.objects.filter(
+        deployment__place__in=places,
+        deployment__state__in=Deployment.ACTIVE,
+        action=Step.Action.MOVE,
+        state__in=[Step.State.WAITING, *Step.IN_WORK],
+    )
+    for place, host in moving.values_list("deployment__place_id", "host_id"):
+        if host is not None:
+            found[place][host] += 1
+    return found
