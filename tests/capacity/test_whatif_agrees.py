@@ -94,6 +94,22 @@ def test_a_fleet_that_is_full_says_so_as_a_drain_does(place: ServiceEnvironment)
     assert found.placed == moved
 
 
+@pytest.mark.parametrize(
+    "rules", [{"per_host": 1}, {"pack": True}, {"rooms": True, "per_room": 4}, {"avoid": ["sleet"]}]
+)
+def test_rules_of_placement_hold_in_both(place: ServiceEnvironment, rules: dict[str, object]) -> None:
+    ServiceEnvironment.objects.filter(pk=place.pk).update(placement=rules)
+    place.refresh_from_db()
+    part = of(asked("grow:snow/production:4"), "snow/production")
+    plan = plan_for(
+        place, "scale", policy=Policy(), image=place.current_image, config=place.current_config, wanted=9
+    )  # fmt: skip
+    fits = [entry.host for entry in plan.entries if entry.action == "add" and not entry.problem]
+    assert Counter(part.hosts) == Counter(fits)
+    found = asked("lose:h1")
+    assert (found.placed, found.missing) == carried_out(Host.objects.get(name="h1"))
+
+
 def carried_out(host: Host) -> tuple[int, int]:
     """Moves all that stands there by the plan of moves: how many went, and how many had nowhere to go."""
     Host.objects.filter(pk=host.pk).update(draining=True)

@@ -13,12 +13,12 @@ from containers import spec
 from containers.capacity.committed import Size, sizes
 from containers.capacity.whatif.model import Environment, Fleet, Group, Held, Place
 from containers.config import Config, parse
-from containers.models import Deployment, Instance, ServiceEnvironment, Step
+from containers.models import Deployment, Instance, Service, ServiceEnvironment, Step
 from containers.models import Environment as EnvironmentRow
-from containers.placement import Demand, Host, allocatable
+from containers.placement import Demand, Host, allocatable, stored
 from containers.services import persisted
 from containers.services.moves import data_of
-from containers.services.planning import _unfit
+from containers.services.planning import unfit
 from hosts import unseen
 from hosts.models import Host as HostRow
 from hosts.models import HostGroup, Segment
@@ -44,8 +44,9 @@ def fleet(actor: Actor) -> Fleet:
     rows = [
         _host(row, of_group.get(row.group_id or 0, UNGROUPED), used[row.pk], frozenset(on[row.pk])) for row in hosts
     ]
-    environments = _environments()
-    places = _places(actor, hosts, held, environments)
+    services = dict(Service.objects.values_list("slug", "pk"))  # that rules may speak of
+    environments = _environments(services)
+    places = _places(actor, hosts, held, environments, services)
     asked = {one.one.segment for one in places} | {one.segment for one in environments.values()}
     return Fleet(
         hosts=tuple(one for one, row in zip(rows, hosts, strict=True) if _counts(row) or used[row.pk].instances),
@@ -122,25 +123,34 @@ def _host(row: HostRow, group: Group, used: Used, segments: frozenset[int]) -> H
         instances=used.instances,
         room=group.pk,
         room_name=group.title,
-        closed=_unfit(row),
+        closed=unfit(row),
         labels=row.labels,
         architecture=row.architecture,
         segments=segments,
     )
 
 
-def _environments() -> dict[str, Environment]:
+def _environments(services: Mapping[str, int]) -> dict[str, Environment]:
     groups: dict[int, set[int]] = defaultdict(set)
     for environment, group in EnvironmentRow.groups.through.objects.values_list("environment_id", "hostgroup_id"):
         groups[environment].add(group)
     return {
-        row.slug: Environment(frozenset(groups[row.pk]), row.segment_id, str(row.segment or ""))
+        row.slug: Environment(
+            frozenset(groups[row.pk]),
+            row.segment_id,
+            str(row.segment or ""),
+            stored.rules(row.placement, services),
+        )
         for row in EnvironmentRow.objects.select_related("segment")
     }
 
 
 def _places(
-    actor: Actor, hosts: Iterable[HostRow], held: Standing, environments: Mapping[str, Environment]
+    actor: Actor,
+    hosts: Iterable[HostRow],
+    held: Standing,
+    environments: Mapping[str, Environment],
+    services: Mapping[str, int],
 ) -> list[Place]:
     hidden = hidden_names(actor)
     lacks = _Lacks(hosts)
@@ -148,9 +158,11 @@ def _places(
     rows = ServiceEnvironment.objects.filter(Q(service__removed=None) | Q(pk__in=list(held))).order_by()
     fields = (
         "pk", "service_id", "service__slug", "environment__slug", "segment_id", "segment__slug",
-        "current_config__content", "config__content",
+        "current_config__content", "config__content", "environment__placement", "placement", "current_image__only_on_id",
+        "current_image__registry_id", "current_image__digest",
     )  # fmt: skip
-    for pk, service, slug, environment, segment, segment_name, current, newest in rows.values_list(*fields):
+    for pk, service, slug, environment, segment, segment_name, current, newest, *rest in rows.values_list(*fields):
+        general, own, only_on, registry, digest = rest
         config = _config(current or newest)
         where = environments[environment]
         on = (segment, segment_name) if segment else (where.segment, where.segment_name)
@@ -160,9 +172,11 @@ def _places(
             count=0,
             cpus=config.cpus,
             memory=config.memory,
+            rules=stored.rules(stored.effective(general, own), services),
             groups=where.groups,
             segment=on[0],
             segment_name=on[1] or "",
+            only=frozenset({only_on}) if only_on and not (registry and digest) else None,
             missing=lacks.of(config, on[0]),
         )
         known = slug not in hidden

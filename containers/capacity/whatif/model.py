@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from containers.placement import Demand, Host, allocatable
+from containers.placement import DEFAULT, Demand, Host, Rules, allocatable
 
 GIB = 1024**3
 
@@ -41,6 +41,7 @@ class Environment:
     groups: frozenset[int] = frozenset()
     segment: int | None = None
     segment_name: str = ""
+    rules: Rules = DEFAULT
 
 
 @dataclass(frozen=True)

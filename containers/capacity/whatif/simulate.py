@@ -183,6 +183,7 @@ class _Scene:
             count=change.count,
             cpus=change.cpus,
             memory=round(change.gib * GIB),
+            rules=where.rules,
             groups=where.groups,
             segment=where.segment,
             segment_name=where.segment_name,
