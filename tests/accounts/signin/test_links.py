@@ -92,6 +92,18 @@ def test_somebody_elses_account_stays_theirs_and_one_is_enough(client: Client, d
     assert SocialAccount.objects.filter(user=dan).count() == 1
 
 
+@pytest.mark.parametrize("claims", [{"email": "dan@elsewhere.example"}, {"email_verified": False}])
+def test_what_the_provider_may_not_let_in_is_not_linked(
+    client: Client, dan: User, corp: Provider, tell: Any, claims: dict[str, Any]
+) -> None:
+    Provider.objects.filter(pk=corp.pk).update(domains=["corp.example"])
+    tell(**claims)
+    go(client, way_to_link(client))
+    assert not SocialAccount.objects.exists()
+    assert "mail domain" in client.get(PAGE).content.decode()
+    assert Event.objects.get(action="oidc.link").denied
+
+
 def test_the_last_way_in_stays(client: Client, corp: Provider) -> None:
     go(client)
     lin = User.objects.get(username="lin")

@@ -126,6 +126,9 @@ def test_nobody_becomes_somebody_else_by_a_name_or_a_mail(
     go(client)
     assert not signed_in(client)
     assert failures() == ["name taken"]
+    providers.save(actor_admin, corp, VALUES | {"link_by_name": True, "domains": ["elsewhere.example"]})
+    go(client)
+    assert not signed_in(client), "a name is not enough where the mail domain is another"
     providers.save(actor_admin, corp, VALUES | {"link_by_name": True})
     go(client)
     assert signed_in(client)

@@ -23,6 +23,7 @@ from xqplatform.accounts import sudo
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.sessions.verbs import key_of
+from xqplatform.accounts.signin import providers
 from xqplatform.accounts.signin.idtoken import Unverified, require_anew
 from xqplatform.accounts.signin.models import Provider
 from xqplatform.accounts.signin.provider import OidcAdapter
@@ -76,6 +77,10 @@ def _link(request: HttpRequest, row: Provider, sociallogin: Any) -> None:
     try:
         with transaction.atomic():
             User.objects.select_for_update().get(pk=int(user.pk))  # type: ignore[arg-type]
+            if not providers.admitted(row, sociallogin.account.extra_data["id_token"]):
+                raise Refused(
+                    _("Accounts like that one are not let in here: its mail domain or its groups are others.")
+                )
             if sociallogin.is_existing:
                 raise Refused(_("That account is linked already, with you or with somebody else."))
             if SocialAccount.objects.filter(user=user, provider=row.slug).exists():

@@ -18,7 +18,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import AccessRequest, Role, Team
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.roles.foureyes import REPLAYS, Asked, carry
-from xqplatform.accounts.signin import groups
+from xqplatform.accounts.signin import groups, mapping
 from xqplatform.accounts.signin.models import Given, GroupRule, Provider
 from xqplatform.errors import Refused
 
@@ -44,6 +44,14 @@ def enabled() -> list[Provider]:
 
 def find(slug: str) -> Provider | None:
     return next((provider for provider in enabled() if provider.slug == slug), None)
+
+
+def admitted(provider: Provider, claims: dict[str, Any]) -> bool:
+    """Whether an account there that nobody here has yet may become somebody's: by verified mail domain, and by group."""
+    mail = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
+    if provider.domains and mail.rpartition("@")[2].lower() not in {d.lower() for d in provider.domains}:
+        return False
+    return not provider.groups or bool(mapping.groups_in(claims, provider.group_claim).intersection(provider.groups))
 
 
 def _issuer(text: str) -> str:

@@ -48,14 +48,6 @@ def turned_away(request: HttpRequest, name: str, words: str, why: str) -> Immedi
     return ImmediateHttpResponse(redirect("mfa_index" if request.user.is_authenticated else "accounts:login"))
 
 
-def admitted(row: Provider, claims: dict[str, Any]) -> bool:
-    """Whether somebody whom nobody knows yet may have an account: by verified mail domain, and by group."""
-    mail = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
-    if row.domains and mail.rpartition("@")[2].lower() not in {d.lower() for d in row.domains}:
-        return False
-    return not row.groups or bool(mapping.groups_in(claims, row.group_claim).intersection(row.groups))
-
-
 class SocialAdapter(DefaultSocialAccountAdapter):
     def list_apps(self, request: Any, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
         rows = [row for row in providers.enabled() if provider in {None, "oidc", row.slug}]
@@ -85,13 +77,14 @@ class SocialAdapter(DefaultSocialAccountAdapter):
             return
         name = str(claims.get("preferred_username") or claims.get("email") or "").partition("@")[0].strip()
         known = User.objects.filter(username__iexact=name).first() if name else None
-        if known is not None and row.link_by_name:
+        may = providers.admitted(row, claims)
+        if known is not None and row.link_by_name and may:
             with transaction.atomic():
                 sociallogin.connect(request, known)
                 audit.record(_actor(request, row), "oidc.link", known, after=_link(sociallogin))
                 groups.apply(_actor(request, row), known, slug, mapping.groups_in(claims, row.group_claim))
             return
-        if not row.makes_people or not admitted(row, claims):
+        if not row.makes_people or not may:
             words = _("Nobody here is known by this account of %(provider)s. Ask an SRE.")
             raise turned_away(request, name, words % {"provider": row.name}, "unknown subject, and not admitted")
         if known is not None:
