@@ -34,10 +34,13 @@ def prepare(folder: Path) -> None:
 
 
 def fill() -> None:
+    from django.utils import timezone
+
     from builds.models import Project
     from containers.models import ConfigVersion, Environment, Instance, Service, ServiceEnvironment
     from hosts.models import Address, Host, HostGroup, Segment
 
+    now = timezone.now()
     environment = Environment.objects.get(slug="production")
     rooms = [HostGroup.objects.create(slug=f"room-{n}", title=f"Room {n}") for n in range(1, ROOMS + 1)]
     hosts = Host.objects.bulk_create(
@@ -52,7 +55,7 @@ def fill() -> None:
     addresses = Address.objects.bulk_create(
         [
             Address(segment=segment, ip=f"10.128.{n // 250}.{n % 250 + 2}", mac=f"02:42:0a:80:{n // 250:02x}:{n % 250 + 2:02x}",
-                    state="held", number=(10 << 24) + (128 << 16) + (n // 250 << 8) + n % 250 + 2, holder=f"i{n}")
+                    state="held", number=(10 << 24) + (128 << 16) + (n // 250 << 8) + n % 250 + 2, holder=f"i{n}", since=now)
             for n in range(INSTANCES)
         ],
         batch_size=1000,
