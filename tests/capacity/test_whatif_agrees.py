@@ -49,7 +49,8 @@ def place(db: None) -> ServiceEnvironment:
 
 
 def asked(*texts: str) -> Outcome:
-    return simulate(fleet(ME), parse_all(texts))
+    changes = parse_all(texts)
+    return simulate(fleet(ME, changes), changes)
 
 
 def of(found: Outcome, name: str) -> Part:

@@ -137,7 +137,7 @@ def _page(
         changes = scenario.parse_all(texts)
     except Refused as refused:
         wrong, changes = refused.message, []
-    fleet = gather.fleet(actor)
+    fleet = gather.fleet(actor, changes)
     found = simulate(fleet, changes)
     if request.GET.get("format") == "csv" and not wrong:
         rows = shown.lines(found)

@@ -63,7 +63,7 @@ def _json(row: Scenario) -> dict[str, Any]:
 
 def _outcome(actor: Actor, texts: list[str]) -> dict[str, Any]:
     changes = scenario.parse_all(texts)
-    fleet = gather.fleet(actor)
+    fleet = gather.fleet(actor, changes)
     return shown.as_json(fleet, changes, simulate(fleet, changes))
 
 

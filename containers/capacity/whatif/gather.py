@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from containers import spec
 from containers.capacity.committed import Size, sizes
 from containers.capacity.whatif.model import Environment, Fleet, Group, Held, Place
+from containers.capacity.whatif.scenario import Change
 from containers.config import Config, parse
 from containers.models import Deployment, Instance, Service, ServiceEnvironment, Step
 from containers.models import Environment as EnvironmentRow
@@ -32,8 +33,8 @@ from xqplatform.errors import Refused
 UNGROUPED = Group(0, "", overcommit_cpus=OVERCOMMIT_CPUS, overcommit_memory=OVERCOMMIT_MEMORY)
 
 
-def fleet(actor: Actor) -> Fleet:
-    """As it stands. What closed teams own counts, without its name."""
+def fleet(actor: Actor, changes: Sequence[Change] = ()) -> Fleet:
+    """As it stands. What closed teams own counts, without its name. Free addresses are counted only where these changes need any."""
     groups = {row.slug: _group(row) for row in HostGroup.objects.all()}
     used, held = _standing()
     hosts = _hosts()
@@ -47,7 +48,9 @@ def fleet(actor: Actor) -> Fleet:
     services = dict(Service.objects.values_list("slug", "pk"))  # that rules may speak of
     environments = _environments(services)
     places = _places(actor, hosts, held, environments, services)
-    asked = {one.one.segment for one in places} | {one.segment for one in environments.values()}
+    names = {one.where if one.kind == "new" else one.name for one in changes if one.kind in {"grow", "times", "new"}}
+    asked = {one.one.segment for one in places if names & {one.name, one.service}}
+    asked |= {one.segment for name, one in environments.items() if name in names}
     return Fleet(
         hosts=tuple(one for one, row in zip(rows, hosts, strict=True) if _counts(row) or used[row.pk].instances),
         places=tuple(places),
@@ -197,14 +200,16 @@ class _Lacks:
 
     def __init__(self, hosts: Iterable[HostRow]) -> None:
         self.hosts = list(hosts)
-        self.versions = Counter(row.api_version for row in self.hosts if row.api_version)
+        self.versions = {row.api_version for row in self.hosts if row.api_version}
         self.unplugged: dict[int | None, dict[int, str]] = {}
 
     def of(self, config: Config, segment: int | None) -> dict[int, str]:
-        missing = {version: "; ".join(spec.missing(config, version)) for version in self.versions}
-        found = {row.pk: missing[row.api_version] for row in self.hosts if missing.get(row.api_version)}
+        found: dict[int, str] = {}
+        missing = {version: why for version in self.versions if (why := "; ".join(spec.missing(config, version)))}
+        if missing:
+            found = {row.pk: missing[row.api_version] for row in self.hosts if row.api_version in missing}
         if persisted.persists(config):
-            found |= {row.pk: "; ".join(why) for row in self.hosts if (why := persisted.missing(config, row))}
+            found |= {row.pk: "; ".join(no) for row in self.hosts if (no := persisted.missing(config, row))}
         return found | self._network(segment)
 
     def _network(self, segment: int | None) -> dict[int, str]:
