@@ -9,6 +9,7 @@ bytes; CPU is in cores.
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from containers.models import ServiceEnvironment
 from hosts.models import Host, Segment
@@ -101,6 +102,84 @@ class SegmentDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id} {self.day}"
+
+
+class Amounts(models.Model):
+    """What several hosts or places had and used. Their percentiles are added up: a host's peak cannot be lent to another, so
+    the sum of `p95` is what is to be kept for them, and never less than the `p95` of all together.
+    """
+
+    hosts = models.PositiveIntegerField(default=0)
+    instances = models.PositiveIntegerField(default=0)
+    cpus = models.PositiveIntegerField(null=True)  # of hosts only, as is what follows up to what is committed
+    memory = models.BigIntegerField(null=True)
+    cpus_allocatable = models.FloatField(null=True)
+    memory_allocatable = models.BigIntegerField(null=True)
+    cpus_committed = models.FloatField(default=0)
+    memory_committed = models.BigIntegerField(default=0)
+    cpu_p50 = models.FloatField(null=True)
+    cpu_p95 = models.FloatField(null=True)
+    cpu_max = models.FloatField(null=True)
+    memory_p50 = models.BigIntegerField(null=True)
+    memory_p95 = models.BigIntegerField(null=True)
+    memory_max = models.BigIntegerField(null=True)
+    disk_total = models.BigIntegerField(null=True)
+    disk_used = models.BigIntegerField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Of(models.TextChoices):
+    """Of what amounts are; the key is that of its row, 0 what has none."""
+
+    FLEET = "fleet", _("fleet")
+    GROUP = "group", _("group")
+    HOST = "host", _("host")
+    ENVIRONMENT = "environment", _("environment")
+    TEAM = "team", _("team")
+    SERVICE = "service", _("service")
+
+
+class SumDay(Amounts):
+    """A day of the fleet, a group, an environment or a team, as they were then."""
+
+    day = models.DateField()
+    of = models.CharField(max_length=12, choices=Of)
+    key = models.BigIntegerField()
+    measured = models.FloatField(
+        null=True
+    )  # the share of the hosts, or of the places with instances, of which the used figures are
+
+    class Meta:
+        ordering = ["of", "key", "day"]
+        constraints = [models.UniqueConstraint(fields=["of", "key", "day"], name="a_sum_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.key} {self.day}"
+
+
+class Span(Amounts):
+    """The last so many days of one of these, or of a host or a service, made anew with each day, so that pages read a row a line.
+
+    What there is is of the last day; used: the median of the days' `p50`, what 95 % of the days' `p95` do not exceed, and the highest `max`.
+    """
+
+    DAYS = (7, 30, 90, 365)
+
+    days = models.PositiveSmallIntegerField()
+    of = models.CharField(max_length=12, choices=Of)
+    key = models.BigIntegerField()
+    name = models.CharField(max_length=120, blank=True)  # as it was called then; for the order and the search
+    measured = models.PositiveSmallIntegerField(default=0)  # days that used figures are of
+    until = models.DateField()  # the last day
+
+    class Meta:
+        ordering = ["days", "of", "name"]
+        constraints = [models.UniqueConstraint(fields=["days", "of", "key"], name="a_span_once")]
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.name}, {self.days} days"
 
 
 from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from containers.placement import allocatable
 from hosts.models import Host
 
 
-class Allocatable(NamedTuple):
+class Offered(NamedTuple):
     cpus: float
     memory: int  # bytes
 
 
-NOTHING = Allocatable(0.0, 0)
+NOTHING = Offered(0.0, 0)
 
 
-def of_host(host: Host) -> Allocatable:
-    """All of a machine that runs services, also while it is cordoned, drained or away for a moment; nothing of any other."""
-    if not host.role_run or host.state in {Host.State.NEW, Host.State.RETIRED}:
+def of_host(host: Host) -> Offered:
+    """By the rules of its group; also while it is cordoned, drained or away for a moment. Nothing of one that runs no services."""
+    if not host.role_run or host.state in {Host.State.NEW, Host.State.RETIRED} or not (host.cpus and host.memory):
         return NOTHING
-    return Allocatable(float(host.cpus), host.memory)
+    group = host.group
+    if group is None:
+        return Offered(float(host.cpus), host.memory)
+    return Offered(
+        allocatable(host.cpus, group.reserve_cpus, group.overcommit_cpus),
+        round(allocatable(host.memory, group.reserve_memory, group.overcommit_memory)),
+    )

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from containers.capacity import reading
+from containers.capacity import reading, spans, sums
 from containers.capacity.committed import Committed, committed
-from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay
+from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay, SumDay
 from containers.models import Instance, ServiceEnvironment
 from hosts.models import Host, Segment
 from hosts.services.addresses import figures as address_figures
@@ -35,14 +35,18 @@ def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
     now = now or timezone.now()
     until = time.monotonic() + budget
     days = due(now)
+    given = committed() if days else Committed({}, {})
+    for day in days:
+        for _portion in _roll_up(day, given):
+            if time.monotonic() > until:
+                return False
+        _finish(day)
+        if day == days[0]:
+            spans.refresh()  # the newest day: pages need not wait for all that was missed
+    if len(days) > 1 or spans.is_behind():
+        spans.refresh()
     if days:
-        given = committed()
-        for day in days:
-            for _portion in _roll_up(day, given):
-                if time.monotonic() > until:
-                    return False
-            Day.objects.get_or_create(day=day, defaults={"made": timezone.now()})
-    tidy(now)
+        tidy(now)
     return True
 
 
@@ -70,7 +74,12 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
     """Writes what is not there yet; stops after each portion."""
     start, end = (datetime.fromtimestamp(at, UTC) for at in reading.bounds(day))
     known = HostDay.objects.filter(day=day).values("host")
-    rows = list(Host.objects.exclude(pk__in=known).filter(created__lt=end).exclude(state=Host.State.RETIRED))
+    rows = list(
+        Host.objects.select_related("group")
+        .exclude(pk__in=known)
+        .filter(created__lt=end)
+        .exclude(state=Host.State.RETIRED)
+    )
     for first in range(0, len(rows), HOSTS):
         HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)
         yield
@@ -91,6 +100,14 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
     SegmentDay.objects.bulk_create(segments, ignore_conflicts=True)
 
 
+def _finish(day: date) -> None:
+    """The day's sums, with its mark."""
+    with transaction.atomic():
+        _day, new = Day.objects.get_or_create(day=day, defaults={"made": timezone.now()})
+        if new:
+            SumDay.objects.bulk_create([*sums.of_hosts(day), *sums.of_places(day)], ignore_conflicts=True)
+
+
 def _portions(places: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
     """Places of a few hundred instances together; a larger one alone."""
     portion: list[tuple[int, list[int]]] = []
@@ -109,5 +126,5 @@ def tidy(now: datetime) -> None:
     """Two years are kept."""
     oldest = now.astimezone(UTC).date() - KEPT
     with transaction.atomic():
-        for model in (HostDay, PlaceDay, SegmentDay, Day):
+        for model in (HostDay, PlaceDay, SegmentDay, SumDay, Day):
             model._default_manager.filter(day__lt=oldest).delete()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from containers.capacity import reading, rollup
 from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay
-from hosts.models import Host
+from hosts.models import Host, HostGroup
 from tests import factories
 from xqplatform import metrics
 from xqplatform.metrics import Sample, keeping
@@ -64,10 +64,12 @@ def rolled() -> None:
 
 def test_a_day_becomes_a_row_a_host_and_place(fleet: dict[str, Any], day: Any) -> None:
     factories.make_segment(hosts=fleet["hosts"])
+    HostGroup.objects.update(reserve_cpus=1, overcommit_cpus=2, reserve_memory=4 * GIB, overcommit_memory=1)
     rolled()
     assert rollup.run() is True
     first, second = HostDay.objects.filter(day=day).order_by("host__name")
-    assert (first.cpus, first.cpus_allocatable, first.cpus_committed, first.instances) == (16, 16.0, 2.0, 1)
+    assert (first.cpus, first.cpus_allocatable, first.cpus_committed, first.instances) == (16, 30.0, 2.0, 1)
+    assert first.memory_allocatable == 60 * GIB
     assert (first.memory_committed, first.memory_p95) == (4 * GIB, 16 * GIB)
     assert first.cpu_p50 == pytest.approx(2.0)
     assert first.cpu_p95 == first.cpu_max == pytest.approx(8.0)

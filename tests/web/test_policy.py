@@ -19,7 +19,7 @@ PAGES = [
     "/", "/services/", "/services/snow/", "/services/snow/production/", "/services/snow/production/deploy/",
     "/services/snow/production/settings/", "/services/snow/production/logs/", "/releases/", "/hosts/", "/network/",
     "/builds/", "/images/", "/registries/", "/audit/", "/settings/", "/settings/environments/", "/settings/people/",
-    "/monitoring/", "/alerts/", "/services/snow/production/charts/",
+    "/monitoring/", "/alerts/", "/services/snow/production/charts/", "/capacity/",
 ]  # fmt: skip
 
 

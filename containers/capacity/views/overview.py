@@ -1,27 +1,87 @@
-"""The fleet in one table: what there is, what is promised, what is used."""
+"""The fleet on one page: what there is, what is promised and used, by whom, and how long it lasts."""
 
 from __future__ import annotations
 
-from django.db.models import Max, Sum
-from django.http import HttpResponse
+from django.http import JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from containers.capacity.models import Day, HostDay
+from containers.capacity import overview, sheet, shown, treemap
+from containers.capacity.models import Of, Span
+from containers.capacity.runway import LOOK_BACK
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
+from xqplatform.errors import Refused
+from xqplatform.web.tables import Table, csv_response
 
-SUMS = (
-    "cpus_allocatable", "cpus_committed", "cpu_p50", "cpu_p95", "cpu_max",
-    "memory_allocatable", "memory_committed", "memory_p50", "memory_p95", "memory_max",
-    "disk_total", "disk_used", "instances",
-)  # fmt: skip
+RUNWAYS = 10  # shown at first
+SORTS = {
+    "name": "name",
+    "instances": "instances",
+    "cpu": "cpus_committed",
+    "cpu_used": "cpu_p95",
+    "memory": "memory_committed",
+    "memory_used": "memory_p95",
+    "disk": "disk_used",
+}
 
 
 @require_GET
-def show(request: ActorRequest) -> HttpResponse:
+def show(request: ActorRequest) -> HttpResponseBase:
     require(request.actor, "fleet.read")
-    last = Day.objects.aggregate(last=Max("day"))["last"]
-    rows = HostDay.objects.filter(day=last).values("host__group__slug", "host__group__title")
-    groups = rows.annotate(**{f"sum_{name}": Sum(name) for name in SUMS}).order_by("host__group__slug")
-    return render(request, "capacity/overview.html", {"day": last, "groups": groups})
+    error = ""
+    try:
+        what = overview.asked(request.GET)
+        if request.GET.get("format"):
+            return _file(request, what)
+    except Refused as refused:
+        if request.GET.get("format"):
+            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+        what, error = overview.Asked(), refused.message
+    context = {"what": what, "error": error, "ranges": overview.RANGES.items(), "by": overview.BY.items()}
+    fleet = overview.fleet(what.days)
+    if fleet is not None:
+        context |= _page(request, what, fleet)
+    return render(request, "capacity/overview.html", context, status=400 if error else 200)
+
+
+def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
+    """The lines, or the values of a chart, as CSV."""
+    if request.GET["format"] != "csv":
+        raise Refused(_("There is the format csv."), "format", 400)
+    fleet = overview.fleet(what.days)
+    if "chart" in request.GET:
+        charts = {one.key: one for one in (overview.trends(what, fleet.until) if fleet else [])}
+        if request.GET["chart"] not in charts:
+            raise Refused(_("There is no such chart."), "chart", 404)
+        head, rows = sheet.chart(charts[request.GET["chart"]])
+        return csv_response(request, f"capacity-{request.GET['chart']}.csv", head, rows, count=len(rows))
+    table = Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
+    rows = [sheet.line(one) for one in table.queryset]
+    return csv_response(request, f"capacity-{what.by}.csv", sheet.HEAD, rows, count=len(rows))
+
+
+def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str, object]:
+    ends = overview.runways(fleet.until)
+    of_hosts = what.by in {Of.GROUP, Of.HOST}
+    lines = overview.lines(request.actor, what)
+    table = Table(request, lines, search=["name"], sorts=SORTS, default="name")
+    most = ends if request.GET.get("runways") == "all" else ends[:RUNWAYS]
+    size = "-cpus" if of_hosts else "-cpus_committed"
+    tiles = shown.tiles(list(lines.order_by(size)[: treemap.MOST]), of_hosts=of_hosts)
+    return {
+        "fleet": fleet,
+        "cards": shown.cards(fleet, ends),
+        "runways": [shown.runway(one) for one in most],
+        "more_runways": len(ends) - len(most),
+        "look_back": LOOK_BACK,
+        "table": table,
+        "rows": [shown.row(one) for one in table.rows],
+        "unseen": shown.row(hidden) if (hidden := overview.unseen(request.actor, what)) else None,
+        "of_hosts": of_hosts,
+        "what_word": shown.WORDS[Of(what.by)],
+        "tree": treemap.drawn(tiles, _("CPU by size")),
+        "charts": overview.trends(what, fleet.until),
+    }

@@ -1,0 +1,210 @@
+"""What the overview shows: a line of figures for each group, host, environment, team or service; trends; and what runs out when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.capacity import runway
+from containers.capacity.models import Of, SegmentDay, Span, SumDay
+from containers.models import Service
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.visibility import visible
+from xqplatform.errors import Refused
+from xqplatform.metrics.charts import Chart, Grid, Line
+from xqplatform.metrics.ranges import Range
+
+RANGES: dict[str, tuple[int, Any]] = {
+    "7d": (7, gettext_lazy("7 days")),
+    "30d": (30, gettext_lazy("30 days")),
+    "90d": (90, gettext_lazy("90 days")),
+    "365d": (365, gettext_lazy("1 year")),
+}
+BY: dict[str, Any] = {
+    Of.GROUP: gettext_lazy("Groups"),
+    Of.HOST: gettext_lazy("Hosts"),
+    Of.ENVIRONMENT: gettext_lazy("Environments"),
+    Of.TEAM: gettext_lazy("Teams"),
+    Of.SERVICE: gettext_lazy("Services"),
+}
+AMOUNTS = {
+    "cpu": ("cpus_committed", "cpu_p50", "cpu_p95", "cpu_max"),
+    "memory": ("memory_committed", "memory_p50", "memory_p95", "memory_max"),
+}
+COMPLETE = 0.9  # a day on which fewer of the machines were measured is a gap
+
+
+@dataclass(frozen=True)
+class Asked:
+    by: str = Of.GROUP
+    range: str = "30d"
+
+    @property
+    def days(self) -> int:
+        return RANGES[self.range][0]
+
+
+def asked(query: Mapping[str, Any]) -> Asked:
+    """Raises Refused (400) for what there is not."""
+    by, span = str(query.get("by") or Of.GROUP)[:40], str(query.get("range") or "30d")[:40]
+    if by not in BY:
+        raise Refused(_("It can be shown by %(known)s.") % {"known": ", ".join(BY)}, "by", 400)
+    if span not in RANGES:
+        raise Refused(
+            _("There is no range «%(key)s»; there are %(known)s.") % {"key": span, "known": ", ".join(RANGES)},
+            "range",
+            400,
+        )
+    return Asked(by, span)
+
+
+def lines(actor: Actor, what: Asked) -> QuerySet[Span]:
+    """A row a line; of services those that the actor may see."""
+    rows = Span.objects.filter(days=what.days, of=what.by)
+    if what.by == Of.SERVICE:
+        rows = rows.filter(key__in=visible(actor, Service).values("pk"))
+    return rows
+
+
+def fleet(days: int) -> Span | None:
+    return Span.objects.filter(days=days, of=Of.FLEET).first()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """When a resource of something runs out. `promised`: by what is committed, where placement says no; else by what is used."""
+
+    resource: str  # cpu, memory, disk, addresses
+    name: str  # of the group or segment
+    promised: bool
+    capacity: float | None
+    taken: float | None  # on the last day
+    found: runway.Runway
+    until: date
+
+    @property
+    def on(self) -> date | None:
+        return None if self.found.days is None else self.until + timedelta(days=int(self.found.days))
+
+    @property
+    def order(self) -> tuple[float, float, str]:
+        """What ends first comes first; what cannot be told by its soonest day."""
+        days, soonest = self.found.days, self.found.soonest
+        return (days if days is not None else 1e9, soonest if soonest is not None else 1e9, self.name)
+
+
+# (resource, by what is promised, the column of what there is, the column of what goes)
+COUNTED = (
+    ("cpu", True, "cpus_allocatable", "cpus_committed"),
+    ("cpu", False, "cpus", "cpu_p95"),
+    ("memory", True, "memory_allocatable", "memory_committed"),
+    ("memory", False, "memory", "memory_p95"),
+    ("disk", False, "disk_total", "disk_used"),
+)  # fmt: skip
+
+
+def runways(last: date) -> list[Ends]:
+    """Of each group and segment, what ends first at the top."""
+    first = last - timedelta(days=runway.LOOK_BACK - 1)
+    names = dict(Span.objects.filter(of=Of.GROUP, days=Span.DAYS[0]).values_list("key", "name"))
+    fields = ("key", "day", "measured", *{name for row in COUNTED for name in row[2:]})
+    held: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    sums = SumDay.objects.filter(of=Of.GROUP, key__in=names, day__range=(first, last)).order_by("key", "day")
+    for row in sums.values(*fields):
+        held[row["key"]].append(row)
+    found = [
+        Ends(
+            resource,
+            names[key] or _("without a group"),
+            promised,
+            rows[-1][has],
+            rows[-1][goes],
+            _of(rows, goes, rows[-1][has]),
+            last,
+        )
+        for key, rows in held.items()
+        for resource, promised, has, goes in COUNTED
+    ]
+    segments: dict[str, list[tuple[int, float | None]]] = defaultdict(list)
+    totals: dict[str, int] = {}
+    days = SegmentDay.objects.filter(day__range=(first, last)).order_by("segment", "day")
+    for slug, title, day, total, taken in days.values_list("segment__slug", "segment__title", "day", "total", "taken"):
+        name = title or slug
+        segments[name].append((day.toordinal(), float(taken)))
+        totals[name] = total
+    found += [
+        Ends("addresses", name, True, totals[name], points[-1][1], runway.runway(tuple(points), totals[name]), last)
+        for name, points in segments.items()
+    ]
+    return sorted((one for one in found if one.found.state is not runway.State.NOTHING), key=lambda one: one.order)
+
+
+def _of(rows: Sequence[Mapping[str, Any]], goes: str, capacity: float | None) -> runway.Runway:
+    """What was used on a day on which not all machines were measured is left out."""
+    used = goes.endswith("p95") or goes == "disk_used"
+    points = tuple(
+        (
+            row["day"].toordinal(),
+            None if row[goes] is None or (used and (row["measured"] or 0) < COMPLETE) else float(row[goes]),
+        )
+        for row in rows
+    )
+    return runway.runway(points, capacity)
+
+
+# A chart: title, unit, colour, what there is, what is promised, what is used.
+CHARTS = (
+    ("cpu", gettext_lazy("CPU"), "cores", "cpu"),
+    ("memory", gettext_lazy("Memory"), "bytes", "memory"),
+)
+
+
+def trends(what: Asked, last: date) -> list[Chart]:
+    """The whole fleet, day by day: used and promised against what the machines have."""
+    first = last - timedelta(days=what.days - 1)
+    rows = {row.day: row for row in SumDay.objects.filter(of=Of.FLEET, key=0, day__range=(first, last))}
+    start = datetime.combine(first, time.min, UTC).timestamp()
+    span = Range(start, start + what.days * 86400, what.range)
+    grid = Grid(start, 86400.0, what.days)
+    days = [rows.get(first + timedelta(days=n)) for n in range(what.days)]
+
+    def column(name: str, *, used: bool = False) -> list[float | None]:
+        return [
+            None if row is None or (used and (row.measured or 0) < COMPLETE) else getattr(row, name) for row in days
+        ]
+
+    found = []
+    for key, title, unit, colour in CHARTS:
+        has, promised = ("cpus", "cpus_committed") if key == "cpu" else ("memory", "memory_committed")
+        lines = [
+            Line("p95", _("used, p95"), colour, column(f"{key}_p95", used=True), fill=True),
+            Line("p50", _("used, p50"), "usage", column(f"{key}_p50", used=True)),
+            Line("committed", _("promised"), "out", column(promised)),
+            Line("machines", _("machines"), "ink", column(has)),
+        ]
+        found.append(Chart(key, str(title), unit, grid, span, lines))
+    disk = [
+        Line("used", _("used"), "read", column("disk_used", used=True), fill=True),
+        Line("machines", _("machines"), "ink", column("disk_total", used=True)),
+    ]
+    found.append(Chart("disk", _("Disk"), "bytes", grid, span, disk))
+    return found
+
+
+def unseen(actor: Actor, what: Asked) -> Span | None:
+    """What services of closed teams have that the actor does not see, in one sum without a name."""
+    if what.by != Of.SERVICE:
+        return None
+    rows = Span.objects.filter(days=what.days, of=what.by).exclude(key__in=visible(actor, Service).values("pk"))
+    names = ("instances", *(name for resource in ("cpu", "memory") for name in AMOUNTS[resource]))
+    found = rows.aggregate(n=Count("pk"), **{f"sum_{name}": Sum(name) for name in names})
+    if not found["n"]:
+        return None
+    return Span(of=what.by, days=what.days, **{name: found[f"sum_{name}"] for name in names})

@@ -1,0 +1,182 @@
+"""The overview's figures as a page, an API and a file show them: cards, lines, tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.capacity import words
+from containers.capacity.models import Of, Span
+from containers.capacity.overview import Ends
+from containers.capacity.treemap import Part
+from xqplatform.metrics import units
+
+SOON = 60  # days: what ends before is marked
+CPU, MEMORY = ("cpu", "cores"), ("memory", "bytes")
+ICONS = {"cpu": "cpu", "memory": "stack-2", "disk": "database", "addresses": "network"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One resource of a line, in words."""
+
+    title: str
+    has: str
+    promised: str
+    share: str  # of what may be promised
+    free: str
+    p50: str
+    p95: str
+    max: str
+
+
+@dataclass(frozen=True)
+class Row:
+    span: Span
+    name: str
+    url: str
+    figures: list[Figures]
+    disk: str
+
+
+@dataclass(frozen=True)
+class Card:
+    icon: str
+    title: str
+    percent: str
+    of: str
+    words: str
+    promised: float | None
+    used: float | None
+    ends: str
+    soon: bool
+
+
+def amounts(span: Span, resource: str) -> tuple[float | None, float | None, float]:
+    """What the machines have, what may be promised of it, what is."""
+    has = span.cpus if resource == "cpu" else span.memory
+    may = span.cpus_allocatable if resource == "cpu" else span.memory_allocatable
+    return has, may, span.cpus_committed if resource == "cpu" else span.memory_committed
+
+
+def part(value: float | None, of: float | None) -> float | None:
+    """Per cent."""
+    return 100 * value / of if value is not None and of else None
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f} %"
+
+
+def figures(span: Span, resource: str, unit: str) -> Figures:
+    has, may, promised = amounts(span, resource)
+    used = [getattr(span, f"{resource}_{name}") for name in ("p50", "p95", "max")]
+    free = None if may is None else may - promised
+    return Figures(
+        str(words.RESOURCES[resource]), units.shown(has, unit), units.shown(promised, unit),
+        percent(part(promised, has)) if has else "", units.shown(free, unit), *(units.shown(one, unit) for one in used),
+    )  # fmt: skip
+
+
+def name_of(span: Span) -> str:
+    if span.name:
+        return span.name
+    return str(_("without a team") if span.of == Of.TEAM else _("without a group"))
+
+
+def url_of(span: Span) -> str:
+    if not span.key or not span.name:
+        return ""
+    if span.of == Of.HOST:
+        return reverse("hosts:host", args=[span.name])
+    if span.of == Of.SERVICE:
+        return reverse("containers:service", args=[span.name])
+    return ""
+
+
+def row(span: Span) -> Row:
+    disk = "–"
+    if span.disk_total and span.disk_used is not None:
+        disk = f"{units.shown(span.disk_used, 'bytes')} / {units.shown(span.disk_total, 'bytes')}"
+    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], disk)
+
+
+def tiles(spans: Sequence[Span], *, of_hosts: bool) -> list[Part]:
+    """CPU: of machines what they have, of all others what is promised to them; darker the more of that is used."""
+    found = []
+    for span in spans:
+        size = float(span.cpus or 0) if of_hosts else span.cpus_committed
+        used = span.cpu_p95 / size if span.cpu_p95 is not None and size else None
+        found.append(Part(name_of(span), size, units.shown(size, "cores"), used, url_of(span)))
+    return found
+
+
+def cards(fleet: Span, ends: Sequence[Ends]) -> list[Card]:
+    """CPU, memory, disk and addresses of the whole fleet, each with what of it ends first."""
+    found = []
+    for resource, unit in (CPU, MEMORY):
+        has, _may, promised = amounts(fleet, resource)
+        used = getattr(fleet, f"{resource}_p95")
+        values = {
+            "promised": units.shown(promised, unit), "has": units.shown(has, unit), "used": units.shown(used, unit),
+            "part": percent(part(promised, has)),
+        }  # fmt: skip
+        text = _("%(promised)s promised (%(part)s), %(used)s used (p95), of %(has)s") % values
+        found.append(
+            _card(
+                resource,
+                part(used, has),
+                _("used (p95)"),
+                text,
+                promised=part(promised, has),
+                first=_first(resource, ends),
+            )
+        )
+    text = _("%(used)s used of %(has)s") % {
+        "used": units.shown(fleet.disk_used, "bytes"), "has": units.shown(fleet.disk_total, "bytes"),
+    }  # fmt: skip
+    found.append(_card("disk", part(fleet.disk_used, fleet.disk_total), _("used"), text, first=_first("disk", ends)))
+    of = [one for one in ends if one.resource == "addresses"]
+    total, taken = sum(one.capacity or 0 for one in of), sum(one.taken or 0 for one in of)
+    text = _("%(left)s left of %(has)s") % {"left": f"{total - taken:,.0f}", "has": f"{total:,.0f}"}
+    found.append(_card("addresses", part(taken, total), _("taken"), text, first=_first("addresses", ends)))
+    return found
+
+
+def _card(
+    resource: str, used: float | None, of: str, text: str, *, promised: float | None = None, first: Ends | None
+) -> Card:
+    soon = first is not None and is_soon(first)
+    said = words.short(first) if first is not None else ""
+    return Card(ICONS[resource], str(words.RESOURCES[resource]), percent(used), of, text, promised, used, said, soon)
+
+
+def is_soon(one: Ends) -> bool:
+    """The earliest day that the range holds counts."""
+    return one.found.days is not None and (one.found.soonest or 0) < SOON
+
+
+def _first(resource: str, ends: Sequence[Ends]) -> Ends | None:
+    return next((one for one in ends if one.resource == resource), None)
+
+
+def runway(one: Ends) -> dict[str, Any]:
+    return {
+        "what": words.RESOURCES[one.resource], "name": one.name, "basis": words.basis(one), "capacity": one.capacity,
+        "level": one.found.level if one.found.level is not None else one.taken, "unit": words.UNITS[one.resource],
+        "growth": words.growth(one), "ends": words.ends(one), "when": words.when(one), "soon": is_soon(one),
+    }  # fmt: skip
+
+
+WORDS = {
+    Of.GROUP: gettext_lazy("Group"),
+    Of.HOST: gettext_lazy("Host"),
+    Of.ENVIRONMENT: gettext_lazy("Environment"),
+    Of.TEAM: gettext_lazy("Team"),
+    Of.SERVICE: gettext_lazy("Service"),
+}

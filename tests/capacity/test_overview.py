@@ -1,0 +1,167 @@
+"""The overview: readable figures of what there is, whoever asks for whatever."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from containers.capacity import overview, shown
+from containers.capacity.models import Of
+from tests import factories
+from tests.capacity.rows import GIB, make_days, yesterday
+from xqplatform.accounts.actor import Actor
+from xqplatform.audit.models import Event
+from xqplatform.errors import Refused
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def fleet() -> Any:
+    hosts = [
+        factories.make_host(f"h{n}", group=factories.make_group(room))
+        for n, room in enumerate(("room-a", "room-a", "room-b"))
+    ]
+    factories.make_segment(hosts=hosts)
+    place = factories.make_place(factories.make_service("quotes", team=factories.make_team("ice")))
+    place.config = factories.make_config(place, {"cpus": 2, "memory": 4 * GIB})
+    place.save()
+    for host in hosts:
+        factories.make_instance(place, host)
+    return place
+
+
+@pytest.fixture
+def page(client: Client, manager: Any) -> Any:
+    client.force_login(manager)
+
+    def get(query: str = "", status: int = 200) -> str:
+        answer = client.get(f"/capacity/{query}")
+        assert answer.status_code == status
+        return b"".join(answer).decode() if answer.streaming else answer.content.decode()
+
+    return get
+
+
+def test_it_says_what_ends_first_and_when(fleet: Any, page: Any) -> None:
+    make_days(60, lambda n: 0.4 + n / 200)
+    text = page()
+    # A day uses a two-hundredth of the machines more: 0.695 on the last day, so 61 are left.
+    assert "full in 61 days" in text
+    assert "Room A" in text
+    assert "3 hosts and 3 instances" in text
+    assert 'id="chart-cpu"' in text
+    first = overview.runways(yesterday())[0]
+    assert (first.resource, first.promised, round(first.found.days or 0)) == ("cpu", False, 61)
+
+
+def test_addresses_and_disk_have_runways_too(fleet: Any) -> None:
+    make_days(60, lambda n: 0.2, segment=2.0)
+    found = {(one.resource, one.name): one for one in overview.runways(yesterday())}
+    assert found["addresses", "seg-a"].found.days == pytest.approx((200 - 168) / 2, abs=1)
+    assert found["disk", "Room A"].found.state.value == "steady"
+
+
+def test_days_on_which_few_machines_were_measured_are_no_fall(fleet: Any) -> None:
+    """The sum of half of the machines is no number of all."""
+    make_days(30, lambda n: 0.5)
+    from containers.capacity.models import SumDay
+
+    SumDay.objects.filter(of=Of.GROUP, day=yesterday()).update(measured=0.4, cpu_p95=1.0)
+    first = next(one for one in overview.runways(yesterday()) if one.resource == "cpu" and not one.promised)
+    assert first.found.measured == 29
+    assert first.found.level == pytest.approx(16.0 if first.name == "Room A" else 8.0)
+
+
+@pytest.mark.parametrize("by", list(overview.BY))
+@pytest.mark.parametrize("span", list(overview.RANGES))
+def test_every_line_is_in_the_table_and_in_the_csv(fleet: Any, page: Any, by: str, span: str) -> None:
+    make_days(3)
+    name = {"group": "Room A", "host": "h1", "environment": "production", "team": "Ice", "service": "quotes"}[by]
+    assert name in page(f"?by={by}&range={span}")
+    rows = list(csv.DictReader(io.StringIO(page(f"?by={by}&range={span}&format=csv").lstrip("\ufeff"))))
+    row = next(one for one in rows if one["name"] == name)
+    assert (row["of"], row["days"], row["days_measured"]) == (by, str(overview.RANGES[span][0]), "3")
+    assert float(row["cpus_committed"]) > 0
+    assert Event.objects.filter(action="table.export").count() == 1
+
+
+def test_a_chart_is_taken_along_as_csv(fleet: Any, page: Any) -> None:
+    make_days(3)
+    rows = list(csv.reader(io.StringIO(page("?range=7d&format=csv&chart=cpu").lstrip("\ufeff"))))
+    assert len(rows) == 8
+    assert rows[-1][0] == str(yesterday())
+    assert rows[1][1:] == [""] * 4  # days that nobody rolled up are gaps
+
+
+def test_without_any_day_it_says_what_it_waits_for(page: Any) -> None:
+    assert "No day was rolled up yet" in page()
+    assert page("?format=csv").count("\n") == 1
+    page("?format=csv&chart=cpu", 404)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?by=planet",
+        "?range=1",
+        "?by=%00",
+        "?range=%3Cscript%3E",
+        "?by=" + "9" * 4300,
+        "?format=exe",
+        "?format=csv&chart=%00",
+    ],
+)
+def test_nonsense_is_told_and_not_done(fleet: Any, page: Any, query: str) -> None:
+    make_days(2)
+    text = page(query, 404 if "chart" in query else 400)
+    assert "«<script>»" not in text
+    assert "There is" in text or "It can be shown by" in text
+
+
+@pytest.mark.parametrize(
+    "query", ["?sort=nothing", "?page=99999999999", "?q=%00", "?runways=x", "?sort=-cpu&q=h1&by=host"]
+)
+def test_what_makes_no_sense_in_the_table_is_ignored(fleet: Any, page: Any, query: str) -> None:
+    make_days(2)
+    page(query)
+
+
+def test_who_does_not_read_the_fleet_is_refused(client: Client, developer: Any, fleet: Any) -> None:
+    client.force_login(developer)
+    assert client.get("/capacity/").status_code == 403
+    assert client.get("/capacity/?format=csv").status_code == 403
+
+
+def test_services_of_closed_teams_count_without_their_names(fleet: Any, developer: Any, manager: Any) -> None:
+    make_days(2)
+    fleet.service.team.closed = True
+    fleet.service.team.save()
+    what = overview.asked({"by": "service"})
+    assert [one.name for one in overview.lines(Actor.person(manager), what)] == ["quotes"]
+    assert list(overview.lines(Actor.person(developer), what)) == []
+    unseen = overview.unseen(Actor.person(developer), what)
+    assert (unseen.instances, unseen.cpus_committed, unseen.name) == (3, 6.0, "")
+    assert overview.unseen(Actor.person(manager), what) is None
+
+
+def test_free_and_overcommit_are_told_apart(fleet: Any) -> None:
+    from hosts.models import HostGroup
+
+    HostGroup.objects.update(overcommit_cpus=0.1, overcommit_memory=2)
+    make_days(2)
+    span = overview.lines(Actor.system(), overview.asked({"by": "group"})).get(name="Room A")
+    cpu, memory = shown.row(span).figures
+    assert (cpu.has, cpu.promised, cpu.share, cpu.free) == ("32 cores", "4 cores", "12 %", "-0.8 cores")
+    assert memory.free == "248 GiB"
+
+
+def test_a_range_must_be_one_of_the_four() -> None:
+    assert overview.asked({}) == overview.Asked("group", "30d")
+    with pytest.raises(Refused) as refused:
+        overview.asked({"range": "31d"})
+    assert refused.value.field == "range"
