@@ -6,6 +6,7 @@ from containers.automatic.urls import urlpatterns as automatic
 from containers.gates.urls import urlpatterns as gates
 from containers.guardrails.urls import urlpatterns as guardrails
 from containers.recorder.urls import urlpatterns as recorder
+from containers.scaling.urls import urlpatterns as scaling
 from containers.terminal.urls import urlpatterns as terminals
 from containers.trains.urls import urlpatterns as trains
 from containers.views import (
@@ -114,5 +115,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *gates,
     *guardrails,
     *recorder,
+    *scaling,
     *trains,
 ]

@@ -29,6 +29,7 @@ from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
+from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
 from containers.trains.api import router as trains
 from hosts.api import router as hosts
@@ -127,6 +128,7 @@ api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
+api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)

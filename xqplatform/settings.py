@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "builds",
     "containers",
     "containers.capacity",
+    "containers.scaling",
 ]
 
 MIDDLEWARE = [
@@ -313,6 +314,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "converge": {"task": "containers.tasks.converge_all", "schedule": 30.0},
     "capacity": {"task": "capacity.tasks.roll_up", "schedule": 60.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
+    "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
+    "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }
 
 LOGGING = {

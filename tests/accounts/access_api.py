@@ -103,6 +103,11 @@ BODIES: dict[str, Any] = {
     "post /deployments/{number}/skip": {"instance": 1, "reason": "x"},
     "post /deployments/{number}/retry": {"instance": 1},
     "post /services/{slug}/{environment}/scale": {"instances": 3},
+    "put /services/{slug}/{environment}/scaling": {
+        "least": 1,
+        "most": 4,
+        "loads": [{"metric": "cpu.percent", "target": 50}],
+    },
     "post /services/{slug}/{environment}/scale/preview": {"instances": 3},
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},

@@ -27,6 +27,7 @@ from containers.models import (
     TrainTemplate,
     Upstream,
 )
+from containers.scaling.models import ScalingPolicy
 from hosts.models import HostCommand, HostGroup, HostOperation, Profile, SeenContainer, Waiver
 from hosts.services import certificates
 from tests import factories
@@ -119,6 +120,8 @@ def rows(world: World) -> None:
     train = Train.objects.create(name="evening")
     train.cars.create(stage=1, place=place, image=world.more["image"])
     world.more["train"] = train
+    content = {"least": 1, "most": 4, "loads": [{"metric": "cpu.percent", "target": 50}]}
+    ScalingPolicy.objects.create(place=place, content=content)
     world.more["wave"] = Wave.objects.create(blueprint=Blueprint.objects.get(name="java8"), state="failed")
     content = {"cars": [{"stage": 1, "service": "flake", "environment": "production", "policy": {}}]}
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)

@@ -48,6 +48,8 @@ READERS = {
     "containers.monitoring.names_of",
     "containers.monitoring.top",
     "containers.reading.shown_folders",
+    "containers.scaling.acting.room",
+    "containers.scaling.services.may",
     "containers.secret_company.may_see",
     "containers.secret_company.rows",
     "containers.secret_list.of_team",

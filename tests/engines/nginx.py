@@ -27,11 +27,13 @@ ended() {
 trap ended TERM
 while :; do wait $server; done
 """
+# Some milliseconds of CPU.
+BURN = "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done"
 # Does its work in one go, tells what it was given, and notes each POST where it stays.
 WORK = """#!/bin/sh
 body=
 [ "${CONTENT_LENGTH:-0}" -gt 0 ] && body=$(head -c "$CONTENT_LENGTH")
-case "$QUERY_STRING" in slow) usleep 700000;; esac
+case "$QUERY_STRING" in slow) usleep 700000;; burn) BURN;; esac
 [ "$REQUEST_METHOD" = POST ] && [ -d /persist ] && echo "$body" >>/persist/posts
 printf 'Content-Type: text/plain\\r\\n\\r\\nTEXT %s\\n' "$body"
 """
@@ -52,7 +54,7 @@ def app_image(client: Any, tag: str, text: str, *, interval: int = 5, sick: bool
         "STOPSIGNAL SIGTERM",
         'CMD ["/main"]',
     ]
-    files = {"main": MAIN, "index.html": f"{text}\n", "work": WORK.replace("TEXT", text)}
+    files = {"main": MAIN, "index.html": f"{text}\n", "work": WORK.replace("TEXT", text).replace("BURN", BURN)}
     data = context("\n".join(lines) + "\n", files)
     for line in client.build(
         fileobj=io.BytesIO(data), custom_context=True, tag=tag, rm=True, forcerm=True, decode=True

@@ -48,6 +48,14 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "conntrack": (gettext_noop("Connection tracker more than 80 percent full"), _metric("host", "conntrack.percent", 80, 70, 120)),
     "retransmissions": (gettext_noop("TCP sends more than 2 percent again"), _metric("host", "tcp.retransmit_ratio", 0.02, 0.01, 300)),
     "release": (gettext_noop("Release failed"), _state("place", "place.release")),
+    "scaling-short": (
+        gettext_noop("Autoscaling cannot reach its target"),
+        _state("place", "place.scaling_short", 600, clear_hold=60, text=gettext_noop("More instances are needed than its most allows, or than there is room for. The place's page «Elasticity» says which.")),
+    ),
+    "scaling-blind": (
+        gettext_noop("Autoscaling has no data"),
+        _state("place", "place.scaling_blind", 300, clear_hold=60, text=gettext_noop("What it goes by is not measured, so it does not shrink, and does not grow by it.")),
+    ),
     "break-glass": (
         gettext_noop("Break-glass used"),
         _state("place", "place.break_glass", text=gettext_noop("Somebody released in spite of guardrails. It goes on until another SRE has reviewed it."), **CRITICAL),

@@ -212,6 +212,7 @@ ACTIONS: dict[str, Any] = {
     "service.remove": _("removed the service"),
     "service.deploy": _("released"),
     "service.scale": _("scaled"),
+    "service.scaling": _("changed the elasticity of"),
     "service.restart": _("restarted instances of"),
     "service.stop": _("stopped instances of"),
     "audit.archive": _("moved old events of the audit log into an archive"),

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+
+
+class ScalingConfig(AppConfig):
+    name = "containers.scaling"
+    label = "scaling"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from containers.scaling import alerting
+        from containers.scaling.models import ScalingDecision, ScalingPolicy
+        from xqplatform.accounts.visibility import owned
+
+        alerting.register()
+        for model in (ScalingPolicy, ScalingDecision):
+            owned(model, "place__service__team")

@@ -1,0 +1,189 @@
+"""One evaluation of all policies: read once, decide each by itself, act by the verb of people."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from containers.guardrails.sessions import Book
+from containers.models import Deployment, Instance
+from containers.scaling import acting, calendars, history, told
+from containers.scaling.decide import decide
+from containers.scaling.models import ScalingDecision, ScalingPolicy, ScalingRun
+from containers.scaling.parsing import parse
+from containers.scaling.shape import Attempt, Decision, Memory, Policy, Reason, View
+from containers.services.settings import topic
+from xqplatform import leases, live
+from xqplatform.leases import Lease
+
+log = logging.getLogger(__name__)
+PATIENCE = timedelta(minutes=2)  # a slow evaluation is waited for
+PAST = 300.0  # seconds after which past weeks are read again
+REMEMBERED = timedelta(days=1)  # attempts that are older hold nothing up
+
+
+@dataclass
+class Known:
+    """What one evaluation reads for all policies together, by place."""
+
+    instances: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    settled: dict[int, float] = field(default_factory=dict)
+    attempts: dict[int, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
+    books: dict[str, Book | None] = field(default_factory=dict)
+    samples: dict[int, dict[str, history.Samples]] = field(default_factory=dict)  # by the seconds looked at
+
+
+def run(now: float | None = None) -> ScalingRun | None:
+    """Evaluates all policies, unless another process does."""
+    row = ScalingRun.objects.get_or_create(pk=1)[0]
+    rows = ScalingRun.objects.filter(pk=row.pk)
+    lease = leases.take(rows, rows)
+    if lease is None:
+        return None
+    rows.filter(lease=lease.text).update(lease_until=timezone.now() + PATIENCE)
+    try:
+        return _run(row, lease, time.time() if now is None else now)
+    finally:
+        lease.release()
+
+
+def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
+    began = time.monotonic()
+    found = list(
+        ScalingPolicy.objects.filter(place__service__removed=None).select_related(
+            "place__service__team", "place__environment", "place__active"
+        )
+    )
+    policies = {one.pk: parse(one.content) for one in found}
+    known = gather(found, policies, now)
+    for one in found:
+        if not lease.renew(force=True):
+            return None
+        try:
+            evaluate(one, policies[one.pk], view_of(one, policies[one.pk], known, now))
+        except Exception as error:  # whatever it is: no other place waits for it; the policy's page says it
+            log.exception("The policy of %s could not be evaluated", one)
+            one.now = {"problem": f"{type(error).__name__}: {error}"[:500]}
+            ScalingPolicy.objects.filter(pk=one.pk, version=one.version).update(now=one.now)
+    row.ran, row.took, row.policies = _moment(now), time.monotonic() - began, len(found)
+    row.save(update_fields=["ran", "took", "policies"])
+    return row
+
+
+def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -> Known:
+    """A few queries, whatever the number of policies."""
+    known, places = Known(), [row.place_id for row in rows]
+    for pk, place in Instance.objects.filter(place__in=places, removed=None).values_list("pk", "place_id"):
+        known.instances[place].append(pk)
+    ended = Deployment.objects.filter(place__in=places, state__in=Deployment.TERMINAL).exclude(started=None)
+    for place, last in ended.order_by().values_list("place").annotate(Max("finished")):
+        known.settled[place] = last.timestamp() if last else 0.0
+    tried = ScalingDecision.objects.filter(place__in=places, time__gte=_moment(now) - REMEMBERED)
+    for one in tried.exclude(outcome=ScalingDecision.Outcome.DRY).select_related("deployment").order_by("id"):
+        if (attempt := attempt_of(one)) is not None:
+            known.attempts[one.place_id].append(attempt)
+    known.books = calendars.books(policies.values(), now, now)
+    by_over: dict[int, list[ScalingPolicy]] = defaultdict(list)
+    for row in rows:
+        by_over[policies[row.pk].over].append(row)
+    for over, those in by_over.items():
+        names = {load.metric for row in those for load in policies[row.pk].loads}
+        instances = [pk for row in those if policies[row.pk].loads for pk in known.instances[row.place_id]]
+        known.samples[over] = history.samples(instances, names, now - over - 1, now)
+    return known
+
+
+def attempt_of(row: ScalingDecision) -> Attempt | None:
+    """What came of an earlier decision; None while it is under way."""
+    up, work = row.asked > row.before, row.deployment
+    if work is None or row.outcome == ScalingDecision.Outcome.REFUSED:
+        return Attempt(row.time.timestamp(), up, row.outcome == ScalingDecision.Outcome.BEGUN)
+    if work.state not in Deployment.TERMINAL:
+        return None
+    well = row.outcome == ScalingDecision.Outcome.BEGUN and work.state == Deployment.State.SUCCEEDED
+    return Attempt((work.finished or row.time).timestamp(), up, well)
+
+
+def view_of(row: ScalingPolicy, policy: Policy, known: Known, now: float) -> View:
+    place, active = row.place, row.place.active
+    busy = None
+    if active is not None:
+        kind = str(active.get_kind_display())
+        busy = Reason("release", {"who": active.created_name, "kind": kind, "number": active.pk})
+    instances = known.instances[place.pk] if place.current_image_id is not None else []
+    return View(
+        now=now,
+        instances=tuple(instances),
+        settled=known.settled.get(place.pk, 0.0),
+        busy=busy,
+        samples={
+            load.metric: {pk: v for pk in instances if (v := known.samples[policy.over][load.metric].get(pk))}
+            for load in policy.loads
+        },
+        past=_past(row, policy, now),
+        books=known.books,
+        attempts=tuple(known.attempts[place.pk]),
+        sample=float(settings.METRICS_INTERVAL),
+    )
+
+
+def _past(row: ScalingPolicy, policy: Policy, now: float) -> dict[str, list[float | None]]:
+    """What past weeks took in the minutes ahead; read every few minutes, and kept in the row."""
+    if policy.forecast is None:
+        return {}
+    if not 0 <= now - float(row.past.get("at", 0)) < PAST:
+        one = policy.forecast
+        row.past = {"at": now, "sums": {one.metric: history.weeks(row.place, one.metric, now, one.minutes, one.weeks)}}
+        ScalingPolicy.objects.filter(pk=row.pk, version=row.version).update(past=row.past)
+    sums: dict[str, list[float | None]] = row.past["sums"]
+    return sums
+
+
+def evaluate(row: ScalingPolicy, policy: Policy, view: View) -> Decision:
+    """Decides, acts, and leaves what it says now in the row, unless the policy was changed meanwhile."""
+    decision, memory = decide(policy, view, Memory.of(row.memory))
+    here = len(view.instances)
+    same = ScalingPolicy.objects.filter(pk=row.pk, version=row.version)
+    done = None
+    if decision.to is not None and same.exists():
+        done = acting.act(row, policy, decision, here)
+    says = told.as_json(policy, decision, here)
+    wants_more = decision.short > 0 or _kept_from_growing(decision, here, done)
+    fields: dict[str, Any] = {
+        "memory": memory.to_json(),
+        "now": says,
+        "ran": _moment(view.now),
+        "short_since": (row.short_since or _moment(view.now)) if wants_more else None,
+        "blind_since": (row.blind_since or _moment(view.now)) if _blind(decision) else None,
+    }
+    same.update(**fields)
+    if done is not None or _shown(says) != _shown(row.now):
+        live.bump(topic(row.place))
+    return decision
+
+
+def _kept_from_growing(decision: Decision, here: int, done: ScalingDecision | None) -> bool:
+    if done is not None:
+        return done.asked > done.before and done.after < done.asked
+    return decision.reason.code == "pause" and (decision.wanted or 0) > here
+
+
+def _blind(decision: Decision) -> bool:
+    """That a change has just been made is no lack of data."""
+    return any(wish.blind and wish.reason.code != "settling" for wish in decision.wishes)
+
+
+def _shown(says: dict[str, Any]) -> tuple[Any, ...]:
+    return says.get("here"), says.get("to"), says.get("wanted"), says.get("reason", {}).get("code")
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
