@@ -26,6 +26,7 @@ from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api_calculator import router as calculator
 from containers.capacity.whatif.api import router as what_if
+from containers.capacity.api_right_sizing import router as right_sizing
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -132,6 +133,7 @@ api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
+api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", calculator)

@@ -39,6 +39,7 @@ TABS = [
     Tab("overview", "capacity:overview", _("Overview"), of_the_fleet),
     Tab("calculator", "capacity:calculator", _("Calculator"), of_everybody),
     Tab("what_if", "capacity:what_if", _("What if"), of_the_fleet),
+    Tab("right_sizing", "capacity:right_sizing", _("Right-sizing"), of_everybody),
 ]
 
 

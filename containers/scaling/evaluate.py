@@ -35,6 +35,7 @@ class Known:
     """What one evaluation reads for all policies together, by place."""
 
     instances: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    running: set[int] = field(default_factory=set)  # places that people have not stopped as a whole
     settled: dict[int, float] = field(default_factory=dict)
     attempts: dict[int, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
     books: dict[str, Book | None] = field(default_factory=dict)
@@ -81,8 +82,11 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
 def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -> Known:
     """A few queries, whatever the number of policies."""
     known, places = Known(), [row.place_id for row in rows]
-    for pk, place in Instance.objects.filter(place__in=places, removed=None).values_list("pk", "place_id"):
+    standing = Instance.objects.filter(place__in=places, removed=None)
+    for pk, place, wanted in standing.values_list("pk", "place_id", "wanted_state"):
         known.instances[place].append(pk)
+        if wanted == "running":
+            known.running.add(place)
     ended = Deployment.objects.filter(place__in=places, state__in=Deployment.TERMINAL).exclude(started=None)
     for place, last in ended.order_by().values_list("place").annotate(Max("finished")):
         known.settled[place] = last.timestamp() if last else 0.0
@@ -118,7 +122,8 @@ def view_of(row: ScalingPolicy, policy: Policy, known: Known, now: float) -> Vie
     if active is not None:
         kind = str(active.get_kind_display())
         busy = Reason("release", {"who": active.created_name, "kind": kind, "number": active.pk})
-    instances = known.instances[place.pk] if place.current_image_id is not None else []
+    runs = place.current_image_id is not None and place.pk in known.running
+    instances = known.instances[place.pk] if runs else []
     return View(
         now=now,
         instances=tuple(instances),

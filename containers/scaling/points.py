@@ -36,7 +36,7 @@ def market_wish(slug: str, points: Sequence[MarketPoint], book: Book, now: float
         return Wish("market", slug, None, Reason("no-point", {"calendar": slug}))
     since, number = last
     day = datetime.fromtimestamp(now, ZoneInfo(book.zone)).date()
-    code = "assumed" if book.assumed(day) else "market"
+    code = "assumed" if book.known is not None and book.assumed(day) else "market"
     return Wish("market", slug, number, Reason(code, {"calendar": slug, "since": since}), need=number)
 
 

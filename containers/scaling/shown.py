@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -62,17 +61,17 @@ def sheet(place: ServiceEnvironment, content: Mapping[str, Any], span: Range, po
         [Limit(_("at most"), float(content["most"])), Limit(_("at least"), float(content["least"]))] if content else []
     )
 
-    def of_load(name: str) -> list[Chart]:
-        line = Line(name, _("mean of the instances"), "cpu", fill=True)
-        target = [Limit(_("target"), loads[name])] if loads[name] else []
-        return [_chart(name, words.metric(name), catalogue.find(name).unit, bands[name], span, line, target, marks)]
-
-    def of_number() -> list[Chart]:
-        line = Line("instances", _("measured"), "count", fill=True)
-        return [_chart("instances", _("Instances"), "count", bands[names[0]], span, line, limits, marks)]
+    def drawn() -> list[Chart]:
+        counted = Line("instances", _("measured"), "count", fill=True)
+        found = [_chart("instances", _("Instances"), "count", bands[names[0]], span, counted, limits, marks)]
+        for name in names:
+            line, unit = Line(name, _("mean of the instances"), "cpu", fill=True), catalogue.find(name).unit
+            target = [Limit(_("target"), loads[name])] if loads[name] else []
+            found.append(_chart(name, words.metric(name), unit, bands[name], span, line, target, marks))
+        return found
 
     newest = max((band.points[-1].time for band in bands.values() if band.points), default=None)
-    return Sheet([(_("Instances"), of_number), *((_("Load"), partial(of_load, name)) for name in names)], newest)
+    return Sheet([(_("Load and instances"), drawn)], newest)
 
 
 def _chart(  # noqa: PLR0917

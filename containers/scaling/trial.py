@@ -47,6 +47,7 @@ def trial(place: ServiceEnvironment, changed: Policy, present: Policy | None, no
     told = max(bands.values(), key=len)
     if not told:
         raise Refused(_("Nothing was measured here in the last week, so there is nothing to try it on."))
+    start = max(start, told[0][0])  # what was before is not known, and would count for none of them
     level = max(STEP, _usual([at for at, _total, _n in told]))
     curves = {name: Curve([p[0] for p in points], [p[1] for p in points], level) for name, points in bands.items()}
     for policy in (changed, present):
@@ -58,7 +59,7 @@ def trial(place: ServiceEnvironment, changed: Policy, present: Policy | None, no
         columns.append(Column(_("the present policy"), outcome, "count"))
     outcome = simulate(changed, curves, start, end, first, books=calendars.books([changed], start, end))
     columns.append(Column(_("this policy"), outcome, "cpu"))
-    known = min(1.0, len(told) * level / WEEK)
+    known = min(1.0, len(told) * level / WEEK)  # of the whole week
     return Trial(tuple(columns), _chart(columns, Range(start, end), changed), known)
 
 
@@ -87,8 +88,8 @@ def _was(
     tally, at, numbers = Tally(policy), span[0], [(span[0], told[0][2])]
     counts = Curve([p[0] for p in told], [float(p[2]) for p in told], level)
     while at < span[1]:
-        here = int(counts.at(at) or 0)
-        if here and here != numbers[-1][1]:
+        here = int(counts.at(at) or numbers[-1][1])
+        if here != numbers[-1][1]:
             numbers.append((at, here))
         tally.add(here, curves, at)
         at += STEP

@@ -10,6 +10,7 @@ from tests.accounts.access_table import TEXTS, World
 from xqplatform.api import api
 
 HERE = {"slug": "flake", "environment": "production"}
+HERE_SIZED = {"service": "flake", "environment": "production", "version": 1, "cpus": 1, "memory": 1 << 30}
 # Of what a path's first word names: what stands in its braces.
 ARGUMENTS: dict[str, Any] = {
     "hosts": lambda w: {"name": "spare", "check": "swap", "kind": "engine.restart", "number": w.more["operation"].pk},
@@ -65,6 +66,7 @@ BODIES: dict[str, Any] = {
     "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
     "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
     "put /audit-review-rules/{pk}": {"enabled": False},
+    "post /capacity/right-sizing": {"places": [HERE_SIZED]},
     "post /tokens": {"label": "ci"},
     "post /sign-in/unlock": {"name": "paula"},
     "post /roles": {"slug": "new", "title": "New", "rights": []},

@@ -36,6 +36,7 @@ READERS = {
     "containers.capacity.whatif.services.may_change",
     "containers.capacity.whatif.services.may_remove",
     "containers.capacity.whatif.services.seen_by",
+    "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
     "containers.guardrails.approvals.may_approve",

@@ -142,6 +142,19 @@ def test_what_does_not_get_healthy_is_tried_again_with_pauses(place: ServiceEnvi
     assert 5 <= ScalingDecision.objects.count() <= 9
 
 
+def test_what_people_stopped_is_not_started(place: ServiceEnvironment, actor_sre: Actor) -> None:
+    services.save(
+        actor_sre, place, {"least": 4, "most": 8, "week": [{"days": [*range(7)], "at": "00:00", "instances": 6}]}
+    )
+    place.instances.update(wanted_state="stopped")
+    run()
+    assert not ScalingDecision.objects.exists()
+    assert ScalingPolicy.objects.get().now["reason"]["code"] == "nothing-stands"
+    place.instances.filter(number=1).update(wanted_state="running")
+    run()
+    assert ScalingDecision.objects.get().asked == 6
+
+
 def test_one_process_evaluates(place: ServiceEnvironment, actor_sre: Actor) -> None:
     services.save(actor_sre, place, BY_CPU)
     run()

@@ -142,6 +142,7 @@ ACTIONS: dict[str, Any] = {
     "notice.subscribe": _("made the subscription"),
     "notice.unsubscribe": _("ended the subscription"),
     # done on an engine, and not by the platform (hosts/outside)
+    "outside.unsure": _("may have told its own calls as somebody else's, on"),
     "outside.create": _("made, past the platform, a container on"),
     "outside.start": _("started, past the platform, a container on"),
     "outside.stop": _("stopped, past the platform, a container on"),
