@@ -25,8 +25,8 @@ from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api_calculator import router as calculator
-from containers.capacity.whatif.api import router as what_if
 from containers.capacity.api_right_sizing import router as right_sizing
+from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
