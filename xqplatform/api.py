@@ -24,6 +24,7 @@ from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
+from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_right_sizing import router as right_sizing
 from containers.capacity.whatif.api import router as what_if
@@ -136,6 +137,7 @@ api.add_router("/v1/", gates)
 api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
+api.add_router("/v1/", capacity)
 api.add_router("/v1/", calculator)
 api.add_router("/v1/", what_if)
 api.add_router("/v1/", ascode)
