@@ -26,7 +26,9 @@ from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
+from containers.capacity.api_costs import router as costs
 from containers.capacity.api_right_sizing import router as right_sizing
+from containers.capacity.api_scores import router as scores
 from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
@@ -130,6 +132,8 @@ api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
+api.add_router("/v1/", scores)
+api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)

@@ -13,3 +13,27 @@ def roll_up() -> None:
 
     if rollup.run():
         monthly.run(timezone.now())
+
+
+@shared_task(name="capacity.tasks.score_weeks", ignore_result=True, expires=300)
+def score_weeks() -> None:
+    """Counts the weeks of the scorecard that are due."""
+    from containers.capacity.score_weeks import count
+
+    count()
+
+
+@shared_task(name="capacity.tasks.health_days", ignore_result=True, expires=300)
+def health_days() -> None:
+    """Rolls up the health of places, as far as a round goes."""
+    from containers.capacity.health_days import run
+
+    run()
+
+
+@shared_task(name="capacity.tasks.count_costs", ignore_result=True, expires=300)
+def count_costs() -> None:
+    """Counts what months cost of which days or prices came or went."""
+    from containers.capacity.bills import count
+
+    count()

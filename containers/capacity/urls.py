@@ -1,10 +1,16 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import calculator, overview, right_sizing, what_if
+from containers.capacity.views import calculator, cost, overview, right_sizing, scorecard, what_if
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/", overview.show, name="overview"),
+    path("capacity/scorecard/", scorecard.show, name="scorecard"),
+    path("capacity/scorecard/<slug:slug>/", scorecard.service, name="scorecard_service"),
+    path("capacity/scorecard/<slug:slug>/<slug:environment>/objective/", scorecard.objective, name="objective"),
+    path("capacity/cost/", cost.show, name="cost"),
+    path("capacity/cost/prices/", cost.price_list, name="prices"),
+    path("capacity/cost/prices/<int:pk>/remove/", cost.price_remove, name="price_remove"),
     path("capacity/calculator/", calculator.show, name="calculator"),
     path("capacity/what-if/", what_if.show, name="what_if"),
     path("capacity/what-if/save/", what_if.save, name="scenario_save"),

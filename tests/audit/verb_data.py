@@ -33,6 +33,7 @@ from hosts.services import commands, conformance, machines, networks, operations
 from tests import factories
 from tests.accounts.access_table import World
 from tests.accounts.access_world import TELL
+from tests.audit.verb_capacity import CAPACITY
 from tests.audit.verb_people import PEOPLE, PROVIDER
 from tests.capacity.size_data import make_days
 from tests.hosts.ssh_server import new_key
@@ -518,3 +519,4 @@ MORE: dict[str, dict[str, Any]] = {
     "patch /alert-rules/{pk}": {"threshold": 80},
     "patch /alert-channels/{pk}": {"enabled": False},
 }
+DATA.update(CAPACITY)

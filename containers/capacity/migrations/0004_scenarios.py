@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('capacity', '0002_sums_and_spans'),
+        ('capacity', '0003_scores_and_prices'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
