@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import F, Model, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from builds.models import Forge, Project
 from containers.hooks import shape
-from containers.models import Container, Service, ServiceEnvironment
+from containers.models import ConfigVersion, Container, Service, ServiceEnvironment
 from containers.reading import places
 from containers.secret_versions import Secret, Settings, secrets_in
 from containers.services.settings import secrets_of
@@ -60,13 +61,25 @@ class Place:
     secrets: list[Secret] = field(default_factory=list)
 
 
-def of_place(place: ServiceEnvironment) -> Place:
-    """Works versions and use out of the settings and of what stands there."""
-    rows = list(place.configs.order_by("-version")[:MOST])[::-1]
+def of_places(rows: Iterable[ServiceEnvironment]) -> list[Place]:
+    """Works versions and use out of the settings and of what stands there; two queries, however many places."""
+    wanted = list(rows)
+    newest = Window(RowNumber(), partition_by="place", order_by=F("version").desc())
+    configs: dict[int, list[ConfigVersion]] = {}
+    versions = ConfigVersion.objects.filter(place__in=wanted).annotate(nth=newest).filter(nth__lte=MOST)
+    for config in versions.order_by("place", "version"):
+        configs.setdefault(config.place_id, []).append(config)
+    running: dict[int, list[tuple[str, int]]] = {}
+    standing = Container.objects.filter(instance__place__in=wanted, instance__removed=None, ended=None)
+    standing = standing.exclude(config=None).order_by("instance__place", "instance__number")
+    for place, number, held in standing.values_list("instance__place", "instance__number", "config"):
+        running.setdefault(place, []).append((f"#{number}", held))
+    return [_of_place(row, configs.get(row.pk, []), running.get(row.pk, [])) for row in wanted]
+
+
+def _of_place(place: ServiceEnvironment, rows: list[ConfigVersion], running: list[tuple[str, int]]) -> Place:
     history = [Settings(row.pk, row.version, row.author, row.created, secrets_of(row)) for row in rows]
-    standing = Container.objects.filter(instance__place=place, instance__removed=None, ended=None)
-    numbers = standing.exclude(config=None).order_by("instance__number").values_list("instance__number", "config")
-    found = secrets_in(history, [(f"#{number}", config) for number, config in numbers])
+    found = secrets_in(history, running)
     hooks = {shape.secret_key(one): f"{one.at} · {one.what}" for one in _hooks(rows[-1:]) if one.signed}
     for one in found:
         if one.name in hooks:
@@ -89,9 +102,9 @@ def teams(actor: Actor) -> list[Team]:
 def of_team(actor: Actor, team: Team) -> list[Row]:
     """Secrets of its services and of its projects."""
     found = []
-    for row in visible(actor, places().filter(service__team=team, service__removed=None)):
-        name, one = f"{row.service.slug} · {row.environment.slug}", of_place(row)
-        link = reverse("containers:secrets", args=[row.service.slug])
+    for one in of_places(visible(actor, places().filter(service__team=team, service__removed=None))):
+        name = f"{one.place.service.slug} · {one.place.environment.slug}"
+        link = reverse("containers:secrets", args=[one.place.service.slug])
         found += [
             Row(
                 secret.name, name, link, secret.number, secret.set_at, secret.author, _users(secret), secret.outdated

@@ -6,7 +6,12 @@ class CapacityConfig(AppConfig):
     label = "capacity"
 
     def ready(self) -> None:
-        from containers.capacity.models import PlaceDay
+        from containers import place_lines
+        from containers.capacity import monthly, score_detail
+        from containers.capacity.models import HealthDay, Objective, PlaceDay
         from xqplatform.accounts.visibility import owned
 
-        owned(PlaceDay, "place__service__team")
+        for model in (PlaceDay, HealthDay, Objective):
+            owned(model, "place__service__team")
+        place_lines.LINES.append(score_detail.line)
+        monthly.join()

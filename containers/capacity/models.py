@@ -180,3 +180,7 @@ class Span(Amounts):
 
     def __str__(self) -> str:
         return f"{self.of} {self.name}, {self.days} days"
+
+
+# What scorecard and cost keep has a file of its own.
+from containers.capacity.score_models import CostMonth, HealthDay, Objective, Price, ScoreWeek  # noqa: E402, F401

@@ -1,9 +1,17 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import calculator, overview
+from containers.capacity.views import calculator, cost, overview, right_sizing, scorecard
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/", overview.show, name="overview"),
+    path("capacity/scorecard/", scorecard.show, name="scorecard"),
+    path("capacity/scorecard/<slug:slug>/", scorecard.service, name="scorecard_service"),
+    path("capacity/scorecard/<slug:slug>/<slug:environment>/objective/", scorecard.objective, name="objective"),
+    path("capacity/cost/", cost.show, name="cost"),
+    path("capacity/cost/prices/", cost.price_list, name="prices"),
+    path("capacity/cost/prices/<int:pk>/remove/", cost.price_remove, name="price_remove"),
     path("capacity/calculator/", calculator.show, name="calculator"),
+    path("capacity/right-sizing/", right_sizing.show, name="right_sizing"),
+    path("capacity/right-sizing/apply/", right_sizing.apply, name="right_sizing_apply"),
 ]

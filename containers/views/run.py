@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from containers import happenings, live_limits
+from containers import happenings, live_limits, place_lines
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of
 from containers.guardrails import glass, shown
@@ -96,6 +96,7 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "queue": queue_of(place),
         "handles_traffic": _handles_traffic(place),
         "standing": standing,
+        "lines": place_lines.lines(place),
         "drifted": [r.number for r in rows if r.drift],
         "progress": progress(active, list(active.steps.all())) if active else None,
         "deployments": place.deployments.select_related("image", "place__environment", "place__service").order_by(

@@ -26,7 +26,7 @@ COMPANY = "-"  # in the place of a team, whose slugs never are this
 def of_service(request: HttpRequest, slug: str) -> HttpResponse:
     actor = actor_of(request)
     service = get_service(actor, slug)
-    found = [secret_list.of_place(place) for place in visible(actor, places().filter(service=service))]
+    found = secret_list.of_places(visible(actor, places().filter(service=service)))
     context: dict[str, Any] = {"service": service, "places": found, "shortest": SHORTEST}
     return render(request, "containers/secrets.html", context)
 

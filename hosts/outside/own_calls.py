@@ -1,6 +1,8 @@
 """Notes what the platform itself asks of engines, before it does: so that whoever hears of it later, in any process, knows.
 
-Notes are written by a thread of their own, within moments: no call to an engine waits for the database.
+Notes are written by a thread of their own, within moments: no call to an engine waits for the database. What could not be
+noted (too much waited, or the database refuses the note itself) is counted, and told in the audit log once notes can be written
+again: what those calls did may stand there as somebody else's.
 """
 
 from __future__ import annotations
@@ -12,18 +14,24 @@ import re
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, transaction
 
 from hosts.outside import shape
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
 
 log = logging.getLogger(__name__)
 MOST = 20_000  # notes that wait for a database that is away
 KEEP = 3 * 3600.0  # seconds that a note is kept
 TIDY = 300.0
+SAY = 60.0  # seconds between two lines of what could not be noted
+# The note itself is what the database does not take; any other error is the database's, and is waited for.
+REFUSED = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 CONTAINER = re.compile(r"/containers/([^/]+)/(start|stop|restart|kill|pause|unpause|rename|update|exec)")
 
 
@@ -63,6 +71,8 @@ class Notes:
         self._lock = threading.Lock()
         self._pid = 0
         self._waiting: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        self.lost: Counter[str] = Counter()  # host → calls without a note, not told yet
+        self._said = -SAY
 
     def begin(
         self, where: str, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
@@ -87,12 +97,35 @@ class Notes:
     def _put(self, mark: str, values: dict[str, Any]) -> None:
         with self._lock:
             if self._pid != os.getpid():  # the first one of this process; a fork takes no thread along
-                self._pid, self._waiting = os.getpid(), queue.Queue()
+                self._pid, self._waiting, self.lost = os.getpid(), queue.Queue(), Counter()
                 threading.Thread(
                     target=self._write_for_ever, args=(self._waiting,), name="own calls", daemon=True
                 ).start()
         if self._waiting.qsize() < MOST:
             self._waiting.put((mark, values))
+        elif "where" in values:  # (a call without its end counts as under way for a while: nothing is lost by it)
+            self._lose({values["where"]: 1}, "too many wait for the database")
+
+    def _lose(self, calls: Mapping[str, int], why: str) -> None:
+        with self._lock:
+            self.lost.update(calls)
+            total, silent = self.lost.total(), time.monotonic() - self._said < SAY
+            if not silent:
+                self._said = time.monotonic()
+        if not silent:
+            log.warning("%d own calls could not be noted: %s", total, why)
+
+    def flush(self, notes: dict[str, dict[str, Any]]) -> None:
+        """Writes them, and tells what could not be noted. Raises DatabaseError or InterfaceError while the database is away."""
+        if refused := write(notes):
+            found = Counter(str(notes.pop(mark)["where"]) for mark in refused)
+            self._lose(found, f"the database refuses them: {next(iter(refused.values()))}")
+        with self._lock:
+            told = dict(self.lost)
+        if told:
+            tell_lost(told)
+            with self._lock:
+                self.lost -= Counter(told)
 
     def _write_for_ever(self, waiting: queue.Queue[tuple[str, dict[str, Any]]]) -> None:
         tidied = 0.0
@@ -105,7 +138,7 @@ class Notes:
                 notes.setdefault(mark, {}).update(values)
             while True:
                 try:
-                    write(notes)
+                    self.flush(notes)
                     if time.monotonic() - tidied > TIDY:
                         tidied = time.monotonic()
                         tidy()
@@ -117,16 +150,42 @@ class Notes:
                     connections.close_all()
 
 
-def write(notes: Mapping[str, Mapping[str, Any]]) -> None:
-    """New notes as rows; the ends of others into theirs."""
+def write(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, Exception]:
+    """New notes as rows; the ends of others into theirs. Which ones the database refuses, and why. Safe to repeat."""
     from hosts.models import OwnCall
 
-    OwnCall.objects.bulk_create(
-        [OwnCall(mark=mark, **values) for mark, values in notes.items() if "verb" in values], ignore_conflicts=True
-    )
+    rows = [OwnCall(mark=mark, **values) for mark, values in notes.items() if "verb" in values]
+    refused: dict[str, Exception] = {}
+    try:
+        with transaction.atomic():
+            OwnCall.objects.bulk_create(rows, ignore_conflicts=True)
+    except REFUSED:
+        for row in rows:  # one that is refused stands in nobody's way
+            try:
+                with transaction.atomic():
+                    OwnCall.objects.bulk_create([row], ignore_conflicts=True)
+            except REFUSED as error:
+                refused[row.mark] = error
     for mark, values in notes.items():
         if "verb" not in values:
             OwnCall.objects.filter(mark=mark).update(**values)
+    return refused
+
+
+def tell_lost(calls: Mapping[str, int]) -> None:
+    """One event a host with how many calls have no note."""
+    from hosts.models import Host
+
+    hosts = {host.name: host for host in Host.objects.filter(name__in=[name for name in calls if "\x00" not in name])}
+    with transaction.atomic():
+        for name, count in calls.items():
+            audit.record(
+                Actor.system("own calls"),
+                "outside.unsure",
+                hosts.get(name),
+                name=shape.plain(name),
+                after={"count": count},
+            )
 
 
 def tidy() -> None:

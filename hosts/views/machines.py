@@ -199,6 +199,7 @@ def host(request: ActorRequest, name: str) -> HttpResponse:
         "segments": row.segments.all(),
         "conflicts": unseen.addresses(request.actor, conflicts.on_host(row)),
         "outside": shown.recent(row),
+        "unsure": shown.unsure(row),
         "may": can(request.actor, "host.manage"),
         "may_operate": can(request.actor, "host.operate"),
         "access": SshAccess.objects.filter(host=row).first(),

@@ -10,6 +10,7 @@ from tests.accounts.access_table import TEXTS, World
 from xqplatform.api import api
 
 HERE = {"slug": "flake", "environment": "production"}
+HERE_SIZED = {"service": "flake", "environment": "production", "version": 1, "cpus": 1, "memory": 1 << 30}
 # Of what a path's first word names: what stands in its braces.
 ARGUMENTS: dict[str, Any] = {
     "hosts": lambda w: {"name": "spare", "check": "swap", "kind": "engine.restart", "number": w.more["operation"].pk},
@@ -53,6 +54,7 @@ ARGUMENTS: dict[str, Any] = {
     "audit-review-rules": lambda w: {"pk": w.more["review_rule"].pk},
     "audit": lambda w: {"event_id": w.event.pk, "pk": w.more["view"].pk},
     "gates": {},
+    "capacity": lambda w: {"slug": "flake", "pk": w.more["price"].pk},
     "tokens": lambda w: {"number": w.token.pk},
     "sessions": lambda w: {"key": w.more["session"].pk},
     "people": {"username": "paula"},
@@ -64,6 +66,7 @@ BODIES: dict[str, Any] = {
     "post /audit-reviews/{pk}/reopen": {"comment": "look again"},
     "post /audit-review-rules": {"name": "more", "actions": ["service.*"]},
     "put /audit-review-rules/{pk}": {"enabled": False},
+    "post /capacity/right-sizing": {"places": [HERE_SIZED]},
     "post /tokens": {"label": "ci"},
     "post /sign-in/unlock": {"name": "paula"},
     "post /roles": {"slug": "new", "title": "New", "rights": []},
@@ -92,6 +95,8 @@ BODIES: dict[str, Any] = {
     "post /services": {"slug": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "post /projects": {"name": "tide", "team": "snow", "repository": "https://git.example/tide.git"},
     "put /services/{slug}/{environment}/automatic": {"branches": "main"},
+    "post /capacity/prices": {"monthly": "300", "currency": "EUR", "valid_from": "2026-02-01"},
+    "put /services/{slug}/{environment}/objective": {"target": "99.9"},
     "put /projects/{name}/forge": {"kind": "gitea"},
     "post /registries": {"name": "second", "address": "127.0.0.1:7"},
     "post /blueprints": {"name": "node", "base": True},

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
+from containers.capacity.models import Price
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -196,6 +197,7 @@ def alerts(world: World) -> dict[str, Any]:
     return {
         "rule": rule,
         "channel": channel,
+        "price": Price.objects.create(monthly=300, currency="EUR", valid_from="2026-01-01", author_name="sara"),
         "delivery": Delivery.objects.create(notification=told, channel=channel),
         "silence": Silence.objects.create(service="flake", reason="x", until=now + timedelta(days=1), created_name="x"),
         "alert": Alert.objects.create(

@@ -144,6 +144,29 @@ def test_it_is_mailed_and_the_link_is_nowhere_afterwards(
     assert (row.mail, row.link) == ("sent", "")
 
 
+def test_what_a_dead_worker_had_in_hand_is_sent_again(actor_sre: Actor, settings: Any, monkeypatch: Any) -> None:
+    settings.MAIL_URL = "mailtos://u:p@mail.example.com"
+    row, token = invitations.invite(actor_sre, "wang", email="wang@example.com")
+
+    def dies(asked: Any, **_more: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(child, "ask", dies)
+    with pytest.raises(SystemExit):
+        mails.send(row.pk)
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(child, "ask", lambda asked, **_: sent.append(asked) or {"ok": True, "words": ""})
+    assert (mails.left(), mails.send(row.pk)) == ([], False), "somebody may be sending it still"
+    for taken in (timezone.now() - mails.LOST - timedelta(seconds=1), None):  # None: taken before that was noted
+        Invitation.objects.update(mail="sending", mail_taken=taken, link=token)
+        assert mails.left() == [row.pk]
+        assert mails.send(row.pk)
+    assert len(sent) == 2
+    assert token in sent[1]["body"]
+    row.refresh_from_db()
+    assert (row.mail, row.link, mails.left()) == ("sent", "", [])
+
+
 def test_a_mail_that_fails_says_so(actor_sre: Actor, settings: Any, monkeypatch: Any) -> None:
     settings.MAIL_URL = "mailtos://u:p@mail.example.com"
     monkeypatch.setattr(child, "ask", lambda asked, **_: {"ok": False, "words": "550 no such user"})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import AsyncClient, Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,22 @@ def test_a_session_ends_by_one_of_two_limits_and_by_no_clock_that_goes_back(
 )
 def test_a_browser_in_words(agent: str, words: str) -> None:
     assert agents.words(agent) == words
+
+
+@pytest.mark.django_db
+def test_many_are_paged(client: Client, developer: User) -> None:
+    client.force_login(developer)
+    now = timezone.now()
+    Session.objects.bulk_create(
+        Session(session_key=f"k{n}", session_data="", expire_date=now + timedelta(days=1), user=developer,
+                ip=f"198.51.100.{n}", began=now, seen=now - timedelta(minutes=n + 1)) for n in range(120)
+    )  # fmt: skip
+    page = client.get("/account/sessions/").content.decode()
+    assert "End 120 sessions?" in page
+    assert page.count(">End</button>") == 49
+    assert "198.51.100.119" in client.get("/account/sessions/?page=3").content.decode()
+    told = client.get("/api/v1/sessions", {"limit": 3}).json()
+    assert (told["count"], len(told["items"])) == (121, 3)
 
 
 @pytest.mark.django_db

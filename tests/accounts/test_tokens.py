@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -18,6 +19,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team, Token, User
 from xqplatform.accounts.rights import READ, RIGHTS, can
 from xqplatform.accounts.scopes import READING, Scopes
+from xqplatform.audit.chain import linking, verifying
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 
@@ -86,6 +88,31 @@ def test_a_token_ends(developer: User) -> None:
     token.refresh_from_db()
     assert token.last_ip == "127.0.0.1"
     assert token.shown_state == "expired"
+
+
+@pytest.mark.django_db
+def test_events_say_which_token_it_was(client: Client, sre: User, team: Team) -> None:
+    place = factories.make_running_place("flake", "isolated", 1, team=team)
+    rows = {}
+    for label in ("ci of flake", "backup (old)"):
+        row, raw = tokens.create_token(Actor.person(sre), sre, label)
+        rows[label] = row
+        change = bearer(raw).patch(
+            f"/api/v1/services/{place.service.slug}", f'{{"title": "By {label}"}}', content_type="application/json"
+        )
+        assert change.status_code == 200
+    said = dict(Event.objects.filter(action="service.change").values_list("after__title", "token"))
+    assert said == {f"By {label}": str(row) for label, row in rows.items()}
+    assert Event.objects.filter(action="token.create", token=None).count() == 2  # made by the person
+    client.force_login(sre)
+    for text in ('token:"ci of flake"', f"token:{rows['ci of flake'].prefix}", f'token:"{rows["ci of flake"]}"'):
+        found = client.get("/api/v1/audit", {"q": text}).json()["items"]
+        assert [one["token"] for one in found] == [str(rows["ci of flake"])], text
+    page = client.get(f"/audit/{found[0]['id']}/").content.decode()
+    assert f"?token={quote(str(rows['ci of flake']))}" in page
+    assert "backup (old)" in client.get("/audit/", {"token": "backup (old)"}).content.decode()
+    linking.link()
+    assert verifying.database().good
 
 
 @pytest.mark.django_db

@@ -16,6 +16,9 @@ from builds import git
 from builds.models import Blueprint
 from builds.services import blueprints, builds, registries, waves
 from containers.ascode import applying
+from containers.capacity import resizing, sizes
+from containers.capacity.resizing import Shown
+from containers.capacity.rightsizing import Wish
 from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
@@ -30,7 +33,9 @@ from hosts.services import commands, conformance, machines, networks, operations
 from tests import factories
 from tests.accounts.access_table import World
 from tests.accounts.access_world import TELL
+from tests.audit.verb_capacity import CAPACITY
 from tests.audit.verb_people import PEOPLE, PROVIDER
+from tests.capacity.size_data import make_days
 from tests.hosts.ssh_server import new_key
 from xqplatform.accounts import invitations, service_accounts, tokens
 from xqplatform.accounts import services as people
@@ -260,6 +265,13 @@ def apply_limits(world: World, actor: Actor) -> Call:
     return lambda: releases.apply_limits(actor, place)
 
 
+def resize(world: World, actor: Actor) -> Call:
+    place = world.more["instance"].place
+    make_days(place)
+    (one,) = sizes.of_actor(actor, Wish(), [place.pk])
+    return lambda: resizing.resize(actor, [Shown(place.pk, one.version, one.advice.proposed)], Wish())
+
+
 def repair(world: World, actor: Actor) -> Call:
     one = world.more["instance"]
     Instance.objects.filter(pk=one.pk).update(state="missing")
@@ -381,6 +393,7 @@ def take_report(world: World, actor: Actor) -> Call:
 
 DATA: dict[str, Prepare] = PEOPLE | {
     "builds.services.builds.fetch_now": fetch_now,
+    "containers.capacity.resizing.resize": resize,
     "builds.services.registries.check_now": check_now,
     "hosts.services.machines.test_connection": test_connection,
     "hosts.services.ssh_access.test_access": test_access,
@@ -506,3 +519,4 @@ MORE: dict[str, dict[str, Any]] = {
     "patch /alert-rules/{pk}": {"threshold": 80},
     "patch /alert-channels/{pk}": {"enabled": False},
 }
+DATA.update(CAPACITY)

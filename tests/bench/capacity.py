@@ -116,43 +116,54 @@ def fleet(dice: random.Random) -> None:
 
 
 def year(dice: random.Random, days: Sequence[date]) -> None:
-    """Rows that grow over the year, with weeks in them."""
+    """The last day of each, and copies of it by the database: smaller the longer ago, with weeks in them."""
+    from django.db import connection, transaction
+
     from containers.capacity.committed import committed
     from containers.capacity.models import HostDay, PlaceDay, SegmentDay
     from hosts.models import Host, Segment
 
-    given = committed()
-    hosts = list(Host.objects.all())
+    given, last = committed(), days[-1]
 
-    def level(n: int) -> float:
-        return (0.6 + 0.4 * n / len(days)) * (1 + 0.08 * sin(2 * pi * n / 7))
+    def host_row(host: Host) -> HostDay:
+        part, promised = dice.uniform(0.3, 0.5), given.hosts[host.pk]
+        cpu, memory = part * host.cpus, int(part * 1.3 * host.memory)
+        return HostDay(
+            day=last, host=host, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus * 1.5, memory_allocatable=host.memory,
+            cpus_committed=promised.cpus, memory_committed=promised.memory, instances=promised.instances, cpu_p50=cpu * 0.6, cpu_p95=cpu,
+            cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory, memory_max=int(memory * 1.05), disk_total=2000 * GIB,
+            disk_used=int(1000 * part * 3 * GIB),
+        )  # fmt: skip
 
-    def host_rows() -> Iterator[HostDay]:
-        for n, day in enumerate(days):
-            for host in hosts:
-                part = level(n) * dice.uniform(0.3, 0.5)
-                promised = given.hosts[host.pk]
-                cpu, memory = part * host.cpus, int(part * 1.3 * host.memory)
-                yield HostDay(
-                    day=day, host_id=host.pk, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus,
-                    memory_allocatable=host.memory, cpus_committed=promised.cpus * level(n), memory_committed=int(promised.memory * level(n)),
-                    instances=promised.instances, cpu_p50=cpu * 0.6, cpu_p95=cpu, cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9),
-                    memory_p95=memory, memory_max=int(memory * 1.05), disk_total=2000 * GIB, disk_used=int((700 + 0.8 * n) * GIB),
-                )  # fmt: skip
+    def place_row(pk: int, promised: Any) -> PlaceDay:
+        cpu, memory = promised.cpus * dice.uniform(0.2, 0.5), int(promised.memory * dice.uniform(0.3, 0.7))
+        return PlaceDay(
+            day=last, place_id=pk, instances=promised.instances, cpus_limit=promised.cpus, memory_limit=promised.memory,
+            cpu_p50=cpu * 0.6, cpu_p95=cpu, cpu_p99=cpu * 1.1, cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory,
+            memory_p99=memory, memory_max=memory, cpu_one_p99=cpu / 8, memory_one_p99=memory // 8, memory_one_max=memory // 7,
+            throttled=0.0, oom_kills=0,
+        )  # fmt: skip
 
-    def place_rows() -> Iterator[PlaceDay]:
-        for n, day in enumerate(days):
-            for pk, promised in given.places.items():
-                cpu, memory = promised.cpus * level(n) * 0.4, int(promised.memory * level(n) * 0.6)
-                yield PlaceDay(
-                    day=day, place_id=pk, instances=promised.instances, cpus_limit=promised.cpus, memory_limit=promised.memory,
-                    cpu_p50=cpu * 0.6, cpu_p95=cpu, cpu_p99=cpu * 1.1, cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory,
-                    memory_p99=memory, memory_max=memory, cpu_one_p99=cpu / 8, memory_one_p99=memory // 8, memory_one_max=memory // 7,
-                    throttled=0.0, oom_kills=0,
-                )  # fmt: skip
-
-    put(HostDay, host_rows())
-    put(PlaceDay, place_rows())
+    put(HostDay, map(host_row, Host.objects.all()))
+    put(PlaceDay, (place_row(pk, promised) for pk, promised in given.places.items()))
+    for model in (HostDay, PlaceDay):
+        names = [f.column for f in model._meta.concrete_fields if f.column not in {"id", "day"}]
+        grown = [name for name in names if name.split("_")[0] in {"cpu", "memory", "disk", "cpus"} and "_" in name]
+        still = {"disk_total", "cpus_allocatable", "memory_allocatable"}
+        whole = {f.column for f in model._meta.concrete_fields if f.get_internal_type() == "BigIntegerField"}
+        taken = [
+            name
+            if name not in grown or name in still
+            else f"CAST({name} * %s AS bigint)"
+            if name in whole
+            else f"{name} * %s"
+            for name in names
+        ]
+        sql = f"INSERT INTO {model._meta.db_table} (day, {', '.join(names)}) SELECT %s, {', '.join(taken)} FROM {model._meta.db_table} WHERE day = %s"
+        with transaction.atomic(), connection.cursor() as cursor:
+            for n, day in enumerate(days[:-1]):
+                level = (0.6 + 0.4 * n / len(days)) * (1 + 0.08 * sin(2 * pi * n / 7)) * dice.uniform(0.97, 1.03)
+                cursor.execute(sql, [day, *[level] * sum("%s" in one for one in taken), last])
     put(SegmentDay, (
         SegmentDay(day=day, segment=s, total=4093, taken=int(1200 + 3.5 * n)) for s in Segment.objects.all() for n, day in enumerate(days)
     ))  # fmt: skip

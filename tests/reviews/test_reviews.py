@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
@@ -19,6 +21,7 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Grant, OwnRole
 from xqplatform.audit.actions import ACTIONS
+from xqplatform.audit.chain import linking
 from xqplatform.audit.models import Event
 from xqplatform.audit.reviews import feeding, services
 from xqplatform.audit.reviews.models import Feed, Review, ReviewRule
@@ -57,9 +60,7 @@ def opened(actor_sre: Actor, team: Any) -> Review:
     return Review.objects.get(action="team.change")
 
 
-def test_what_a_rule_takes_is_taken_once_whatever_dies(
-    actor_sre: Actor, team: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_rule_takes_is_taken_once_whatever_dies(actor_sre: Actor, team: Any) -> None:
     place = factories.make_running_place("snow", "production", 1, team=team)
     grey = factories.make_running_place("ice", "grey", 1, team=team)
     audit.record(actor_sre, "team.change", team)
@@ -75,21 +76,38 @@ def test_what_a_rule_takes_is_taken_once_whatever_dies(
     # Whoever died after the rows and before the position finds them; so does one whose position is far behind.
     Feed.objects.update(position=0)
     assert feeding.feed() == 0
-    # Of what is long ago the position goes on, a bounded piece at a time.
-    monkeypatch.setattr(feeding, "SETTLED", timedelta(seconds=-9))
+    # The position goes on, a bounded piece at a time.
     Review.objects.all().delete()
     Feed.objects.update(position=0)
     assert sum(feeding.feed(most=2) for _ in range(4)) == 3
-    assert Feed.objects.get().position == max(Event.objects.values_list("pk", flat=True))
+    assert Feed.objects.get().position == linking.head().position
 
 
-def test_an_event_that_is_seen_later_than_a_higher_one_is_not_missed(actor_sre: Actor, team: Any) -> None:
-    late = audit.record(actor_sre, "team.change", team)
+def test_an_event_that_is_committed_long_after_one_of_a_higher_number_is_not_missed(
+    actor_sre: Actor, team: Any
+) -> None:
     audit.record(actor_sre, "team.change", team)
-    assert feeding.feed() == 2
-    Review.objects.filter(event=late.pk).delete()  # as if it had not been committed by then
+    assert feeding.feed() == 1
+    # A transaction that took its number, and its time, an hour ago, and is committed now.
+    late = Event(
+        pk=Event.objects.latest("pk").pk - 10**6, time=timezone.now() - timedelta(hours=1), actor="li", via="page",
+        action="team.change",
+    )  # fmt: skip
+    Event.objects.bulk_create([late])
     assert feeding.feed() == 1
     assert Review.objects.filter(event=late.pk).exists()
+
+
+@pytest.mark.parametrize("fed", [0, 1, 3])
+def test_the_feed_of_before_goes_on_where_it_was(actor_sre: Actor, team: Any, fed: int) -> None:
+    keys = [audit.record(actor_sre, "team.change", team).pk for _ in range(3)]
+    linking.link()
+    Feed.objects.create(pk=1, position=[0, *keys][fed])  # an event's key, as it used to be
+    moved = import_module("xqplatform.audit.reviews.migrations.0002_by_places_in_the_chain")
+    moved.to_places(apps, None)
+    assert feeding.feed() == 3 - fed
+    moved.to_events(apps, None)
+    assert Feed.objects.get().position == keys[-1]
 
 
 def test_somebody_else_reviews_with_a_comment_several_at_once(actor_sre: Actor, other: Actor, opened: Review) -> None:

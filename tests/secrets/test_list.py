@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.models import Project
 from builds.services import registries
+from containers import secret_list
 from containers.models import ConfigVersion
 from tests import factories
 from xqplatform import audit
@@ -111,3 +112,19 @@ def test_closed_teams_are_not_there_for_others(client: Client, sre: Any, develop
     assert "quiet" not in page(client, developer)
     for nonsense in ("quiet", "nobody", "%00", "<b>", "9" * 4300):
         assert client.get("/secrets/", {"team": nonsense}).status_code == 404
+
+
+def test_a_team_of_many_places_costs_as_many_queries_as_one(
+    actor_sre: Any, place: Any, team: Any, django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(12):
+        more = factories.make_running_place(f"snow{n}", "production", 2, team=team)
+        for value in ("zebra-old", "zebra-new"):
+            config = factories.make_config(more, {"secret_names": ["DB"]}, secrets=secrets(DB=value))
+            more.instances.get(number=1).containers.update(config=config)
+    with django_assert_max_num_queries(10):
+        rows = secret_list.of_team(actor_sre, team)
+    assert len(rows) == 3 + 12
+    assert {(one.number, one.users) for one in rows if one.of.startswith("snow1 ")} == {(2, ("version 2: #1",))}
+    monkeypatch.setattr(secret_list, "MOST", 1)  # the newest ones of each place, whatever others have
+    assert {one.number for one in secret_list.of_team(actor_sre, team)} == {1}

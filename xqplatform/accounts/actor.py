@@ -25,6 +25,7 @@ class Actor:
     ip: str = ""
     request_id: str = ""
     scopes: Scopes | None = None  # of the token that it came by; never more than the person's own rights
+    token: str = ""  # its name and first characters
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -56,7 +57,7 @@ class Actor:
     def of_token(cls, request: HttpRequest, token: Token) -> Actor:
         """The token's person, narrowed to what the token may."""
         request.user = token.user
-        return replace(cls.of_request(request, via="api"), scopes=token.scopes)
+        return replace(cls.of_request(request, via="api"), scopes=token.scopes, token=str(token))
 
     @property
     def is_system(self) -> bool:

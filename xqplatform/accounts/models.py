@@ -147,10 +147,11 @@ class Invitation(models.Model):
     accepted = models.DateTimeField(null=True)
     person = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")  # who came by it
     withdrawn = models.DateTimeField(null=True)
-    # The link while it waits to be mailed, and what came of that: «waiting», «sent», «failed», or none to be sent.
+    # The link while it waits to be mailed, and what came of that: «waiting», «sending», «sent», «failed», or none to be sent.
     link = EncryptedTextField(blank=True)
     mail = models.CharField(max_length=8, blank=True)
     mail_words = models.CharField(max_length=400, blank=True)
+    mail_taken = models.DateTimeField(null=True)  # when a worker last began to send it
 
     class Meta:
         ordering = ["-created"]

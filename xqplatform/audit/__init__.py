@@ -55,6 +55,7 @@ def record(
         reason=reason,
         denied=denied,
         owner=owner_of(obj, parent),
+        token=actor.token[:150] or None,
     )
     index.add(event, obj, parent)
     written()

@@ -142,6 +142,7 @@ ACTIONS: dict[str, Any] = {
     "notice.subscribe": _("made the subscription"),
     "notice.unsubscribe": _("ended the subscription"),
     # done on an engine, and not by the platform (hosts/outside)
+    "outside.unsure": _("may have told its own calls as somebody else's, on"),
     "outside.create": _("made, past the platform, a container on"),
     "outside.start": _("started, past the platform, a container on"),
     "outside.stop": _("stopped, past the platform, a container on"),
@@ -235,6 +236,9 @@ ACTIONS: dict[str, Any] = {
     "deployment.skip": _("left an instance out of the release"),
     "deployment.retry": _("had an instance tried again in the release"),
     "deployment.approve": _("approved the release"),
+    "service.objective": _("changed how available shall be"),
+    "price.add": _("added the price"),
+    "price.remove": _("removed the price"),
     "service.automatic": _("changed what is released by itself of"),
     "deployment.automatic": _("releases by itself what was pushed:"),
     "deployment.withdraw": _("withdrew the approval of the release"),

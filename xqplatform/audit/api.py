@@ -42,6 +42,7 @@ class EventOut(Schema):
     before: Any = None
     after: Any = None
     reason: str
+    token: str | None = Field(None, description="Name and first characters of the API token that it came by.")
 
     @staticmethod
     def resolve_words(event: Event) -> str:

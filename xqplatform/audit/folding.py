@@ -18,7 +18,7 @@ WINDOW = timedelta(minutes=10)
 # What the event that tells the count has of the first one.
 SAME = (
     "user_id", "actor", "via", "ip", "action", "object_type", "object_id", "object_name", "parent_type", "parent_id",
-    "denied", "owner",
+    "denied", "owner", "token",
 )  # fmt: skip
 
 

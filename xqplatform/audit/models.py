@@ -61,6 +61,8 @@ class Event(models.Model):
     denied = models.BooleanField(default=False)
     # The key of the team that owned it, 0: nobody; null: nothing that teams own, or not known (`visibility.owner_of`).
     owner = models.BigIntegerField(null=True)
+    # The API token that it came by: its name and first characters, as text; null: none, or older than that is noted.
+    token = models.CharField(max_length=150, null=True)
     seal = SealField(max_length=80, null=True, editable=False)  # the last field: it is over all others
 
     class Meta:
@@ -103,4 +105,6 @@ def content(event: Any) -> dict[str, Any]:
     found["before"], found["after"] = canonical.normal(event.before), canonical.normal(event.after)
     if getattr(event, "owner", None) is not None:  # the migration that seals what was there knows no owner
         found["owner"] = event.owner
+    if getattr(event, "token", None) is not None:
+        found["token"] = event.token
     return found

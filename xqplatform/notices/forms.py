@@ -25,6 +25,10 @@ CHOICES = [
 ]
 
 
+# Of what is nobody's own.
+YES_OR_NO = [("none", gettext_lazy("nothing")), ("mine", gettext_lazy("tell me"))]
+
+
 class WishesForm(forms.Form):
     """Two choices a kind: into the inbox, and over the own channel."""
 
@@ -34,8 +38,11 @@ class WishesForm(forms.Form):
             for way, title in (("inbox", _("Inbox")), ("own", _("Own channel"))):
                 label = f"{title}: {kind.label}"
                 select = forms.Select(attrs={"class": "form-select", "aria-label": label})
+                choices, wish = CHOICES, getattr(wishes, way)[kind]
+                if kind is Kind.CAPACITY:
+                    choices, wish = YES_OR_NO, "none" if wish == "none" else "mine"
                 self.fields[f"{way}_{kind}"] = forms.ChoiceField(
-                    choices=CHOICES, label=label, widget=select, initial=getattr(wishes, way)[kind]
+                    choices=choices, label=label, widget=select, initial=wish
                 )
 
     def lines(self) -> list[tuple[Any, forms.BoundField, forms.BoundField]]:

@@ -1,8 +1,15 @@
-"""Mails the link of an invitation over the company's account. The link is in the row, encrypted, until it has gone."""
+"""Mails the link of an invitation over the company's account, at least once: what a worker that died had in hand is sent again.
+
+The link is in the row, encrypted, until it has gone.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -12,6 +19,8 @@ from xqplatform.accounts.models import Invitation
 from xqplatform.alerts import child
 from xqplatform.alerts.deliver import mail_url
 from xqplatform.work import enqueue
+
+LOST = timedelta(seconds=4 * child.LIMIT)  # after so long whoever was sending it is dead
 
 
 def join() -> None:
@@ -25,9 +34,9 @@ def join() -> None:
 
 def send(pk: int) -> bool:
     """Sends it once; False: there is nothing to send any more, or it could not be sent (the row says why)."""
-    waiting = Invitation.objects.filter(pk=pk, mail="waiting", accepted=None, withdrawn=None)
-    row = waiting.filter(expires__gt=timezone.now()).first()
-    if row is None or not waiting.update(mail="sending"):
+    row = _due().filter(pk=pk).first()
+    now = timezone.now()
+    if row is None or not _due().filter(pk=pk).update(mail="sending", mail_taken=now):
         return False
     path = reverse("accounts:invitation", args=[row.link])
     with translation.override(settings.LANGUAGE_CODE):
@@ -42,7 +51,7 @@ def send(pk: int) -> bool:
     asked = {"do": "apprise", "url": mail_url(row.email), "title": title, "body": body, "level": "info"}
     answer = child.ask(asked)
     # The same link may have been renewed meanwhile: then the row waits with the new one.
-    Invitation.objects.filter(pk=pk, mail="sending").update(
+    Invitation.objects.filter(pk=pk, mail="sending", mail_taken=now).update(
         mail="sent" if answer["ok"] else "failed",
         mail_words="" if answer["ok"] else str(answer["words"])[:400],
         link="",
@@ -50,6 +59,14 @@ def send(pk: int) -> bool:
     return bool(answer["ok"])
 
 
+def _due() -> QuerySet[Invitation]:
+    """Those to be sent: nobody took them, or whoever did is gone."""
+    now = timezone.now()
+    gone = Q(mail="sending") & (Q(mail_taken=None) | Q(mail_taken__lt=now - LOST))
+    given: dict[str, Any] = {"accepted": None, "withdrawn": None, "expires__gt": now}
+    return Invitation.objects.filter(Q(mail="waiting") | gone, **given)
+
+
 def left() -> list[int]:
-    """Those that wait and were not taken: the broker was away."""
-    return list(Invitation.objects.filter(mail="waiting").values_list("pk", flat=True)[:50])
+    """What was not taken, since the broker was away, or was taken by a worker that died."""
+    return list(_due().order_by("pk").values_list("pk", flat=True)[:50])

@@ -22,6 +22,7 @@ class Kind(models.TextChoices):
     BUILD_FAILED = "build_failed", _("a build has failed")
     ACCOUNT = "account", _("somebody changed how you sign in")
     REPORT = "report", _("the audit's report of a month is there")
+    CAPACITY = "capacity", _("the month's capacity (for who reads the fleet)")
 
 
 # Of which people choose what they hear. What is done to one's own account, and what is one's duty, is told in any case, and to nobody else.
@@ -47,6 +48,7 @@ INBOX: dict[str, Scope] = {
     Kind.BUILD_FAILED: "mine",
     Kind.ACCOUNT: "mine",
     Kind.REPORT: "mine",
+    Kind.CAPACITY: "none",
 }
 
 
@@ -55,6 +57,7 @@ OWN: dict[str, Scope] = {
     **dict.fromkeys(Kind.values, "mine"),
     Kind.BEGUN: "none",
     Kind.APPROVED: "none",
+    Kind.CAPACITY: "none",
     Kind.FAILED: "team",
     Kind.ROLLED_BACK: "team",
 }

@@ -43,6 +43,7 @@ class Notice(models.Model):
             Kind.BUILD_FAILED: "failed",
             Kind.ACCOUNT: "warning",
             Kind.REPORT: "succeeded",
+            Kind.CAPACITY: "succeeded",
         }
         return words.get(Kind(self.kind), self.kind)
 

@@ -32,9 +32,10 @@ def members(team: int | None, environment: str) -> set[int]:
 
 
 def may_see(person: User, notice: Notice) -> bool:
-    actor = Actor.person(person)
+    actor, source = Actor.person(person), SOURCES.get(notice.source)
+    right = READ if source is None else source.right
     return sees_team(actor, notice.team_id) and can(
-        actor, READ, team_id=notice.team_id, environment=notice.environment or None
+        actor, right, team_id=notice.team_id, environment=notice.environment or None
     )
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from xqplatform.accounts.rights import READ
 from xqplatform.notices.models import Notice
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def nobody(notice: Notice) -> set[int]:
 class Source:
     words: Callable[[Notice], Words]
     asked: Callable[[Notice], set[int]] = nobody  # keys of people of whom it asks something, as rights stand now
+    right: str = READ  # without which nobody hears of it
 
 
 SOURCES: dict[str, Source] = {}

@@ -40,7 +40,7 @@ def tell(
         "service": service,
         "environment": environment,
         "team_id": team,
-        "facts": {name: line(value) for name, value in (facts or {}).items() if value not in {"", None}},
+        "facts": {name: line(value) for name, value in (facts or {}).items() if value is not None and value != ""},
     }
     row, made = Notice.objects.get_or_create(key=key, defaults=values)
     if made:

@@ -55,6 +55,14 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
+    # what use says of limits
+    "oom": Look(_("killed for lack of memory"), "bad", "cross"),
+    "throttled": Look(_("throttled"), "bad", "triangle"),
+    "tight": Look(_("tight"), "warn", "diamond"),
+    "idle": Look(_("idle"), "off", "square"),
+    "oversized": Look(_("oversized"), "busy", "frame"),
+    "fits": Look(_("fits"), "ok", "check"),
+    "short": Look(_("too little known"), "off", "dashed"),
     # gates: their verdicts, and what each rule found
     "measuring": Look(_("measuring"), "busy", "spin"),
     "continue": Look(_("goes on"), "ok", "check"),

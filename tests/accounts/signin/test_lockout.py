@@ -124,3 +124,20 @@ def test_a_forwarded_address_is_nobodys_way_out(developer: User) -> None:
     client = at(HERE)
     client.post("/login/", {"username": "dan", "password": "correct horse"}, headers={"X-Forwarded-For": "10.1.1.1"})
     assert not signed_in(client)
+
+
+def test_many_locks_are_paged_with_as_many_queries_as_few(sre: User, django_assert_max_num_queries: Any) -> None:
+    AccessAttempt.objects.bulk_create(
+        AccessAttempt(username=f"name{n}", ip_address=f"198.51.{n // 250}.{n % 250}", failures_since_start=limits.PAIR)
+        for n in range(300)
+    )
+    desk = at(THERE)
+    desk.force_login(sre)
+    with django_assert_max_num_queries(30):
+        first = desk.get("/settings/signing-in/").content.decode()
+    last = desk.get("/settings/signing-in/?page=6").content.decode()
+    assert (first.count('name="address"'), last.count('name="address"')) == (50, 50)
+    assert "251–300 of 300" in last
+    assert desk.get(f"/settings/signing-in/?page={'9' * 5000}").status_code == 200
+    told = desk.get("/api/v1/sign-in/locks", {"limit": 7, "offset": 290}).json()
+    assert (told["count"], len(told["items"])) == (300, 7)

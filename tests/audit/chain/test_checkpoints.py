@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
@@ -93,6 +97,54 @@ def test_the_file_gets_what_a_dead_process_did_not_write(log: list[int], data_fo
     assert checkpoints.make() is None
     assert path.read_text() == whole
     assert verifying.database().good
+
+
+CHECKPOINT = st.integers(1, 99).map(
+    lambda n: statements.line(
+        {"format": statements.FORMAT, "what": "checkpoint", "position": n, "hash": "h", "time": "t", "key": "k",
+         "signature": "s" * n}
+    ).encode()
+)  # fmt: skip
+
+
+class Counted(BytesIO):
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(size)
+        self.count += len(found)
+        return found
+
+
+@given(
+    st.lists(CHECKPOINT | st.binary(max_size=9).map(lambda b: b.replace(b"\n", b""))),
+    st.binary(max_size=40),
+    st.integers(1, 200),
+)
+def test_the_end_of_the_file_tells_what_the_whole_of_it_does(lines: list[bytes], torn: bytes, piece: int) -> None:
+    torn = torn.replace(b"\n", b"")
+    whole = b"".join(line + b"\n" for line in lines)
+    found = [statements.parse(line.decode(errors="replace"), "checkpoint") for line in lines]
+    last = next((one["position"] for one in reversed(found) if one), 0)
+    with patch.object(checkpoints, "PIECE", piece):
+        assert checkpoints._end(BytesIO(whole + torn)) == (last, len(whole))
+
+
+def test_a_long_file_is_not_read_whole() -> None:
+    line = statements.line(
+        {
+            "format": statements.FORMAT,
+            "what": "checkpoint",
+            "position": 7,
+            "hash": "",
+            "time": "",
+            "key": "",
+            "signature": "",
+        }
+    )
+    file = Counted((line.encode() + b"\n") * 100_000)
+    assert checkpoints._end(file)[0] == 7
+    assert file.count == checkpoints.PIECE
 
 
 def test_another_key_verifies_what_the_former_one_signed(log: list[int], settings: Any, actor_sre: Actor) -> None:

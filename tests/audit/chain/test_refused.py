@@ -88,13 +88,13 @@ def test_a_gutted_function_is_seen_and_mended(event: Event, name: str) -> None:
     assert triggers.missing(connection) == []
 
 
-@pytest.mark.parametrize("owner", [None, 4711])
-def test_whom_it_belongs_to_is_bound_too(owner: int | None) -> None:
-    Event.objects.create(actor="sara", via="cli", action="service.scale", owner=3)
+@pytest.mark.parametrize("changes", [{"owner": None}, {"owner": 4711}, {"token": None}, {"token": "other (xq_2…)"}])
+def test_whom_it_belongs_to_and_which_token_it_was_is_bound_too(changes: dict[str, Any]) -> None:
+    Event.objects.create(actor="sara", via="cli", action="service.scale", owner=3, token="ci (xq_1…)")
     linking.link()
     assert verifying.database().good
     triggers.remove(connection)
-    Event.objects.update(owner=owner)
+    Event.objects.update(**changes)
     assert [fault.kind for fault in verifying.database().faults] == ["changed"]
 
 

@@ -53,7 +53,7 @@ def change_a_column(dice: random.Random, log: list[tuple[int, int]]) -> Named:
         [
             ("actor", "nobody"), ("via", "x"), ("ip", "192.0.2.1"), ("request_id", "x1"), ("action", "host.remove"),
             ("object_type", "hosts.host"), ("object_id", "77"), ("object_name", "else"), ("parent_type", "p.q"),
-            ("parent_id", "9"), ("reason", "because"), ("owner", 4711), ("user_id", 4711), ("time", "2020-01-01 00:00:00"),
+            ("parent_id", "9"), ("reason", "because"), ("owner", 4711), ("token", "x"), ("user_id", 4711), ("time", "2020-01-01 00:00:00"),
             ("before", json.dumps({"n": dice.random()})), ("after", json.dumps({"n": 4})), ("after", "[" * 900 + "]" * 900),
             ("denied", None), ("seal", "1.0.0.0"),
         ]

@@ -174,6 +174,57 @@ def test_names_with_markup_are_harmless_on_the_pages(
     assert "changed by somebody else" in client.get(f"/hosts/{instance.host.name}/").content.decode()
 
 
+def note(where: str, target: str = "c") -> dict[str, Any]:
+    return {"where": where, "verb": "stop", "target": target, "began": time.time()}
+
+
+def test_a_note_that_the_database_refuses_blocks_no_other_and_is_told(
+    instance: Any, client: Client, sre: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, notes = instance.host.name, own_calls.Notes()
+    bad = {f"bad{n}": note(name) | {"began": "no time"} for n in range(3)}
+    given = {"good1": note(name), **bad, "good2": note(name), "good1 ": {"ended": 1.0}}
+
+    def away(*_args: Any, **_more: Any) -> None:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(own_calls.audit, "record", away)
+        with pytest.raises(OperationalError):
+            notes.flush(given)
+    notes.flush(given)  # tried again, as the thread does
+    assert set(OwnCall.objects.values_list("mark", flat=True)) == {"good1", "good2"}
+    assert [record.message[:34] for record in caplog.records] == ["3 own calls could not be noted: th"]
+    event = Event.objects.get(action="outside.unsure")
+    assert (event.object_id, event.after, notes.lost.total()) == (str(instance.host.pk), {"count": 3}, 0)
+    notes.flush({"good3": note(name)})
+    assert Event.objects.filter(action="outside.unsure").count() == 1
+    heard = Heard(instance.host)
+    heard(told("pause", "9" * 64)).judged(monkeypatch)
+    client.force_login(sre)
+    page = client.get(f"/hosts/{name}/").content.decode()
+    assert "one event within a day" in page
+    assert "3 calls of the platform&#x27;s own could not be noted" in page or "3 calls of the platform's own" in page
+
+
+def test_beyond_what_may_wait_calls_are_counted_and_said_once_a_minute(
+    instance: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.HEAR_OUTSIDE = True
+    monkeypatch.setattr(own_calls, "MOST", 2)
+    notes = own_calls.Notes()
+    monkeypatch.setattr(notes, "_write_for_ever", lambda waiting: None)  # the database is away
+    for _ in range(5):
+        notes.end(notes.begin(instance.host.name, "POST", "/containers/c/stop", None, None))
+    notes.begin("elsewhere", "POST", "/containers/c/stop", None, None)
+    assert notes.lost == {instance.host.name: 4, "elsewhere": 1}
+    assert len(caplog.records) == 1
+    notes.flush({})
+    told_of = {row.object_name: row.after for row in Event.objects.filter(action="outside.unsure")}
+    assert told_of == {instance.host.name: {"count": 4}, "elsewhere": {"count": 1}}
+    assert not notes.lost
+
+
 def test_a_call_is_noted_before_it_is_made_and_its_end_after(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     put: list[Any] = []
     monkeypatch.setattr(own_calls.NOTES, "_put", lambda mark, values: put.append((mark, values)))

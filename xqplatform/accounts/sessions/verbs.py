@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import auth
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -58,12 +59,12 @@ def look(request: HttpRequest) -> None:
         request.session[FACTS] = {**facts, "seen": now, **_from(request)}
 
 
-def of(user: User) -> list[Session]:
+def of(user: User) -> QuerySet[Session]:
     """Those that have not ended, the last used first."""
-    return list(Session.objects.filter(user=user, expire_date__gt=timezone.now()))
+    return Session.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-seen", "pk")
 
 
-def seen_by(actor: Actor, user: User) -> list[Session]:
+def seen_by(actor: Actor, user: User) -> QuerySet[Session]:
     """As `of`, to the person, or to who manages people. Raises Denied."""
     _may(actor, user)
     return of(user)

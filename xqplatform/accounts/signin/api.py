@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
+from ninja.pagination import LimitOffsetPagination, paginate
 
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.models import User
@@ -28,6 +29,14 @@ class SessionOut(Schema):
     began: datetime | None
     seen: datetime | None
 
+    @staticmethod
+    def resolve_key(row: Session) -> str:
+        return str(row.pk)
+
+    @staticmethod
+    def resolve_browser(row: Session) -> str:
+        return agents.words(row.agent)
+
 
 class CountOut(Schema):
     count: int = Field(description="How many there were.")
@@ -46,12 +55,6 @@ class UnlockIn(Schema):
     address: str = Field("", max_length=45, description="With a name: of this pair; alone: of whatever name.")
 
 
-def _told(row: Session) -> dict[str, Any]:
-    return {
-        "key": row.pk, "browser": agents.words(row.agent), "ip": row.ip, "began": row.began, "seen": row.seen
-    }  # fmt: skip
-
-
 def _self(request: HttpRequest) -> User:
     user = actor_of(request).user
     assert user is not None  # whoever comes over the API is somebody
@@ -59,8 +62,9 @@ def _self(request: HttpRequest) -> User:
 
 
 @router.get("/sessions", response={200: list[SessionOut], **ERRORS}, summary="Where you are signed in")
+@paginate(LimitOffsetPagination)
 def sessions(request: HttpRequest) -> Any:
-    return [_told(row) for row in verbs.seen_by(actor_of(request), _self(request))]
+    return verbs.seen_by(actor_of(request), _self(request))
 
 
 @router.post("/sessions/end", response={200: CountOut, **ERRORS}, summary="End all your sessions but this one")
@@ -78,8 +82,9 @@ def end_session(request: HttpRequest, key: str) -> Any:
 @router.get(
     "/people/{username}/sessions", response={200: list[SessionOut], **ERRORS}, summary="Where somebody is signed in"
 )
+@paginate(LimitOffsetPagination)
 def sessions_of(request: HttpRequest, username: str) -> Any:
-    return [_told(row) for row in verbs.seen_by(actor_of(request), get_object_or_404(User, username=username))]
+    return verbs.seen_by(actor_of(request), get_object_or_404(User, username=username))
 
 
 @router.post("/people/{username}/sessions/end", response={200: CountOut, **ERRORS}, summary="End somebody's sessions")
@@ -96,6 +101,7 @@ def reset_factors(request: HttpRequest, username: str) -> Any:
 
 
 @router.get("/sign-in/locks", response={200: list[LockOut], **ERRORS}, summary="Who is locked out now")
+@paginate(LimitOffsetPagination)
 def locks(request: HttpRequest) -> Any:
     require(actor_of(request), "people.manage")
     return lockout.locked()

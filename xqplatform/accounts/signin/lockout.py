@@ -24,6 +24,8 @@ from xqplatform.accounts.signin.limits import ADDRESS, COOL_OFF, KNOWN_DAYS, PAI
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
 
+MOST = 1000  # locks of a kind that are listed
+
 
 def key(request: Any, credentials: dict[str, Any] | None) -> str:
     """The name under which failures are counted: as the log-in finds people, whatever the case."""
@@ -121,18 +123,22 @@ class Lockout(AxesDatabaseHandler):
 
 
 def locked() -> list[dict[str, Any]]:
-    """Pairs and addresses that are locked now, the latest first: {"name", "address", "count", "what", "wait"}."""
-    since = timezone.now() - timedelta(seconds=COOL_OFF)
-    rows = AccessAttempt.objects.filter(attempt_time__gt=since).order_by()
-    pairs = rows.values("username", "ip_address").annotate(count=Sum("failures_since_start")).filter(count__gte=PAIR)
-    addresses = rows.values("ip_address").annotate(count=Sum("failures_since_start")).filter(count__gte=ADDRESS)
+    """Pairs and addresses that are locked now, the latest first, MOST of each at most: {"name", "address", "count", "wait"}."""
+    now = timezone.now()
+    rows = AccessAttempt.objects.filter(attempt_time__gt=now - timedelta(seconds=COOL_OFF)).order_by()
     found = []
-    for row in [*pairs, *addresses]:
-        name = row.get("username") or ""
-        held = state(name, row["ip_address"])
-        if held is not None:
-            found.append({"name": name, "address": row["ip_address"] or "", "count": row["count"], "wait": held.wait})
-    return sorted(found, key=lambda one: -one["wait"])
+    for fields, least in ((["username", "ip_address"], PAIR), (["ip_address"], ADDRESS)):
+        counted = rows.values(*fields).annotate(count=Sum("failures_since_start"), last=Max("attempt_time"))
+        found += list(counted.filter(count__gte=least).order_by("-last", *fields)[:MOST])
+    return [
+        {
+            "name": row.get("username") or "",
+            "address": row["ip_address"] or "",
+            "count": row["count"],
+            "wait": COOL_OFF - (now - row["last"]).total_seconds(),
+        }
+        for row in sorted(found, key=lambda one: one["last"], reverse=True)
+    ]
 
 
 def unlock(actor: Actor, name: str, address: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from xqplatform.accounts.signin import lockout, providers, services
 from xqplatform.accounts.signin.forms import RulesForm
 from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.errors import Refused
+from xqplatform.web.tables import PER_PAGE
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,7 +38,8 @@ def rules(request: ActorRequest) -> HttpResponse:
             put_refusal(form, refusal)
     context = {"form": form, "may": can(request.actor, "people.manage"), "without": services.without_factor()}
     context |= {"providers": providers.all_of_them(), "may_providers": can(request.actor, providers.RIGHT)}
-    context["locked"] = lockout.locked() if context["may"] else []
+    locks = Paginator(lockout.locked() if context["may"] else [], PER_PAGE)
+    context["locked"] = locks.get_page(request.GET.get("page"))
     return render(request, "accounts/signin/rules.html", context, status=400 if form.errors else 200)
 
 

@@ -16,17 +16,19 @@ from xqplatform.accounts.models import User
 from xqplatform.accounts.rights import require
 from xqplatform.accounts.sessions import agents, verbs
 from xqplatform.accounts.sessions.models import Session
+from xqplatform.web.tables import Table
 
 
 def _page(request: ActorRequest, person: User) -> HttpResponse:
     here = verbs.key_of(request)
-    rows = [{"row": row, "browser": agents.words(row.agent), "here": row.pk == here} for row in verbs.of(person)]
+    table = Table(request, verbs.of(person))
     limits = verbs.limits()
     context: dict[str, Any] = {
         "person": person,
-        "rows": rows,
+        "rows": [{"row": row, "browser": agents.words(row.agent), "here": row.pk == here} for row in table],
+        "table": table,
         "own": person.pk == request.user.pk,
-        "others": [one for one in rows if not one["here"]],
+        "others": verbs.of(person).exclude(pk=here).count(),
         "idle_hours": round(limits.idle / 3600),
         "total_days": round(limits.total / 86400),
     }

@@ -4,7 +4,8 @@ The *body* is one line of JSON in ASCII: the keys of `KEYS` sorted, no spaces, e
 digits of a second and `Z`; `before` and `after` as any JSON, their keys sorted; a number that is whole is written without point and
 exponent, however it was stored. Both databases give the same body for the same event.
 
-`owner` (the key of the team that owned it) is a further key where it is known.
+`owner` (the key of the team that owned it) is a further key where it is known, and so is `token` (name and first characters of the API
+token that it came by).
 
 The *hash* of an event is the SHA-256, in hex, of the lines (joined by a line feed)
 

@@ -5,10 +5,12 @@ Whoever cuts the end of the chain off, or computes all hashes anew, cannot make 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +22,7 @@ from xqplatform.audit.chain.keys import sealed
 from xqplatform.audit.chain.models import Checkpoint
 
 NAMED = 20  # faulty positions that a checkpoint names
+PIECE = 1 << 14  # bytes that are read first of the file's end
 
 
 def folder() -> Path:
@@ -73,23 +76,37 @@ def _begin(last: Checkpoint | None) -> linking.Head:
 
 
 def keep_file() -> None:
-    """Appends to the file in the data folder what it lacks (also what a process that died did not write)."""
+    """Appends to the file in the data folder what it lacks (also what a process that died did not write). Reads only its end."""
     path = folder() / "checkpoints.jsonl"
-    newest = 0
-    for text in kept_lines():
-        found = statements.parse(text, "checkpoint")
-        newest = max(newest, found["position"] if found else 0)
-    lines = list(Checkpoint.objects.filter(position__gt=newest).order_by("position").values_list("line", flat=True))
-    if not lines:
-        return
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+b") as file:
-        whole = file.read().rfind(b"\n") + 1
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: of two processes the second finds what the first wrote
+        newest, whole = _end(file)
+        rows = Checkpoint.objects.filter(position__gt=newest).order_by("position")
+        lines = list(rows.values_list("line", flat=True))
+        if not lines:
+            return
         file.truncate(whole)  # a line that a process which died did not end
         file.seek(whole)
         file.write("".join(f"{text}\n" for text in lines).encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _end(file: BinaryIO) -> tuple[int, int]:
+    """The position of the last line that is a checkpoint, and where the last whole line ends. Lines are written in their order."""
+    size, piece = file.seek(0, os.SEEK_END), PIECE
+    while True:
+        start = file.seek(max(0, size - piece))
+        read = file.read(size - start)
+        whole = read.rfind(b"\n") + 1
+        # What stands before the first line's end began further up.
+        for text in reversed(read[:whole].split(b"\n")[1 if start else 0 :]):
+            if found := statements.parse(text.decode(errors="replace"), "checkpoint"):
+                return found["position"], start + whole
+        if not start:
+            return 0, whole
+        piece *= 2
 
 
 def kept_lines() -> Iterator[str]:

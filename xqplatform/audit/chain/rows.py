@@ -13,6 +13,7 @@ from xqplatform.audit.chain.judge import Linked
 COLUMNS = (
     "id", "seal", "time", "user_id", "actor", "via", "ip", "request_id", "action", "object_type", "object_id",
     "object_name", "parent_type", "parent_id", "before", "after", "reason", "denied", "owner",
+    "token",
 )  # fmt: skip
 EVENT = ", ".join(f'e."{name}"' for name in COLUMNS)
 AT_ONCE = 2000
@@ -40,6 +41,8 @@ def content(row: tuple[Any, ...]) -> dict[str, Any]:
     }
     if row[18] is not None:
         found["owner"] = row[18]
+    if row[19] is not None:
+        found["token"] = row[19]
     return found
 
 

@@ -56,6 +56,8 @@ def line(row: Linked) -> str:
     for number, (label, value) in enumerate(strings.items(), 1):
         if value != "":
             said |= {f"cs{number}Label": label, f"cs{number}": value}
+    if event.get("token"):
+        said |= {"flexString1Label": "token", "flexString1": event["token"]}
     said |= {"cn1Label": "position", "cn1": str(row.position)}
     head = "|".join(
         _header(text)

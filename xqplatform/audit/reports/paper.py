@@ -16,35 +16,7 @@ from xqplatform.audit import sentences
 from xqplatform.audit.reports import months
 from xqplatform.audit.reviews import rules
 from xqplatform.web import states
-
-Cell = str | int
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A number at the top; `note` says what it consists of, `before` is the month before's, where that is known."""
-
-    label: str
-    value: int
-    before: int | None = None
-    note: str = ""
-    bad: bool = False
-
-
-@dataclass(frozen=True)
-class Line:
-    """A sentence, and whether it is as it should be."""
-
-    text: str
-    good: bool
-
-
-@dataclass(frozen=True)
-class Section:
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]] = ()
-    numbers: frozenset[int] = frozenset()  # columns of numbers: to the right
+from xqplatform.web.paper import Line, Section, Tile
 
 
 @dataclass(frozen=True)

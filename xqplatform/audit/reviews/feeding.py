@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
@@ -11,36 +11,45 @@ from django.utils import timezone
 
 from xqplatform import live
 from xqplatform.accounts.models import User
-from xqplatform.audit.models import Event
+from xqplatform.audit.chain import linking
+from xqplatform.audit.models import Event, Link
 from xqplatform.audit.reviews import rules, seams
 from xqplatform.audit.reviews.models import Feed, Review, ReviewRule
 from xqplatform.audit.reviews.rules import Facts, Rule
 
 MOST = 2000  # events that are looked at in one go
-# An event may be seen later than one of a higher number: those of the last minutes are looked at again, and taken but once.
-SETTLED = timedelta(minutes=2)
 PAST = timedelta(days=30)  # that are taken when the queue begins
 TOPIC = "reviews"
 
 
 def feed(most: int = MOST) -> int:
-    """Takes what is new; returns how many events were taken. Whoever comes second waits for the first."""
+    """Takes what is new; returns how many events were taken. Whoever comes second waits for the first.
+
+    It goes by places in the chain: they are given after the commit, one after the other, so however late an event is
+    committed, its place is one that was not looked at yet.
+    """
     ensure_built_in()
-    now = timezone.now()
+    linking.link()
     with transaction.atomic():
         row, new = Feed.objects.select_for_update().get_or_create(pk=1)
         if new:
-            row.position = Event.objects.filter(time__lt=now - PAST).aggregate(last=Max("pk"))["last"] or 0
-        events = list(Event.objects.filter(pk__gt=row.position).order_by("pk")[:most])
-        taken = _take(events)
-        settled = [event.pk for event in events if event.time < now - SETTLED]
-        young = min((event.pk for event in events if event.time >= now - SETTLED), default=None)
-        position = max((pk for pk in settled if young is None or pk < young), default=row.position)
-        if new or position != row.position:
+            row.position = _begin(timezone.now() - PAST)
+        places = Link.objects.filter(position__gt=row.position).order_by("position")[:most]
+        linked = list(places.values_list("position", "event_id"))
+        taken = _take(list(Event.objects.filter(pk__in=[event for _position, event in linked]).order_by("pk")))
+        position = linked[-1][0] if linked else row.position
+        if new or linked:
             Feed.objects.filter(pk=row.pk).update(position=position)
         if taken:
             live.bump(TOPIC)
     return taken
+
+
+def _begin(since: datetime) -> int:
+    """The place before the first event after that moment."""
+    last = Event.objects.filter(time__lt=since).aggregate(last=Max("pk"))["last"] or 0
+    first = Link.objects.filter(event_id__gt=last).order_by("position").values_list("position", flat=True).first()
+    return first - 1 if first is not None else linking.head().position
 
 
 def _take(events: Sequence[Event]) -> int:

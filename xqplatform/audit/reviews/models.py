@@ -68,7 +68,7 @@ class Review(models.Model):
 class Feed(models.Model):
     """How far events were taken: one row."""
 
-    position = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)  # in the chain
 
     def __str__(self) -> str:
         return str(self.position)

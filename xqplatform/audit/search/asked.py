@@ -17,6 +17,7 @@ from xqplatform.audit.search.language import Query, Term
 PARAMETERS = {
     "who": "who", "action": "action", "kind": "kind", "object": "object", "service": "service", "env": "env",
     "host": "host", "via": "via", "ip": "ip", "request": "request", "denied": "denied",
+    "token": "token",
 }  # fmt: skip
 RANGES: dict[str, tuple[timedelta, Any]] = {
     "15m": (timedelta(minutes=15), gettext_lazy("last 15 minutes")),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 FIELDS = (
     "who", "action", "kind", "object", "service", "env", "host", "instance", "via", "ip", "request", "denied", "reason",
-    "before", "after",
+    "before", "after", "token",
 )  # fmt: skip
 OTHER_NAMES = {"actor": "who", "user": "who", "environment": "env", "request_id": "request", "object_type": "kind"}
 YES, NO = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}

@@ -56,7 +56,7 @@ def fields(get: Mapping[str, Any]) -> list[dict[str, Any]]:
     labels = {
         "who": _("Who"), "action": _("What"), "object": _("Object"), "kind": _("Kind of object"), "service": _("Service"),
         "env": _("Environment"), "host": _("Host"), "via": _("By way of"), "ip": _("Address"), "request": _("Request"),
-        "denied": _("Denied"),
+        "token": _("API token"), "denied": _("Denied"),
     }  # fmt: skip
     options: dict[str, list[tuple[str, Any]]] = {
         "action": actions(),

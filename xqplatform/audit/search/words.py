@@ -112,6 +112,9 @@ def fields(event: Any, where: Where) -> Iterator[str]:
         yield f"user={event.user_id}"
     if event.request_id:
         yield f"request={value(event.request_id)}"
+    if event.token:  # «nightly (xq_1a2b3c…)»: by its name, by its first characters, or by both
+        name, _sign, rest = event.token.rpartition(" (")
+        yield from (f"token={value(text)}" for text in dict.fromkeys((event.token, name, rest.rstrip("…)"))) if text)
     if event.object_type:
         yield f"app={event.object_type.partition('.')[0]}"
         yield f"kind={value(event.object_type)}"

@@ -117,14 +117,27 @@ def event(request: ActorRequest, pk: int) -> HttpResponse:
 @require_GET
 def export(request: ActorRequest) -> HttpResponseBase:
     """What the search finds, whole, as CSV; times in UTC. Taking it along is an event."""
-    head = ["id", "time", "actor", "via", "ip", "request", "action", "denied", "object type", "object id", "object"]
+    head = [
+        "id",
+        "time",
+        "actor",
+        "via",
+        "ip",
+        "request",
+        "token",
+        "action",
+        "denied",
+        "object type",
+        "object id",
+        "object",
+    ]
     search = _search(request)
     audit.record(request.actor, "audit.export", None, after={"form": "csv", "search": request.GET.urlencode()[:500]})
 
     def lines() -> Iterator[list[Any]]:
         for e in search.events():
             yield [
-                e.pk, e.time.isoformat(), e.actor, e.via, e.ip, e.request_id, e.action, int(e.denied),
+                e.pk, e.time.isoformat(), e.actor, e.via, e.ip, e.request_id, e.token or "", e.action, int(e.denied),
                 e.object_type, e.object_id, e.object_name, e.reason, _json(e.before), _json(e.after),
             ]  # fmt: skip
 

@@ -1,0 +1,158 @@
+"""What the page of costs shows: months beside one another, by team and by service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.capacity import bills
+from containers.capacity.costing import Bill
+from containers.capacity.models import Day, Price
+from containers.models import Environment, ServiceEnvironment
+from hosts.models import Host
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Team
+from xqplatform.accounts.rights import require
+from xqplatform.accounts.visibility import visible
+from xqplatform.errors import Refused
+
+RIGHT = "fleet.read"
+RANGES: dict[str, Any] = {"3": gettext_lazy("3 months"), "6": gettext_lazy("6 months"), "12": gettext_lazy("12 months")}
+USUAL = 6
+
+
+@dataclass(frozen=True)
+class Asked:
+    environment: str = ""
+    team: str = ""
+    months: int = USUAL
+    q: str = ""
+
+
+def asked(data: Mapping[str, Any]) -> Asked:
+    """Raises Refused with the field."""
+    given = {name: str(data.get(name) or "").strip() for name in ("environment", "team", "months", "q")}
+    if any("\0" in value or len(value) > 200 for value in given.values()):
+        raise Refused(_("That is no name."), "q", 400)
+    if given["months"] and given["months"] not in RANGES:
+        raise Refused(_("Months are 3, 6 or 12."), "months", 400)
+    if given["environment"] and not Environment.objects.filter(slug=given["environment"]).exists():
+        raise Refused(_("There is no such environment."), "environment", 404)
+    return Asked(given["environment"], given["team"], int(given["months"] or USUAL), given["q"])
+
+
+@dataclass
+class Row:
+    """Amounts by month, the oldest first; None of a month that is not counted."""
+
+    key: str
+    title: str
+    team: str
+    amounts: list[float | None]
+
+    @property
+    def last(self) -> float | None:
+        """The newest whole month."""
+        return self.amounts[-2]
+
+    @property
+    def change(self) -> float | None:
+        """Of the newest whole month against the one before it, as a share."""
+        before, last = self.amounts[-3], self.amounts[-2]
+        return None if not before or last is None else last / before - 1
+
+    @property
+    def nothing(self) -> bool:
+        return not any(self.amounts)
+
+
+@dataclass
+class Card:
+    months: Sequence[date]
+    whole: Row
+    unallocated: Row
+    others: Row  # of what the reader does not see, or did not ask for
+    teams: list[Row]
+    services: list[Row]
+    currency: str
+    unpriced: list[str] = field(default_factory=list)  # hosts, in the newest counted month
+    has_prices: bool = True
+    has_days: bool = True
+    counted: datetime | None = None
+    days: int = 0  # of the month under way
+
+    @property
+    def now(self) -> date:
+        return self.months[-1]
+
+
+def read(actor: Actor, what: Asked, today: date | None = None) -> Card:
+    """Raises Denied."""
+    require(actor, RIGHT)
+    months = bills.months_back(today or bills.today(), what.months)
+    found = bills.read(months)
+    known = [found.get(month) for month in months]
+    rows = _places(actor, what)
+    blank = [None if one is None else 0.0 for one in known]
+    teams: dict[str, Row] = {}
+    services: dict[str, Row] = {}
+    whole, unallocated, others = (Row("", "", "", list(blank)) for _n in range(3))
+    for n, one in enumerate(known):
+        if one is None:
+            continue
+        bill, _days = one
+        _put(whole, n, bill.total)
+        _put(unallocated, n, bill.unallocated)
+        for place, amount in bill.places.items():
+            if place not in rows:
+                _put(others, n, amount)
+                continue
+            service, team, title = rows[place]
+            _put(services.setdefault(service, Row(service, service, title, list(blank))), n, amount)
+            _put(teams.setdefault(team, Row(team, title, title, list(blank))), n, amount)
+    newest = next((one[0] for one in reversed(known) if one is not None), Bill())
+    currencies = Price.objects.order_by().values_list("currency", flat=True).distinct()
+    return Card(
+        months=months,
+        whole=whole,
+        unallocated=unallocated,
+        others=others,
+        teams=_sorted(teams),
+        services=_sorted(services),
+        currency=", ".join(currencies),
+        unpriced=list(Host.objects.filter(pk__in=newest.unpriced).order_by("name").values_list("name", flat=True)),
+        has_prices=Price.objects.exists(),
+        has_days=Day.objects.exists(),
+        days=known[-1][1] if known[-1] is not None else 0,
+    )
+
+
+def _put(row: Row, n: int, amount: float) -> None:
+    row.amounts[n] = (row.amounts[n] or 0.0) + amount
+
+
+def _sorted(rows: Mapping[str, Row]) -> list[Row]:
+    """The dearest first, by the newest month of each."""
+    return sorted(rows.values(), key=lambda one: ([-(amount or 0.0) for amount in reversed(one.amounts)], one.key))
+
+
+def _places(actor: Actor, what: Asked) -> dict[int, tuple[str, str, str]]:
+    """Place → service, team and its title; removed services too: they were paid for."""
+    rows = visible(actor, ServiceEnvironment)
+    if what.environment:
+        rows = rows.filter(environment__slug=what.environment)
+    if what.team:
+        rows = rows.filter(service__team__slug=what.team)
+    for word in what.q.split():
+        rows = rows.filter(service__slug__icontains=word)
+    titles = {team.slug: str(team) for team in Team.objects.all()}
+    fields = ("pk", "service__slug", "service__team__slug")
+    return {
+        pk: (service, team or "", titles.get(team, team) if team else "")
+        for pk, service, team in rows.order_by().values_list(*fields)
+    }

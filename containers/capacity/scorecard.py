@@ -1,0 +1,233 @@
+"""The scorecard: weeks that are counted, added up by team and by service, beside the stretch before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.capacity import objectives
+from containers.capacity.availability import Span
+from containers.capacity.models import ScoreWeek
+from containers.capacity.objectives import Standing
+from containers.capacity.score_weeks import WEEK, monday
+from containers.capacity.scoring import Tally
+from containers.models import Environment, ServiceEnvironment
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Team
+from xqplatform.accounts.visibility import visible
+from xqplatform.errors import Refused
+
+RANGES: dict[str, Any] = {
+    "4": gettext_lazy("4 weeks"),
+    "13": gettext_lazy("13 weeks"),
+    "26": gettext_lazy("26 weeks"),
+    "52": gettext_lazy("52 weeks"),
+}
+USUAL = 13
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`environment`: a name; empty: all production environments. `weeks`: with the one under way. `team`, `q`: empty for all."""
+
+    environment: str = ""
+    weeks: int = USUAL
+    team: str = ""
+    q: str = ""
+
+
+def asked(data: Mapping[str, Any]) -> Asked:
+    """Raises Refused with the field."""
+    given = {name: str(data.get(name) or "").strip() for name in ("environment", "weeks", "team", "q")}
+    if any("\0" in value or len(value) > 200 for value in given.values()):
+        raise Refused(_("That is no name."), "q", 400)
+    if given["weeks"] and given["weeks"] not in RANGES:
+        raise Refused(_("Weeks are 4, 13, 26 or 52."), "weeks", 400)
+    if given["environment"] and not Environment.objects.filter(slug=given["environment"]).exists():
+        raise Refused(_("There is no such environment."), "environment", 404)
+    return Asked(given["environment"], int(given["weeks"] or USUAL), given["team"], given["q"])
+
+
+@dataclass
+class Score:
+    """Of a team or a service. `bars`: changes and failed ones by week, None of a week without any."""
+
+    key: str
+    title: str
+    count: int
+    tally: Tally = field(default_factory=Tally)
+    before: Tally = field(default_factory=Tally)
+    bars: list[tuple[int, int]] = field(default_factory=list)
+    span: Span = field(default_factory=Span)
+    span_before: Span = field(default_factory=Span)
+    team: str = ""
+    standing: Standing | None = None  # a service's: of its place with the least budget left
+    promised: int = 0  # objectives
+    kept: int = 0  # of them: with some error budget left, or nothing known yet
+
+    def __post_init__(self) -> None:
+        self.bars = [(0, 0)] * self.count
+
+    @property
+    def empty(self) -> bool:
+        return self.tally.empty and self.before.empty and not self.span.known and not self.promised
+
+    @property
+    def frequency(self) -> float | None:
+        """Successful releases a week."""
+        return self.tally.succeeded / self.count if not self.tally.empty else None
+
+    @property
+    def frequency_before(self) -> float | None:
+        return self.before.succeeded / self.count if not self.before.empty else None
+
+    def add(self, n: int, tally: Tally) -> None:
+        """Of the n-th week; before the range it is negative."""
+        if n < 0:
+            self.before.merge(tally)
+            return
+        self.tally.merge(tally)
+        changes, bad = self.bars[n]
+        self.bars[n] = (changes + tally.changes, bad + tally.bad)
+
+
+@dataclass(frozen=True)
+class Place:
+    pk: int
+    service: str
+    environment: str
+    team: str
+    team_title: str
+
+
+@dataclass
+class Card:
+    weeks: Sequence[date]  # their Mondays
+    whole: Score
+    teams: list[Score]
+    services: list[Score]
+    places: list[Place]
+    counted: datetime | None  # the open week; None: it was not yet
+
+    @property
+    def first(self) -> date:
+        return self.weeks[0]
+
+    @property
+    def last(self) -> date:
+        return self.weeks[-1] + timedelta(days=6)
+
+
+def places_of(actor: Actor, what: Asked) -> list[Place]:
+    """What the reader may see of it; removed services, too: what they did is done."""
+    rows = visible(actor, ServiceEnvironment)
+    if what.environment:
+        rows = rows.filter(environment__slug=what.environment)
+    else:
+        rows = rows.filter(environment__production=True)
+    if what.team:
+        rows = rows.filter(service__team__slug=what.team)
+    for word in what.q.split():
+        rows = rows.filter(service__slug__icontains=word)
+    fields = ("pk", "service__slug", "environment__slug", "service__team__slug", "service__team__title")
+    return [
+        Place(pk, service, environment, team or "", title or team or "")
+        for pk, service, environment, team, title in rows.order_by("service__slug", "pk").values_list(*fields)
+    ]
+
+
+def weeks_of(count: int, now: datetime | None = None) -> list[date]:
+    last = monday((now or timezone.now()).astimezone(UTC).date())
+    return [last - n * WEEK for n in reversed(range(count))]
+
+
+def read(actor: Actor, what: Asked, now: datetime | None = None) -> Card:
+    weeks = weeks_of(what.weeks, now)
+    places = places_of(actor, what)
+    whole = Score("", "", what.weeks)
+    teams = {p.team: Score(p.team, p.team_title, what.weeks) for p in places}
+    services = {p.service: Score(p.service, p.service, what.weeks, team=p.team_title) for p in places}
+    rows_of = {str(p.pk): (services[p.service], teams[p.team]) for p in places}
+    counted = None
+    rows = ScoreWeek.objects.filter(week__gte=weeks[0] - what.weeks * WEEK, week__lte=weeks[-1])
+    for week, tallies, when in rows.values_list("week", "tallies", "counted"):
+        n = (week - weeks[0]).days // 7
+        counted = when if week == weeks[-1] else counted
+        for place, found in tallies.items():
+            if place in rows_of:
+                tally = Tally.of_json(found)
+                for score in (*rows_of[place], whole):
+                    score.add(n, tally)
+    _add_health(places, services, teams, whole, weeks)
+    shown = [score for score in services.values() if not score.empty]
+    return Card(
+        weeks=weeks,
+        whole=whole,
+        teams=sorted((score for score in teams.values() if not score.empty), key=lambda one: (not one.key, one.key)),
+        services=sorted(shown, key=lambda one: one.key),
+        places=places,
+        counted=counted,
+    )
+
+
+def _add_health(
+    places: Sequence[Place], services: dict[str, Score], teams: dict[str, Score], whole: Score, weeks: Sequence[date]
+) -> None:
+    pks = [one.pk for one in places]
+    length = len(weeks) * WEEK
+    now = objectives.spans(pks, weeks[0], weeks[-1] + timedelta(days=6))
+    before = objectives.spans(pks, weeks[0] - length, weeks[0] - timedelta(days=1))
+    standing = objectives.standing(pks, only_with_objective=True)
+    for place in places:
+        scores = (services[place.service], teams[place.team], whole)
+        for score in scores:
+            score.span += now.get(place.pk, Span())
+            score.span_before += before.get(place.pk, Span())
+        if place.pk in standing:
+            found = standing[place.pk]
+            services[place.service].standing = worst(services[place.service].standing, found)
+            for score in scores:
+                score.promised += 1
+                score.kept += found.budget is None or found.budget.left >= 0
+
+
+def worst(one: Standing | None, other: Standing) -> Standing:
+    """The one with the least budget left; what is unknown is better than what is known."""
+
+    def left(of: Standing) -> float:
+        return of.budget.left if of.budget is not None else 2.0
+
+    return other if one is None or left(other) < left(one) else one
+
+
+SORTS = {
+    "name": lambda one: one.key,
+    "releases": lambda one: one.tally.succeeded,
+    "lead": lambda one: one.tally.lead_median,
+    "failures": lambda one: one.tally.failure_rate,
+    "restore": lambda one: one.tally.restore_median,
+    "availability": lambda one: one.span.share,
+    "budget": lambda one: one.standing.budget.left if one.standing and one.standing.budget else None,
+}
+
+
+def ordered(scores: Sequence[Score], sort: str) -> list[Score]:
+    """What has no number comes last, whichever way."""
+    key = SORTS.get(sort.removeprefix("-"))
+    if key is None:
+        return list(scores)
+    known = [one for one in scores if key(one) is not None]
+    known.sort(key=key, reverse=sort.startswith("-"))
+    return [*known, *(one for one in scores if key(one) is None)]
+
+
+def team_choices(actor: Actor) -> list[tuple[str, str]]:
+    """Teams whose services the reader may see."""
+    teams = visible(actor, ServiceEnvironment).values("service__team")
+    return [(team.slug, str(team)) for team in Team.objects.filter(pk__in=teams).order_by("slug")]

@@ -1,0 +1,185 @@
+"""The scorecard, a service's releases behind it, and the objective of a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from containers.capacity import objectives, score_detail, score_paper, score_words, scorecard
+from containers.capacity.scorecard import RANGES, Asked, Card, Score
+from containers.models import Environment, Service, ServiceEnvironment
+from containers.views.access import get_place
+from xqplatform import audit
+from xqplatform.accounts.http import ActorRequest, put_refusal
+from xqplatform.accounts.rights import READ, can, require
+from xqplatform.accounts.visibility import get_visible
+from xqplatform.errors import Refused
+from xqplatform.web.tables import csv_response
+
+PAGE = 50
+
+
+class ObjectiveForm(forms.Form):
+    target = forms.CharField(label=gettext_lazy("Available at least (%)"), max_length=12)
+    least = forms.CharField(label=gettext_lazy("with so many healthy instances"), max_length=6, initial="1")
+
+
+def _asked(request: ActorRequest) -> tuple[Asked, Refused | None]:
+    try:
+        return scorecard.asked(request.GET), None
+    except Refused as refused:
+        return Asked(), refused
+
+
+@require_GET
+def show(request: ActorRequest) -> HttpResponseBase:
+    require(request.actor, READ)
+    what, wrong = _asked(request)
+    if wrong is not None and request.GET.get("format"):
+        return JsonResponse({"error": wrong.message, "field": wrong.field}, status=wrong.code)
+    card = scorecard.read(request.actor, what)
+    if request.GET.get("format") == "csv":
+        rows = list(_table(card))
+        return csv_response(request, f"scorecard-{card.first}-{card.last}.csv", _head(), rows, count=len(rows))
+    if request.GET.get("format") == "pdf":
+        return _pdf(request, card, what)
+    sort = request.GET.get("sort", "")
+    services = scorecard.ordered(card.services, sort)
+    context = {
+        "card": card,
+        "what": what,
+        "wrong": wrong,
+        "page": Paginator(services, PAGE).get_page(_number(request.GET.get("page", "1"))),
+        **_choices(request),
+    }
+    return render(request, "capacity/scorecard.html", context, status=wrong.code if wrong else 200)
+
+
+def _pdf(request: ActorRequest, card: Card, what: Asked) -> HttpResponse:
+    """Who took it along is an event, as of a table."""
+    environment = Environment.objects.filter(slug=what.environment).first()
+    where = environment.local_title if environment else _("Production")
+    name = f"scorecard-{card.first}-{card.last}.pdf"
+    with transaction.atomic():
+        after = {"rows": len(card.services), "page": request.path, "search": request.GET.urlencode()[:500]}
+        audit.record(request.actor, "table.export", None, name=name, after=after)
+    answer = HttpResponse(score_paper.made(card, where), content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _choices(request: ActorRequest) -> dict[str, Any]:
+    return {
+        "ranges": RANGES.items(),
+        "environments": Environment.objects.all(),
+        "teams": scorecard.team_choices(request.actor),
+        "definitions": score_words.definitions(),
+    }
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
+
+
+def _head() -> list[str]:
+    return [
+        _("What"), _("Name"), _("Team"), _("Releases"), _("a week"), _("Lead time, median (s)"), _("Lead time, p90 (s)"),
+        _("Changes"), _("Change failures"), _("Change failure rate"), _("Time to restore, median (s)"), _("Not restored"),
+        _("Success rate"), _("Rollback rate"), _("Cancelled"), _("Ways back"), _("Available (s)"), _("Not available (s)"),
+        _("Unknown (s)"), _("Objective (%)"), _("Error budget left"),
+    ]  # fmt: skip
+
+
+def _table(card: Card) -> Iterator[list[Any]]:
+    """Numbers as they are; what is not known is empty."""
+    kinds = [(_("All"), [card.whole]), (_("Team"), card.teams), (_("Service"), card.services)]
+    for kind, scores in kinds:
+        for one in scores:
+            yield [kind, one.title, one.team, *_numbers(one)]
+
+
+def _numbers(one: Score) -> list[Any]:
+    tally, none = one.tally, one.tally.empty
+    standing = one.standing
+    budget = standing.budget if standing else None
+    return [
+        "" if none else tally.succeeded, _short(one.frequency), _short(tally.lead_median, 0), _short(tally.lead_p90, 0),
+        "" if none else tally.changes, "" if none else tally.bad, _short(tally.failure_rate, 4),
+        _short(tally.restore_median, 0), "" if none else tally.open, _short(tally.success_rate, 4),
+        _short(tally.rollback_rate, 4), "" if none else tally.cancelled, "" if none else tally.backs,
+        round(one.span.good), round(one.span.bad), round(one.span.unknown),
+        standing.objective.target if standing and standing.objective else "", _short(budget.left if budget else None, 4),
+    ]  # fmt: skip
+
+
+def _short(value: float | None, digits: int = 2) -> float | str:
+    return "" if value is None else round(value, digits)
+
+
+@require_GET
+def service(request: ActorRequest, slug: str) -> HttpResponseBase:
+    found = get_visible(request.actor, Service.objects.select_related("team"), slug=slug)
+    return _service(request, found)
+
+
+def _service(
+    request: ActorRequest, found: Service, bad: tuple[ServiceEnvironment, ObjectiveForm] | None = None
+) -> HttpResponse:
+    what, wrong = _asked(request)
+    detail = score_detail.read(request.actor, found, Asked(what.environment, what.weeks))
+    page = Paginator(detail.verdicts, PAGE).get_page(_number(request.GET.get("page", "1")))
+    today = timezone.now().astimezone(UTC).date()
+    places = []
+    for one in score_detail.health(detail.places, today):
+        objective = one.standing.objective if one.standing else None
+        form = ObjectiveForm(
+            initial=objectives.shown(objective) if objective else None, prefix=one.place.environment.slug
+        )
+        if bad is not None and bad[0].pk == one.place.pk:
+            form = bad[1]
+        may = can(request.actor, objectives.RIGHT, **one.place.at)
+        places.append({"one": one, "objective": objective, "form": form, "may": may})
+    context = {
+        "service": found,
+        "detail": detail,
+        "what": what,
+        "wrong": wrong,
+        "page": page,
+        "rows": score_detail.rows(list(page)),
+        "places": places,
+        **_choices(request),
+    }
+    status = wrong.code if wrong is not None else 400 if bad is not None else 200
+    return render(request, "capacity/scorecard_service.html", context, status=status)
+
+
+@require_POST
+def objective(request: ActorRequest, slug: str, environment: str) -> HttpResponseBase:
+    place = get_place(request.actor, slug, environment)
+    objectives.may(request.actor, place)
+    if request.POST.get("remove"):
+        objectives.remove(request.actor, place)
+        messages.success(request, _("The objective is removed."))
+        return redirect("capacity:scorecard_service", slug)
+    form = ObjectiveForm(request.POST, prefix=environment)
+    if form.is_valid():
+        try:
+            objectives.save(request.actor, place, form.cleaned_data)
+            messages.success(request, _("Saved."))
+            return redirect("capacity:scorecard_service", slug)
+        except Refused as refusal:
+            put_refusal(form, refusal)
+    return _service(request, place.service, (place, form))

@@ -1,0 +1,31 @@
+"""Valid data for verbs of capacity (see verb_data.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from containers.capacity import objectives, prices
+from containers.capacity.models import Objective
+from tests.accounts.access_table import World
+from xqplatform.accounts.actor import Actor
+
+PRICE = {"monthly": "300", "currency": "EUR", "valid_from": "2026-11-01"}
+
+
+def remove_objective(world: World, actor: Actor) -> Callable[[], Any]:
+    place = world.more["place"]
+    Objective.objects.get_or_create(place=place, defaults={"target": 99})
+    return lambda: objectives.remove(actor, place)
+
+
+def remove_price(world: World, actor: Actor) -> Callable[[], Any]:
+    row = prices.add(Actor.system("test"), PRICE)
+    return lambda: prices.remove(actor, row)
+
+
+CAPACITY: dict[str, Callable[[World, Actor], Callable[[], Any]]] = {
+    "containers.capacity.objectives.remove": remove_objective,
+    "containers.capacity.prices.add": lambda w, a: lambda: prices.add(a, PRICE),
+    "containers.capacity.prices.remove": remove_price,
+}
