@@ -30,7 +30,7 @@ def _version(row: ConfigVersion | None) -> int | None:
 
 
 def environment_json(row: Environment) -> dict[str, Any]:
-    names = ("slug", "title", "title_zh", "position", "colour", "production", "branch", "auto_repair")
+    names = ("slug", "title", "title_zh", "position", "colour", "production", "branch", "auto_repair", "placement")
     return {name: getattr(row, name) for name in names} | {
         "groups": [g.slug for g in row.groups.all()],
         "segment": row.segment.slug if row.segment else None,

@@ -22,6 +22,7 @@ class EnvironmentOut(Schema):
     groups: list[str]
     segment: str | None
     auto_repair: bool
+    placement: dict[str, Any]
 
 
 class EnvironmentIn(Schema):
@@ -36,6 +37,7 @@ class EnvironmentIn(Schema):
     groups: list[str] | None = None
     segment: str | None = Field(None, description="The segment's name; an empty text takes it away.")
     auto_repair: bool | None = None
+    placement: dict[str, Any] | None = Field(None, description="All rules of placement, as of a service's place.")
 
 
 class EnvironmentNew(EnvironmentIn):

@@ -22,6 +22,7 @@ from builds.forges.api import router as forges
 from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
+from containers.api_placement import router as placement
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
@@ -29,6 +30,7 @@ from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_costs import router as costs
 from containers.capacity.api_right_sizing import router as right_sizing
 from containers.capacity.api_scores import router as scores
+from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -131,6 +133,7 @@ api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
+api.add_router("/v1/", placement)
 api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
@@ -142,6 +145,7 @@ api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", capacity)
 api.add_router("/v1/", calculator)
+api.add_router("/v1/", what_if)
 api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)
