@@ -99,31 +99,29 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
     begun = Begun()
     with transaction.atomic():
         for pk, mine in wanted.items():
-            _begin(actor, pk, mine, found, reason, begun)
+            try:
+                row, count = _begin(actor, pk, mine, reason or _("hosts are evened out"))
+            except Refused as refused:
+                begun.refused.append(f"{found.names[pk]}: {refused.message}")
+            else:
+                begun.deployments.append(row)
+                begun.instances += count
         if not begun.deployments:
             raise Refused(" ".join(begun.refused[:MOST_WORDS]) or _("There is nothing to move."))
         after = {"moves": begun.instances, "deployments": [row.pk for row in begun.deployments]}
-        audit.record(actor, "capacity.rebalance", None, after=after, reason=reason, name=_("the fleet"))
+        audit.record(actor, "capacity.rebalance", None, after=after, reason=reason, name="fleet")
     return begun
 
 
-def _begin(actor: Actor, pk: int, mine: list[Move], found: Found, reason: str, begun: Begun) -> None:
+def _begin(actor: Actor, pk: int, mine: list[Move], reason: str) -> tuple[Deployment, int]:
     rows = ServiceEnvironment.objects.select_related(
         "service", "environment", "segment", "environment__segment", "current_image", "current_config", "config"
     )
     place = rows.get(pk=pk)
-    name = found.names[pk]
     if not can(actor, "service.operate", **place.at):
-        begun.refused.append(_("%(place)s: you may not move its instances.") % {"place": name})
-        return
+        raise Refused(_("you may not move its instances."))
     each = _numbers(place, mine)
-    try:
-        row = moves.move(actor, place, list(each), reason=reason or _("hosts are evened out"), each=each)
-    except Refused as refused:
-        begun.refused.append(f"{name}: {refused.message}")
-        return
-    begun.deployments.append(row)
-    begun.instances += len(each)
+    return moves.move(actor, place, list(each), reason=reason, each=each), len(each)
 
 
 def _numbers(place: ServiceEnvironment, mine: list[Move]) -> dict[int, int]:
