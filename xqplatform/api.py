@@ -30,6 +30,7 @@ from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_costs import router as costs
 from containers.capacity.api_right_sizing import router as right_sizing
 from containers.capacity.api_scores import router as scores
+from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.recorder.api import router as recorder
@@ -144,6 +145,7 @@ api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", capacity)
 api.add_router("/v1/", calculator)
+api.add_router("/v1/", what_if)
 api.add_router("/v1/", ascode)
 api.add_router("/v1/", terminals)
 api.add_router("/v1/", logs)

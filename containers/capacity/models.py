@@ -182,5 +182,6 @@ class Span(Amounts):
         return f"{self.of} {self.name}, {self.days} days"
 
 
-# What scorecard and cost keep has a file of its own.
+# What scorecard and cost keep, and scenarios, have files of their own.
 from containers.capacity.score_models import CostMonth, HealthDay, Objective, Price, ScoreWeek  # noqa: E402, F401
+from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -149,7 +149,7 @@ def host_views(
             HostView(
                 pk=host.pk,
                 name=host.name,
-                unfit=_unfit(host),
+                unfit=unfit(host),
                 in_groups=member,
                 reachable=host.state in Host.ANSWERING,
                 cpus=host.cpus,
@@ -186,7 +186,8 @@ def _limits(group: HostGroup | None) -> dict[str, Any]:
     }
 
 
-def _unfit(host: Host) -> str:
+def unfit(host: Host) -> str:
+    """Why the host takes no instances, in words; empty: it takes them."""
     if host.takes_instances:
         return ""
     if not host.role_run:

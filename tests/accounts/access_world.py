@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
-from containers.capacity.models import Price
+from containers.capacity.models import Price, Scenario
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -126,6 +126,9 @@ def rows(world: World) -> None:
     content = {"cars": [{"stage": 1, "service": "flake", "environment": "production", "policy": {}}]}
     world.more["train_template"] = TrainTemplate.objects.create(name="weekly", content=content)
     world.more["file"] = AppliedFile.objects.create(service=place.service, text="name: flake", by_name="x")
+    world.more["scenario"] = Scenario.objects.create(
+        name="A room less", owner=world.sre, owner_name="sara", shared=True, changes=["room:cellar"]
+    )
     told = Notice.objects.create(key="release:1:failed", kind="failed", source="release", number=1, url="/releases/1/")
     world.more["subscription"] = Subscription.objects.create(
         channel=world.more["channel"], service="flake", kinds=["failed"], created_name="sara"

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search placement capacity]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search placement capacity whatif]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ ALL = [
     "audit",
     "audit_search",
     "placement",
+    "whatif",
     "capacity",
 ]
 PART = "XQ_BENCH_PART"

@@ -247,6 +247,8 @@ ACTIONS: dict[str, Any] = {
     "deployment.review_glass": _("reviewed the broken glass of the release"),
     "deployment.export": _("took along the record of"),
     "deployment.finish": _("finished the release"),
+    "scenario.save": _("kept the scenario"),
+    "scenario.remove": _("removed the scenario"),
     "train.create": _("made the train"),
     "train.change": _("changed the train"),
     "train.begin": _("began the train"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from containers.placement import Demand, Host, allocatable
+from containers.placement import DEFAULT, Demand, Host, Rules, allocatable
 
 GIB = 1024**3
 
@@ -41,6 +41,7 @@ class Environment:
     groups: frozenset[int] = frozenset()
     segment: int | None = None
     segment_name: str = ""
+    rules: Rules = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Fleet:
     hosts: tuple[Host, ...]
     places: tuple[Place, ...] = ()
     groups: Mapping[str, Group] = field(default_factory=dict)
+    ungrouped: Group = Group(0, "")
     environments: Mapping[str, Environment] = field(default_factory=dict)
     addresses: Mapping[int, int] = field(default_factory=dict)
 

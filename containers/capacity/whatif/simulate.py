@@ -13,7 +13,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from containers.capacity.whatif.model import GIB, Fleet, Group, Place
+from containers.capacity.whatif.model import GIB, Fleet, Place
 from containers.capacity.whatif.scenario import Change
 from containers.capacity.whatif.sums import Row, rows_of
 from containers.placement import Assignment, Demand, Host, Refusal, Standing, place
@@ -114,7 +114,7 @@ class _Scene:
         }[change.kind](number, change)
 
     def _hosts(self, _number: int, change: Change) -> str:
-        group = self.fleet.groups.get(change.where) if change.where else Group(0, "")
+        group = self.fleet.groups.get(change.where) if change.where else self.fleet.ungrouped
         if group is None:
             return _("There is no host group %(name)s.") % {"name": change.where}
         like = [host for host in self.fleet.hosts if host.room == group.pk]
@@ -183,6 +183,7 @@ class _Scene:
             count=change.count,
             cpus=change.cpus,
             memory=round(change.gib * GIB),
+            rules=where.rules,
             groups=where.groups,
             segment=where.segment,
             segment_name=where.segment_name,
