@@ -42,6 +42,7 @@ class Row:
     url: str
     figures: list[Figures]
     disk: str
+    disk_words: str
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,16 @@ def figures(span: Span, resource: str, unit: str) -> Figures:
     used = [getattr(span, f"{resource}_{name}") for name in ("p50", "p95", "max")]
     free = None if may is None else may - promised
     return Figures(
-        str(words.RESOURCES[resource]), units.shown(has, unit), units.shown(promised, unit),
-        percent(part(promised, has)) if has else "", units.shown(free, unit), *(units.shown(one, unit) for one in used),
+        str(words.RESOURCES[resource]), _amount(has, unit), _amount(promised, unit),
+        percent(part(promised, has)) if has else "", _amount(free, unit), *(_amount(one, unit) for one in used),
     )  # fmt: skip
+
+
+def _amount(value: float | None, unit: str) -> str:
+    """Cores stand in the head of their columns."""
+    if unit != "cores":
+        return units.shown(value, unit)
+    return "–" if value is None else units.number(value)
 
 
 def name_of(span: Span) -> str:
@@ -102,8 +110,11 @@ def url_of(span: Span) -> str:
 def row(span: Span) -> Row:
     disk = "–"
     if span.disk_total and span.disk_used is not None:
-        disk = f"{units.shown(span.disk_used, 'bytes')} / {units.shown(span.disk_total, 'bytes')}"
-    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], disk)
+        disk = _("%(used)s used of %(has)s") % {
+            "used": units.shown(span.disk_used, "bytes"), "has": units.shown(span.disk_total, "bytes"),
+        }  # fmt: skip
+    share = percent(part(span.disk_used, span.disk_total))
+    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], share, disk)
 
 
 def tiles(spans: Sequence[Span], *, of_hosts: bool) -> list[Part]:

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-WIDTH, HEIGHT, GAP = 1000.0, 360.0, 3.0
+WIDTH, HEIGHT, GAP = 1000.0, 240.0, 3.0
 MOST = 48  # tiles; what is smaller is one tile together
 LEAST_WIDTH, LEAST_HEIGHT, LETTER, LINE = 56.0, 26.0, 8.4, 19.0  # of what fits into a tile
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pypdf import PdfReader
 
 from containers.capacity import overview, shown
 from containers.capacity.models import Of
@@ -120,7 +121,7 @@ def test_nonsense_is_told_and_not_done(fleet: Any, page: Any, query: str) -> Non
     make_days(2)
     text = page(query, 404 if "chart" in query else 400)
     assert "«<script>»" not in text
-    assert "There is" in text or "It can be shown by" in text
+    assert "There " in text or "It can be shown by" in text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_free_and_overcommit_are_told_apart(fleet: Any) -> None:
     make_days(2)
     span = overview.lines(Actor.system(), overview.asked({"by": "group"})).get(name="Room A")
     cpu, memory = shown.row(span).figures
-    assert (cpu.has, cpu.promised, cpu.share, cpu.free) == ("32 cores", "4 cores", "12 %", "-0.8 cores")
+    assert (cpu.has, cpu.promised, cpu.share, cpu.free) == ("32", "4", "12 %", "-0.8")
     assert memory.free == "248 GiB"
 
 
@@ -165,3 +166,20 @@ def test_a_range_must_be_one_of_the_four() -> None:
     with pytest.raises(Refused) as refused:
         overview.asked({"range": "31d"})
     assert refused.value.field == "range"
+
+
+@pytest.mark.parametrize("by", list(overview.BY))
+def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: str) -> None:
+    make_days(30, lambda n: 0.5 + n / 100)
+    client.force_login(manager)
+    answer = client.get(f"/capacity/?by={by}&format=pdf")
+    assert answer["Content-Type"] == "application/pdf"
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert "What ends first" in text
+    assert "CPU of Room A (used (p95)): full in" in " ".join(text.split())
+    assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
+
+
+def test_there_is_no_pdf_of_nothing(client: Client, manager: Any) -> None:
+    client.force_login(manager)
+    assert client.get("/capacity/?format=pdf").status_code == 404

@@ -105,6 +105,16 @@ def test_it_says_what_it_would_do_and_lists_its_decisions(
     assert page.get(f"{URL}?range=nonsense&page=9999999999").status_code == 400
 
 
+def test_who_scales_by_hand_is_told_that_a_policy_does(
+    page: Client, place: ServiceEnvironment, actor_sre: Actor
+) -> None:
+    assert "A policy scales this place" not in text(page.get("/services/snow/production/scale/"))
+    services.save(actor_sre, place, BY_CPU)
+    assert "A policy scales this place" in text(page.get("/services/snow/production/scale/"))
+    services.save(actor_sre, place, BY_CPU | {"dry": True})
+    assert "A policy scales this place" not in text(page.get("/services/snow/production/scale/"))
+
+
 def test_the_page_is_quick_with_many_decisions(
     page: Client, place: ServiceEnvironment, actor_sre: Actor, django_assert_max_num_queries: Any
 ) -> None:

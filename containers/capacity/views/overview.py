@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import JsonResponse
+from django.db import transaction
+from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -11,12 +12,13 @@ from django.views.decorators.http import require_GET
 from containers.capacity import overview, sheet, shown, treemap
 from containers.capacity.models import Of, Span
 from containers.capacity.runway import LOOK_BACK
+from xqplatform import audit
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Table, csv_response
 
-RUNWAYS = 10  # shown at first
+RUNWAYS = 8  # shown at first
 SORTS = {
     "name": "name",
     "instances": "instances",
@@ -49,9 +51,11 @@ def show(request: ActorRequest) -> HttpResponseBase:
 
 def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
     """The lines, or the values of a chart, as CSV."""
-    if request.GET["format"] != "csv":
-        raise Refused(_("There is the format csv."), "format", 400)
+    if request.GET["format"] not in {"csv", "pdf"}:
+        raise Refused(_("There are the formats csv and pdf."), "format", 400)
     fleet = overview.fleet(what.days)
+    if request.GET["format"] == "pdf":
+        return _pdf(request, what, fleet)
     if "chart" in request.GET:
         charts = {one.key: one for one in (overview.trends(what, fleet.until) if fleet else [])}
         if request.GET["chart"] not in charts:
@@ -61,6 +65,22 @@ def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
     table = Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
     rows = [sheet.line(one) for one in table.queryset]
     return csv_response(request, f"capacity-{what.by}.csv", sheet.HEAD, rows, count=len(rows))
+
+
+def _pdf(request: ActorRequest, what: overview.Asked, fleet: Span | None) -> HttpResponse:
+    """Taking it along is an event, as it is of a table."""
+    from containers.capacity import document  # what draws is loaded where it is needed
+
+    if fleet is None:
+        raise Refused(_("No day was rolled up yet"), "format", 404)
+    rows = list(overview.lines(request.actor, what).order_by("name", "pk"))
+    content = document.made(what, fleet, rows, overview.runways(fleet.until))
+    name = f"capacity-{fleet.until}.pdf"
+    with transaction.atomic():
+        audit.record(request.actor, "table.export", None, name=name, after={"rows": len(rows), "page": request.path})
+    answer = HttpResponse(content, content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str, object]:

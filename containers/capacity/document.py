@@ -1,0 +1,66 @@
+"""The overview as a PDF: what there is, how long it lasts, and who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from containers.capacity import overview, shown, words
+from containers.capacity.models import Of, Span
+from containers.capacity.runway import LOOK_BACK, State
+from xqplatform.metrics import units
+from xqplatform.web import paper, pdf
+
+MOST = 8  # sentences of what ends first
+
+
+def made(what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence[overview.Ends]) -> bytes:
+    """In the language that is active."""
+    day = date_format(fleet.until, "DATE_FORMAT")
+    subtitle = _("As of %(day)s, whole days by UTC; used figures of the last %(n)d days.") % {
+        "day": day,
+        "n": what.days,
+    }
+    title = _("Capacity")
+    story = [
+        *pdf.heading(title, day, subtitle),
+        pdf.tiles([paper.Tile(one.title, one.percent, note=one.words) for one in shown.cards(fleet, ends)]),
+        *pdf.lines(_("What ends first"), _first(ends)),
+        *pdf.section(_runways(ends)),
+        *pdf.section(_lines(what, rows)),
+    ]
+    return pdf.document(f"{title} {day}", story)
+
+
+def _first(ends: Sequence[overview.Ends]) -> list[paper.Line]:
+    found = [one for one in ends if one.found.state in {State.FULL, State.ENDS}][:MOST]
+    return [paper.Line(words.sentence(one), not shown.is_soon(one)) for one in found] or [
+        paper.Line(_("Nothing is foreseen to run out."), True)
+    ]
+
+
+def _runways(ends: Sequence[overview.Ends]) -> paper.Section:
+    head = [_("What"), _("Where"), _("Counted by"), _("There is"), _("In use"), _("Lasts")]
+    rows = [
+        [str(words.RESOURCES[one.resource]), one.name, words.basis(one), units.shown(one.capacity, unit), units.shown(one.taken, unit), words.ends(one)]
+        for one in ends
+        for unit in [words.UNITS[one.resource]]
+    ]  # fmt: skip
+    title = _("How long it lasts (trend of the last %(n)d days, range of 90 %%)") % {"n": LOOK_BACK}
+    return paper.Section(title, head, rows, frozenset({3, 4}))
+
+
+def _lines(what: overview.Asked, rows: Sequence[Span]) -> paper.Section:
+    of_hosts = what.by in {Of.GROUP, Of.HOST}
+    has = [_("CPU, there is")] if of_hosts else []
+    more = [_("memory, there is")] if of_hosts else []
+    head = [str(shown.WORDS[Of(what.by)]), _("Instances"), *has, _("CPU, promised"), _("CPU, p95"), *more, _("memory, promised"), _("memory, p95")]  # fmt: skip
+    found = []
+    for span in rows:
+        cells: list[paper.Cell] = [shown.name_of(span), span.instances]
+        for one in (shown.figures(span, *shown.CPU), shown.figures(span, *shown.MEMORY)):
+            cells += [*([one.has] if of_hosts else []), one.promised, one.p95]
+        found.append(cells)
+    return paper.Section(_("Who has it, who uses it"), head, found, frozenset(range(1, len(head))))
