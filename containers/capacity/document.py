@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from reportlab.lib.units import mm
+from reportlab.platypus import Spacer
 
 from containers.capacity import overview, shown, words
 from containers.capacity.models import Of, Span
@@ -27,7 +29,9 @@ def made(what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence
     story = [
         *pdf.heading(title, day, subtitle),
         pdf.tiles([paper.Tile(one.title, one.percent, note=one.words) for one in shown.cards(fleet, ends)]),
+        Spacer(1, 6 * mm),
         *pdf.lines(_("What ends first"), _first(ends)),
+        Spacer(1, 6 * mm),
         *pdf.section(_runways(ends)),
         *pdf.section(_lines(what, rows)),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from containers.placement import allocatable
-from hosts.models import Host
+from hosts.models import Host, HostGroup
 
 
 class Offered(NamedTuple):
@@ -20,9 +20,7 @@ def of_host(host: Host) -> Offered:
     """By the rules of its group; also while it is cordoned, drained or away for a moment. Nothing of one that runs no services."""
     if not host.role_run or host.state in {Host.State.NEW, Host.State.RETIRED} or not (host.cpus and host.memory):
         return NOTHING
-    group = host.group
-    if group is None:
-        return Offered(float(host.cpus), host.memory)
+    group = host.group or HostGroup()  # without a group the rules that a new one has
     return Offered(
         allocatable(host.cpus, group.reserve_cpus, group.overcommit_cpus),
         round(allocatable(host.memory, group.reserve_memory, group.overcommit_memory)),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from containers.capacity import reading, rollup
+from containers.capacity import offered, reading, rollup
 from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay
 from hosts.models import Host, HostGroup
 from tests import factories
@@ -169,3 +169,10 @@ def test_reading_a_day_asks_the_database_a_few_times_whatever_its_size(
     rows = list(Host.objects.all())
     with django_assert_max_num_queries(8):
         reading.hosts(day, rows, {})
+
+
+def test_a_host_without_a_group_offers_what_a_new_group_would() -> None:
+    grouped, alone = factories.make_host("g"), factories.make_host("a", group=None)
+    assert offered.of_host(grouped) == offered.of_host(alone) == (16 * 16.0, 4 * 64 * GIB)
+    alone.role_run = False
+    assert offered.of_host(alone) == (0, 0)
