@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.utils.translation import gettext as _
 
@@ -36,11 +36,15 @@ class Mover:
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. `to`: a host; None: wherever there is room."""
+    """What was asked for. `to`: a host; None: wherever there is room. `each`: hosts of some instances by themselves, by number."""
 
     to: int | None = None
     fenced: bool = False  # somebody made sure that a host that cannot be reached is off
     with_data: bool = False
+    each: Mapping[int, int] = field(default_factory=dict)
+
+    def host_of(self, number: int) -> int | None:
+        return self.each.get(number, self.to)
 
 
 def plan_moves(
@@ -89,9 +93,10 @@ def _entry(mover: Mover, hosts: Mapping[int, HostView], wish: Wish) -> Entry:
     one = mover.view
     name = hosts[one.host].name if one.host in hosts else "?"
     problem = _stays(mover, name, wish)
-    if not problem and wish.to == one.host:
+    to = wish.host_of(one.number)
+    if not problem and to == one.host:
         problem = _("It stands there already.")
-    elif not problem and wish.to is not None and wish.to not in hosts:
+    elif not problem and to is not None and to not in hosts:
         problem = _("That host does not run services of this environment.")
     return Entry(
         one.number,
@@ -113,7 +118,7 @@ def _segments(host: HostView, on_segment: Mapping[int, frozenset[int]]) -> froze
 
 
 def _demand(mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: Wish, around: Around) -> Demand:
-    old = hosts.get(mover.view.host)
+    old, to = hosts.get(mover.view.host), wish.host_of(mover.view.number)
     missing = {host.pk: why for host in hosts.values() if (why := lacks(host))}
     if mover.only_on is not None:
         elsewhere = _("the image lies on another host only (release one that a registry holds)")
@@ -130,7 +135,7 @@ def _demand(mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: W
         segment_name=mover.segment_name,
         new_address=False,
         architecture=old.architecture if old else "",
-        only=None if wish.to is None else frozenset({wish.to}),
+        only=None if to is None else frozenset({to}),
         not_on=frozenset({mover.view.host}),
         missing=missing,
         leaves=mover.view.host,
@@ -157,7 +162,11 @@ def _nowhere(refusal: Refusal, wish: Wish) -> str:
     if refusal.nowhere:
         return _("There is no other host for it: add one to the environment's host groups and to its segment.")
     ways = ways_in(refusal, HOSTS_TOLD)
-    return ways if wish.to is not None else _("No other host can take it. %(reasons)s") % {"reasons": ways}
+    return (
+        ways
+        if wish.host_of(refusal.key) is not None
+        else _("No other host can take it. %(reasons)s") % {"reasons": ways}
+    )
 
 
 def _note(mover: Mover, host: str) -> str:

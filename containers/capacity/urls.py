@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.capacity.views import calculator, cost, overview, right_sizing, scorecard, what_if
+from containers.capacity.views import calculator, cost, overview, rebalance, right_sizing, scorecard, what_if
 
 app_name = "capacity"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("capacity/scorecard/", scorecard.show, name="scorecard"),
     path("capacity/scorecard/<slug:slug>/", scorecard.service, name="scorecard_service"),
     path("capacity/scorecard/<slug:slug>/<slug:environment>/objective/", scorecard.objective, name="objective"),
+    path("capacity/rebalance/", rebalance.show, name="rebalance"),
     path("capacity/cost/", cost.show, name="cost"),
     path("capacity/cost/prices/", cost.price_list, name="prices"),
     path("capacity/cost/prices/<int:pk>/remove/", cost.price_remove, name="price_remove"),

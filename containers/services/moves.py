@@ -66,18 +66,19 @@ def move(
     reason: str = "",
     policy: PolicyData = None,
     drain: Drain | None = None,
+    each: Mapping[int, int] | None = None,
 ) -> Deployment:
     """Moves the instances to `to_host`, or to where there is room. They keep image, settings, address and MAC.
 
     `fenced`: somebody made sure that hosts that cannot be reached are off; `with_data`: instances with data on their host
-    move, too, and start without it. Raises Refused when it does not fit, or while another change is active.
+    move, too, and start without it; `each`: host of an instance by its number. Raises Refused when it does not fit, or while another change is active.
     """
     from containers.tasks import advance
 
     _may(actor, place, fenced=fenced, with_data=with_data)
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
-    wish = Wish(to_host.pk if to_host else None, fenced, with_data)
+    wish = Wish(to_host.pk if to_host else None, fenced, with_data, each or {})
     try:
         with transaction.atomic():
             locked = releases.free(place)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from containers.capacity import objectives, prices
+from containers.capacity import objectives, prices, rebalancing
 from containers.capacity.models import Objective
 from tests.accounts.access_table import World
+from tests.capacity.uneven import make_uneven
 from xqplatform.accounts.actor import Actor
 
 PRICE = {"monthly": "300", "currency": "EUR", "valid_from": "2026-11-01"}
@@ -24,8 +25,15 @@ def remove_price(world: World, actor: Actor) -> Callable[[], Any]:
     return lambda: prices.remove(actor, row)
 
 
+def rebalance(_world: World, actor: Actor) -> Callable[[], Any]:
+    make_uneven()
+    found = rebalancing.find(Actor.system("test"))
+    return lambda: rebalancing.begin(actor, len(found.proposal.moves), found.mark)
+
+
 CAPACITY: dict[str, Callable[[World, Actor], Callable[[], Any]]] = {
     "containers.capacity.objectives.remove": remove_objective,
     "containers.capacity.prices.add": lambda w, a: lambda: prices.add(a, PRICE),
     "containers.capacity.prices.remove": remove_price,
+    "containers.capacity.rebalancing.begin": rebalance,
 }

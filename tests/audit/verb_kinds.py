@@ -48,6 +48,7 @@ READERS = {
     "containers.capacity.tabs.of_everybody",
     "containers.capacity.tabs.of_the_fleet",
     "containers.capacity.tabs.shown",
+    "containers.capacity.rebalancing.find",
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",

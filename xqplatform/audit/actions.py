@@ -222,6 +222,7 @@ ACTIONS: dict[str, Any] = {
     "audit.export": _("took along a stretch of the audit log"),
     "service.logs.read": _("read the logs of"),
     "service.move": _("moves instances of"),
+    "capacity.rebalance": _("has instances moved to even out"),
     "service.start": _("started instances of"),
     "service.limits": _("changed limits of running instances of"),
     "deployment.wait": _("decided, for later, the release"),

@@ -1,0 +1,133 @@
+"""Rebalancing the fleet as it stands: what should move (`containers.placement.rebalance`), and the moves begun."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from containers.capacity.whatif import gather
+from containers.capacity.whatif.model import Fleet
+from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.placement.rebalance import MOST, Move, Piece, Proposal, propose
+from containers.services import moves
+from xqplatform import audit
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import can, require
+from xqplatform.errors import Refused
+
+MOST_WORDS = 10  # refusals in one answer
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is proposed. `mark` tells it from any other proposal; `pinned`: reason → instances that it leaves where they are."""
+
+    fleet: Fleet
+    proposal: Proposal
+    pinned: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        told = ";".join(f"{move.place}:{move.key}:{move.old}>{move.new}" for move in self.proposal.moves)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Places by name; nameless where a closed team owns them."""
+        return {one.one.place: one.name for one in self.fleet.places}
+
+
+@dataclass
+class Begun:
+    """The moves that were begun, and why others were not."""
+
+    deployments: list[Deployment] = field(default_factory=list)
+    instances: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def find(actor: Actor) -> Found:
+    """What should move now. Changes nothing."""
+    require(actor, "fleet.read")
+    fleet = gather.fleet(actor)
+    pieces = list(_pieces(fleet))
+    pinned: dict[str, int] = defaultdict(int)
+    for piece in pieces:
+        if piece.pinned:
+            pinned[piece.pinned] += piece.count
+    return Found(fleet, propose(fleet.hosts, pieces), dict(pinned))
+
+
+def _pieces(fleet: Fleet) -> Iterable[Piece]:
+    rows = ServiceEnvironment.objects.order_by()
+    busy = set(rows.filter(active__isnull=False).values_list("pk", flat=True))
+    made = set(rows.filter(current_image__isnull=False).values_list("pk", flat=True))
+    kinds = {host.pk: host.architecture for host in fleet.hosts}
+    for place in fleet.places:
+        pk = place.one.place
+        pinned = _("a release is under way") if pk in busy else ""
+        pinned = pinned or ("" if pk in made else _("nothing was released that they could be made of"))
+        pinned = pinned or (_("their data lies on their host") if place.data else "")
+        for held in place.held:
+            one = replace(place.one, segment=held.segment, key=held.segment or 0, architecture=kinds.get(held.host, ""))
+            yield Piece(one, held.host, held.count, pinned)
+
+
+def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
+    """Begins the first `count` moves of the proposal that was looked at, a deployment of kind «move» a place.
+
+    Each is asked for its right and planned as any move is; what is refused is told and does not keep back the others. Raises Refused when
+    the proposal is another one by now, or when no move could be begun.
+    """
+    require(actor, "fleet.read")
+    if len(reason) > 2000:
+        raise Refused(_("The reason is too long."), "reason", 400)
+    found = find(actor)
+    if not 1 <= count <= MOST:
+        raise Refused(_("A number from 1 to %(most)s.") % {"most": MOST}, "count", 400)
+    if mark != found.mark:
+        raise Refused(_("The fleet has changed since: look at what should move now."), "mark")
+    wanted: dict[int, list[Move]] = defaultdict(list)
+    for move in found.proposal.moves[:count]:
+        wanted[move.place].append(move)
+    begun = Begun()
+    with transaction.atomic():
+        for pk, mine in wanted.items():
+            try:
+                row, count = _begin(actor, pk, mine, reason or _("hosts are evened out"))
+            except Refused as refused:
+                begun.refused.append(f"{found.names[pk]}: {refused.message}")
+            else:
+                begun.deployments.append(row)
+                begun.instances += count
+        if not begun.deployments:
+            raise Refused(" ".join(begun.refused[:MOST_WORDS]) or _("There is nothing to move."))
+        after = {"moves": begun.instances, "deployments": [row.pk for row in begun.deployments]}
+        audit.record(actor, "capacity.rebalance", None, after=after, reason=reason, name="fleet")
+    return begun
+
+
+def _begin(actor: Actor, pk: int, mine: list[Move], reason: str) -> tuple[Deployment, int]:
+    rows = ServiceEnvironment.objects.select_related(
+        "service", "environment", "segment", "environment__segment", "current_image", "current_config", "config"
+    )
+    place = rows.get(pk=pk)
+    if not can(actor, "service.operate", **place.at):
+        raise Refused(_("you may not move its instances."))
+    each = _numbers(place, mine)
+    return moves.move(actor, place, list(each), reason=reason, each=each), len(each)
+
+
+def _numbers(place: ServiceEnvironment, mine: list[Move]) -> dict[int, int]:
+    """Number → host: of the instances on a host those with the highest numbers go."""
+    standing: dict[tuple[int, int], list[int]] = defaultdict(list)
+    rows = Instance.objects.filter(place=place, removed=None).order_by("number")
+    for number, host, segment in rows.values_list("number", "host_id", "address__segment_id"):
+        standing[host, segment or 0].append(number)
+    return {standing[move.old, move.key].pop(): move.new for move in mine if standing[move.old, move.key]}

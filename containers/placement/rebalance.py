@@ -1,0 +1,217 @@
+"""Which instances should move so that hosts are evenly full: few moves, each worth its trouble, none against a rule. Pure.
+
+Each step takes one of the fullest hosts and the instance and host with which most is gained. It is bound to end and never goes back and
+forth: the sum of the squares of how full hosts are falls with each step, and no instance moves twice. Room that a move leaves
+behind is given to no other one, so the moves may be carried out in any order, or only the first of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from containers.placement.model import Demand, Host, Standing
+from containers.placement.state import State, milli, static
+
+MOST = 20  # moves of one proposal
+SOURCES = 4  # of the fullest hosts: from one of these the next instance goes
+LOOKED = 20  # of the emptiest hosts that have what it asks for, for each of their instances
+WORTH = 0.02  # the fuller one of the two hosts gets emptier by so much at least
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Instances of a place that stand on a host. `one`: what one of them asks for; `pinned`: why none of them is to be moved."""
+
+    one: Demand
+    host: int
+    count: int
+    pinned: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One instance of a place; `key` is its piece's. `deviation`: how uneven hosts are when it has moved, too."""
+
+    place: int
+    key: int
+    old: int
+    new: int
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`before`, `after`: host → how full it is by what is promised (1: all that it has for real)."""
+
+    moves: tuple[Move, ...]
+    before: dict[int, float]
+    after: dict[int, float]
+    rooms_before: dict[int, float]
+    rooms_after: dict[int, float]
+
+    @property
+    def uneven_before(self) -> float:
+        return deviation(self.before.values())
+
+    @property
+    def uneven_after(self) -> float:
+        return deviation(self.after.values())
+
+
+def deviation(shares: Iterable[float]) -> float:
+    """The standard deviation: 0 where all are equally full."""
+    found = list(shares)
+    mean = sum(found) / len(found) if found else 0
+    return math.sqrt(sum((one - mean) ** 2 for one in found) / len(found)) if found else 0
+
+
+def propose(hosts: Iterable[Host], pieces: Iterable[Piece], most: int = MOST) -> Proposal:
+    """At most so many moves, those that gain most first; `hosts` have all that is promised on them in `used_*`."""
+    rows, parts = list(hosts), sorted(pieces, key=lambda one: (one.one.place, one.one.key, one.host))
+    search = _Search(rows, parts)
+    before, rooms_before = search.fills(), search.rooms()
+    moves: list[Move] = []
+    while len(moves) < most and (found := search.step()) is not None:
+        moves.append(found)
+    return Proposal(tuple(moves), before, search.fills(), rooms_before, search.rooms())
+
+
+class _Search:
+    def __init__(self, hosts: list[Host], parts: list[Piece]) -> None:
+        of: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        avoid: dict[int, frozenset[int]] = {}
+        for part in parts:
+            of[part.one.place, part.one.service][part.host] += part.count
+            avoid[part.one.place] = part.one.rules.avoid
+        standing = [Standing(place, service, dict(at), avoid[place]) for (place, service), at in of.items()]
+        self.state = State(hosts, standing, {})
+        self.hosts, self.index = self.state.hosts, self.state.index
+        # What there is with the moves made; the state itself only ever gets fuller.
+        self.cpus = [milli(h.used_cpus) for h in self.hosts]
+        self.memory = [float(h.used_memory) for h in self.hosts]
+        self.left: list[dict[int, int]] = [{} for _h in self.hosts]  # host → piece → how many of it may move
+        self.parts = parts
+        for number, part in enumerate(parts):
+            if part.host in self.index and not part.pinned and not part.one.rules.pack:
+                self.left[self.index[part.host]][number] = part.count
+        self.own: dict[int, dict[int, int]] = {place: dict(at) for (place, _service), at in of.items()}
+        self.open = [n for n, host in enumerate(self.hosts) if not host.closed]
+        self.full = [self._fill(n, self.cpus[n], self.memory[n]) for n in range(len(self.hosts))]
+        self.stuck: set[int] = set()
+        self.takes: dict[object, list[int]] = {}  # what is asked of hosts → those that have it, the emptiest first
+        self.room_of = {host.pk: host.room for host in self.hosts}
+
+    def _fill(self, n: int, cpus: float, memory: float) -> float:
+        host = self.hosts[n]
+        shares = [0.0]
+        for real, used in ((milli(host.real_cpus), cpus), (host.real_memory, memory)):
+            if real != math.inf:
+                shares.append(used / real if real > 0 else 1.0)
+        return max(shares)
+
+    def fills(self) -> dict[int, float]:
+        return {self.hosts[n].pk: self.full[n] for n in self.open}
+
+    def rooms(self) -> dict[int, float]:
+        """Room → how full its open hosts are together."""
+        of: dict[int, list[int]] = defaultdict(list)
+        for n in self.open:
+            of[self.hosts[n].room].append(n)
+        found = {}
+        for room, members in of.items():
+            known = [n for n in members if math.inf not in {self.hosts[n].real_cpus, self.hosts[n].real_memory}]
+            has_cpus = sum(milli(self.hosts[n].real_cpus) for n in known)
+            has_memory = sum(self.hosts[n].real_memory for n in known)
+            shares = [0.0]
+            shares += [sum(self.cpus[n] for n in known) / has_cpus] if has_cpus else []
+            shares += [sum(self.memory[n] for n in known) / has_memory] if has_memory else []
+            found[room] = max(shares)
+        return found
+
+    def step(self) -> Move | None:
+        """The next move, made; None: no one is worth it any more."""
+        for members in self.takes.values():
+            members.sort(key=lambda n: (self.full[n], n))
+        fullest = sorted(self.open, key=lambda n: (-self.full[n], n))
+        while sources := [n for n in fullest if n not in self.stuck and self.left[n]][:SOURCES]:
+            best: tuple[float, int, int, int] | None = None
+            for source in sources:
+                mine = max(self._gains(source), default=None)
+                if mine is None:
+                    self.stuck.add(source)
+                elif best is None or mine > best:
+                    best = mine
+            if best is not None:
+                return self._move(self.parts[-best[1]], -best[1], -best[2])
+        return None
+
+    def _gains(self, source: int) -> Iterator[tuple[float, int, int, int]]:
+        """For each piece of the host the move that gains most: (how much, −piece, −host, −source)."""
+        for number in self.left[source]:
+            part = self.parts[number]
+            found: tuple[float, int, int, int] | None = None
+            for n in self._takes(part.one)[:LOOKED]:
+                if self.full[n] >= self.full[source] - WORTH:
+                    break
+                gain = self._gain(part, source, n)
+                if gain > 0 and self._may(part, source, n) and (found is None or (gain, -number, -n, -source) > found):
+                    found = (gain, -number, -n, -source)
+            if found is not None:
+                yield found
+
+    def _gain(self, part: Piece, source: int, n: int) -> float:
+        """By how much the sum of squares falls; 0 where the move is not worth it."""
+        cpus, memory = milli(part.one.cpus), part.one.memory
+        there = self._fill(n, self.cpus[n] + cpus, self.memory[n] + memory)
+        here = self._fill(source, self.cpus[source] - cpus, self.memory[source] - memory)
+        if max(there, here) > self.full[source] - WORTH:
+            return 0.0
+        return self.full[source] ** 2 + self.full[n] ** 2 - here**2 - there**2
+
+    def _may(self, part: Piece, source: int, n: int) -> bool:
+        """Whether the rules and sizes let one of it go there, and the place stays as evenly spread as it is."""
+        one, state, rules = part.one, self.state, part.one.rules
+        new = self.hosts[n]
+        if not state.room_for(n, milli(one.cpus), one.memory) or n in state.avoided(one):
+            return False
+        if new.pk in one.missing or new.pk in one.not_on or (one.only is not None and new.pk not in one.only):
+            return False
+        own, old = self.own[one.place], self.hosts[source]
+        if own.get(new.pk, 0) >= own[part.host]:
+            return False
+        if rules.per_host and state.at[one.place][n] >= rules.per_host:
+            return False
+        if new.room == old.room:
+            return True
+        if rules.per_room and state.rooms[one.place][new.room] >= rules.per_room:
+            return False
+        return not rules.rooms or self._in_room(one.place, new.room) < self._in_room(one.place, old.room)
+
+    def _in_room(self, place: int, room: int) -> int:
+        return sum(count for pk, count in self.own[place].items() if self.room_of.get(pk) == room)
+
+    def _takes(self, one: Demand) -> list[int]:
+        asked = (one.groups, one.segment, one.rules.labels, one.rules.unlabels, one.architecture)
+        if asked not in self.takes:
+            found = [n for n in self.open if not static(self.hosts[n], one)]
+            self.takes[asked] = sorted(found, key=lambda n: (self.full[n], n))
+        return self.takes[asked]
+
+    def _move(self, part: Piece, number: int, n: int) -> Move:
+        source, one = self.index[part.host], part.one
+        self.left[source][number] -= 1
+        if not self.left[source][number]:
+            del self.left[source][number]
+        self.state.give(n, replace(one, new_address=False))
+        own, new = self.own[one.place], self.hosts[n].pk
+        own[part.host] -= 1
+        own[new] = own.get(new, 0) + 1
+        for at, way in ((source, -1), (n, 1)):
+            self.cpus[at] += way * milli(one.cpus)
+            self.memory[at] += way * one.memory
+            self.full[at] = self._fill(at, self.cpus[at], self.memory[at])
+        self.stuck.discard(n)
+        return Move(one.place, one.key, part.host, new, deviation(self.full[m] for m in self.open))

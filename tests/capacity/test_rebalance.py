@@ -1,0 +1,92 @@
+"""The page and the verb of rebalancing: what is shown is what is begun, under the rights of each service."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.test import Client
+
+from containers.capacity import rebalancing
+from containers.models import Deployment, Instance, ServiceEnvironment, Step
+from containers.services import moves
+from hosts.models import Host
+from tests.capacity.uneven import make_uneven
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import Denied
+from xqplatform.audit.models import Event
+from xqplatform.errors import Refused
+
+pytestmark = pytest.mark.django_db
+PAGE = "/capacity/rebalance/"
+
+
+@pytest.fixture
+def fleet() -> list[Host]:
+    return make_uneven()
+
+
+def test_what_is_shown_is_what_is_begun(client: Client, sre: Any, fleet: list[Host]) -> None:
+    client.force_login(sre)
+    text = client.get(PAGE).content.decode()
+    assert "4 moves would make hosts more evenly full" in text
+    assert "2 instances: their data lies on their host" in text
+    mark = re.search(r'name="mark" value="(\w+)"', text)
+    assert mark is not None
+    assert client.post(PAGE, {"count": "3", "mark": mark[1], "reason": "b is empty"}).status_code == 302
+    steps = Step.objects.filter(action="move").select_related("instance__host", "host")
+    assert {step.old_host_id for step in steps} == {fleet[0].pk}
+    assert sorted(step.host.name for step in steps) == ["b", "b", "c"]
+    assert Deployment.objects.filter(kind="move").count() == 3
+    event = Event.objects.get(action="capacity.rebalance")
+    assert (event.after["moves"], event.reason) == (3, "b is empty")
+    again = client.post(PAGE, {"count": "3", "mark": mark[1]})
+    assert again.status_code == 400
+    assert "has changed since" in again.content.decode()
+
+
+@pytest.mark.parametrize("count", ["0", "21", "9" * 4300, "x", "\x00", ""])
+def test_nonsense_is_said_beside_its_field(client: Client, sre: Any, fleet: list[Host], count: str) -> None:
+    client.force_login(sre)
+    answer = client.post(PAGE, {"count": count, "mark": "x"})
+    assert answer.status_code == 400
+    assert "invalid-feedback" in answer.content.decode()
+    assert not Deployment.objects.exists()
+
+
+def test_who_may_not_move_them_is_told_and_nothing_is_begun(
+    actor_manager: Actor, actor_dev: Actor, fleet: list[Host]
+) -> None:
+    found = rebalancing.find(actor_manager)
+    with pytest.raises(Refused, match="you may not move its instances"):
+        rebalancing.begin(actor_manager, 4, found.mark)
+    with pytest.raises(Denied):
+        rebalancing.find(actor_dev)
+    assert not Deployment.objects.exists()
+    assert not Event.objects.filter(action="capacity.rebalance").exists()
+
+
+def test_one_that_cannot_move_now_does_not_keep_back_the_others(actor_sre: Actor, fleet: list[Host]) -> None:
+    found = rebalancing.find(actor_sre)
+    first = ServiceEnvironment.objects.get(pk=found.proposal.moves[0].place)
+    wrong = Refused("its queue is being looked at")
+    real = moves.move
+
+    def move(actor: Actor, place: ServiceEnvironment, *args: Any, **more: Any) -> Deployment:
+        if place == first:
+            raise wrong
+        return real(actor, place, *args, **more)
+
+    with patch.object(moves, "move", move):
+        begun = rebalancing.begin(actor_sre, 2, found.mark)
+    assert (begun.instances, begun.refused) == (1, [f"{first}: {wrong.message}"])
+    assert Step.objects.get(action="move").host_id == found.proposal.moves[1].new
+
+
+def test_an_even_fleet_has_nothing_to_move(client: Client, sre: Any, fleet: list[Host]) -> None:
+    client.force_login(sre)
+    for n, pk in enumerate(Instance.objects.order_by("pk").values_list("pk", flat=True)):
+        Instance.objects.filter(pk=pk).update(host=fleet[n % 3])
+    assert "No move is worth it" in client.get(PAGE).content.decode()
