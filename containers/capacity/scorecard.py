@@ -87,14 +87,21 @@ class Score:
     def frequency_before(self) -> float | None:
         return self.before.succeeded / self.count if not self.before.empty else None
 
-    def add(self, n: int, tally: Tally) -> None:
-        """Of the n-th week; before the range it is negative."""
+    def add(self, n: int, found: Sequence[Any]) -> None:
+        """A tally as it is stored, of the n-th week; before the range it is negative."""
         if n < 0:
-            self.before.merge(tally)
+            self.before.add_json(found)
             return
-        self.tally.merge(tally)
         changes, bad = self.bars[n]
-        self.bars[n] = (changes + tally.changes, bad + tally.bad)
+        before = self.tally.changes, self.tally.bad
+        self.tally.add_json(found)
+        self.bars[n] = (changes + self.tally.changes - before[0], bad + self.tally.bad - before[1])
+
+    def merge(self, other: Score) -> None:
+        """Without what is of health."""
+        self.tally.merge(other.tally)
+        self.before.merge(other.before)
+        self.bars = [(a + c, b + d) for (a, b), (c, d) in zip(self.bars, other.bars, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -153,17 +160,18 @@ def read(actor: Actor, what: Asked, now: datetime | None = None) -> Card:
     whole = Score("", "", what.weeks)
     teams = {p.team: Score(p.team, p.team_title, what.weeks) for p in places}
     services = {p.service: Score(p.service, p.service, what.weeks, team=p.team_title) for p in places}
-    rows_of = {str(p.pk): (services[p.service], teams[p.team]) for p in places}
+    of = {str(p.pk): services[p.service] for p in places}
     counted = None
     rows = ScoreWeek.objects.filter(week__gte=weeks[0] - what.weeks * WEEK, week__lte=weeks[-1])
     for week, tallies, when in rows.values_list("week", "tallies", "counted"):
         n = (week - weeks[0]).days // 7
         counted = when if week == weeks[-1] else counted
         for place, found in tallies.items():
-            if place in rows_of:
-                tally = Tally.of_json(found)
-                for score in (*rows_of[place], whole):
-                    score.add(n, tally)
+            if place in of:
+                of[place].add(n, found)
+    for service, team in {p.service: p.team for p in places}.items():
+        teams[team].merge(services[service])
+        whole.merge(services[service])
     _add_health(places, services, teams, whole, weeks)
     shown = [score for score in services.values() if not score.empty]
     return Card(
