@@ -32,13 +32,13 @@ class CalculatorQuery(Schema):
     memory: str | None = Query(None, max_length=20)
 
 
-class SpanOut(Schema):
+class FromToOut(Schema):
     low: float
     likely: float
     high: float
 
 
-class LineOut(Schema):
+class FittedLineOut(Schema):
     """Of one instance: y = base + slope · load. Errors are half of the range in which they lie 19 times out of 20."""
 
     base: float
@@ -63,12 +63,12 @@ class CalculatorOut(Schema):
     readings: int
     why: str
     r2: float | None
-    cpu: LineOut | None
-    memory: LineOut | None
-    instances: SpanOut | None
+    cpu: FittedLineOut | None
+    memory: FittedLineOut | None
+    instances: FromToOut | None
     bound: str
-    cpu_of_all: SpanOut | None
-    memory_of_all: SpanOut | None
+    cpu_of_all: FromToOut | None
+    memory_of_all: FromToOut | None
     proposed_cpus: float | None
     proposed_memory: int | None
     warnings: list[str]

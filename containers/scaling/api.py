@@ -45,7 +45,7 @@ class ForecastIn(Schema):
     margin: int = Field(10, description="Percent")
 
 
-class PolicyIn(Schema):
+class ScalingPolicyIn(Schema):
     least: int
     most: int
     loads: list[LoadIn] = []
@@ -70,7 +70,7 @@ class WishOut(Schema):
 
 
 class ScalingOut(Schema):
-    policy: PolicyIn | None
+    policy: ScalingPolicyIn | None
     author: str
     version: int
     evaluated: datetime | None
@@ -124,7 +124,7 @@ def show_policy(request: HttpRequest, slug: str, environment: str) -> dict[str, 
 
 
 @router.put("/services/{slug}/{environment}/scaling", response=ScalingOut, summary="Say how it grows and shrinks")
-def save_policy(request: HttpRequest, slug: str, environment: str, data: PolicyIn) -> dict[str, Any]:
+def save_policy(request: HttpRequest, slug: str, environment: str, data: ScalingPolicyIn) -> dict[str, Any]:
     """The whole policy: what is left out is as usual."""
     place = get_place(actor_of(request), slug, environment)
     services.save(actor_of(request), place, data.dict())

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from containers.capacity.taken import pdf_response
 from containers.capacity.whatif import gather, scenario, services, shown
 from containers.capacity.whatif.models import Scenario
 from containers.capacity.whatif.simulate import Outcome, simulate
@@ -142,6 +143,13 @@ def _page(
     if request.GET.get("format") == "csv" and not wrong:
         rows = shown.lines(found)
         return csv_response(request, "what-if.csv", shown.head(), rows, count=len(rows), obj=row)
+    if request.GET.get("format") == "pdf" and not wrong:
+        from containers.capacity.whatif import (
+            paper,
+        )  # what draws takes memory that no process needs before somebody asks
+
+        content = paper.made(row.name if row is not None else "", changes, found)
+        return pdf_response(request, "what-if.pdf", content, rows=len(found.rows), obj=row)
     machines = Host.objects.filter(role_run=True).exclude(state=Host.State.RETIRED).values_list("cpus", "memory")
     context: dict[str, Any] = {
         "changes": [
