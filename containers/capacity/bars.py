@@ -39,11 +39,12 @@ def weeks(bars: Sequence[tuple[int, int]], css: str = "") -> SafeString:
     failed = "".join(_bar(n, HIGH * bad / most) for n, (_changes, bad) in enumerate(bars) if bad)
     total, bad = sum(one for one, _bad in bars), sum(one for _changes, one in bars)
     words = ngettext("%(n)d week", "%(n)d weeks", len(bars)) % {"n": len(bars)}
-    words += ": " + _("%(n)d releases, %(bad)d failed; %(most)d in the busiest week") % {
-        "n": total,
-        "bad": bad,
-        "most": most,
-    }
+    counted = ngettext(
+        "%(n)d release, %(bad)d failed; %(most)d in the busiest week",
+        "%(n)d releases, %(bad)d failed; %(most)d in the busiest week",
+        total,
+    )
+    words += ": " + counted % {"n": total, "bad": bad, "most": most}
     return _svg(words, [("none", none), ("fine", fine), ("failed", failed)], len(bars), css)
 
 

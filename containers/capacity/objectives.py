@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from containers.capacity import availability
 from containers.capacity.availability import Budget, Span
@@ -85,7 +86,7 @@ def _target(value: Any) -> Decimal:
     if found is None or not found.is_finite() or not LOW <= found <= HIGH:
         raise Refused(_("A number from 50 to 99.999, such as 99.9."), "target", 400)
     if found != found.quantize(Decimal("0.001")):
-        raise Refused(_("At most three digits behind the point."), "target", 400)
+        raise Refused(_("At most three digits after the point."), "target", 400)
     return found
 
 
@@ -94,7 +95,8 @@ def _least(value: Any, place: ServiceEnvironment) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) >= 1):
         raise Refused(_("A whole number from 1 on."), "least", 400)
     if int(text) > max(1, place.wanted):
-        raise Refused(_("There are only %(n)d instances.") % {"n": place.wanted}, "least", 400)
+        text = ngettext("There is only %(n)d instance.", "There are only %(n)d instances.", place.wanted)
+        raise Refused(text % {"n": place.wanted}, "least", 400)
     return int(text)
 
 
