@@ -19,7 +19,7 @@ TITLES: dict[Mark, Any] = {
     Mark.TIGHT: gettext_lazy("tight"),
     Mark.IDLE: gettext_lazy("idle"),
     Mark.WIDE: gettext_lazy("oversized"),
-    Mark.FITS: gettext_lazy("fits"),
+    Mark.FITS: gettext_lazy("right size"),
     Mark.SHORT: gettext_lazy("too little known"),
 }
 

@@ -153,7 +153,7 @@ def _tell(request: ActorRequest, outcomes: list[resizing.Outcome]) -> None:
         more = ngettext("%(n)d release takes them to what runs.", "%(n)d releases take them to what runs.", running)
         words = f"{words} {more % {'n': running}}"
     else:
-        words = f"{words} {_('They take effect with the next release, or by «Apply limits» on the run page.')}"
+        words += " " + _("They take effect with the next release, or by «Apply limits» on the run page.")
     messages.success(request, words)
 
 
