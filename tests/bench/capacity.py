@@ -20,8 +20,8 @@ HOSTS, SERVICES, EACH, DAYS, GROUPS, TEAMS = 1000, 500, 10, 365, 8, 20
 GIB = 1 << 30
 TRIES = 11
 CLOSED = 2  # teams
-PAGES = ["", "?days=365", "?by=host", "?by=host&days=365", "?by=environment", "?by=team&days=365", "?by=service",
-         "?by=service&days=365"]  # fmt: skip
+PAGES = ["", "?range=365d", "?by=host", "?by=host&range=365d", "?by=environment", "?by=team&range=365d", "?by=service",
+         "?by=service&range=365d"]  # fmt: skip
 
 
 def prepare(folder: Path) -> None:
