@@ -37,12 +37,12 @@ class Tab:
 
 TABS = [
     Tab("overview", "capacity:overview", _("Overview"), of_the_fleet),
-    Tab("scorecard", "capacity:scorecard", _("Scorecard"), of_everybody),
-    Tab("rebalance", "capacity:rebalance", _("Rebalance"), of_the_fleet),
-    Tab("cost", "capacity:cost", _("Cost"), of_the_fleet),
+    Tab("right_sizing", "capacity:right_sizing", _("Right-sizing"), of_everybody),
     Tab("calculator", "capacity:calculator", _("Calculator"), of_everybody),
     Tab("what_if", "capacity:what_if", _("What if"), of_the_fleet),
-    Tab("right_sizing", "capacity:right_sizing", _("Right-sizing"), of_everybody),
+    Tab("rebalance", "capacity:rebalance", _("Rebalance"), of_the_fleet),
+    Tab("cost", "capacity:cost", _("Cost"), of_the_fleet),
+    Tab("scorecard", "capacity:scorecard", _("Scorecard"), of_everybody),
 ]
 
 

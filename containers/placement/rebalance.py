@@ -1,7 +1,7 @@
 """Which instances should move so that hosts are evenly full: few moves, each worth its trouble, none against a rule. Pure.
 
 Each step takes one of the fullest hosts and the instance and host with which most is gained. It is bound to end and never goes back and
-forth: the sum of the squares of how full hosts are falls with each step, and no instance moves twice. Room that a move leaves
+forth: the sum of the squares of how full hosts are, and their deviation, fall with each step, and no instance moves twice. Room that a move leaves
 behind is given to no other one, so the moves may be carried out in any order, or only the first of them.
 """
 
@@ -100,6 +100,7 @@ class _Search:
         self.own: dict[int, dict[int, int]] = {place: dict(at) for (place, _service), at in of.items()}
         self.open = [n for n, host in enumerate(self.hosts) if not host.closed]
         self.full = [self._fill(n, self.cpus[n], self.memory[n]) for n in range(len(self.hosts))]
+        self.sum = sum(self.full[n] for n in self.open)
         self.stuck: set[int] = set()
         self.takes: dict[object, list[int]] = {}  # what is asked of hosts → those that have it, the emptiest first
         self.room_of = {host.pk: host.room for host in self.hosts}
@@ -163,13 +164,15 @@ class _Search:
                 yield found
 
     def _gain(self, part: Piece, source: int, n: int) -> float:
-        """By how much the sum of squares falls; 0 where the move is not worth it."""
+        """By how much the sum of squares falls, and that of squares around the mean, the smaller one; 0: it is not worth it."""
         cpus, memory = milli(part.one.cpus), part.one.memory
         there = self._fill(n, self.cpus[n] + cpus, self.memory[n] + memory)
         here = self._fill(source, self.cpus[source] - cpus, self.memory[source] - memory)
         if max(there, here) > self.full[source] - WORTH:
             return 0.0
-        return self.full[source] ** 2 + self.full[n] ** 2 - here**2 - there**2
+        squares = self.full[source] ** 2 + self.full[n] ** 2 - here**2 - there**2
+        more = here + there - self.full[source] - self.full[n]  # the mean changes where hosts are not of one size
+        return min(squares, squares + (2 * self.sum + more) * more / len(self.open))
 
     def _may(self, part: Piece, source: int, n: int) -> bool:
         """Whether the rules and sizes let one of it go there, and the place stays as evenly spread as it is."""
@@ -214,4 +217,5 @@ class _Search:
             self.memory[at] += way * one.memory
             self.full[at] = self._fill(at, self.cpus[at], self.memory[at])
         self.stuck.discard(n)
+        self.sum = sum(self.full[m] for m in self.open)
         return Move(one.place, one.key, part.host, new, deviation(self.full[m] for m in self.open))

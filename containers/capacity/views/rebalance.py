@@ -38,6 +38,7 @@ def show(request: ActorRequest) -> HttpResponse:
                 messages.warning(request, words)
             return redirect("containers:releases")
     found = rebalancing.find(request.actor)
+    form.fields["count"].initial = len(found.proposal.moves) or None
     context = _shown(found) | {"form": form, "found": found}
     return render(request, "capacity/rebalance.html", context, status=400 if form.errors else 200)
 
