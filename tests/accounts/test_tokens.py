@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -91,7 +92,8 @@ def test_a_token_ends(developer: User) -> None:
 
 
 @pytest.mark.django_db
-def test_events_say_which_token_it_was(client: Client, sre: User, team: Team) -> None:
+def test_events_say_which_token_it_was(client: Client, sre: User, team: Team, tmp_path: Path, settings: Any) -> None:
+    settings.DATA_DIR = tmp_path  # no checkpoints of other tests
     place = factories.make_running_place("flake", "isolated", 1, team=team)
     rows = {}
     for label in ("ci of flake", "backup (old)"):
