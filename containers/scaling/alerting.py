@@ -23,7 +23,8 @@ def _blind(now: float) -> Iterator[Found]:
     for row in ScalingPolicy.evaluated().exclude(blind_since=None):
         blind = [one.get("reason", {}) for one in row.now.get("wishes", []) if one.get("blind")]
         since = row.blind_since.timestamp() if row.blind_since else None
-        yield Found(f"place:{row.place_id}", since, "; ".join(words.say(Reason.of(one)) for one in blind))
+        why = row.now.get("problem") or "; ".join(words.say(Reason.of(one)) for one in blind)
+        yield Found(f"place:{row.place_id}", since, why)
 
 
 def register() -> None:

@@ -68,7 +68,7 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
         try:
             policies[one.pk] = parse(one.content)
         except Refused as refused:  # what was saved by other rules than today's
-            _cannot(one, refused.message)
+            _cannot(one, refused.message, now)
     known = gather([one for one in found if one.pk in policies], policies, now)
     for one in found:
         if one.pk not in policies:
@@ -79,7 +79,7 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
             evaluate(one, policies[one.pk], view_of(one, policies[one.pk], known, now))
         except Exception as error:  # whatever it is: no other place waits for it; the policy's page says it
             log.exception("The policy of %s could not be evaluated", one)
-            _cannot(one, f"{type(error).__name__}: {error}")
+            _cannot(one, f"{type(error).__name__}: {error}", now)
     row.ran, row.took, row.policies = _moment(now), time.monotonic() - began, len(found)
     row.save(update_fields=["ran", "took", "policies"])
     return row
@@ -90,9 +90,11 @@ def _held(lease: Lease) -> bool:
     return lease.renew(force=True, seconds=PATIENCE.total_seconds())
 
 
-def _cannot(row: ScalingPolicy, why: str) -> None:
+def _cannot(row: ScalingPolicy, why: str, now: float) -> None:
+    """Nothing can be said of it, which is told as a lack of data is."""
     row.now = {"problem": why[:500]}
-    ScalingPolicy.objects.filter(pk=row.pk, version=row.version).update(now=row.now)
+    same = ScalingPolicy.objects.filter(pk=row.pk, version=row.version)
+    same.update(now=row.now, short_since=None, blind_since=row.blind_since or _moment(now))
 
 
 def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -> Known:

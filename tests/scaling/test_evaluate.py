@@ -177,6 +177,9 @@ def test_a_policy_that_breaks_stops_no_other(place: ServiceEnvironment, actor_sr
     assert ScalingDecision.objects.get().place == place
     assert "Error" in ScalingPolicy.objects.get(place=other).now["problem"]
     assert ScalingPolicy.objects.get(place=older).now == {"problem": "There is no such time zone."}
+    told = {one.subject: one.words for one in alerting._blind(0)}
+    assert set(told) == {f"place:{other.pk}", f"place:{older.pk}"}
+    assert told[f"place:{older.pk}"] == "There is no such time zone."
 
 
 def test_what_is_off_or_stopped_or_removed_lacks_no_data(place: ServiceEnvironment, actor_sre: Actor) -> None:
