@@ -65,9 +65,9 @@ def is_held(row: Any) -> bool:
     )
 
 
-def until() -> datetime:
+def until(seconds: float = SECONDS) -> datetime:
     """When a lease ends that is taken or renewed now."""
-    return timezone.now() + timedelta(seconds=SECONDS)
+    return timezone.now() + timedelta(seconds=seconds)
 
 
 def take_over(row: Any, text: str) -> bool:
@@ -89,12 +89,12 @@ class Lease:
     def trusted(self) -> bool:
         return not self._lost and time.monotonic() - self._renewed < TRUSTED
 
-    def renew(self, *, force: bool = False) -> bool:
-        """Renews it when that is due. False: somebody else has it now."""
+    def renew(self, *, force: bool = False, seconds: float = SECONDS) -> bool:
+        """Renews it when that is due, for so many seconds. False: somebody else has it now."""
         began = time.monotonic()
         if not force and began - self._renewed < RENEW_EVERY:
             return not self._lost
-        changed = self._rows.filter(lease=self.text).update(lease_until=until())
+        changed = self._rows.filter(lease=self.text).update(lease_until=until(seconds))
         if changed:
             self._renewed = began
         else:

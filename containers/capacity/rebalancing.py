@@ -15,7 +15,7 @@ from containers.capacity.whatif import gather
 from containers.capacity.whatif.model import Fleet
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.placement.rebalance import MOST, Move, Piece, Proposal, propose
-from containers.services import moves
+from containers.services import moves, releases
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
@@ -98,6 +98,9 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
         wanted[move.place].append(move)
     begun = Begun()
     with transaction.atomic():
+        # All places before the first one takes the lock of all plans: else a release of a later one waits for that lock, and we for it.
+        for place in ServiceEnvironment.objects.filter(pk__in=wanted):  # by their names, as all who lock several
+            releases.lock(place)
         for pk, mine in wanted.items():
             try:
                 row, count = _begin(actor, pk, mine, reason or _("hosts are evened out"))

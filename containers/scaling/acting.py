@@ -22,16 +22,26 @@ NAME = "autoscaler"
 
 
 def act(row: ScalingPolicy, policy: Policy, decision: Decision, here: int) -> ScalingDecision | None:
-    """Carries out a decision that changes something. None: in a dry run the same was noted the last time."""
+    """Carries out a decision that changes something. None: in a dry run the same was noted the last time, or the place is not as it
+    was when it was decided, which the next evaluation sees.
+    """
     assert decision.to is not None
     if policy.dry:
         if row.now.get("to") == decision.to:
             return None
         return _note(row.place, decision, here, Outcome.DRY)
+    if not _is_as_seen(row.place, here):
+        return None
     try:
         return _scale(row.place, decision, here)
     except Refused as refused:
         return _note(row.place, decision, here, Outcome.REFUSED, refused.message)
+
+
+def _is_as_seen(place: ServiceEnvironment, here: int) -> bool:
+    """Whether nobody changed the place since it was read, which may be minutes ago in a large fleet."""
+    same = ServiceEnvironment.objects.filter(pk=place.pk, active=None)
+    return same.exists() and place.instances.filter(removed=None).count() == here
 
 
 def _scale(place: ServiceEnvironment, decision: Decision, here: int) -> ScalingDecision:

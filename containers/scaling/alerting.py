@@ -14,16 +14,17 @@ from xqplatform.alerts.sources import Found
 
 
 def _short(now: float) -> Iterator[Found]:
-    for row in ScalingPolicy.objects.exclude(short_since=None):
+    for row in ScalingPolicy.evaluated().exclude(short_since=None):
         since = row.short_since.timestamp() if row.short_since else None
         yield Found(f"place:{row.place_id}", since, words.short(row.now))
 
 
 def _blind(now: float) -> Iterator[Found]:
-    for row in ScalingPolicy.objects.exclude(blind_since=None):
+    for row in ScalingPolicy.evaluated().exclude(blind_since=None):
         blind = [one.get("reason", {}) for one in row.now.get("wishes", []) if one.get("blind")]
         since = row.blind_since.timestamp() if row.blind_since else None
-        yield Found(f"place:{row.place_id}", since, "; ".join(words.say(Reason.of(one)) for one in blind))
+        why = row.now.get("problem") or "; ".join(words.say(Reason.of(one)) for one in blind)
+        yield Found(f"place:{row.place_id}", since, why)
 
 
 def register() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
-from django.utils import timezone
 
 from containers.guardrails.sessions import Book
 from containers.models import Deployment, Instance
@@ -22,12 +21,14 @@ from containers.scaling.parsing import parse
 from containers.scaling.shape import Attempt, Decision, Memory, Policy, Reason, View
 from containers.services.settings import topic
 from xqplatform import leases, live
+from xqplatform.errors import Refused
 from xqplatform.leases import Lease
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=2)  # a slow evaluation is waited for
 PAST = 300.0  # seconds after which past weeks are read again
 REMEMBERED = timedelta(days=1)  # attempts that are older hold nothing up
+SETTLED = timedelta(days=2)  # of changes that ended before, no window reaches back to
 
 
 @dataclass
@@ -49,7 +50,6 @@ def run(now: float | None = None) -> ScalingRun | None:
     lease = leases.take(rows, rows)
     if lease is None:
         return None
-    rows.filter(lease=lease.text).update(lease_until=timezone.now() + PATIENCE)
     try:
         return _run(row, lease, time.time() if now is None else now)
     finally:
@@ -58,25 +58,43 @@ def run(now: float | None = None) -> ScalingRun | None:
 
 def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
     began = time.monotonic()
+    if not _held(lease):
+        return None
     found = list(
-        ScalingPolicy.objects.filter(place__service__removed=None).select_related(
-            "place__service__team", "place__environment", "place__active"
-        )
+        ScalingPolicy.evaluated().select_related("place__service__team", "place__environment", "place__active")
     )
-    policies = {one.pk: parse(one.content) for one in found}
-    known = gather(found, policies, now)
+    policies: dict[int, Policy] = {}
     for one in found:
-        if not lease.renew(force=True):
+        try:
+            policies[one.pk] = parse(one.content)
+        except Refused as refused:  # what was saved by other rules than today's
+            _cannot(one, refused.message, now)
+    known = gather([one for one in found if one.pk in policies], policies, now)
+    for one in found:
+        if one.pk not in policies:
+            continue
+        if not _held(lease):
             return None
         try:
             evaluate(one, policies[one.pk], view_of(one, policies[one.pk], known, now))
         except Exception as error:  # whatever it is: no other place waits for it; the policy's page says it
             log.exception("The policy of %s could not be evaluated", one)
-            one.now = {"problem": f"{type(error).__name__}: {error}"[:500]}
-            ScalingPolicy.objects.filter(pk=one.pk, version=one.version).update(now=one.now)
+            _cannot(one, f"{type(error).__name__}: {error}", now)
     row.ran, row.took, row.policies = _moment(now), time.monotonic() - began, len(found)
     row.save(update_fields=["ran", "took", "policies"])
     return row
+
+
+def _held(lease: Lease) -> bool:
+    """Whether the lease is held, for as long as one slow step takes: plans of a large fleet take more than the usual time."""
+    return lease.renew(force=True, seconds=PATIENCE.total_seconds())
+
+
+def _cannot(row: ScalingPolicy, why: str, now: float) -> None:
+    """Nothing can be said of it, which is told as a lack of data is."""
+    row.now = {"problem": why[:500]}
+    same = ScalingPolicy.objects.filter(pk=row.pk, version=row.version)
+    same.update(now=row.now, short_since=None, blind_since=row.blind_since or _moment(now))
 
 
 def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -> Known:
@@ -88,6 +106,7 @@ def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -
         if wanted == "running":
             known.running.add(place)
     ended = Deployment.objects.filter(place__in=places, state__in=Deployment.TERMINAL).exclude(started=None)
+    ended = ended.filter(finished__gte=_moment(now) - SETTLED)
     for place, last in ended.order_by().values_list("place").annotate(Max("finished")):
         known.settled[place] = last.timestamp() if last else 0.0
     tried = ScalingDecision.objects.filter(place__in=places, time__gte=_moment(now) - REMEMBERED)
@@ -182,8 +201,9 @@ def _kept_from_growing(decision: Decision, here: int, done: ScalingDecision | No
 
 
 def _blind(decision: Decision) -> bool:
-    """That a change has just been made is no lack of data."""
-    return any(wish.blind and wish.reason.code != "settling" for wish in decision.wishes)
+    """That a change has just been made is no lack of data, nor that nothing is judged: the policy is off, or nothing runs."""
+    judged = decision.wanted is not None
+    return judged and any(wish.blind and wish.reason.code != "settling" for wish in decision.wishes)
 
 
 def _shown(says: dict[str, Any]) -> tuple[Any, ...]:

@@ -55,6 +55,7 @@ class PolicyForm(SaneForm):
     forecast = forms.BooleanField(
         label=_("By forecast: be ready for what the same weekday took in the last weeks"), required=False
     )
+    forecast_metric = _metric()
     weeks = forms.IntegerField(label=_("Weeks"), initial=4, min_value=1, max_value=12)
     minutes = forms.IntegerField(label=_("Minutes ahead"), initial=15, min_value=0, max_value=240)
     margin = forms.IntegerField(label=_("Margin in percent"), initial=10, min_value=0, max_value=500)
@@ -72,7 +73,8 @@ class PolicyForm(SaneForm):
             for n in LOADS
             if given[f"metric_{n}"].strip() or given[f"target_{n}"] is not None
         ]
-        forecast = {name: given[name] for name in ("weeks", "minutes", "margin")} if given["forecast"] else None
+        forecast = {name: given[name] for name in ("weeks", "minutes", "margin")}
+        forecast["metric"] = given["forecast_metric"].strip()  # none: the first load's
         return {
             "least": given["least"],
             "most": given["most"],
@@ -80,7 +82,7 @@ class PolicyForm(SaneForm):
             "market": lines.market_of(given["market"]),
             "week": lines.week_of(given["week"]),
             "zone": given["zone"].strip(),
-            "forecast": forecast,
+            "forecast": forecast if given["forecast"] else None,
             "enabled": given["mode"] != OFF,
             "dry": given["mode"] == DRY,
         } | {name: given[name] for name in NUMBERS}
@@ -108,4 +110,5 @@ def initial_of(content: Mapping[str, Any], standing: int) -> dict[str, Any]:
         found |= {f"metric_{n}": one["metric"], f"target_{n}": one["target"]}
     found |= {"market": lines.market_text(content["market"]), "week": lines.week_text(content["week"])}
     forecast = content["forecast"] or {}
+    found["forecast_metric"] = forecast.get("metric", "")
     return found | {name: forecast[name] for name in ("weeks", "minutes", "margin") if name in forecast}

@@ -41,11 +41,15 @@ def measured(
     samples: Mapping[int, Sequence[tuple[float, float]]], instances: Sequence[int], since: float, now: float
 ) -> dict[int, float]:
     """Of each instance the median of what is new enough: one odd sample (a counter that began anew) moves nothing."""
-    found = {}
+    found: dict[int, float] = {}
+    known: dict[int, float | None] = {}  # a trial gives hundreds of instances one and the same series
     for one in instances:
-        values = [v for at, v in samples.get(one, ()) if since <= at <= now and math.isfinite(v) and v >= 0]
-        if values:
-            found[one] = median(values)
+        mine = samples.get(one, ())
+        if id(mine) not in known:
+            values = [v for at, v in mine if since <= at <= now and math.isfinite(v) and v >= 0]
+            known[id(mine)] = median(values) if values else None
+        if (middle := known[id(mine)]) is not None:
+            found[one] = middle
     return found
 
 

@@ -30,6 +30,11 @@ class ScalingPolicy(models.Model):
     def __str__(self) -> str:
         return str(self.place)
 
+    @classmethod
+    def evaluated(cls) -> models.QuerySet[ScalingPolicy]:
+        """Those of services that are not removed, and that nobody is removing."""
+        return cls.objects.filter(place__service__removed=None, place__service__removal_asked=None)
+
 
 class ScalingDecision(models.Model):
     """A change that a policy decided, and what came of it."""

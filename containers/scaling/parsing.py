@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import time
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -17,6 +17,7 @@ from xqplatform.metrics import catalogue
 
 MOST_INSTANCES = 500
 MOST_LINES = 12
+MOST_LOADS = 3  # as many as the page has room for: what it does not show it would take away
 MINUTES = 24 * 60
 HIGHEST = 1e12
 NUMBERS: dict[str, tuple[int, int, int]] = {  # default, lowest, highest
@@ -26,6 +27,7 @@ NUMBERS: dict[str, tuple[int, int, int]] = {  # default, lowest, highest
     "most_up": (300, 1, 10_000),
     "most_down": (50, 1, 100),
 }
+zones = cache(available_timezones)  # else some hundred files are opened for each policy
 FIELDS = {"least", "most", "loads", "market", "week", "zone", "forecast", "enabled", "dry", *NUMBERS}
 
 
@@ -43,9 +45,9 @@ def parse(data: Any) -> Policy:
             _("The most (%(most)d) is below the least (%(least)d).") % {"most": most, "least": least}, "most", 400
         )
     zone = str(data.get("zone") or "UTC")
-    if zone not in available_timezones():
+    if zone not in zones():
         raise Refused(_("There is no such time zone."), "zone", 400)
-    loads = tuple(_load(one) for one in _lines(data, "loads"))
+    loads = tuple(_load(one) for one in _lines(data, "loads", MOST_LOADS))
     if len({one.metric for one in loads}) < len(loads):
         raise Refused(_("One metric has one target."), "loads", 400)
     policy = Policy(
@@ -88,10 +90,10 @@ def _truth(data: Mapping[str, Any], field: str, usual: bool) -> bool:
     return value
 
 
-def _lines(data: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+def _lines(data: Mapping[str, Any], field: str, most: int = MOST_LINES) -> list[Mapping[str, Any]]:
     lines = data.get(field) or []
-    if not isinstance(lines, list) or len(lines) > MOST_LINES or not all(isinstance(one, Mapping) for one in lines):
-        raise Refused(_("A list of at most %(n)d entries.") % {"n": MOST_LINES}, field, 400)
+    if not isinstance(lines, list) or len(lines) > most or not all(isinstance(one, Mapping) for one in lines):
+        raise Refused(_("A list of at most %(n)d entries.") % {"n": most}, field, 400)
     return lines
 
 
@@ -101,10 +103,10 @@ def _load(line: Mapping[str, Any]) -> Load:
     own = metric.startswith(catalogue.APP) and 0 < len(metric) - len(catalogue.APP) <= 120 and metric.isprintable()
     if not (known or own):
         raise Refused(_("There is no metric «%(name)s» of instances.") % {"name": metric[:60]}, "loads", 400)
-    number = isinstance(target, int | float) and not isinstance(target, bool)
-    if not number or not math.isfinite(float(target or 0)) or not 0 < float(target or 0) <= HIGHEST:
+    # Not a number, and what is too large for a float, are no more than HIGHEST either.
+    if isinstance(target, bool) or not isinstance(target, int | float) or not 0 < target <= HIGHEST:
         raise Refused(_("A target is a number above 0."), "loads", 400)
-    return Load(metric, float(target or 0))
+    return Load(metric, float(target))
 
 
 def _market(line: Mapping[str, Any], least: int, most: int) -> MarketPoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -86,10 +87,12 @@ def _chart(  # noqa: PLR0917
 
 
 def marks_of(place: ServiceEnvironment, span: Range) -> list[Mark]:
-    rows = ScalingDecision.objects.filter(place=place)[:MOST_MARKS]  # visible: whoever sees the place, newest first
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (span.start, span.end))
+    held = ScalingDecision.objects.filter(place=place, time__gte=first, time__lte=last)  # visible: as the place is
+    rows = held[:MOST_MARKS]  # newest first
     found = []
     for row in rows:
         url = f"/releases/{row.deployment_id}/" if row.deployment_id else ""
         label = f"{row.before} → {row.after}: {words.say(Reason.of(row.reason))}"
         found.append(Mark(row.time.timestamp(), "release" if row.after != row.before else "limits", label, url))
-    return [mark for mark in found if span.start <= mark.time <= span.end]
+    return found

@@ -37,8 +37,11 @@ class Curve:
         return self.sums[place]
 
     def highest(self, since: float, until: float) -> float | None:
-        found = self.sums[bisect_left(self.times, since) : bisect_right(self.times, until)]
-        return max(found, default=None)
+        """Of what held at some time of the range: also of what began before it."""
+        first = bisect_left(self.times, since)
+        if first and since - self.times[first - 1] < self.level:
+            first -= 1
+        return max(self.sums[first : bisect_right(self.times, until)], default=None)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,8 +74,20 @@ def _reach_back(
     earlier = history.sums(place, [name], start - weeks * WEEK, start, POINTS)[name]
     ours = curves[name]
     if not ours.times or (earlier and earlier[0][0] < ours.times[0]):
-        before = [point for point in earlier if not ours.times or point[0] < ours.times[0]]
+        before = [
+            (at, total) for at, total in _finer(earlier, level) if at < start and (not ours.times or at < ours.times[0])
+        ]
         curves[name] = Curve([*(p[0] for p in before), *ours.times], [*(p[1] for p in before), *ours.sums], level)
+
+
+def _finer(points: list[tuple[float, float, int]], level: float) -> list[tuple[float, float]]:
+    """Points of coarse buckets, each as often as it holds for `level` seconds: else a look at a few minutes would fall between two."""
+    held = _usual([at for at, _total, _n in points])
+    found = []
+    for place, (at, total, _n) in enumerate(points):
+        until = min(at + held, points[place + 1][0] if place + 1 < len(points) else math.inf)
+        found += [(at + n * level, total) for n in range(max(1, math.ceil((until - at) / level)))]
+    return found
 
 
 def _was(

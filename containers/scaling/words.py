@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from containers.guardrails.windows import moment_words
 from containers.scaling.shape import Reason
-from xqplatform.metrics import catalogue, units
+from xqplatform.metrics import catalogue
 
 Data = Mapping[str, Any]
 
@@ -23,8 +23,8 @@ def say(reason: Reason) -> str:
 def short(now: Data) -> str:
     """Why a target is out of reach, of what an evaluation left (`told.as_json`)."""
     reason = Reason.of(now.get("reason", {}))
-    if reason.code == "pause":
-        return say(reason)
+    if reason.code == "pause" or now.get("need", 0) <= now.get("most", 0):
+        return say(reason)  # it is not its most that keeps it back, but room, or a change that did not come to pass
     values = {"need": now.get("need", 0), "most": now.get("most", 0)}
     return _("It would take %(need)s instances; the policy's most is %(most)s.") % values
 
@@ -42,10 +42,6 @@ def source(kind: str, name: str) -> str:
 
 def metric(name: str) -> str:
     return str(catalogue.find(name).title)
-
-
-def value(name: str, number: Any) -> str:
-    return units.shown(float(number), catalogue.find(name).unit)
 
 
 def _up(data: Data) -> str:

@@ -193,9 +193,9 @@ def change_place(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any
     old, new = audit.changed(before, _shown_place(place))
     if new:
         with transaction.atomic():
-            ServiceEnvironment.objects.filter(pk=place.pk).update(
-                branch=place.branch, segment=place.segment, placement=place.placement
-            )
+            # Only what was given: what somebody else changed meanwhile stays.
+            given = {name: getattr(place, name) for name in ("branch", "segment", "placement") if name in data}
+            ServiceEnvironment.objects.filter(pk=place.pk).update(**given)
             audit.record(actor, "service.change", place, before=old, after=new, parent=place.service)
             live.bump(f"service:{place.service.slug}", topic(place))
     return place

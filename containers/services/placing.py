@@ -25,7 +25,10 @@ def _services(names: Collection[str]) -> dict[str, int]:
 def around(place: ServiceEnvironment) -> Around:
     """The place's rules, and where the places stand that it avoids, or that avoid it."""
     rules = rules_of(place)
-    ruled = ServiceEnvironment.objects.exclude(Q(placement={}) & Q(environment__placement={})).exclude(pk=place.pk)
+    # Other rules of others do not matter: those of an environment may be the rules of thousands of places.
+    ruled = ServiceEnvironment.objects.filter(
+        Q(placement__has_key="avoid") | Q(environment__placement__has_key="avoid")
+    ).exclude(pk=place.pk)
     avoiding: dict[int, tuple[int, frozenset[int]]] = {}
     kept = list(ruled.values_list("pk", "service_id", "environment__placement", "placement"))
     effective = {pk: stored.effective(general, own) for pk, _service, general, own in kept}

@@ -137,7 +137,9 @@ def host_views(
     promised = capacity.promises(place)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
     unplugged = networks.unusable(segment) if segment is not None else {}
-    ran = set(Container.objects.filter(image=image).values_list("host_id", flat=True)) if image is not None else set()
+    ran: set[int] = set()
+    if image is not None:
+        ran.update(Container.objects.filter(image=image).order_by().values_list("host_id", flat=True).distinct())
     views = []
     for host in Host.objects.select_related("group"):
         member = host.role_run and (not groups or host.group_id in groups)

@@ -11,7 +11,7 @@ from django.test import Client
 
 from containers.capacity import rebalancing
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
-from containers.services import moves
+from containers.services import capacity, moves, releases
 from hosts.models import Host
 from tests.capacity.uneven import make_uneven
 from xqplatform.accounts.actor import Actor
@@ -83,6 +83,28 @@ def test_one_that_cannot_move_now_does_not_keep_back_the_others(actor_sre: Actor
         begun = rebalancing.begin(actor_sre, 2, found.mark)
     assert (begun.instances, begun.refused) == (1, [f"{first}: {wrong.message}"])
     assert Step.objects.get(action="move").host_id == found.proposal.moves[1].new
+
+
+def test_all_places_are_locked_before_the_lock_of_all_plans(actor_sre: Actor, fleet: list[Host]) -> None:
+    """A release locks its place, then takes that lock: whoever has it must wait for no place any more."""
+    told: list[str] = []
+    lock, plans = releases.lock, capacity.lock
+
+    def lock_place(place: ServiceEnvironment) -> ServiceEnvironment:
+        told.append(str(place))
+        return lock(place)
+
+    def lock_plans() -> None:
+        told.append("plans")
+        plans()
+
+    with patch.object(releases, "lock", lock_place), patch.object(capacity, "lock", lock_plans):
+        begun = rebalancing.begin(actor_sre, 3, rebalancing.find(actor_sre).mark)
+    assert len(begun.deployments) == 3
+    first = told[: told.index("plans")]
+    assert set(first) == {str(row.place) for row in begun.deployments}
+    assert set(told[told.index("plans") :]) <= {"plans", *first}
+    assert first[:3] == sorted(first[:3])
 
 
 def test_an_even_fleet_has_nothing_to_move(client: Client, sre: Any, fleet: list[Host]) -> None:

@@ -112,6 +112,23 @@ def test_services_that_avoid_each_other_share_no_host_whoever_comes_first() -> N
     assert "must not be on one host" in plan.refusal()
 
 
+def test_an_environment_s_rule_to_avoid_holds_for_whoever_comes_later() -> None:
+    rain, snow = service("rain", wanted=2), service("snow")
+    environment = Environment.objects.get(slug="isolated")
+    catalog.save_environment(ACTOR, environment, {"placement": {"avoid": ["rain"], "per_host": 3}})
+    deploy(snow)
+    deploy(rain)
+    assert not set(where(rain)) & set(where(snow))
+
+
+def test_who_changes_the_branch_leaves_what_somebody_else_changed_meanwhile() -> None:
+    place = service("snow")
+    looked = fresh(place)
+    catalog.change_place(ACTOR, place, {"placement": {"per_host": 2}})
+    catalog.change_place(ACTOR, looked, {"branch": "next"})
+    assert (fresh(place).branch, fresh(place).placement) == ("next", {"per_host": 2})
+
+
 def test_packed_instances_fill_one_host_first() -> None:
     place = service("snow", wanted=6, pack=True)
     deploy(place)

@@ -10,10 +10,12 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from containers.models import Deployment, Instance, ServiceEnvironment
-from containers.scaling import alerting, services
+from containers.models import Deployment, Instance, Service, ServiceEnvironment
+from containers.scaling import acting, alerting, evaluate, services
 from containers.scaling.evaluate import run
 from containers.scaling.models import ScalingDecision, ScalingPolicy, ScalingRun
+from containers.scaling.parsing import parse
+from containers.scaling.shape import Decision, Reason
 from containers.services import releases
 from hosts.models import Host
 from tests.factories import make_config, make_deployment, make_running_place
@@ -102,6 +104,7 @@ def test_without_room_it_is_refused_once_and_paused(place: ServiceEnvironment, a
     services.save(actor_sre, place, BY_CPU)
     measure(place, 90)
     run()
+    assert "policy's most" not in next(alerting._short(0)).words, "it is room that is short"
     run()
     row = ScalingDecision.objects.get()
     assert (row.outcome, row.before, row.after) == ("refused", 2, 2)
@@ -164,13 +167,75 @@ def test_one_process_evaluates(place: ServiceEnvironment, actor_sre: Actor) -> N
 
 def test_a_policy_that_breaks_stops_no_other(place: ServiceEnvironment, actor_sre: Actor, team: Any) -> None:
     other = make_running_place("floe", instances=2, team=team)
-    services.save(actor_sre, other, BY_CPU)
-    services.save(actor_sre, place, BY_CPU)
+    older = make_running_place("hail", instances=2, team=team)
+    for one in (other, older, place):
+        services.save(actor_sre, one, BY_CPU)
     ScalingPolicy.objects.filter(place=other).update(memory={"tracks": 5})
+    ScalingPolicy.objects.filter(place=older).update(content=BY_CPU | {"zone": "Middle/Earth"})
     measure(place, 90)
     run()
     assert ScalingDecision.objects.get().place == place
     assert "Error" in ScalingPolicy.objects.get(place=other).now["problem"]
+    assert ScalingPolicy.objects.get(place=older).now == {"problem": "There is no such time zone."}
+    told = {one.subject: one.words for one in alerting._blind(0)}
+    assert set(told) == {f"place:{other.pk}", f"place:{older.pk}"}
+    assert told[f"place:{older.pk}"] == "There is no such time zone."
+
+
+def test_what_is_off_or_stopped_or_removed_lacks_no_data(place: ServiceEnvironment, actor_sre: Actor) -> None:
+    services.save(actor_sre, place, BY_CPU)
+    run()
+    assert ScalingPolicy.objects.get().blind_since is not None
+    place.instances.update(wanted_state="stopped")
+    run()
+    assert ScalingPolicy.objects.get().blind_since is None
+    place.instances.update(wanted_state="running")
+    services.save(actor_sre, place, BY_CPU | {"enabled": False})
+    run()
+    assert ScalingPolicy.objects.get().blind_since is None
+    ScalingPolicy.objects.update(blind_since=timezone.now(), short_since=timezone.now())
+    assert [*alerting._blind(0), *alerting._short(0)]
+    Service.objects.update(removed=timezone.now())
+    assert [*alerting._blind(0), *alerting._short(0)] == []
+
+
+def test_what_is_being_removed_does_not_grow_again(place: ServiceEnvironment, actor_sre: Actor) -> None:
+    services.save(actor_sre, place, BY_CPU)
+    measure(place, 90)
+    Service.objects.update(removal_asked=timezone.now())
+    run()
+    assert not ScalingDecision.objects.exists()
+
+
+def test_what_changed_since_it_was_read_is_not_undone(place: ServiceEnvironment, actor_sre: Actor) -> None:
+    row = services.save(actor_sre, place, BY_CPU)
+    decision = Decision(3, Reason("up", {"from": 1, "to": 3, "wanted": 3}))
+    assert acting.act(row, parse(BY_CPU), decision, 1) is None, "two stand by now"
+    work = make_deployment(place, "running")
+    ServiceEnvironment.objects.filter(pk=place.pk).update(active=work)
+    assert acting.act(row, parse(BY_CPU), decision, 2) is None
+    assert not ScalingDecision.objects.exists()
+    ServiceEnvironment.objects.filter(pk=place.pk).update(active=None)
+    Deployment.objects.filter(pk=work.pk).update(state="succeeded", finished=timezone.now())
+    done = acting.act(row, parse(BY_CPU), decision, 2)
+    assert done is not None
+    assert (done.asked, done.outcome) == (3, "begun")
+
+
+def test_nobody_takes_over_while_plans_of_a_large_fleet_are_made(
+    place: ServiceEnvironment, actor_sre: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.save(actor_sre, place, BY_CPU)
+    left: list[float] = []
+
+    def slow(*_args: Any) -> None:
+        until = ScalingRun.objects.get().lease_until
+        assert until is not None
+        left.append((until - timezone.now()).total_seconds())
+
+    monkeypatch.setattr(evaluate, "evaluate", slow)
+    run()
+    assert 60 < left[0] <= 120
 
 
 def test_saving_asks_the_right_and_is_an_event(

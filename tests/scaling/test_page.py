@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 from containers.models import Calendar, ServiceEnvironment
 from containers.scaling import lines, services, trial
 from containers.scaling.evaluate import run
+from containers.scaling.forms import initial_of
 from containers.scaling.models import ScalingDecision, ScalingPolicy
 from containers.scaling.parsing import parse
+from containers.scaling.shown import MOST_MARKS, marks_of
 from tests.factories import make_running_place
 from tests.scaling.test_evaluate import BY_CPU, measure
 from xqplatform import metrics
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 from xqplatform.metrics import Sample
+from xqplatform.metrics.ranges import Range
 
 pytestmark = pytest.mark.django_db
 URL = "/services/snow/production/scaling/"
@@ -61,6 +64,26 @@ def test_a_policy_is_filled_in_saved_and_shown_again(page: Client) -> None:
     assert "mon-wed,fri 08:30 5" in shown
     assert page.post(URL, {"do": "remove"}).status_code == 302
     assert not ScalingPolicy.objects.exists()
+
+
+def test_what_the_api_saved_the_page_saves_again(page: Client, place: ServiceEnvironment, actor_sre: Actor) -> None:
+    loads = [{"metric": name, "target": 5.0} for name in ("cpu.percent", "app.requests.rate", "memory.percent")]
+    services.save(actor_sre, place, BY_CPU | {"loads": loads, "forecast": {"metric": "app.requests.rate", "weeks": 6}})
+    before = ScalingPolicy.objects.get()
+    typed = {name: value for name, value in initial_of(before.content, 2).items() if value not in (None, False)}
+    assert page.post(URL, typed).status_code == 302
+    after = ScalingPolicy.objects.get()
+    assert after.version == before.version + 1
+    assert after.content == before.content
+
+
+def test_marks_are_those_of_the_range_however_many_came_later(place: ServiceEnvironment) -> None:
+    now = timezone.now()
+    row = {"place": place, "before": 2, "asked": 3, "after": 3, "outcome": "begun", "reason": {"code": "up"}}
+    ScalingDecision.objects.create(**row, time=now - timedelta(days=3))
+    ScalingDecision.objects.bulk_create(ScalingDecision(**row, time=now) for _n in range(MOST_MARKS))
+    days = [(now - timedelta(days=n)).timestamp() for n in (4, 2)]
+    assert len(marks_of(place, Range(*days))) == 1
 
 
 @pytest.mark.parametrize(

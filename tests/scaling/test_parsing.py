@@ -39,6 +39,8 @@ def test_it_is_read_as_it_is_written() -> None:
         ("most", {"most": True}),
         ("loads", {"loads": [{"metric": "cpu.percent", "target": 0}]}),
         ("loads", {"loads": [{"metric": "cpu.percent", "target": float("nan")}]}),
+        ("loads", {"loads": [{"metric": "cpu.percent", "target": 10**400}]}),
+        ("loads", {"loads": [{"metric": f"app.{n}", "target": 1} for n in range(4)], "forecast": None}),
         ("loads", {"loads": [{"metric": "no.such", "target": 1}]}),
         ("loads", {"loads": [{"metric": "app.a\x00", "target": 1}]}),
         ("loads", {"loads": [{"metric": "cpu.percent", "target": 1}] * 2, "forecast": None}),

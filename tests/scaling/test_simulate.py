@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from containers.scaling.shape import Forecast, Load, Policy
 from containers.scaling.simulate import WEEK, Curve, simulate
+from containers.scaling.trial import _finer
 
 POLICY = Policy(2, 40, loads=(Load("cpu.percent", 50.0),))
 DAY = 86_400.0
@@ -50,6 +51,25 @@ def test_a_forecast_is_there_before_the_load() -> None:
     told = simulate(ahead, {"cpu.percent": steep}, 4 * WEEK, 5 * WEEK, 2, books={})
     assert told.above < plain.above
     assert told.turns <= 14
+
+
+def test_earlier_weeks_are_known_at_every_minute_though_they_are_kept_more_coarsely() -> None:
+    coarse = [(n * 1200.0, float(n), 2) for n in range(100) if not 40 <= n < 60]  # with a gap
+    points = _finer(coarse, 300.0)
+    curve = Curve([at for at, _total in points], [total for _at, total in points], 300.0)
+    for at in range(60, int(99.9 * 1200), 60):
+        bucket = at // 1200
+        expected = None if 40 <= bucket < 60 else float(bucket)
+        assert curve.highest(at, at) == expected, at
+    assert curve.highest(1190, 1210) == 1
+
+
+def test_hundreds_of_instances_are_played_as_quickly_as_a_few() -> None:
+    began = time.process_time()
+    policy = Policy(400, 500, loads=(Load("cpu.percent", 50.0),), over=1800)
+    found = simulate(policy, {"cpu.percent": day_curve(22_000)}, 0.0, 7 * DAY, 400, books={})
+    assert found.highest > 400
+    assert time.process_time() - began < 8
 
 
 def test_what_was_not_measured_changes_nothing_and_counts_apart() -> None:
