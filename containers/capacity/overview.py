@@ -132,16 +132,16 @@ def runways(last: date) -> list[Ends]:
         for key, rows in held.items()
         for resource, promised, has, goes in COUNTED
     ]
-    segments: dict[str, list[tuple[int, float | None]]] = defaultdict(list)
-    totals: dict[str, int] = {}
+    segments: dict[int, list[tuple[int, float | None]]] = defaultdict(list)
+    of: dict[int, tuple[str, int]] = {}  # its title, which others may have, too, and how many addresses it has
     days = SegmentDay.objects.filter(day__range=(first, last)).order_by("segment", "day")
-    for slug, title, day, total, taken in days.values_list("segment__slug", "segment__title", "day", "total", "taken"):
-        name = title or slug
-        segments[name].append((day.toordinal(), float(taken)))
-        totals[name] = total
+    columns = ("segment", "segment__slug", "segment__title", "day", "total", "taken")
+    for pk, slug, title, day, total, taken in days.values_list(*columns):
+        segments[pk].append((day.toordinal(), float(taken)))
+        of[pk] = title or slug, total
     found += [
-        Ends("addresses", name, True, totals[name], points[-1][1], runway.runway(tuple(points), totals[name]), last)
-        for name, points in segments.items()
+        Ends("addresses", of[pk][0], True, of[pk][1], points[-1][1], runway.runway(tuple(points), of[pk][1]), last)
+        for pk, points in segments.items()
     ]
     return sorted((one for one in found if one.found.state is not runway.State.NOTHING), key=lambda one: one.order)
 

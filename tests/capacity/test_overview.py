@@ -12,6 +12,7 @@ from pypdf import PdfReader
 
 from containers.capacity import overview, shown
 from containers.capacity.models import Of
+from hosts.models import Segment
 from tests import factories
 from tests.capacity.rows import GIB, make_days, yesterday
 from xqplatform.accounts.actor import Actor
@@ -65,6 +66,16 @@ def test_addresses_and_disk_have_runways_too(fleet: Any) -> None:
     found = {(one.resource, one.name): one for one in overview.runways(yesterday())}
     assert found["addresses", "seg-a"].found.days == pytest.approx((200 - 168) / 2, abs=1)
     assert found["disk", "Room A"].found.state.value == "steady"
+
+
+def test_two_segments_of_one_title_are_two_lines(fleet: Any, page: Any) -> None:
+    for n in (1, 2):
+        factories.make_segment(f"twin-{n}", cidr=f"10.7{n}.0.0/24")
+    Segment.objects.filter(slug__startswith="twin").update(title="Twin")
+    make_days(30, lambda n: 0.2, segment=2.0)
+    found = [one for one in overview.runways(yesterday()) if one.name == "Twin"]
+    assert [(one.resource, one.found.measured, one.taken) for one in found] == [("addresses", 30, 108.0)] * 2
+    assert "Twin" in page()
 
 
 def test_days_on_which_few_machines_were_measured_are_no_fall(fleet: Any) -> None:
