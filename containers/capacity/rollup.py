@@ -56,7 +56,7 @@ def due(now: datetime) -> list[date]:
     if first is None:
         return []
     last = (now - AFTER).astimezone(UTC).date() - timedelta(days=1)
-    start = max(first.astimezone(UTC).date(), last - KEPT)
+    start = max(first.astimezone(UTC).date(), oldest(now))
     done = set(Day.objects.filter(day__gte=start).values_list("day", flat=True))
     missing = [d for n in range((last - start).days + 1) if (d := last - timedelta(days=n)) not in done]
     if not missing:
@@ -122,9 +122,12 @@ def _portions(places: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[in
         yield portion
 
 
+def oldest(now: datetime) -> date:
+    """Two years are kept: the first day that is."""
+    return now.astimezone(UTC).date() - KEPT
+
+
 def tidy(now: datetime) -> None:
-    """Two years are kept."""
-    oldest = now.astimezone(UTC).date() - KEPT
     with transaction.atomic():
         for model in (HostDay, PlaceDay, SegmentDay, SumDay, Day):
-            model._default_manager.filter(day__lt=oldest).delete()
+            model._default_manager.filter(day__lt=oldest(now)).delete()

@@ -151,6 +151,17 @@ def test_rows_are_kept_for_two_years(fleet: dict[str, Any], day: Any) -> None:
     assert not Day.objects.filter(day=old).exists()
 
 
+def test_what_is_too_old_to_be_kept_is_not_rolled_up_again_and_again(fleet: dict[str, Any]) -> None:
+    now = timezone.now()
+    Host.objects.update(created=now - timedelta(days=1000))
+    days = rollup.due(now)
+    assert len(days) in {730, 731}  # yesterday's is not due in the first minutes of a day
+    Day.objects.bulk_create([Day(day=one, made=now) for one in days])
+    rollup.tidy(now)
+    assert Day.objects.count() == len(days)
+    assert rollup.due(now) == []
+
+
 def test_an_instance_that_went_in_the_course_of_the_day_counts(fleet: dict[str, Any], day: Any) -> None:
     first = fleet["instances"][0]
     at = datetime.fromtimestamp(reading.bounds(day)[1] - 3600, UTC)
