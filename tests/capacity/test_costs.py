@@ -86,6 +86,36 @@ def test_a_price_counts_its_months_anew(
     ]  # fmt: skip
 
 
+def test_a_price_that_comes_while_months_are_counted_is_in_their_bills(
+    world: Any, actor_manager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, places = world
+    day_of(JUNE, host, *places)
+    real = bills._month
+
+    def slow(*args: Any) -> Any:
+        found = real(*args)
+        prices.add(actor_manager, PRICE)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bills, "_month", slow)
+        assert bills.count() == []
+    assert bills.count() == [JUNE]
+    assert CostMonth.objects.get().bill["unallocated"] == 5.0
+
+
+def test_days_that_are_not_kept_any_more_stay_in_their_bill(world: Any, actor_manager: Any) -> None:
+    host, places = world
+    prices.add(actor_manager, PRICE)
+    for n in range(2):
+        day_of(JUNE + timedelta(days=n), host, *places)
+    assert bills.count() == [JUNE]
+    Day.objects.filter(day=JUNE).delete()
+    assert bills.count() == []
+    assert CostMonth.objects.get().bill["unallocated"] == 10.0
+
+
 def test_the_page_has_months_teams_and_what_is_not_allocated(
     client: Client, manager: Any, actor_sre: Any, world: Any
 ) -> None:
