@@ -156,6 +156,9 @@ def bars(counts: Sequence[int], names: Sequence[str] = ()) -> Drawing:
 
 def lines(title: str, lines: Sequence[paper.Line]) -> list[Flowable]:
     """Sentences, each behind a tick or an exclamation mark."""
+    head = [said(title, style(10.5, fontName=BOLD)), Spacer(1, 1.5 * mm)]
+    if not lines:
+        return [*head, said(_("None."), style(8.5, SOFT)), Spacer(1, 5 * mm)]
     rows = [
         [
             Paragraph(f'<font name="{SIGNS}">\u2714</font>' if one.good else "!", style(10, GOOD if one.good else BAD, fontName=BOLD, alignment=1)),
@@ -165,7 +168,7 @@ def lines(title: str, lines: Sequence[paper.Line]) -> list[Flowable]:
     ]  # fmt: skip
     table = Table(rows, colWidths=[7 * mm, WIDTH - 7 * mm])
     table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 2)])  # fmt: skip
-    return [said(title, style(10.5, fontName=BOLD)), Spacer(1, 1.5 * mm), table]
+    return [*head, table]
 
 
 def section(section: paper.Section) -> list[Flowable]:
