@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_GET
 from containers.capacity import overview, sheet, shown, treemap
 from containers.capacity.models import Of, Span
 from containers.capacity.runway import LOOK_BACK
-from xqplatform import audit
+from containers.capacity.taken import pdf_response
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -68,19 +67,13 @@ def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
 
 
 def _pdf(request: ActorRequest, what: overview.Asked, fleet: Span | None) -> HttpResponse:
-    """Taking it along is an event, as it is of a table."""
     from containers.capacity import document  # what draws is loaded where it is needed
 
     if fleet is None:
         raise Refused(_("No day was rolled up yet"), "format", 404)
     rows = list(overview.lines(request.actor, what).order_by("name", "pk"))
     content = document.made(what, fleet, rows, overview.runways(fleet.until))
-    name = f"capacity-{fleet.until}.pdf"
-    with transaction.atomic():
-        audit.record(request.actor, "table.export", None, name=name, after={"rows": len(rows), "page": request.path})
-    answer = HttpResponse(content, content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return pdf_response(request, f"capacity-{fleet.until}.pdf", content, rows=len(rows))
 
 
 def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str, object]:

@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,11 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.capacity import objectives, score_detail, score_paper, score_words, scorecard
+from containers.capacity import objectives, score_detail, score_words, scorecard
 from containers.capacity.scorecard import RANGES, Asked, Card, Score
+from containers.capacity.taken import pdf_response
 from containers.models import Environment, Service, ServiceEnvironment
 from containers.views.access import get_place
-from xqplatform import audit
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import get_visible
@@ -69,16 +68,12 @@ def show(request: ActorRequest) -> HttpResponseBase:
 
 
 def _pdf(request: ActorRequest, card: Card, what: Asked) -> HttpResponse:
-    """Who took it along is an event, as of a table."""
+    from containers.capacity import score_paper  # what draws is loaded where it is needed
+
     environment = Environment.objects.filter(slug=what.environment).first()
     where = environment.local_title if environment else _("Production")
     name = f"scorecard-{card.first}-{card.last}.pdf"
-    with transaction.atomic():
-        after = {"rows": len(card.services), "page": request.path, "search": request.GET.urlencode()[:500]}
-        audit.record(request.actor, "table.export", None, name=name, after=after)
-    answer = HttpResponse(score_paper.made(card, where), content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return pdf_response(request, name, score_paper.made(card, where), rows=len(card.services))
 
 
 def _choices(request: ActorRequest) -> dict[str, Any]:
