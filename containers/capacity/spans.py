@@ -31,6 +31,7 @@ class One:
 
 
 def last_day() -> date | None:
+    """The newest day that was rolled up."""
     return Day.objects.aggregate(last=Max("day"))["last"]
 
 
