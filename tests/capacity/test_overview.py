@@ -102,6 +102,14 @@ def test_every_line_is_in_the_table_and_in_the_csv(fleet: Any, page: Any, by: st
     assert Event.objects.filter(action="table.export").count() == 1
 
 
+def test_what_is_too_small_for_a_tile_has_one_together(fleet: Any, page: Any) -> None:
+    for n in range(48):
+        factories.make_host(f"more-{n}")
+    make_days(1)
+    assert "others: 48 cores, 50 % of it used" in page("?by=host")
+    assert "others" not in page("?by=group")
+
+
 def test_a_chart_is_taken_along_as_csv(fleet: Any, page: Any) -> None:
     make_days(3)
     rows = list(csv.reader(io.StringIO(page("?range=7d&format=csv&chart=cpu").lstrip("\ufeff"))))

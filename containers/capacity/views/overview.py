@@ -82,8 +82,6 @@ def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str,
     lines = overview.lines(request.actor, what)
     table = Table(request, lines, search=["name"], sorts=SORTS, default="name")
     most = ends if request.GET.get("runways") == "all" else ends[:RUNWAYS]
-    size = "-cpus" if of_hosts else "-cpus_committed"
-    tiles = shown.tiles(list(lines.order_by(size)[: treemap.MOST]), of_hosts=of_hosts)
     return {
         "fleet": fleet,
         "cards": shown.cards(fleet, ends),
@@ -95,6 +93,6 @@ def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str,
         "unseen": shown.row(hidden) if (hidden := overview.unseen(request.actor, what)) else None,
         "of_hosts": of_hosts,
         "what_word": shown.WORDS[Of(what.by)],
-        "tree": treemap.drawn(tiles, _("CPU by size")),
+        "tree": treemap.drawn(shown.tiles(lines, of_hosts=of_hosts), _("CPU by size")),
         "charts": overview.trends(what, fleet.until),
     }
