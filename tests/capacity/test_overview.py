@@ -199,6 +199,17 @@ def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: 
     assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
 
 
+def test_all_that_runs_out_is_on_paper(fleet: Any, client: Client, manager: Any) -> None:
+    for n in range(45):
+        factories.make_segment(f"net-{n:02}", cidr=f"10.{n}.0.0/24")
+    make_days(2)
+    client.force_login(manager)
+    answer = client.get("/capacity/?format=pdf")
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert all(f"net-{n:02}" in text for n in range(45))
+    assert "more are in the CSV" not in text  # which has no runways
+
+
 def test_there_is_no_pdf_of_nothing(client: Client, manager: Any) -> None:
     client.force_login(manager)
     assert client.get("/capacity/?format=pdf").status_code == 404

@@ -171,12 +171,14 @@ def lines(title: str, lines: Sequence[paper.Line]) -> list[Flowable]:
     return [*head, table]
 
 
-def section(section: paper.Section) -> list[Flowable]:
+def section(section: paper.Section, *, whole: bool = False) -> list[Flowable]:
+    """`whole`: all of its rows, since no CSV has them."""
     title = said(section.title, style(11.5, fontName=BOLD))
     if not section.rows:
         return [KeepTogether([title, Spacer(1, 1 * mm), said(_("None."), style(8.5, SOFT)), Spacer(1, 5 * mm)])]
-    left = len(section.rows) - SHOWN
-    found: list[Flowable] = [title, Spacer(1, 1.5 * mm), table(section, section.rows[:SHOWN], WIDTH)]
+    shown = section.rows if whole else section.rows[:SHOWN]
+    left = len(section.rows) - len(shown)
+    found: list[Flowable] = [title, Spacer(1, 1.5 * mm), table(section, shown, WIDTH)]
     if left > 0:
         found.append(said(_("%(n)d more are in the CSV.") % {"n": left}, style(8, SOFT)))
     short = [KeepTogether(found)] if len(section.rows) <= 8 else [CondPageBreak(A4[1] / 5), *found]
