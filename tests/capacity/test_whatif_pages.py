@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.http import Http404
 from django.test import Client
 
 from containers.capacity.whatif import services
@@ -145,6 +146,19 @@ def test_verbs_ask_for_the_right(actor_dev: Actor, actor_manager: Actor, actor_s
     row = services.save(actor_manager, "x", ["lose:h1"], shared=True)
     with pytest.raises(Refused, match="keep it under a name of your own"):
         services.save(actor_sre, "x", ["lose:h1"], scenario=row)
+
+
+def test_one_that_somebody_removed_meanwhile_does_not_come_back(actor_manager: Actor) -> None:
+    row = services.save(actor_manager, "x", ["lose:h1"])
+    services.remove(actor_manager, services.get(actor_manager, row.pk))
+    for late in (
+        lambda: services.save(actor_manager, "y", ["lose:h2"], scenario=row),
+        lambda: services.remove(actor_manager, row),
+    ):
+        with pytest.raises(Http404):
+            late()
+    assert not Scenario.objects.exists()
+    assert Event.objects.filter(action="scenario.remove").count() == 1
 
 
 def test_it_can_be_taken_along(client: Client, manager: User, place: ServiceEnvironment) -> None:

@@ -61,7 +61,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
         "card": card,
         "what": what,
         "wrong": wrong,
-        "page": Paginator(services, PAGE).get_page(_number(request.GET.get("page", "1"))),
+        "page": Paginator(services, PAGE).get_page(request.GET.get("page")),
         **_choices(request),
     }
     return render(request, "capacity/scorecard.html", context, status=wrong.code if wrong else 200)
@@ -83,10 +83,6 @@ def _choices(request: ActorRequest) -> dict[str, Any]:
         "teams": scorecard.team_choices(request.actor),
         "definitions": score_words.definitions(),
     }
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
 
 
 def _head() -> list[str]:
@@ -135,7 +131,7 @@ def _service(
 ) -> HttpResponse:
     what, wrong = _asked(request)
     detail = score_detail.read(request.actor, found, Asked(what.environment, what.weeks))
-    page = Paginator(detail.verdicts, PAGE).get_page(_number(request.GET.get("page", "1")))
+    page = Paginator(detail.verdicts, PAGE).get_page(request.GET.get("page"))
     today = timezone.now().astimezone(UTC).date()
     places = []
     for one in score_detail.health(detail.places, today):
