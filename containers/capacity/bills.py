@@ -25,6 +25,11 @@ def next_month(month: date) -> date:
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
+def length(month: date) -> int:
+    """Days of a month."""
+    return (next_month(month) - month).days
+
+
 def months_back(last: date, count: int) -> list[date]:
     """The month of a day, and those before it; the oldest first."""
     found = [last.replace(day=1)]
@@ -73,7 +78,6 @@ def _price(row: Price) -> costing.Price:
 
 def _month(month: date, prices: Sequence[costing.Price], groups: Mapping[int, int | None]) -> tuple[Bill, int]:
     end = next_month(month)
-    length = (end - month).days
     days = list(Day.objects.filter(day__gte=month, day__lt=end).order_by("day").values_list("day", flat=True))
     machines: dict[date, list[Machine]] = defaultdict(list)
     fields = ("day", "host_id", "cpus", "memory", "cpus_allocatable", "memory_allocatable", "cpus_committed",
@@ -86,7 +90,7 @@ def _month(month: date, prices: Sequence[costing.Price], groups: Mapping[int, in
         places[day][place] = (cores, memory)
     bill = Bill()
     for day in days:
-        bill.merge(costing.bill(day, length, machines[day], places[day], prices))
+        bill.merge(costing.bill(day, length(month), machines[day], places[day], prices))
     return bill, len(days)
 
 

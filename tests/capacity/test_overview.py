@@ -199,6 +199,15 @@ def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: 
     assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
 
 
+def test_the_paper_has_the_lines_that_were_searched_for(fleet: Any, client: Client, manager: Any) -> None:
+    make_days(2)
+    client.force_login(manager)
+    answer = client.get("/capacity/?by=host&q=h1&format=pdf")
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert "h1" in text
+    assert "h2" not in text
+
+
 def test_all_that_runs_out_is_on_paper(fleet: Any, client: Client, manager: Any) -> None:
     for n in range(45):
         factories.make_segment(f"net-{n:02}", cidr=f"10.{n}.0.0/24")

@@ -61,8 +61,7 @@ def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
             raise Refused(_("There is no such chart."), "chart", 404)
         head, rows = sheet.chart(charts[request.GET["chart"]])
         return csv_response(request, f"capacity-{request.GET['chart']}.csv", head, rows, count=len(rows))
-    table = Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
-    rows = [sheet.line(one) for one in table.queryset]
+    rows = [sheet.line(one) for one in _table(request, what).queryset]
     return csv_response(request, f"capacity-{what.by}.csv", sheet.HEAD, rows, count=len(rows))
 
 
@@ -71,16 +70,21 @@ def _pdf(request: ActorRequest, what: overview.Asked, fleet: Span | None) -> Htt
 
     if fleet is None:
         raise Refused(_("No day was rolled up yet"), "format", 404)
-    rows = list(overview.lines(request.actor, what).order_by("name", "pk"))
+    rows = list(_table(request, what).queryset)
     content = document.made(what, fleet, rows, overview.runways(fleet.until))
     return pdf_response(request, f"capacity-{fleet.until}.pdf", content, rows=len(rows))
+
+
+def _table(request: ActorRequest, what: overview.Asked) -> Table:
+    """The lines as they are searched and sorted."""
+    return Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
 
 
 def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str, object]:
     ends = overview.runways(fleet.until)
     of_hosts = what.by in {Of.GROUP, Of.HOST}
     lines = overview.lines(request.actor, what)
-    table = Table(request, lines, search=["name"], sorts=SORTS, default="name")
+    table = _table(request, what)
     most = ends if request.GET.get("runways") == "all" else ends[:RUNWAYS]
     return {
         "fleet": fleet,

@@ -82,7 +82,7 @@ def _csv(request: ActorRequest, listing: Listing, asked: Wish) -> HttpResponseBa
     head = [
         "service", "environment", "team", "instances", "states", "days", "cpu p99 [cores]", "cpu limit [cores]",
         "cpu proposed [cores]", "memory p99 [B]", "memory highest [B]", "memory limit [B]", "memory proposed [B]",
-        "throttled", "kills", "saved [cores]", "saved [B]", "days looked back", "days cpu above", "days memory above",
+        "throttled", "kills", "saved [cores]", "saved [B]", "days looked back", "days cpu above", "days highest memory above",
     ]  # fmt: skip
     risks = sizes.risks([one for one in listing.kept if one.advice.changes])
 
