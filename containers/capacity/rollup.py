@@ -28,6 +28,7 @@ AFTER = timedelta(minutes=40)  # of a day's end: then its last hour is sealed, a
 PATIENCE = timedelta(hours=6)  # for a store that is behind
 BUDGET = 30.0  # seconds a round
 HOSTS, INSTANCES = 50, 400  # a portion
+UNCOUNTED = (Host.State.NEW, Host.State.RETIRED)  # one that was never reached has nothing, and could not be measured
 
 
 def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
@@ -78,7 +79,7 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
         Host.objects.select_related("group")
         .exclude(pk__in=known)
         .filter(created__lt=end)
-        .exclude(state=Host.State.RETIRED)
+        .exclude(state__in=UNCOUNTED)
     )
     for first in range(0, len(rows), HOSTS):
         HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)
