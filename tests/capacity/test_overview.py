@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pypdf import PdfReader
 
 from containers.capacity import overview, shown
-from containers.capacity.models import Of
+from containers.capacity.models import Day, Of
+from containers.capacity.runway import State
 from hosts.models import Segment
 from tests import factories
 from tests.capacity.rows import GIB, make_days, yesterday
@@ -66,6 +69,22 @@ def test_addresses_and_disk_have_runways_too(fleet: Any) -> None:
     found = {(one.resource, one.name): one for one in overview.runways(yesterday())}
     assert found["addresses", "seg-a"].found.days == pytest.approx((200 - 168) / 2, abs=1)
     assert found["disk", "Room A"].found.state.value == "steady"
+
+
+def test_what_is_promised_today_is_no_history_of_days_that_were_rolled_up_late(fleet: Any) -> None:
+    make_days(60, lambda n: 0.4 + n / 200, segment=2.0)
+    last = yesterday()
+    before = {(one.resource, one.name, one.promised): one.found for one in overview.runways(last)}
+    Day.objects.filter(day__lt=last).update(made=timezone.now() + timedelta(days=2))
+    after = {(one.resource, one.name, one.promised): one for one in overview.runways(last)}
+    for key, found in before.items():
+        if key[2]:
+            assert (found.measured, after[key].found.measured, after[key].found.state) == (60, 1, State.FEW)
+        else:
+            assert after[key].found == found
+    assert after["addresses", "seg-a", True].taken == 168
+    promised = overview.trends(overview.asked({"range": "7d"}), last)[0].lines[2]
+    assert promised.values == [None] * 6 + [6.0]
 
 
 def test_two_segments_of_one_title_are_two_lines(fleet: Any, page: Any) -> None:
