@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -115,5 +115,5 @@ def days(
     span = Span.objects.filter(of=of, name=name, days=what.days).first()
     if span is None:
         raise Refused("There are no days of it.", "name", 404)
-    rows = SumDay.objects.filter(of=of, key=span.key, day__lte=span.until).order_by("-day")[: what.days]
-    return list(reversed(rows))
+    first = span.until - timedelta(days=what.days - 1)
+    return list(SumDay.objects.filter(of=of, key=span.key, day__range=(first, span.until)).order_by("day"))

@@ -106,6 +106,11 @@ class OutcomeOut(Schema):
 
 
 def _limits(value: Limits) -> dict[str, Any]:
+    """Of one instance: as they are, since who applies them sends them back."""
+    return {"cpus": value.cpus, "memory": value.memory}
+
+
+def _sum(value: Limits) -> dict[str, Any]:
     return {"cpus": round(value.cpus, 4), "memory": value.memory}
 
 
@@ -116,7 +121,7 @@ def _told(one: Size, asked: Wish, risk: Risk | None) -> dict[str, Any]:
         "evidence": [words for _mark, words in sizing_words.evidence(one, asked)], "days": one.past.days,
         "cpu_p99": one.past.cpu, "memory_p99": one.past.memory, "memory_highest": one.past.peak,
         "throttled": one.past.throttled, "oom_kills": one.past.ooms, "limits": _limits(one.advice.now),
-        "proposed": _limits(one.advice.proposed), "saved": _limits(one.saved), "risk": risk,
+        "proposed": _limits(one.advice.proposed), "saved": _sum(one.saved), "risk": risk,
     }  # fmt: skip
 
 
@@ -131,8 +136,8 @@ def listed(request: HttpRequest, query: Query[SizeQuery]) -> Any:
     risks = sizes.risks([one for one in page if one.advice.changes])
     return {
         "count": len(listing.kept),
-        "freed": _limits(freed),
-        "needed": _limits(needed),
+        "freed": _sum(freed),
+        "needed": _sum(needed),
         "items": [_told(one, asked, risks.get(one.place)) for one in page],
     }
 

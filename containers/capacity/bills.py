@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
@@ -14,12 +15,19 @@ from containers.capacity import costing
 from containers.capacity.costing import Bill, Machine
 from containers.capacity.models import CostMonth, Day, HostDay, PlaceDay, Price
 from hosts.models import Host
+from xqplatform import locks
 
 ROUND = 6  # digits behind the point that are kept
+LOCK = 0x7871_0004  # of prices, and of bills while they are written
 
 
 def next_month(month: date) -> date:
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def length(month: date) -> int:
+    """Days of a month."""
+    return (next_month(month) - month).days
 
 
 def months_back(last: date, count: int) -> list[date]:
@@ -31,22 +39,30 @@ def months_back(last: date, count: int) -> list[date]:
 
 
 def due() -> list[date]:
-    """Months of which days were rolled up that are not in their bill; the newest first."""
+    """Months of which days were rolled up that are not in their bill; the newest first. Days that are not kept any more stay in theirs."""
     rows = Day.objects.annotate(month=TruncMonth("day")).order_by().values_list("month").annotate(n=Count("pk"))
     counted = dict(CostMonth.objects.values_list("month", "days"))
-    return sorted((month for month, days in rows if counted.get(month) != days), reverse=True)
+    return sorted((month for month, days in rows if days > counted.get(month, 0)), reverse=True)
 
 
 def count(now: datetime | None = None) -> list[date]:
-    """Counts what is due; done twice it changes nothing. Which months were written."""
-    months = due()
-    prices = [_price(row) for row in Price.objects.all()]
+    """Counts what is due; done twice it changes nothing. Which months were written.
+
+    It ends early when a price comes or goes meanwhile: that one's own task counts by all of them.
+    """
+    rows = {row.pk: _price(row) for row in Price.objects.all()}
     groups = dict(Host.objects.values_list("pk", "group_id"))
-    for month in months:
-        bill, days = _month(month, prices, groups)
+    written = []
+    for month in due():
+        bill, days = _month(month, list(rows.values()), groups)
         values = {"days": days, "bill": as_json(bill), "made": now or timezone.now()}
-        CostMonth.objects.update_or_create(month=month, defaults=values)
-    return months
+        with transaction.atomic():
+            locks.hold(LOCK)
+            if rows.keys() != set(Price.objects.values_list("pk", flat=True)):
+                break
+            CostMonth.objects.update_or_create(month=month, defaults=values)
+        written.append(month)
+    return written
 
 
 def _price(row: Price) -> costing.Price:
@@ -62,7 +78,6 @@ def _price(row: Price) -> costing.Price:
 
 def _month(month: date, prices: Sequence[costing.Price], groups: Mapping[int, int | None]) -> tuple[Bill, int]:
     end = next_month(month)
-    length = (end - month).days
     days = list(Day.objects.filter(day__gte=month, day__lt=end).order_by("day").values_list("day", flat=True))
     machines: dict[date, list[Machine]] = defaultdict(list)
     fields = ("day", "host_id", "cpus", "memory", "cpus_allocatable", "memory_allocatable", "cpus_committed",
@@ -75,7 +90,7 @@ def _month(month: date, prices: Sequence[costing.Price], groups: Mapping[int, in
         places[day][place] = (cores, memory)
     bill = Bill()
     for day in days:
-        bill.merge(costing.bill(day, length, machines[day], places[day], prices))
+        bill.merge(costing.bill(day, length(month), machines[day], places[day], prices))
     return bill, len(days)
 
 

@@ -12,6 +12,8 @@ from containers.models import Instance, ServiceEnvironment
 
 @dataclass
 class Promised:
+    """To the instances of a host or a place."""
+
     cpus: float = 0.0
     memory: int = 0  # bytes
     instances: int = 0

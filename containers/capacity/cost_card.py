@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -48,12 +48,13 @@ def asked(data: Mapping[str, Any]) -> Asked:
 
 @dataclass
 class Row:
-    """Amounts by month, the oldest first; None of a month that is not counted."""
+    """Amounts by month, the oldest first; None of a month that is not counted. `alike`: the two newest whole ones have all their days."""
 
     key: str
     title: str
     team: str
     amounts: list[float | None]
+    alike: bool = True
 
     @property
     def last(self) -> float | None:
@@ -62,9 +63,9 @@ class Row:
 
     @property
     def change(self) -> float | None:
-        """Of the newest whole month against the one before it, as a share."""
+        """Of the newest whole month against the one before it, as a share; None where some of their days are not counted."""
         before, last = self.amounts[-3], self.amounts[-2]
-        return None if not before or last is None else last / before - 1
+        return None if not before or last is None or not self.alike else last / before - 1
 
     @property
     def nothing(self) -> bool:
@@ -83,7 +84,6 @@ class Card:
     unpriced: list[str] = field(default_factory=list)  # hosts, in the newest counted month
     has_prices: bool = True
     has_days: bool = True
-    counted: datetime | None = None
     days: int = 0  # of the month under way
 
     @property
@@ -98,10 +98,15 @@ def read(actor: Actor, what: Asked, today: date | None = None) -> Card:
     found = bills.read(months)
     known = [found.get(month) for month in months]
     rows = _places(actor, what)
-    blank = [None if one is None else 0.0 for one in known]
+    before_and_last = zip(months[-3:-1], known[-3:-1], strict=True)
+    alike = all(one is not None and one[1] == bills.length(month) for month, one in before_and_last)
+
+    def row(key: str = "", title: str = "", team: str = "") -> Row:
+        return Row(key, title, team, [None if one is None else 0.0 for one in known], alike)
+
     teams: dict[str, Row] = {}
     services: dict[str, Row] = {}
-    whole, unallocated, others = (Row("", "", "", list(blank)) for _n in range(3))
+    whole, unallocated, others = row(), row(), row()
     for n, one in enumerate(known):
         if one is None:
             continue
@@ -113,8 +118,8 @@ def read(actor: Actor, what: Asked, today: date | None = None) -> Card:
                 _put(others, n, amount)
                 continue
             service, team, title = rows[place]
-            _put(services.setdefault(service, Row(service, service, title, list(blank))), n, amount)
-            _put(teams.setdefault(team, Row(team, title, title, list(blank))), n, amount)
+            _put(services.setdefault(service, row(service, service, title)), n, amount)
+            _put(teams.setdefault(team, row(team, title, title)), n, amount)
     newest = next((one[0] for one in reversed(known) if one is not None), Bill())
     currencies = Price.objects.order_by().values_list("currency", flat=True).distinct()
     return Card(

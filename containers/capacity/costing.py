@@ -68,19 +68,23 @@ class Bill:
         self.priced |= other.priced
 
 
-def price_of(machine: Machine, day: date, prices: Iterable[Price]) -> Price | None:
-    """The newest that is valid on the day: the host's own before its group's before everybody's."""
+Of = tuple[int | None, int | None]  # a host, or a group, or neither: everybody
 
-    def nearness(one: Price) -> int:
-        if one.host is not None:
-            return 3 if one.host == machine.host else 0
-        if one.group is not None:
-            return 2 if one.group == machine.group else 0
-        return 1
 
-    fitting = [(nearness(one), one.valid_from, n, one) for n, one in enumerate(prices) if one.valid_from <= day]
-    best = max((one for one in fitting if one[0]), key=lambda one: one[:3], default=None)
-    return best[3] if best is not None else None
+def valid(day: date, prices: Iterable[Price]) -> dict[Of, Price]:
+    """Of each host, each group and everybody the newest that is valid on the day."""
+    found: dict[Of, Price] = {}
+    for one in prices:
+        of = (one.host, None if one.host is not None else one.group)
+        if one.valid_from <= day and (of not in found or found[of].valid_from <= one.valid_from):
+            found[of] = one
+    return found
+
+
+def price_of(machine: Machine, prices: Mapping[Of, Price]) -> Price | None:
+    """Of those that are valid: the host's own before its group's before everybody's."""
+    keys: tuple[Of, ...] = ((machine.host, None), (None, machine.group), (None, None))
+    return next((prices[of] for of in keys if of in prices), None)
 
 
 def bill(
@@ -91,10 +95,10 @@ def bill(
     prices: Iterable[Price],
 ) -> Bill:
     """Of one day. `places`: cores and bytes that each has committed."""
-    known, found = list(prices), Bill()
+    known, found = valid(day, prices), Bill()
     cores = memory = whole = 0.0
     for machine in machines:
-        price = price_of(machine, day, known)
+        price = price_of(machine, known)
         if price is None:
             found.unpriced.add(machine.host)
             continue

@@ -32,7 +32,7 @@ def made(what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence
         Spacer(1, 6 * mm),
         *pdf.lines(_("What ends first"), _first(ends)),
         Spacer(1, 6 * mm),
-        *pdf.section(_runways(ends)),
+        *pdf.section(_runways(ends), whole=True),
         *pdf.section(_lines(what, rows)),
     ]
     return pdf.document(f"{title} {day}", story)
@@ -48,9 +48,8 @@ def _first(ends: Sequence[overview.Ends]) -> list[paper.Line]:
 def _runways(ends: Sequence[overview.Ends]) -> paper.Section:
     head = [_("What"), _("Where"), _("Counted by"), _("There is"), _("In use"), _("Lasts")]
     rows = [
-        [str(words.RESOURCES[one.resource]), one.name, words.basis(one), units.shown(one.capacity, unit), units.shown(one.taken, unit), words.ends(one)]
-        for one in ends
-        for unit in [words.UNITS[one.resource]]
+        [str(one["what"]), one["name"], one["basis"], units.shown(one["capacity"], one["unit"]), units.shown(one["level"], one["unit"]), one["ends"]]
+        for one in map(shown.runway, ends)
     ]  # fmt: skip
     title = _("How long it lasts (trend of the last %(n)d days, range of 90 %%)") % {"n": LOOK_BACK}
     return paper.Section(title, head, rows, frozenset({3, 4}))

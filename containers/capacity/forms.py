@@ -14,9 +14,9 @@ from containers.capacity import load_readings
 from containers.capacity.calculator import TARGET, Asked, limits_of
 from containers.config import parse, parse_bytes
 from containers.forms.base import SaneForm
+from containers.forms.texts import size_shown
 from containers.models import ServiceEnvironment
 from xqplatform.errors import Refused
-from xqplatform.web.templatetags.xq import size
 
 MOST_LOAD = 1e12
 RANGES = [
@@ -62,7 +62,7 @@ class CalculatorForm(SaneForm):
             "range": "7d",
             "target": f"{100 * TARGET:g}",
             "cpus": f"{limits.cpus:g}",
-            "memory": size(limits.memory),
+            "memory": size_shown(limits.memory),
         }
         names = {**usual, "load": "", "users": "", "per_user": ""}
         super().__init__({name: given.get(name, usual.get(name, "")) for name in names})

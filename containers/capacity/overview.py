@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers.capacity import runway
-from containers.capacity.models import Of, SegmentDay, Span, SumDay
+from containers.capacity.models import Day, Of, SegmentDay, Span, SumDay
 from containers.models import Service
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import visible
@@ -39,6 +39,7 @@ AMOUNTS = {
     "memory": ("memory_committed", "memory_p50", "memory_p95", "memory_max"),
 }
 COMPLETE = 0.9  # a day on which fewer of the machines were measured is a gap
+LATE = timedelta(days=2)  # behind a day: what was promised on it is not known any more
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def runways(last: date) -> list[Ends]:
     sums = SumDay.objects.filter(of=Of.GROUP, key__in=names, day__range=(first, last)).order_by("key", "day")
     for row in sums.values(*fields):
         held[row["key"]].append(row)
+    late = _late(first, last)
     found = [
         Ends(
             resource,
@@ -126,36 +128,40 @@ def runways(last: date) -> list[Ends]:
             promised,
             rows[-1][has],
             rows[-1][goes],
-            _of(rows, goes, rows[-1][has]),
+            _of(rows, goes, rows[-1][has], late),
             last,
         )
         for key, rows in held.items()
         for resource, promised, has, goes in COUNTED
     ]
-    segments: dict[str, list[tuple[int, float | None]]] = defaultdict(list)
-    totals: dict[str, int] = {}
+    segments: dict[int, list[tuple[int, float | None]]] = defaultdict(list)
+    of: dict[int, tuple[str, int, int]] = {}  # its title (which others may have, too), how many addresses it has, and how many are taken
     days = SegmentDay.objects.filter(day__range=(first, last)).order_by("segment", "day")
-    for slug, title, day, total, taken in days.values_list("segment__slug", "segment__title", "day", "total", "taken"):
-        name = title or slug
-        segments[name].append((day.toordinal(), float(taken)))
-        totals[name] = total
+    columns = ("segment", "segment__slug", "segment__title", "day", "total", "taken")
+    for pk, slug, title, day, total, taken in days.values_list(*columns):
+        segments[pk].append((day.toordinal(), None if day in late else float(taken)))
+        of[pk] = title or slug, total, taken
     found += [
-        Ends("addresses", name, True, totals[name], points[-1][1], runway.runway(tuple(points), totals[name]), last)
-        for name, points in segments.items()
+        Ends("addresses", name, True, total, taken, runway.runway(tuple(segments[pk]), total), last)
+        for pk, (name, total, taken) in of.items()
     ]
     return sorted((one for one in found if one.found.state is not runway.State.NOTHING), key=lambda one: one.order)
 
 
-def _of(rows: Sequence[Mapping[str, Any]], goes: str, capacity: float | None) -> runway.Runway:
-    """What was used on a day on which not all machines were measured is left out."""
+def _late(first: date, last: date) -> set[date]:
+    """Days that were rolled up long after their end, as after an absence: what is in their rows as promised is what was so then."""
+    rows = Day.objects.filter(day__range=(first, last)).values_list("day", "made")
+    return {day for day, made in rows if made.astimezone(UTC).date() - day > LATE}
+
+
+def _of(rows: Sequence[Mapping[str, Any]], goes: str, capacity: float | None, late: Container[date]) -> runway.Runway:
+    """What was used on a day on which not all machines were measured is left out, and what was promised on a late one."""
     used = goes.endswith("p95") or goes == "disk_used"
-    points = tuple(
-        (
-            row["day"].toordinal(),
-            None if row[goes] is None or (used and (row["measured"] or 0) < COMPLETE) else float(row[goes]),
-        )
-        for row in rows
-    )
+
+    def known(row: Mapping[str, Any]) -> bool:
+        return row[goes] is not None and ((row["measured"] or 0) >= COMPLETE if used else row["day"] not in late)
+
+    points = tuple((row["day"].toordinal(), float(row[goes]) if known(row) else None) for row in rows)
     return runway.runway(points, capacity)
 
 
@@ -174,11 +180,15 @@ def trends(what: Asked, last: date) -> list[Chart]:
     span = Range(start, start + what.days * 86400, what.range)
     grid = Grid(start, 86400.0, what.days)
     days = [rows.get(first + timedelta(days=n)) for n in range(what.days)]
+    late = _late(first, last)
 
     def column(name: str, *, used: bool = False) -> list[float | None]:
         return [
             None if row is None or (used and (row.measured or 0) < COMPLETE) else getattr(row, name) for row in days
         ]
+
+    def promises(name: str) -> list[float | None]:
+        return [None if row is None or row.day in late else getattr(row, name) for row in days]
 
     found = []
     for key, title, unit, colour in CHARTS:
@@ -186,7 +196,7 @@ def trends(what: Asked, last: date) -> list[Chart]:
         lines = [
             Line("p95", _("used, p95"), colour, column(f"{key}_p95", used=True), fill=True),
             Line("p50", _("used, p50"), "usage", column(f"{key}_p50", used=True)),
-            Line("committed", _("promised"), "out", column(promised)),
+            Line("committed", _("promised"), "out", promises(promised)),
             Line("machines", _("machines"), "ink", column(has)),
         ]
         found.append(Chart(key, str(title), unit, grid, span, lines))

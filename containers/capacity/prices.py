@@ -11,9 +11,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from containers.capacity.bills import LOCK
 from containers.capacity.models import CostMonth, Price
 from hosts.models import Host, HostGroup
-from xqplatform import audit
+from xqplatform import audit, locks
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -42,7 +43,8 @@ def add(actor: Actor, data: Mapping[str, Any]) -> Price:
     if not CURRENCY.fullmatch(row.currency) or not row.currency.isprintable():
         raise Refused(_("A short word, such as EUR or CNY."), "currency", 400)
     with transaction.atomic():
-        others = set(Price.objects.select_for_update().values_list("currency", flat=True))
+        locks.hold(LOCK)  # of two that come at once one sees the other's currency and day; and no bill is written by half of them
+        others = set(Price.objects.values_list("currency", flat=True))
         if others - {row.currency}:
             words = _("All prices are in one currency, so that they can be added: those there are say %(other)s.")
             raise Refused(words % {"other": ", ".join(sorted(others - {row.currency}))}, "currency", 409)
@@ -58,7 +60,8 @@ def remove(actor: Actor, price: Price) -> None:
     """Its months are counted anew without it. Raises Denied, Refused when somebody else was faster."""
     require(actor, RIGHT)
     with transaction.atomic():
-        row = Price.objects.select_for_update(of=("self",)).filter(pk=price.pk).first()
+        locks.hold(LOCK)
+        row = Price.objects.filter(pk=price.pk).first()
         if row is None:
             raise Refused(_("There is no such price any more."), code=404)
         audit.record(actor, "price.remove", row, name=_name(row), before=shown(row))

@@ -28,6 +28,7 @@ AFTER = timedelta(minutes=40)  # of a day's end: then its last hour is sealed, a
 PATIENCE = timedelta(hours=6)  # for a store that is behind
 BUDGET = 30.0  # seconds a round
 HOSTS, INSTANCES = 50, 400  # a portion
+UNCOUNTED = (Host.State.NEW, Host.State.RETIRED)  # one that was never reached has nothing, and could not be measured
 
 
 def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
@@ -56,7 +57,7 @@ def due(now: datetime) -> list[date]:
     if first is None:
         return []
     last = (now - AFTER).astimezone(UTC).date() - timedelta(days=1)
-    start = max(first.astimezone(UTC).date(), last - KEPT)
+    start = max(first.astimezone(UTC).date(), oldest(now))
     done = set(Day.objects.filter(day__gte=start).values_list("day", flat=True))
     missing = [d for n in range((last - start).days + 1) if (d := last - timedelta(days=n)) not in done]
     if not missing:
@@ -78,7 +79,7 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
         Host.objects.select_related("group")
         .exclude(pk__in=known)
         .filter(created__lt=end)
-        .exclude(state=Host.State.RETIRED)
+        .exclude(state__in=UNCOUNTED)
     )
     for first in range(0, len(rows), HOSTS):
         HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)
@@ -122,9 +123,12 @@ def _portions(places: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[in
         yield portion
 
 
+def oldest(now: datetime) -> date:
+    """Two years are kept: the first day that is."""
+    return now.astimezone(UTC).date() - KEPT
+
+
 def tidy(now: datetime) -> None:
-    """Two years are kept."""
-    oldest = now.astimezone(UTC).date() - KEPT
     with transaction.atomic():
         for model in (HostDay, PlaceDay, SegmentDay, SumDay, Day):
-            model._default_manager.filter(day__lt=oldest).delete()
+            model._default_manager.filter(day__lt=oldest(now)).delete()

@@ -36,7 +36,9 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Runway:
-    """`days` from the last day that was measured; `latest` None: it may never come. `slope`: units a day, within `low` and `high`."""
+    """`days` from the last of the points on, also where nothing was measured on it; `latest` None: it may never come. `slope`: units a
+    day, within `low` and `high`.
+    """
 
     state: State
     days: float | None = None
@@ -57,8 +59,8 @@ class Trend:
     high: float
 
 
-def trend(points: Sequence[tuple[int, float]]) -> Trend | None:
-    """Through (day, value), with rising days. None for fewer than LEAST of them."""
+def trend(points: Sequence[tuple[int, float]], end: int | None = None) -> Trend | None:
+    """Through (day, value), with rising days; its level is that of the day `end`, else of the last of them. None for fewer than LEAST."""
     if len(points) < LEAST:
         return None
     step = WEEK if points[-1][0] - points[0][0] >= SEASONAL else 1
@@ -75,8 +77,8 @@ def trend(points: Sequence[tuple[int, float]]) -> Trend | None:
     low = slopes[max(0, math.floor((last - spread) / 2))]
     high = slopes[min(last, math.ceil((last + spread) / 2))]
     slope = median(slopes)
-    end = points[-1][0]
-    level = median(y + slope * (end - x) for x, y in points[-LEVEL:])
+    at = points[-1][0] if end is None else end
+    level = median(y + slope * (at - x) for x, y in points[-LEVEL:])
     return Trend(level, slope, low, high)
 
 
@@ -87,7 +89,7 @@ def runway(points: tuple[tuple[int, float | None], ...], capacity: float | None)
     known = [(x, y) for x, y in points if y is not None and math.isfinite(y) and x > end - LOOK_BACK]
     if not capacity or capacity <= 0:
         return Runway(State.NOTHING, measured=len(known))
-    found = trend(known)
+    found = trend(known, end)
     if found is None:
         return Runway(State.FEW, measured=len(known))
     room = capacity - found.level

@@ -56,7 +56,7 @@ def asked(data: Mapping[str, Any]) -> Asked:
 
 @dataclass
 class Score:
-    """Of a team or a service. `bars`: changes and failed ones by week, None of a week without any."""
+    """Of a team or a service. `bars`: changes and failed ones by week."""
 
     key: str
     title: str

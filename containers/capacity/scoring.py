@@ -13,7 +13,6 @@ release before it) to the end of its own rollback, of the next release that succ
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,6 +20,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from containers.capacity.figures import percentile
 
 FOLLOWED = 24 * 3600  # seconds
 ALARMED = 3600  # seconds
@@ -260,7 +261,7 @@ class Tally:
     @staticmethod
     def _quantile(values: list[float], share: float) -> float | None:
         values.sort()  # what is in order is sorted again at once
-        return quantile(values, share)
+        return percentile(values, share) if values else None
 
     def as_json(self) -> list[Any]:
         """Short, since a year of them is read for one page."""
@@ -289,16 +290,6 @@ class Tally:
 
 
 COUNTS = tuple(one.name for one in fields(Tally) if one.name not in {"leads", "restores"})
-
-
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """Between the two values nearest to it where it falls between them; None of nothing."""
-    if not values:
-        return None
-    rows = sorted(values)
-    at = share * (len(rows) - 1)
-    low, high = math.floor(at), math.ceil(at)
-    return rows[low] + (rows[high] - rows[low]) * (at - low)
 
 
 def week_of(moment: float) -> date:

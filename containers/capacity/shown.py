@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import words
+from containers.capacity import treemap, words
 from containers.capacity.models import Of, Span
 from containers.capacity.overview import Ends
 from containers.capacity.treemap import Part
@@ -28,7 +29,7 @@ class Figures:
     title: str
     has: str
     promised: str
-    share: str  # of what may be promised
+    share: str  # that is promised of what the machines have
     free: str
     p50: str
     p95: str
@@ -117,14 +118,20 @@ def row(span: Span) -> Row:
     return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], share, disk)
 
 
-def tiles(spans: Sequence[Span], *, of_hosts: bool) -> list[Part]:
+def tiles(lines: QuerySet[Span], *, of_hosts: bool) -> list[Part]:
     """CPU: of machines what they have, of all others what is promised to them; darker the more of that is used."""
-    found = []
-    for span in spans:
-        size = float(span.cpus or 0) if of_hosts else span.cpus_committed
-        used = span.cpu_p95 / size if span.cpu_p95 is not None and size else None
-        found.append(Part(name_of(span), size, units.shown(size, "cores"), used, url_of(span)))
+    by = "cpus" if of_hosts else "cpus_committed"
+    largest = list(lines.order_by(f"-{by}", "pk")[: treemap.MOST])
+    found = [_tile(name_of(one), float(getattr(one, by) or 0), one.cpu_p95, url_of(one)) for one in largest]
+    if len(largest) == treemap.MOST:
+        rest = lines.exclude(pk__in=[one.pk for one in largest]).aggregate(size=Sum(by), used=Sum("cpu_p95"))
+        found.append(_tile(_("others"), float(rest["size"] or 0), rest["used"]))
     return found
+
+
+def _tile(name: str, size: float, used: float | None, url: str = "") -> Part:
+    share = used / size if used is not None and size else None
+    return Part(name, size, units.shown(size, "cores"), share, url)
 
 
 def cards(fleet: Span, ends: Sequence[Ends]) -> list[Card]:

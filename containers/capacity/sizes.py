@@ -14,6 +14,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from containers.capacity import rightsizing
 from containers.capacity.models import Day, PlaceDay
 from containers.capacity.rightsizing import Advice, Limits, Past, Risk, UsedDay, Wish
+from containers.capacity.spans import last_day
 from containers.config import Config
 from containers.models import Environment, Instance, ServiceEnvironment
 from containers.models.services import At
@@ -52,11 +53,6 @@ class Size:
     @property
     def name(self) -> str:
         return f"{self.service}/{self.environment.slug}"
-
-
-def last_day() -> date | None:
-    """The newest day that was rolled up."""
-    return Day.objects.aggregate(last=Max("day"))["last"]
 
 
 def of_actor(actor: Actor, wish: Wish, places: Iterable[int] | None = None) -> list[Size]:

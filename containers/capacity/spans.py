@@ -17,9 +17,11 @@ from containers.capacity.models import Day, HostDay, Of, PlaceDay, Span, SumDay
 from containers.capacity.sums import OF_HOSTS, OF_PLACES, USED, summed
 from containers.models import Environment, Service
 from hosts.models import Host, HostGroup
+from xqplatform import locks
 from xqplatform.accounts.models import Team
 
 STANDING = ("hosts", "instances", "cpus", "memory", "cpus_allocatable", "memory_allocatable", "cpus_committed", "memory_committed", "disk_total", "disk_used")  # fmt: skip
+LOCK = 0x7871_0005  # of two rounds that end at once one puts its spans in the place of the other's
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class One:
 
 
 def last_day() -> date | None:
+    """The newest day that was rolled up."""
     return Day.objects.aggregate(last=Max("day"))["last"]
 
 
@@ -50,6 +53,7 @@ def refresh() -> None:
             made += [_span(of, key, last, length, days) for length in Span.DAYS]
     _name(made)
     with transaction.atomic():
+        locks.hold(LOCK)
         Span.objects.all().delete()
         Span.objects.bulk_create(made, batch_size=1000)
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
+from xqplatform import locks
 
 KEY = 0x7871_0003  # «xq», and a number of its own
 
@@ -27,11 +26,9 @@ def lock() -> None:
     """Until the end of the transaction nobody else plans where instances go.
 
     Called after the place's row is locked and before anything else is. It is no lock on the hosts' rows, because inventories
-    write those all the time; and SQLite has one writer at a time anyway.
+    write those all the time.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [KEY])
+    locks.hold(KEY)
 
 
 def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:

@@ -173,10 +173,10 @@ def added_up(days: Sequence[date]) -> None:
     from containers.capacity import spans, sums
     from containers.capacity.models import Day, SumDay
 
-    now = datetime.now(UTC)
     for day in days:
         SumDay.objects.bulk_create([*sums.of_hosts(day), *sums.of_places(day)])
-    Day.objects.bulk_create([Day(day=day, made=now) for day in days])
+    ends = (datetime(day.year, day.month, day.day, 1, tzinfo=UTC) + timedelta(days=1) for day in days)
+    Day.objects.bulk_create([Day(day=day, made=end) for day, end in zip(days, ends, strict=True)])
     spans.refresh()
 
 

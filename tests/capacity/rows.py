@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -38,7 +38,7 @@ def make_days(count: int, level: Callable[[int], float | None] = lambda n: 0.5, 
             ]
         )
         SumDay.objects.bulk_create([*sums.of_hosts(day), *sums.of_places(day)])
-        Day.objects.create(day=day, made=timezone.now())
+        Day.objects.create(day=day, made=datetime.combine(day + timedelta(days=1), time(1), UTC))
     spans.refresh()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from containers.capacity.models import SumDay
 from tests import factories
 from tests.capacity.rows import make_days, yesterday
 
@@ -40,6 +42,15 @@ def test_lines_days_and_runways(get: Any) -> None:
     assert (first["resource"], first["basis"], first["state"]) == ("cpu", "used", "ends")
     assert first["soonest"] <= first["days"] <= first["latest"]
     assert first["words"].startswith("full in 81 days")
+
+
+def test_days_that_are_missing_are_not_made_up_for_by_older_ones(get: Any) -> None:
+    factories.make_host("h0")
+    make_days(20)
+    SumDay.objects.filter(day=yesterday() - timedelta(days=3)).delete()
+    days = [one["day"] for one in get("/days?range=7d")]
+    assert len(days) == 6
+    assert days[0] == str(yesterday() - timedelta(days=6))
 
 
 def test_what_there_is_not_is_said(get: Any) -> None:

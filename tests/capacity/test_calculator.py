@@ -77,6 +77,15 @@ def test_the_settings_take_what_it_proposes(client: Client, sre: User, place: Se
     assert place.configs.count() == 2  # nothing was saved
 
 
+def test_it_goes_by_the_limits_that_there_are_to_the_byte(client: Client, sre: User, place: ServiceEnvironment) -> None:
+    place.config = factories.make_config(place, {"cpus": 4, "memory": 1408 * MIB})
+    place.save()
+    client.force_login(sre)
+    page = client.get(PAGE, {"place": "snow/production", "load": "100", "range": "24h"})
+    assert page.context["form"]["memory"].value() == "1408m"
+    assert page.context["found"].asked.memory == 1408 * MIB
+
+
 def test_users_at_the_open_make_a_load(client: Client, sre: User, place: ServiceEnvironment) -> None:
     client.force_login(sre)
     asked = {"place": "snow/production", "users": "60000", "per_user": "0.2", "range": "24h"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.capacity.costing import GIB, Bill, Machine, Price, bill, price_of
+from containers.capacity.costing import GIB, Bill, Machine, Price, bill, price_of, valid
 
 DAY = date(2026, 11, 20)
 
@@ -38,11 +38,11 @@ def test_the_nearest_and_newest_price_counts() -> None:
         ])
     }  # fmt: skip
     prices = list(of.values())
-    assert price_of(machine(1, 7), DAY, prices) is of["new"]
-    assert price_of(machine(1, 7), date(2025, 6, 1), prices) is of["old"]
-    assert price_of(machine(3, 7), DAY, prices) is of["group"]
-    assert price_of(machine(3, 8), DAY, prices) is of["all"]
-    assert price_of(machine(3, 8), date(2025, 6, 1), prices) is None
+    assert price_of(machine(1, 7), valid(DAY, prices)) is of["new"]
+    assert price_of(machine(1, 7), valid(date(2025, 6, 1), prices)) is of["old"]
+    assert price_of(machine(3, 7), valid(DAY, prices)) is of["group"]
+    assert price_of(machine(3, 8), valid(DAY, prices)) is of["all"]
+    assert price_of(machine(3, 8), valid(date(2025, 6, 1), prices)) is None
 
 
 def test_hosts_without_a_price_are_counted_and_cost_nothing() -> None:
@@ -70,10 +70,11 @@ def test_every_cent_is_somewhere(
     machines: list[Machine], places: dict[int, tuple[float, float]], prices: list[Price]
 ) -> None:
     found = bill(DAY, 30, machines, places, prices)
+    known = valid(DAY, prices)
     whole = sum(
         sum(price.parts(one.cores, one.memory)) / 30
         for one in machines
-        if (price := price_of(one, DAY, prices)) is not None
+        if (price := price_of(one, known)) is not None
     )
     assert found.total == pytest.approx(whole, abs=1e-6)
     assert found.unallocated >= 0

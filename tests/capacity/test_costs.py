@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from containers.capacity import bills, prices
+from containers.capacity import bills, cost_card, prices
 from containers.capacity.models import CostMonth, Day, HostDay, PlaceDay, Price
 from containers.models import ServiceEnvironment
 from hosts.models import Host
@@ -86,6 +86,36 @@ def test_a_price_counts_its_months_anew(
     ]  # fmt: skip
 
 
+def test_a_price_that_comes_while_months_are_counted_is_in_their_bills(
+    world: Any, actor_manager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, places = world
+    day_of(JUNE, host, *places)
+    real = bills._month
+
+    def slow(*args: Any) -> Any:
+        found = real(*args)
+        prices.add(actor_manager, PRICE)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bills, "_month", slow)
+        assert bills.count() == []
+    assert bills.count() == [JUNE]
+    assert CostMonth.objects.get().bill["unallocated"] == 5.0
+
+
+def test_days_that_are_not_kept_any_more_stay_in_their_bill(world: Any, actor_manager: Any) -> None:
+    host, places = world
+    prices.add(actor_manager, PRICE)
+    for n in range(2):
+        day_of(JUNE + timedelta(days=n), host, *places)
+    assert bills.count() == [JUNE]
+    Day.objects.filter(day=JUNE).delete()
+    assert bills.count() == []
+    assert CostMonth.objects.get().bill["unallocated"] == 10.0
+
+
 def test_the_page_has_months_teams_and_what_is_not_allocated(
     client: Client, manager: Any, actor_sre: Any, world: Any
 ) -> None:
@@ -115,6 +145,15 @@ def test_the_page_has_months_teams_and_what_is_not_allocated(
     by_day = 160 / ((this - last).days)
     assert [float(row[5]) for row in cells if row[0] == "All"] == [round(by_day, 2)]
     assert sorted(float(row[5]) for row in cells if row[0] == "Service") == [round(by_day / 4, 2)] * 2
+
+
+def test_a_month_that_lacks_days_is_not_compared_with(actor_manager: Any) -> None:
+    june, july = date(2026, 6, 1), date(2026, 7, 1)
+    CostMonth.objects.create(month=june, days=11, bill={"unallocated": 110.0}, made=timezone.now())
+    CostMonth.objects.create(month=july, days=31, bill={"unallocated": 310.0}, made=timezone.now())
+    assert cost_card.read(actor_manager, cost_card.asked({}), date(2026, 8, 3)).whole.change is None
+    CostMonth.objects.filter(month=june).update(days=30, bill={"unallocated": 200.0})
+    assert cost_card.read(actor_manager, cost_card.asked({}), date(2026, 8, 3)).whole.change == pytest.approx(0.55)
 
 
 def test_without_days_or_with_months_missing_it_explains(client: Client, manager: Any, actor_sre: Any) -> None:

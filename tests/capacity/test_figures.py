@@ -33,6 +33,13 @@ def test_most_of_the_values_do_not_exceed_a_percentile(of: list[float], share: f
     assert figures.used(shuffled) == figures.used(of)
 
 
+@given(values, st.floats(0, 1), st.floats(0, 1))
+def test_a_percentile_lies_between_and_grows(of: list[float], one: float, other: float) -> None:
+    ordered = sorted(of)
+    low, high = figures.percentile(ordered, min(one, other)), figures.percentile(ordered, max(one, other))
+    assert ordered[0] <= low <= high * (1 + 1e-9) <= ordered[-1] * (1 + 2e-9)
+
+
 @given(values, values)
 def test_two_together_are_never_more_than_the_sum_of_their_highest(one: list[float], other: list[float]) -> None:
     both = figures.together([points(one), points(other)])

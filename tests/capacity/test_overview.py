@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pypdf import PdfReader
 
 from containers.capacity import overview, shown
-from containers.capacity.models import Of
+from containers.capacity.models import Day, Of
+from containers.capacity.runway import State
+from hosts.models import Segment
 from tests import factories
 from tests.capacity.rows import GIB, make_days, yesterday
 from xqplatform.accounts.actor import Actor
@@ -67,6 +71,32 @@ def test_addresses_and_disk_have_runways_too(fleet: Any) -> None:
     assert found["disk", "Room A"].found.state.value == "steady"
 
 
+def test_what_is_promised_today_is_no_history_of_days_that_were_rolled_up_late(fleet: Any) -> None:
+    make_days(60, lambda n: 0.4 + n / 200, segment=2.0)
+    last = yesterday()
+    before = {(one.resource, one.name, one.promised): one.found for one in overview.runways(last)}
+    Day.objects.filter(day__lt=last).update(made=timezone.now() + timedelta(days=2))
+    after = {(one.resource, one.name, one.promised): one for one in overview.runways(last)}
+    for key, found in before.items():
+        if key[2]:
+            assert (found.measured, after[key].found.measured, after[key].found.state) == (60, 1, State.FEW)
+        else:
+            assert after[key].found == found
+    assert after["addresses", "seg-a", True].taken == 168
+    promised = overview.trends(overview.asked({"range": "7d"}), last)[0].lines[2]
+    assert promised.values == [None] * 6 + [6.0]
+
+
+def test_two_segments_of_one_title_are_two_lines(fleet: Any, page: Any) -> None:
+    for n in (1, 2):
+        factories.make_segment(f"twin-{n}", cidr=f"10.7{n}.0.0/24")
+    Segment.objects.filter(slug__startswith="twin").update(title="Twin")
+    make_days(30, lambda n: 0.2, segment=2.0)
+    found = [one for one in overview.runways(yesterday()) if one.name == "Twin"]
+    assert [(one.resource, one.found.measured, one.taken) for one in found] == [("addresses", 30, 108.0)] * 2
+    assert "Twin" in page()
+
+
 def test_days_on_which_few_machines_were_measured_are_no_fall(fleet: Any) -> None:
     """The sum of half of the machines is no number of all."""
     make_days(30, lambda n: 0.5)
@@ -89,6 +119,14 @@ def test_every_line_is_in_the_table_and_in_the_csv(fleet: Any, page: Any, by: st
     assert (row["of"], row["days"], row["days_measured"]) == (by, str(overview.RANGES[span][0]), "3")
     assert float(row["cpus_committed"]) > 0
     assert Event.objects.filter(action="table.export").count() == 1
+
+
+def test_what_is_too_small_for_a_tile_has_one_together(fleet: Any, page: Any) -> None:
+    for n in range(48):
+        factories.make_host(f"more-{n}")
+    make_days(1)
+    assert "others: 48 cores, 50 % of it used" in page("?by=host")
+    assert "others:" not in page("?by=group")
 
 
 def test_a_chart_is_taken_along_as_csv(fleet: Any, page: Any) -> None:
@@ -178,6 +216,26 @@ def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: 
     assert "What ends first" in text
     assert "CPU of Room A (used (p95)): full in" in " ".join(text.split())
     assert Event.objects.get(action="table.export").object_name == f"capacity-{yesterday()}.pdf"
+
+
+def test_the_paper_has_the_lines_that_were_searched_for(fleet: Any, client: Client, manager: Any) -> None:
+    make_days(2)
+    client.force_login(manager)
+    answer = client.get("/capacity/?by=host&q=h1&format=pdf")
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert "h1" in text
+    assert "h2" not in text
+
+
+def test_all_that_runs_out_is_on_paper(fleet: Any, client: Client, manager: Any) -> None:
+    for n in range(45):
+        factories.make_segment(f"net-{n:02}", cidr=f"10.{n}.0.0/24")
+    make_days(2)
+    client.force_login(manager)
+    answer = client.get("/capacity/?format=pdf")
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert all(f"net-{n:02}" in text for n in range(45))
+    assert "more are in the CSV" not in text  # which has no runways
 
 
 def test_there_is_no_pdf_of_nothing(client: Client, manager: Any) -> None:

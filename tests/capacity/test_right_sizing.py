@@ -234,6 +234,18 @@ def test_the_api_lists_and_changes(client: Client, sre: Any, snow: Any) -> None:
     assert done == {"service": "snow", "environment": "production", "version": 3, "why": "", "deployment": None}
 
 
+def test_a_limit_that_stays_is_sent_back_as_it_is(client: Client, sre: Any, team: Any) -> None:
+    """CPU fits; only memory is proposed to be lower."""
+    place = make_place("thirds", team, cpus=2 / 3)
+    make_days(place, cpus_limit=8 / 3, cpu_one_p99=0.51)
+    client.force_login(sre)
+    (one,) = client.get("/api/v1/capacity/right-sizing").json()["items"]
+    assert one["proposed"]["cpus"] == pytest.approx(2 / 3, abs=1e-9)
+    wanted = {name: one[name] for name in ("service", "environment", "version")} | one["proposed"]
+    answer = client.post("/api/v1/capacity/right-sizing", {"places": [wanted]}, content_type="application/json")
+    assert [done["why"] for done in answer.json()] == [""]
+
+
 def test_many_places_cost_as_many_queries_as_few(
     client: Client, sre: Any, team: Any, snow: Any, django_assert_max_num_queries: Any
 ) -> None:

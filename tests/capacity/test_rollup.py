@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from containers.capacity import offered, reading, rollup
-from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay
+from containers.capacity.models import Day, HostDay, Of, PlaceDay, SegmentDay, SumDay
 from hosts.models import Host, HostGroup
 from tests import factories
 from xqplatform import metrics
@@ -149,6 +149,27 @@ def test_rows_are_kept_for_two_years(fleet: dict[str, Any], day: Any) -> None:
     Day.objects.create(day=old, made=timezone.now())
     rollup.run()
     assert not Day.objects.filter(day=old).exists()
+
+
+def test_a_machine_that_was_never_reached_is_none_that_was_not_measured(fleet: dict[str, Any], day: Any) -> None:
+    new = factories.make_host("new", state=Host.State.NEW, cpus=0, memory=0)
+    Host.objects.filter(pk=new.pk).update(created=timezone.now() - timedelta(days=3))
+    rolled()
+    rollup.run()
+    assert not HostDay.objects.filter(host=new).exists()
+    whole = SumDay.objects.get(of=Of.FLEET, day=day)
+    assert (whole.hosts, whole.measured) == (2, 0.5)
+
+
+def test_what_is_too_old_to_be_kept_is_not_rolled_up_again_and_again(fleet: dict[str, Any]) -> None:
+    now = timezone.now()
+    Host.objects.update(created=now - timedelta(days=1000))
+    days = rollup.due(now)
+    assert len(days) in {730, 731}  # yesterday's is not due in the first minutes of a day
+    Day.objects.bulk_create([Day(day=one, made=now) for one in days])
+    rollup.tidy(now)
+    assert Day.objects.count() == len(days)
+    assert rollup.due(now) == []
 
 
 def test_an_instance_that_went_in_the_course_of_the_day_counts(fleet: dict[str, Any], day: Any) -> None:

@@ -102,6 +102,14 @@ def test_what_shrinks_is_full_or_has_no_end() -> None:
     assert runway(points(falling), 0).state is runway(points(falling), None).state is State.NOTHING
 
 
+def test_days_without_figures_at_the_end_are_days_that_passed() -> None:
+    values: list[float | None] = [float(day) for day in range(60)]
+    whole = runway(points(values), 100)
+    gap = runway(points([*values[:50], *[None] * 10]), 100)
+    assert (whole.days, gap.days) == pytest.approx((41, 41))
+    assert (gap.level, gap.measured) == (pytest.approx(59), 50)
+
+
 def test_slow_growth_is_far_away() -> None:
     assert runway(points([100 + day * 0.001 for day in range(90)]), 1e5).state is State.FAR
 

@@ -20,7 +20,6 @@ from containers.capacity.scoring import (
     Verdict,
     by_week,
     judge,
-    quantile,
     week_of,
 )
 
@@ -209,11 +208,3 @@ def test_weeks_add_up_and_rates_are_shares(rows: list[Release], fired: list[Alar
         assert rate is None or 0 <= rate <= 1
     if whole.failure_rate is not None and whole.success_rate is not None:
         assert whole.failure_rate >= 1 - whole.success_rate - 1e-9  # what did not succeed is a failure
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1), st.floats(0, 1))
-def test_a_quantile_lies_between_and_grows(values: list[float], one: float, other: float) -> None:
-    low, high = quantile(values, min(one, other)), quantile(values, max(one, other))
-    assert low is not None
-    assert high is not None
-    assert min(values) - 1e-6 <= low <= high + 1e-6 <= max(values) + 2e-6

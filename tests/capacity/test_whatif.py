@@ -123,6 +123,13 @@ def test_times_counts_what_an_earlier_change_added() -> None:
     assert [part.asked for part in sorted(found.parts, key=lambda p: p.change or 0)] == [2, 6]
 
 
+def test_times_after_times_does_not_grow_without_end() -> None:
+    found = run(fleet(places=1, instances=4), *["times:s1:100"] * MOST)
+    assert sorted(found.problems) == list(range(1, MOST))
+    assert "10000" in found.problems[1]
+    assert sum(part.asked for part in found.parts) == 4 * 99
+
+
 def test_what_is_not_there_is_a_problem_of_its_change_alone() -> None:
     found = run(
         fleet(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.http import Http404
 from django.test import Client
 
 from containers.capacity.whatif import services
@@ -147,6 +148,17 @@ def test_verbs_ask_for_the_right(actor_dev: Actor, actor_manager: Actor, actor_s
         services.save(actor_sre, "x", ["lose:h1"], scenario=row)
 
 
+def test_one_that_somebody_removed_meanwhile_does_not_come_back(actor_manager: Actor) -> None:
+    row = services.save(actor_manager, "x", ["lose:h1"])
+    services.remove(actor_manager, services.get(actor_manager, row.pk))
+    with pytest.raises(Http404):
+        services.save(actor_manager, "y", ["lose:h2"], scenario=row)
+    with pytest.raises(Http404):
+        services.remove(actor_manager, row)
+    assert not Scenario.objects.exists()
+    assert Event.objects.filter(action="scenario.remove").count() == 1
+
+
 def test_it_can_be_taken_along(client: Client, manager: User, place: ServiceEnvironment) -> None:
     client.force_login(manager)
     taken = client.get(PAGE, {"c": ["lose:run-a1", "grow:snow/production:900"], "format": "csv"})
@@ -155,7 +167,8 @@ def test_it_can_be_taken_along(client: Client, manager: User, place: ServiceEnvi
     assert "does not fit" in text
     paper = client.get(PAGE, {"c": ["lose:run-a1", "grow:snow/production:900", "lose:h99"], "format": "pdf"})
     assert paper.content.startswith(b"%PDF")
-    assert Event.objects.filter(action="table.export").count() == 2
+    assert client.get(PAGE, {"format": "pdf"}).content.startswith(b"%PDF")  # the fleet as it stands
+    assert Event.objects.filter(action="table.export").count() == 3
 
 
 def test_the_api_says_the_same(client: Client, manager: User, place: ServiceEnvironment) -> None:

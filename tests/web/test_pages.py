@@ -182,7 +182,8 @@ def test_a_table_ignores_nonsense_and_filters(team: Any) -> None:
 
 
 def test_csv_runs_no_formula() -> None:
-    response = csv_stream(RequestFactory().get("/"), "x.csv", ["a"], [["=1+1"], ["fine"], [None]])
+    response = csv_stream(RequestFactory().get("/"), "x.csv", ["a"], [["=1+1"], ["fine"], [None], ["-1"], [-1.5], [-2]])
     text = b"".join(response.streaming_content).decode()
     assert "'=1+1" in text
+    assert text.split()[-3:] == ["'-1", "-1.5", "-2"]  # a number stays one
     assert "fine" in text

@@ -156,6 +156,9 @@ def bars(counts: Sequence[int], names: Sequence[str] = ()) -> Drawing:
 
 def lines(title: str, lines: Sequence[paper.Line]) -> list[Flowable]:
     """Sentences, each behind a tick or an exclamation mark."""
+    head = [said(title, style(10.5, fontName=BOLD)), Spacer(1, 1.5 * mm)]
+    if not lines:
+        return [*head, said(_("None."), style(8.5, SOFT)), Spacer(1, 5 * mm)]
     rows = [
         [
             Paragraph(f'<font name="{SIGNS}">\u2714</font>' if one.good else "!", style(10, GOOD if one.good else BAD, fontName=BOLD, alignment=1)),
@@ -165,15 +168,17 @@ def lines(title: str, lines: Sequence[paper.Line]) -> list[Flowable]:
     ]  # fmt: skip
     table = Table(rows, colWidths=[7 * mm, WIDTH - 7 * mm])
     table.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 2)])  # fmt: skip
-    return [said(title, style(10.5, fontName=BOLD)), Spacer(1, 1.5 * mm), table]
+    return [*head, table]
 
 
-def section(section: paper.Section) -> list[Flowable]:
+def section(section: paper.Section, *, whole: bool = False) -> list[Flowable]:
+    """`whole`: all of its rows, since no CSV has them."""
     title = said(section.title, style(11.5, fontName=BOLD))
     if not section.rows:
         return [KeepTogether([title, Spacer(1, 1 * mm), said(_("None."), style(8.5, SOFT)), Spacer(1, 5 * mm)])]
-    left = len(section.rows) - SHOWN
-    found: list[Flowable] = [title, Spacer(1, 1.5 * mm), table(section, section.rows[:SHOWN], WIDTH)]
+    shown = section.rows if whole else section.rows[:SHOWN]
+    left = len(section.rows) - len(shown)
+    found: list[Flowable] = [title, Spacer(1, 1.5 * mm), table(section, shown, WIDTH)]
     if left > 0:
         found.append(said(_("%(n)d more are in the CSV.") % {"n": left}, style(8, SOFT)))
     short = [KeepTogether(found)] if len(section.rows) <= 8 else [CondPageBreak(A4[1] / 5), *found]

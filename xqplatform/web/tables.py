@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -116,8 +117,10 @@ class _Echo:
 
 
 def safe_cell(cell: Any) -> str:
-    """The cell as text; what a spreadsheet would run as a formula is quoted."""
+    """The cell as text; what a spreadsheet would run as a formula is quoted. Numbers are none, also below zero."""
     text = "" if cell is None else str(cell)
+    if isinstance(cell, int | float | Decimal):
+        return text
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 

@@ -64,12 +64,11 @@ def show(request: ActorRequest) -> HttpResponseBase:
         rows = list(_table(card))
         name = f"cost-{card.months[0]:%Y-%m}-{card.now:%Y-%m}.csv"
         return csv_response(request, name, _head(card), rows, count=len(rows))
-    page = request.GET.get("page", "1")
     context = {
         "card": card,
         "what": what,
         "wrong": wrong,
-        "page": Paginator(card.services, PAGE).get_page(int(page) if page.isascii() and page.isdecimal() and len(page) < 8 else 1),
+        "page": Paginator(card.services, PAGE).get_page(request.GET.get("page")),
         "ranges": RANGES.items(),
         "environments": Environment.objects.all(),
         "teams": scorecard.team_choices(request.actor),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_GET
 from containers.capacity import overview, sheet, shown, treemap
 from containers.capacity.models import Of, Span
 from containers.capacity.runway import LOOK_BACK
-from xqplatform import audit
+from containers.capacity.taken import pdf_response
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -62,35 +61,31 @@ def _file(request: ActorRequest, what: overview.Asked) -> HttpResponseBase:
             raise Refused(_("There is no such chart."), "chart", 404)
         head, rows = sheet.chart(charts[request.GET["chart"]])
         return csv_response(request, f"capacity-{request.GET['chart']}.csv", head, rows, count=len(rows))
-    table = Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
-    rows = [sheet.line(one) for one in table.queryset]
+    rows = [sheet.line(one) for one in _table(request, what).queryset]
     return csv_response(request, f"capacity-{what.by}.csv", sheet.HEAD, rows, count=len(rows))
 
 
 def _pdf(request: ActorRequest, what: overview.Asked, fleet: Span | None) -> HttpResponse:
-    """Taking it along is an event, as it is of a table."""
     from containers.capacity import document  # what draws is loaded where it is needed
 
     if fleet is None:
         raise Refused(_("No day was rolled up yet"), "format", 404)
-    rows = list(overview.lines(request.actor, what).order_by("name", "pk"))
+    rows = list(_table(request, what).queryset)
     content = document.made(what, fleet, rows, overview.runways(fleet.until))
-    name = f"capacity-{fleet.until}.pdf"
-    with transaction.atomic():
-        audit.record(request.actor, "table.export", None, name=name, after={"rows": len(rows), "page": request.path})
-    answer = HttpResponse(content, content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return pdf_response(request, f"capacity-{fleet.until}.pdf", content, rows=len(rows))
+
+
+def _table(request: ActorRequest, what: overview.Asked) -> Table:
+    """The lines as they are searched and sorted."""
+    return Table(request, overview.lines(request.actor, what), search=["name"], sorts=SORTS, default="name")
 
 
 def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str, object]:
     ends = overview.runways(fleet.until)
     of_hosts = what.by in {Of.GROUP, Of.HOST}
     lines = overview.lines(request.actor, what)
-    table = Table(request, lines, search=["name"], sorts=SORTS, default="name")
+    table = _table(request, what)
     most = ends if request.GET.get("runways") == "all" else ends[:RUNWAYS]
-    size = "-cpus" if of_hosts else "-cpus_committed"
-    tiles = shown.tiles(list(lines.order_by(size)[: treemap.MOST]), of_hosts=of_hosts)
     return {
         "fleet": fleet,
         "cards": shown.cards(fleet, ends),
@@ -102,6 +97,6 @@ def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str,
         "unseen": shown.row(hidden) if (hidden := overview.unseen(request.actor, what)) else None,
         "of_hosts": of_hosts,
         "what_word": shown.WORDS[Of(what.by)],
-        "tree": treemap.drawn(tiles, _("CPU by size")),
+        "tree": treemap.drawn(shown.tiles(lines, of_hosts=of_hosts), _("CPU by size")),
         "charts": overview.trends(what, fleet.until),
     }

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from containers.capacity import resizing, sizes, sizing_words
+from containers.capacity import resizing, sizes, sizing_words, spans
 from containers.capacity.resizing import Shown
 from containers.capacity.rightsizing import HEADROOMS, RANGES, Limits, Risk, Wish
 from containers.capacity.size_lists import Listing, wish
@@ -38,7 +38,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
     context = {
         "table": listing,
         "rows": [_row(request, one, asked, risks) for one in listing.page],
-        "last": sizes.last_day(),
+        "last": spans.last_day(),
         "wish": asked,
         "wished": _wished(request.GET),
         "ranges": RANGES,
@@ -82,7 +82,7 @@ def _csv(request: ActorRequest, listing: Listing, asked: Wish) -> HttpResponseBa
     head = [
         "service", "environment", "team", "instances", "states", "days", "cpu p99 [cores]", "cpu limit [cores]",
         "cpu proposed [cores]", "memory p99 [B]", "memory highest [B]", "memory limit [B]", "memory proposed [B]",
-        "throttled", "kills", "saved [cores]", "saved [B]", "days looked back", "days cpu above", "days memory above",
+        "throttled", "kills", "saved [cores]", "saved [B]", "days looked back", "days cpu above", "days highest memory above",
     ]  # fmt: skip
     risks = sizes.risks([one for one in listing.kept if one.advice.changes])
 

@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,11 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.capacity import objectives, score_detail, score_paper, score_words, scorecard
+from containers.capacity import objectives, score_detail, score_words, scorecard
 from containers.capacity.scorecard import RANGES, Asked, Card, Score
+from containers.capacity.taken import pdf_response
 from containers.models import Environment, Service, ServiceEnvironment
 from containers.views.access import get_place
-from xqplatform import audit
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import get_visible
@@ -62,23 +61,19 @@ def show(request: ActorRequest) -> HttpResponseBase:
         "card": card,
         "what": what,
         "wrong": wrong,
-        "page": Paginator(services, PAGE).get_page(_number(request.GET.get("page", "1"))),
+        "page": Paginator(services, PAGE).get_page(request.GET.get("page")),
         **_choices(request),
     }
     return render(request, "capacity/scorecard.html", context, status=wrong.code if wrong else 200)
 
 
 def _pdf(request: ActorRequest, card: Card, what: Asked) -> HttpResponse:
-    """Who took it along is an event, as of a table."""
+    from containers.capacity import score_paper  # what draws is loaded where it is needed
+
     environment = Environment.objects.filter(slug=what.environment).first()
     where = environment.local_title if environment else _("Production")
     name = f"scorecard-{card.first}-{card.last}.pdf"
-    with transaction.atomic():
-        after = {"rows": len(card.services), "page": request.path, "search": request.GET.urlencode()[:500]}
-        audit.record(request.actor, "table.export", None, name=name, after=after)
-    answer = HttpResponse(score_paper.made(card, where), content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return pdf_response(request, name, score_paper.made(card, where), rows=len(card.services))
 
 
 def _choices(request: ActorRequest) -> dict[str, Any]:
@@ -88,10 +83,6 @@ def _choices(request: ActorRequest) -> dict[str, Any]:
         "teams": scorecard.team_choices(request.actor),
         "definitions": score_words.definitions(),
     }
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
 
 
 def _head() -> list[str]:
@@ -140,7 +131,7 @@ def _service(
 ) -> HttpResponse:
     what, wrong = _asked(request)
     detail = score_detail.read(request.actor, found, Asked(what.environment, what.weeks))
-    page = Paginator(detail.verdicts, PAGE).get_page(_number(request.GET.get("page", "1")))
+    page = Paginator(detail.verdicts, PAGE).get_page(request.GET.get("page"))
     today = timezone.now().astimezone(UTC).date()
     places = []
     for one in score_detail.health(detail.places, today):

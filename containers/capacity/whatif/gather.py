@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q
 
 from containers import spec
-from containers.capacity.committed import Size, sizes
+from containers.capacity.committed import Promised, Size, sizes
 from containers.capacity.whatif.model import Environment, Fleet, Group, Held, Place
 from containers.capacity.whatif.scenario import Change
 from containers.config import Config, parse
@@ -61,25 +60,13 @@ def fleet(actor: Actor, changes: Sequence[Change] = ()) -> Fleet:
     )
 
 
-@dataclass
-class Used:
-    cpus: float = 0.0
-    memory: int = 0
-    instances: int = 0
-
-    def add(self, size: Size, times: int) -> None:
-        self.cpus += size.cpus * times
-        self.memory += size.memory * times
-        self.instances += times
-
-
 Standing = dict[int, list[Held]]  # by place
 
 
-def _standing() -> tuple[dict[int, Used], Standing]:
+def _standing() -> tuple[dict[int, Promised], Standing]:
     """What is promised on each host, with moves under way; and where the instances of each place stand."""
     of, nothing = sizes(), Size()
-    used: dict[int, Used] = defaultdict(Used)
+    used: dict[int, Promised] = defaultdict(Promised)
     held: Standing = defaultdict(list)
     rows = Instance.objects.filter(removed=None).order_by().values_list("place_id", "host_id", "address__segment_id")
     for place, host, segment, count in rows.annotate(n=Count("pk")):
@@ -113,7 +100,7 @@ def _group(row: HostGroup) -> Group:
     )  # fmt: skip
 
 
-def _host(row: HostRow, group: Group, used: Used, segments: frozenset[int]) -> Host:
+def _host(row: HostRow, group: Group, used: Promised, segments: frozenset[int]) -> Host:
     return Host(
         pk=row.pk,
         name=row.name,

@@ -48,7 +48,9 @@ def may_remove(actor: Actor, row: Scenario) -> bool:
 def save(
     actor: Actor, name: str, changes: Sequence[str], *, shared: bool = False, scenario: Scenario | None = None
 ) -> Scenario:
-    """Keeps the changes under a name; `scenario`: an own one that is changed. Raises Denied, and Refused with the field."""
+    """Keeps the changes under a name; `scenario`: an own one that is changed. Raises Denied, Refused with the field, and Http404 when it
+    is not there any more.
+    """
     require(actor, RIGHT, obj=scenario)
     if scenario is not None and not may_change(actor, scenario):
         raise Refused(_("It is %(owner)s's: keep it under a name of your own.") % {"owner": scenario.owner_name})
@@ -62,10 +64,10 @@ def save(
         raise Refused(_("A scenario belongs to a person."))
     try:
         with transaction.atomic():
-            before = _shown(scenario) if scenario is not None else {}
+            row = Scenario(owner=actor.user, owner_name=actor.name) if scenario is None else _locked(scenario)
+            before = _shown(row) if scenario is not None else {}
             if scenario is None and Scenario.objects.filter(owner=actor.user).count() >= MOST:
                 raise Refused(_("You keep %(most)d already: remove one first.") % {"most": MOST})
-            row = scenario or Scenario(owner=actor.user, owner_name=actor.name)
             row.name, row.shared, row.changes = name, shared, texts
             row.save()
             old, new = audit.changed(before, _shown(row))
@@ -77,13 +79,22 @@ def save(
 
 
 def remove(actor: Actor, row: Scenario) -> None:
-    """Forgets it. Raises Denied, Refused."""
+    """Forgets it. Raises Denied, Refused, and Http404 when somebody else was faster."""
     require(actor, RIGHT, obj=row)
     if not may_remove(actor, row):
         raise Refused(_("It is %(owner)s's.") % {"owner": row.owner_name})
     with transaction.atomic():
+        row = _locked(row)
         audit.record(actor, "scenario.remove", row, before=_shown(row))
         row.delete()
+
+
+def _locked(row: Scenario) -> Scenario:
+    """As it stands now, until the transaction ends."""
+    found = Scenario.objects.select_for_update().filter(pk=row.pk).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _shown(row: Scenario) -> dict[str, object]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 
 from containers.capacity.whatif.model import GIB, Fleet, Place
-from containers.capacity.whatif.scenario import Change
+from containers.capacity.whatif.scenario import MOST_COUNT, Change
 from containers.capacity.whatif.sums import Row, rows_of
 from containers.placement import Assignment, Demand, Host, Refusal, Standing, place
 
@@ -119,20 +119,15 @@ class _Scene:
             return _("There is no host group %(name)s.") % {"name": change.where}
         like = [host for host in self.fleet.hosts if host.room == group.pk]
         labels = [set(host.labels.items()) for host in like]
-        segments = frozenset().union(*(host.segments for host in like))
         kinds = Counter(host.architecture for host in like if host.architecture)
-        one = group.host(change.cpus, change.gib * GIB)
-        for _n in range(change.count):
-            at = len(self.new) + 1
-            new = replace(
-                one,
-                pk=-at,
-                name=f"new-{at}",
-                segments=segments,
-                labels=dict(set.intersection(*labels)) if labels else {},
-                architecture=kinds.most_common(1)[0][0] if kinds else "",
-            )
-            self.new.append(new)
+        one = replace(
+            group.host(change.cpus, change.gib * GIB),
+            segments=frozenset().union(*(host.segments for host in like)),
+            labels=dict(set.intersection(*labels)) if labels else {},
+            architecture=kinds.most_common(1)[0][0] if kinds else "",
+        )
+        for at in range(len(self.new) + 1, len(self.new) + 1 + change.count):
+            self.new.append(replace(one, pk=-at, name=f"new-{at}"))
         return ""
 
     def _lose(self, _number: int, change: Change) -> str:
@@ -156,10 +151,14 @@ class _Scene:
         return "" if found else _("There is no service %(name)s.") % {"name": change.name}
 
     def _times(self, number: int, change: Change) -> str:
-        found = self._places(change.name)
-        for one in found:
-            there = one.instances + self.grown[one.one.place]
-            self._more(number, one, round(there * (change.factor - 1)))
+        found = [
+            (one, round((one.instances + self.grown[one.one.place]) * (change.factor - 1)))
+            for one in self._places(change.name)
+        ]
+        if sum(count for _one, count in found) > MOST_COUNT["grow"]:  # one after the other they would multiply
+            return _("It would take more than %(most)d instances.") % {"most": MOST_COUNT["grow"]}
+        for one, count in found:
+            self._more(number, one, count)
         return "" if found else _("There is no service %(name)s.") % {"name": change.name}
 
     def _places(self, name: str) -> list[Place]:

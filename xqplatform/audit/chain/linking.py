@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from xqplatform import locks
 from xqplatform.audit.chain import rows
 from xqplatform.audit.chain.canonical import FORM, GENESIS, link_hash
 from xqplatform.audit.chain.models import Archive, Link, Unlinked
@@ -37,10 +38,8 @@ def tail() -> Head:
 
 
 def lock() -> None:
-    """Until the transaction ends nobody else links. SQLite's transactions that write are alone anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    """Until the transaction ends nobody else links."""
+    locks.hold(LOCK)
 
 
 def link_some() -> int:
