@@ -135,7 +135,8 @@ def runways(last: date) -> list[Ends]:
         for resource, promised, has, goes in COUNTED
     ]
     segments: dict[int, list[tuple[int, float | None]]] = defaultdict(list)
-    of: dict[int, tuple[str, int, int]] = {}  # its title (which others may have, too), how many addresses it has, and how many are taken
+    # Its title (which others may have, too), how many addresses it has, and how many are taken.
+    of: dict[int, tuple[str, int, int]] = {}
     days = SegmentDay.objects.filter(day__range=(first, last)).order_by("segment", "day")
     columns = ("segment", "segment__slug", "segment__title", "day", "total", "taken")
     for pk, slug, title, day, total, taken in days.values_list(*columns):

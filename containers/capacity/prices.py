@@ -43,7 +43,8 @@ def add(actor: Actor, data: Mapping[str, Any]) -> Price:
     if not CURRENCY.fullmatch(row.currency) or not row.currency.isprintable():
         raise Refused(_("A short word, such as EUR or CNY."), "currency", 400)
     with transaction.atomic():
-        locks.hold(LOCK)  # of two that come at once one sees the other's currency and day; and no bill is written by half of them
+        # Of two that come at once one sees the other's currency and day; and no bill is written by half of them.
+        locks.hold(LOCK)
         others = set(Price.objects.values_list("currency", flat=True))
         if others - {row.currency}:
             words = _("All prices are in one currency, so that they can be added: those there are say %(other)s.")

@@ -76,10 +76,7 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
     start, end = (datetime.fromtimestamp(at, UTC) for at in reading.bounds(day))
     known = HostDay.objects.filter(day=day).values("host")
     rows = list(
-        Host.objects.select_related("group")
-        .exclude(pk__in=known)
-        .filter(created__lt=end)
-        .exclude(state__in=UNCOUNTED)
+        Host.objects.select_related("group").exclude(pk__in=known).filter(created__lt=end).exclude(state__in=UNCOUNTED)
     )
     for first in range(0, len(rows), HOSTS):
         HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)

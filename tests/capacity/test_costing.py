@@ -72,9 +72,7 @@ def test_every_cent_is_somewhere(
     found = bill(DAY, 30, machines, places, prices)
     known = valid(DAY, prices)
     whole = sum(
-        sum(price.parts(one.cores, one.memory)) / 30
-        for one in machines
-        if (price := price_of(one, known)) is not None
+        sum(price.parts(one.cores, one.memory)) / 30 for one in machines if (price := price_of(one, known)) is not None
     )
     assert found.total == pytest.approx(whole, abs=1e-6)
     assert found.unallocated >= 0
