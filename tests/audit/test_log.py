@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -119,3 +120,11 @@ def test_what_scales_by_itself_is_told_under_a_name_of_its_own(team: Any) -> Non
     assert (event.actor, event.via, event.user) == ("autoscaler", "system", None)
     wanted = asked.read(QueryDict("q=who:autoscaler"), UTC, timezone.now())
     assert Search(Actor.system(), wanted).keys(10) == [event.pk]
+
+
+def test_only_known_actions_and_ways_are_recorded(actor_sre: Actor) -> None:
+    """The search takes it that there are no others (`matching.CLOSED`)."""
+    for actor, action in ((actor_sre, "no.such"), (replace(actor_sre, via="pigeon"), "login")):
+        with pytest.raises(KeyError):
+            audit.record(actor, action, None)
+    assert not Event.objects.exists()

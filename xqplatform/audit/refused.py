@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max
+from django.db.models import Count
 
 from xqplatform.audit.models import Event
 
@@ -17,12 +17,11 @@ FAILED = ("login.failed", "login.locked", "token.refused")
 
 @dataclass(frozen=True)
 class Often:
-    """`name`: a person, or an address with `unknown`; `last`: when it was refused the last time."""
+    """`name`: a person, or an address with `unknown`."""
 
     name: str
     unknown: bool
     count: int
-    last: datetime
 
 
 def often(now: datetime) -> list[Often]:
@@ -30,6 +29,6 @@ def often(now: datetime) -> list[Often]:
     rows = Event.objects.filter(denied=True, time__gt=now - WINDOW, time__lte=now).order_by()
     found = []
     for part, by in ((rows.exclude(action__in=FAILED), "actor"), (rows.filter(action__in=FAILED).exclude(ip=""), "ip")):
-        counted = part.values(by).annotate(n=Count("pk"), last=Max("time")).filter(n__gte=MANY).order_by("-n", by)[:20]
-        found += [Often(row[by], by == "ip", row["n"], row["last"]) for row in counted]
+        counted = part.values(by).annotate(n=Count("pk")).filter(n__gte=MANY).order_by("-n", by)[:20]
+        found += [Often(row[by], by == "ip", row["n"]) for row in counted]
     return found
