@@ -236,6 +236,10 @@ class Engine:
             return None
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
+    def interfaces(self) -> dict[str, int] | None:
+        """The machine's network interfaces and their MTUs: an engine does not tell them, only a helper can."""
+        return None
+
     def events(
         self,
         since: float | None = None,

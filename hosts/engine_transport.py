@@ -27,6 +27,7 @@ from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, Login, SshError, fingerprint, 
 
 __all__ = ["CONNECT_SECONDS", "Client", "ConnectionSpec", "SshAdapter", "abort", "fingerprint"]
 
+PORTS = {"docker": 2376, "lxd": 8443}  # where they listen unless somebody says otherwise
 POOL = 32  # connections kept an engine
 # What went wrong with SSH, as kinds of an engine.
 SSH_KINDS: dict[str, Kind] = {
@@ -57,6 +58,7 @@ class ConnectionSpec:
     ssh_key: str = ""
     ssh_host_key: str = ""
     name: str = ""
+    runtime: Literal["docker", "lxd"] = "docker"
 
     @property
     def where(self) -> str:
@@ -73,7 +75,8 @@ class ConnectionSpec:
         """The URL with its scheme, and the port where there is a usual one."""
         scheme = {"local": "unix", "tcp": "tcp", "ssh": "ssh"}[self.kind]
         url = f"{scheme}://{self.bare}"
-        return f"{url}:2376" if self.kind == "tcp" and _port(url) is None else url
+        port = PORTS[self.runtime]
+        return f"{url}:{port}" if self.kind == "tcp" and _port(url) is None else url
 
 
 def _port(url: str) -> int | None:

@@ -34,12 +34,16 @@ class HostGroup(models.Model):
 
 
 class Host(models.Model):
-    """A machine with a Docker Engine. Pages read what the inventory stored; only workers talk to the engine."""
+    """A machine with a container engine. Pages read what the inventory stored; only workers talk to the engine."""
 
     class Connection(models.TextChoices):
         LOCAL = "local", _("local socket")
         TCP = "tcp", _("TCP with certificates")
         SSH = "ssh", _("SSH")
+
+    class Runtime(models.TextChoices):
+        DOCKER = "docker", _("Docker Engine")
+        LXD = "lxd", _("LXD or Incus")
 
     class State(models.TextChoices):
         NEW = "new", _("new")
@@ -51,6 +55,7 @@ class Host(models.Model):
     ANSWERING = (State.READY, State.DEGRADED)  # its engine was reached the last time it was asked
 
     name = models.SlugField(_("name"), max_length=60, unique=True)
+    runtime = models.CharField(_("runtime"), max_length=8, choices=Runtime, default=Runtime.DOCKER)
     connection = models.CharField(_("connection"), max_length=8, choices=Connection, default=Connection.TCP)
     # local: path of the socket; tcp: HOST:PORT; ssh: USER@HOST[:PORT]
     address = models.CharField(_("address"), max_length=250)

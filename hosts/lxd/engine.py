@@ -1,0 +1,483 @@
+"""The runtime of system containers: what `hosts.engine.Engine` promises, done by an LXD or Incus server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+
+from hosts import engine_calls, inventory
+from hosts.engine_body import ContainerSpec, Limits
+from hosts.engine_errors import EngineError
+from hosts.engine_specs import Labels, NetworkSpec
+from hosts.engine_transport import ConnectionSpec
+from hosts.inventory import Space
+from hosts.lxd import exec as running
+from hosts.lxd import shape
+from hosts.lxd.console import ConsoleLines
+from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Events, Json, Link
+
+STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
+REMEMBERED = 4096  # names of instances by what stays of them
+MOST_FILE = 1 << 20
+WAIT_PAUSE = 0.2  # seconds
+
+
+class LxdEngine:
+    """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
+
+    def __init__(self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS) -> None:
+        """`api_version`: as for the other runtime; there is but one."""
+        self.spec, self.where, self.timeout = spec, spec.where, timeout
+        self.link = Link(spec, timeout)
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+
+    def close(self) -> None:
+        self.link.close()
+
+    # --- The server ----------------------------------------------------------------------------------------------
+
+    @property
+    def api_version(self) -> str:
+        return str(self._trusted().get("api_version") or "")
+
+    def _trusted(self) -> Json:
+        """What the server says of itself. Raises EngineError (`forbidden`) if it does not know the platform's certificate."""
+        server = self.link.server()
+        if server.get("auth") != "trusted":
+            words = _("%(where)s does not know the platform's certificate: join it with a trust token or password.")
+            raise EngineError("forbidden", "untrusted", words % {"where": self.where})
+        return dict(server)
+
+    def ping(self, timeout: float = 5) -> None:
+        self.link.ask("GET", "", timeout=timeout)
+
+    def version(self, timeout: float | None = None) -> Json:
+        server = self._trusted()
+        environment = server.get("environment") or {}
+        version = str(server.get("api_version") or "")
+        return {
+            "Version": environment.get("server_version", ""), "ApiVersion": version, "MinAPIVersion": version,
+            "Os": str(environment.get("kernel") or "").lower(), "Arch": environment.get("kernel_architecture", ""),
+            "KernelVersion": environment.get("kernel_version", ""), "Name": environment.get("server", "lxd"),
+        }  # fmt: skip
+
+    def info(self) -> Json:
+        server, resources = self._trusted(), self.link.ask("GET", "/resources")
+        pool = self.pool()
+        found = shape.info(server, resources, len(self.link.ask("GET", "/instances")))
+        return found | {"DockerRootDir": f"{pool['name']} ({pool['driver']})", "Driver": pool["driver"]}
+
+    def pool(self) -> Json:
+        """The storage pool of roots and volumes: the default profile's, else the first. Raises EngineError if there is none."""
+        profile = self.link.ask("GET", "/profiles/default", absent=True) or {}
+        named = ((profile.get("devices") or {}).get("root") or {}).get("pool")
+        pools = self.link.ask("GET", "/storage-pools", params={"recursion": 1})
+        for pool in pools:
+            if pool["name"] == named or not named:
+                return dict(pool)
+        words = _("%(where)s has no storage pool: make one there with `lxc storage create`.")
+        raise EngineError("other", "no pool", words % {"where": self.where})
+
+    def disk_usage(self) -> Json:
+        """What images and volumes take, as far as the server counts it."""
+        images = self.link.ask("GET", "/images", params={"recursion": 1})
+        return {"Images": [{"Id": one["fingerprint"], "Size": one["size"]} for one in images], "LayersSize": 0}
+
+    def data_root_space(self, data_root: str) -> Space | None:
+        """The room of the storage pool."""
+        name = quote(data_root.partition(" (")[0] or str(self.pool()["name"]))
+        return shape.space(self.link.ask("GET", f"/storage-pools/{name}/resources"))
+
+    def interfaces(self) -> dict[str, int]:
+        """The machine's network interfaces and their MTUs."""
+        found = self.link.ask("GET", "/networks", params={"recursion": 1})
+        states = {one["name"]: self.link.ask("GET", f"/networks/{quote(one['name'])}/state", absent=True) for one in found}
+        return {name: int((state or {}).get("mtu") or 0) for name, state in states.items()}
+
+    def events(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        types: Iterable[str] = (),
+        actions: Iterable[str] = (),
+        labels: Iterable[str] = (),
+    ) -> Heard:
+        """Events as they come. The server keeps none: what was before the stream is not told, whatever `since` says."""
+        return Heard(self, self.link.events(["lifecycle"]), set(actions), tuple(labels))
+
+    # --- Instances -----------------------------------------------------------------------------------------------
+
+    def _all(self, recursion: int) -> list[Json]:
+        found = self.link.ask("GET", "/instances", params={"recursion": recursion, "instance-type": "container"})
+        with self._lock:
+            if len(self._names) > REMEMBERED:
+                self._names.clear()
+            self._names |= {shape.identity(one): str(one["name"]) for one in found}
+        return [dict(one) for one in found]
+
+    def known(self, name: str) -> tuple[str, dict[str, str]]:
+        """Identity and labels of an instance by its name; what was last known of one that is gone."""
+        instance = self.link.ask("GET", f"/instances/{quote(name)}", absent=True)
+        with self._lock:
+            if instance is not None:
+                self._names[shape.identity(instance)] = name
+                return shape.identity(instance), shape.labels_of(instance)
+            return next((found for found, its in self._names.items() if its == name), name), {}
+
+    def _instance(self, container: str) -> Json:
+        """By its identity, or its name. Raises EngineError, kind `not_found`."""
+        with self._lock:
+            name = self._names.get(container, container)
+        instance = self.link.ask("GET", f"/instances/{quote(name)}", absent=True)
+        if instance is not None and container in {shape.identity(instance), name}:
+            return dict(instance)
+        for one in self._all(1):
+            if shape.identity(one) == container:
+                return one
+        raise EngineError("not_found", container, _("%(where)s has no such container.") % {"where": self.where})
+
+    def _path(self, container: str) -> str:
+        return f"/instances/{quote(str(self._instance(container)['name']))}"
+
+    def list_containers(self, *, all: bool = True, labels: Labels | Iterable[str] = ()) -> list[Json]:
+        """Instances, also stopped ones, that carry all the labels (`key`, `key=value`, or a mapping)."""
+        marks = [f"{key}={value}" for key, value in labels.items()] if isinstance(labels, Mapping) else list(labels)
+        entries = []
+        for instance in self._all(2):
+            seen = shape.inspected(instance)
+            if shape.wanted(seen["Config"]["Labels"], marks) and (all or seen["State"]["Running"]):
+                created = inventory.parse_time(seen["Created"])
+                words = inventory.status_words(seen["State"], datetime.now(UTC))
+                entries.append(shape.listed(instance, words, int(created.timestamp()) if created else 0))
+        return entries
+
+    def inspect(self, container: str) -> Json:
+        instance = self._instance(container)
+        state = self.link.ask("GET", f"/instances/{quote(instance['name'])}/state", absent=True)
+        return shape.inspected(instance | {"state": state or {}})
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make an instance of an image that is there; its identity. A name in use is a `conflict`."""
+        pool = str(self.pool()["name"])
+        body = shape.create_body(spec, self._fingerprint(spec.image), self._network(spec.network), pool)
+        for volume in shape.volumes(spec.binds):
+            if volume.of_pool:
+                self.ensure_volume(pool, volume.source, spec.labels)
+        self.link.operate("POST", "/instances", body=body)
+        return shape.identity(self._instance(spec.name))
+
+    def ensure_volume(self, pool: str, name: str, labels: Labels) -> None:
+        """A volume that is there stays as it is, with what is in it."""
+        path = f"/storage-pools/{quote(pool)}/volumes/custom"
+        if self.link.ask("GET", f"{path}/{quote(name)}", absent=True) is None:
+            config = {f"{shape.USER}{key}": value for key, value in labels.items()}
+            self.link.ask("POST", path, body={"name": name, "type": "custom", "content_type": "filesystem", "config": config})
+
+    def _state(self, container: str, action: str, timeout: int, *, force: bool = False, absent: bool = False) -> None:
+        try:
+            path = self._path(container)
+            body = {"action": action, "timeout": timeout, "force": force}
+            self.link.operate("PUT", f"{path}/state", body=body, timeout=timeout + SLOW_SECONDS)
+        except EngineError as error:
+            if not (absent and error.kind == "not_found") and "already" not in error.message:
+                raise
+
+    def start(self, container: str) -> None:
+        self._state(container, "start", int(SLOW_SECONDS))
+
+    def stop(self, container: str, timeout: int | None = None) -> None:
+        """Shut it down; after `timeout` seconds (default: its own) it is killed. Gone is stopped, too."""
+        try:
+            instance = self._instance(container)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return
+            raise
+        own = (instance.get("config") or {}).get("boot.host_shutdown_timeout") or ""
+        wait = timeout if timeout is not None else int(own) if own.isdigit() else STOP_SECONDS
+        try:
+            if wait:
+                self._state(container, "stop", wait, absent=True)
+        except EngineError as error:
+            if error.out_of_reach and error.kind != "timeout":
+                raise
+        if shape.inspected(self._instance(container))["State"]["Running"]:
+            self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
+
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        self.stop(container, timeout)
+        self.start(container)
+
+    def kill(self, container: str, signal: str = "SIGKILL") -> None:
+        """End it at once; one that does not run (any more) is no error. Other signals go to its init by a command inside."""
+        if signal in {"SIGKILL", "KILL", "9"}:
+            self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
+        else:
+            self.exec(container, ("kill", f"-{signal.removeprefix('SIG')}", "1"))
+
+    def remove(self, container: str, *, force: bool = False, volumes: bool = True) -> None:
+        """Remove it; gone is done. Volumes of the pool stay, whatever `volumes` says: they are nobody's but the service's."""
+        try:
+            path = self._path(container)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return
+            raise
+        if force:
+            self.kill(container)
+        self.link.operate("DELETE", path, absent=True)
+
+    def rename(self, container: str, name: str) -> None:
+        """A running one is refused by the server: it is renamed between its stop and its start."""
+        instance = self._instance(container)
+        if instance["name"] != name:
+            self.link.operate("POST", f"/instances/{quote(instance['name'])}", body={"name": name})
+            with self._lock:
+                self._names[shape.identity(instance)] = name
+
+    def update(self, container: str, limits: Limits) -> list[str]:
+        """Change the limits of a running instance."""
+        self.link.operate("PATCH", self._path(container), body={"config": shape.limits_config(limits)})
+        return []
+
+    def memory_used(self, container: str) -> int | None:
+        """Bytes that it uses (with what is cached of files: the server counts both together)."""
+        state = self.link.ask("GET", f"{self._path(container)}/state")
+        return int((state.get("memory") or {}).get("usage") or 0)
+
+    def set_restart(self, container: str, policy: str) -> None:
+        """Whether it starts with the machine."""
+        starts = str(policy not in {"", "no"}).lower()
+        self.link.operate("PATCH", self._path(container), body={"config": {"boot.autostart": starts}})
+
+    def wait(self, container: str, timeout: float) -> int:
+        """Wait until it ends; 0, as the server keeps no exit code. Kind `timeout` if it still runs after so many seconds."""
+        until = time.monotonic() + timeout
+        while self.inspect(container)["State"]["Running"]:
+            if time.monotonic() > until:
+                words = _("%(where)s did not answer in time.")
+                raise EngineError("timeout", "wait", words % {"where": self.where})
+            time.sleep(WAIT_PAUSE)
+        return 0
+
+    def stats(self, container: str, timeout: float = CALL_SECONDS) -> Json:
+        """What the server has measured of a running instance."""
+        return shape.stats(self.link.ask("GET", f"{self._path(container)}/state", timeout=timeout), time.time())
+
+    def logs(
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        follow: bool = False,
+        since: float | str | None = None,
+        until: float | str | None = None,
+        timeout: float | None = None,
+    ) -> ConsoleLines:
+        """Lines of the console, the oldest first: the last `tail`, going on if `follow`.
+
+        The server keeps the last 1 MiB and no times: a line carries the moment at which it was read, so `since` and `until` say
+        only whether anything is wanted at all.
+        """
+        return ConsoleLines(self.link, self._path(container), tail=tail, follow=follow)
+
+    @engine_calls.as_one
+    def exec(
+        self,
+        container: str,
+        command: Iterable[str],
+        *,
+        timeout: float = CALL_SECONDS,
+        user: str = "",
+        env: Labels | None = None,
+    ) -> tuple[int, str]:
+        """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
+        return running.run(self.link, self._path(container), tuple(command), timeout, env=env or {})
+
+    def stat_file(self, container: str, path: str) -> Json | None:
+        """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""
+        answer = self.link.raw("GET", f"{self._path(container)}/files", params={"path": path}, absent=True, stream=True)
+        if answer is None:
+            return None
+        try:
+            mode = int(answer.headers.get("X-LXD-mode") or "0", 8)
+            folder = answer.headers.get("X-LXD-type") == "directory"
+            size = int(answer.headers.get("Content-Length") or 0)
+        finally:
+            answer.close()
+        bits = stat.S_IMODE(mode) | (1 << 31 if folder else 0)
+        return {"name": os.path.basename(path), "size": size, "mode": bits, "linkTarget": ""}
+
+    def read_file(self, container: str, path: str, most: int = MOST_FILE) -> bytes:
+        """A file's first bytes, at most so many. Raises EngineError, kind `not_found` if it is not there."""
+        answer = self.link.raw("GET", f"{self._path(container)}/files", params={"path": path}, stream=True)
+        assert answer is not None
+        try:
+            if answer.headers.get("X-LXD-type") != "file":
+                return b""
+            return bytes(answer.raw.read(most))
+        finally:
+            answer.close()
+
+    # --- Images --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def alias(reference: str) -> str:
+        """A reference of the registry as a name that the server takes."""
+        return f"xq-{hashlib.sha256(reference.encode()).hexdigest()[:40]}"
+
+    def _fingerprint(self, image: str) -> str:
+        """By the reference it was taken in as, an alias of the server's own, or the fingerprint."""
+        for name in (self.alias(image), image):
+            found = self.link.ask("GET", f"/images/aliases/{quote(name, safe='')}", absent=True)
+            if found is not None:
+                return str(found["target"])
+        found = self.link.ask("GET", f"/images/{quote(image, safe='')}", absent=True)
+        if found is None:
+            words = _("%(where)s has no image %(image)s.")
+            raise EngineError("not_found", image, words % {"where": self.where, "image": image})
+        return str(found["fingerprint"])
+
+    def has_image(self, image: str) -> bool:
+        try:
+            self._fingerprint(image)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return False
+            raise
+        return True
+
+    def list_images(self, labels: Iterable[str] = ()) -> list[Json]:
+        marks = tuple(labels)
+        return [one for one in map(_image, self.link.ask("GET", "/images", params={"recursion": 1}))
+                if shape.wanted(one["Labels"], marks)]  # fmt: skip
+
+    def inspect_image(self, image: str) -> Json:
+        return _image(self.link.ask("GET", f"/images/{self._fingerprint(image)}"))
+
+    def remove_image(self, image: str, *, force: bool = False) -> None:
+        """Remove it; gone is done. Instances have a copy of their own: `force` changes nothing."""
+        try:
+            self.link.operate("DELETE", f"/images/{self._fingerprint(image)}", absent=True)
+        except EngineError as error:
+            if error.kind != "not_found":
+                raise
+
+    # --- Networks: a segment is the machine's own bridge, and what we know of it stands in the server's settings --------
+
+    def _kept(self) -> dict[str, str]:
+        config = self.link.server().get("config") or {}
+        return {key.removeprefix(shape.NETWORK): str(text) for key, text in config.items() if key.startswith(shape.NETWORK)}
+
+    def _network(self, name: str) -> NetworkSpec | None:
+        if not name:
+            return None
+        kept = self._kept().get(name)
+        if kept is None:
+            words = _("%(where)s has no network %(name)s.")
+            raise EngineError("not_found", name, words % {"where": self.where, "name": name})
+        return shape.network_spec(name, kept)
+
+    def list_networks(self) -> list[Json]:
+        return [_network_seen(shape.network_spec(name, text)) for name, text in sorted(self._kept().items())]
+
+    def inspect_network(self, network: str) -> Json:
+        found = self._network(network)
+        assert found is not None
+        return _network_seen(found)
+
+    def ensure_network(self, spec: NetworkSpec) -> str:
+        """Keeps the segment's settings, made if there are none; `conflict` if they differ, `other` if the bridge lacks."""
+        kept = self._kept().get(spec.name)
+        if kept is not None:
+            wrong = spec.differences(_network_seen(shape.network_spec(spec.name, kept)))
+            if wrong:
+                words = _("The network %(name)s on %(where)s differs from its segment (is, should be): %(text)s.")
+                values = {"name": spec.name, "where": self.where, "text": "; ".join(wrong)}
+                raise EngineError("conflict", "network differs", words % values)
+            return spec.name
+        if spec.driver != "bridge":
+            words = _("%(where)s is an LXD server: its segments are bridges.")
+            raise EngineError("other", spec.driver, words % {"where": self.where})
+        if spec.bridge not in self.interfaces():
+            words = _("%(where)s has no bridge %(name)s.")
+            raise EngineError("other", spec.bridge, words % {"where": self.where, "name": spec.bridge})
+        self.link.ask("PATCH", "", body={"config": {f"{shape.NETWORK}{spec.name}": shape.network_json(spec)}})
+        return spec.name
+
+    def remove_network(self, network: str) -> None:
+        """Forget it; gone is done, in use is a `conflict`."""
+        if any(network in (one["NetworkSettings"]["Networks"] or {}) for one in self.list_containers()):
+            words = _("Containers of %(where)s are on the network %(name)s.")
+            raise EngineError("conflict", network, words % {"where": self.where, "name": network})
+        if network in self._kept():
+            self.link.ask("PATCH", "", body={"config": {f"{shape.NETWORK}{network}": ""}})
+
+
+def _image(one: Mapping[str, Any]) -> Json:
+    properties = one.get("properties") or {}
+    reference = properties.get("xq.reference") or properties.get("description") or ""
+    created = inventory.parse_time(str(one.get("created_at") or ""))
+    return {
+        "Id": str(one["fingerprint"]), "Size": int(one.get("size") or 0), "Architecture": str(one.get("architecture") or ""),
+        "RepoTags": [reference] if reference else [], "RepoDigests": [], "RootFS": {"Layers": []},
+        "Created": int(created.timestamp()) if created else 0, "Config": {},
+        "Labels": {key.removeprefix("label."): value for key, value in properties.items() if key.startswith("label.")},
+    }  # fmt: skip
+
+
+def _network_seen(spec: NetworkSpec) -> Json:
+    return {"Id": spec.name, **spec.body()}
+
+
+class Heard:
+    """Lifecycle events in the other runtime's words; `stop()` ends them from any thread."""
+
+    def __init__(self, engine: LxdEngine, events: Events, actions: set[str], labels: tuple[str, ...]) -> None:
+        self._engine, self._events, self._actions, self._labels = engine, events, actions, labels
+        self._items = self._translated()
+
+    def _translated(self) -> Iterator[Json]:
+        for said in self._events:
+            metadata = said.get("metadata") or {}
+            name = str(metadata.get("source") or "").rpartition("/instances/")[2].partition("/")[0]
+            if not name or (self._actions and shape.ACTIONS.get(str(metadata.get("action"))) not in self._actions):
+                continue
+            identity, labels = self._engine.known(name)
+            moment = inventory.parse_time(str(said.get("timestamp") or ""))
+            event = shape.event(said, labels, name, moment.timestamp() if moment else time.time())
+            if event is not None and shape.wanted(labels, self._labels):
+                event["Actor"]["ID"] = identity
+                yield event
+
+    def __iter__(self) -> Iterator[Json]:
+        return self
+
+    def __next__(self) -> Json:
+        return next(self._items)
+
+    @property
+    def stopped(self) -> bool:
+        return self._events.stopped
+
+    def stop(self) -> None:
+        self._events.stop()
+
+    def close(self) -> None:
+        self._events.stop()
+
+    def __enter__(self) -> Heard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
