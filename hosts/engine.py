@@ -22,6 +22,7 @@ from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
 from hosts.lxd.engine import LxdEngine
 from hosts.runtime import Answer, Engine
+from hosts.runtimes import TRAITS
 
 if TYPE_CHECKING:
     from hosts.models import Host, Segment
@@ -145,7 +146,12 @@ def _own_certificate(spec: ConnectionSpec) -> EngineError | None:
 
 def _missing_certificate(spec: ConnectionSpec, error: EngineError) -> EngineError:
     """An engine that wants a client certificate may just hang up on a client that has none."""
-    if spec.kind == "tcp" and error.kind == "unreachable" and HUNG_UP.search(error.message):
+    if (
+        spec.kind == "tcp"
+        and not TRAITS[spec.runtime].joins
+        and error.kind == "unreachable"
+        and HUNG_UP.search(error.message)
+    ):
         if not spec.cert.strip():
             words = _("%(where)s closed the connection: it probably wants a client certificate, and none is given.")
         else:
@@ -169,11 +175,11 @@ def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
     finally:
         if engine is not None:
             engine.close()
-    words = _("Docker Engine %(version)s answers, API %(api)s.")
+    words = _("%(title)s %(version)s answers, API %(api)s.")
     return Diagnosis(
         True,
         "ok",
-        words % {"version": seen.get("Version", "?"), "api": api},
+        words % {"title": TRAITS[spec.runtime].title, "version": seen.get("Version", "?"), "api": api},
         engine_version=str(seen.get("Version", "")),
         api_version=str(seen["ApiVersion"]),
         min_api_version=str(seen.get("MinAPIVersion", "")),

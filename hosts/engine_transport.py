@@ -23,11 +23,11 @@ from docker.transport.sshconn import SSHConnection, SSHConnectionPool
 from urllib3.connection import HTTPConnection
 
 from hosts.engine_errors import EngineError, Kind
+from hosts.runtimes import TRAITS, Runtime
 from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, Login, SshError, fingerprint, open_transport
 
 __all__ = ["CONNECT_SECONDS", "Client", "ConnectionSpec", "SshAdapter", "abort", "fingerprint"]
 
-PORTS = {"docker": 2376, "lxd": 8443}  # where they listen unless somebody says otherwise
 POOL = 32  # connections kept an engine
 # What went wrong with SSH, as kinds of an engine.
 SSH_KINDS: dict[str, Kind] = {
@@ -58,7 +58,7 @@ class ConnectionSpec:
     ssh_key: str = ""
     ssh_host_key: str = ""
     name: str = ""
-    runtime: Literal["docker", "lxd"] = "docker"
+    runtime: Runtime = "docker"
 
     @property
     def where(self) -> str:
@@ -75,7 +75,7 @@ class ConnectionSpec:
         """The URL with its scheme, and the port where there is a usual one."""
         scheme = {"local": "unix", "tcp": "tcp", "ssh": "ssh"}[self.kind]
         url = f"{scheme}://{self.bare}"
-        port = PORTS[self.runtime]
+        port = TRAITS[self.runtime].port
         return f"{url}:{port}" if self.kind == "tcp" and _port(url) is None else url
 
 

@@ -39,7 +39,8 @@ class LxdEngine:
         self.spec, self.where, self.timeout = spec, spec.where, timeout
         self.link = Link(spec, timeout)
         self._lock = threading.Lock()
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {}  # identity → name
+        self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
 
     def close(self) -> None:
         self.link.close()
@@ -101,7 +102,9 @@ class LxdEngine:
     def interfaces(self) -> dict[str, int]:
         """The machine's network interfaces and their MTUs."""
         found = self.link.ask("GET", "/networks", params={"recursion": 1})
-        states = {one["name"]: self.link.ask("GET", f"/networks/{quote(one['name'])}/state", absent=True) for one in found}
+        states = {
+            one["name"]: self.link.ask("GET", f"/networks/{quote(one['name'])}/state", absent=True) for one in found
+        }
         return {name: int((state or {}).get("mtu") or 0) for name, state in states.items()}
 
     def events(
@@ -122,17 +125,27 @@ class LxdEngine:
         with self._lock:
             if len(self._names) > REMEMBERED:
                 self._names.clear()
-            self._names |= {shape.identity(one): str(one["name"]) for one in found}
+                self._labels.clear()
+            for one in found:
+                self._remember(one)
         return [dict(one) for one in found]
+
+    def _remember(self, instance: Mapping[str, Any]) -> str:
+        """Its identity. With the lock."""
+        identity = shape.identity(instance)
+        self._names[identity] = str(instance["name"])
+        self._labels[identity] = shape.labels_of(instance)
+        return identity
 
     def known(self, name: str) -> tuple[str, dict[str, str]]:
         """Identity and labels of an instance by its name; what was last known of one that is gone."""
         instance = self.link.ask("GET", f"/instances/{quote(name)}", absent=True)
         with self._lock:
             if instance is not None:
-                self._names[shape.identity(instance)] = name
-                return shape.identity(instance), shape.labels_of(instance)
-            return next((found for found, its in self._names.items() if its == name), name), {}
+                identity = self._remember(instance)
+            else:
+                identity = next((found for found, its in self._names.items() if its == name), name)
+            return identity, dict(self._labels.get(identity, {}))
 
     def _instance(self, container: str) -> Json:
         """By its identity, or its name. Raises EngineError, kind `not_found`."""
@@ -174,14 +187,38 @@ class LxdEngine:
             if volume.of_pool:
                 self.ensure_volume(pool, volume.source, spec.labels)
         self.link.operate("POST", "/instances", body=body)
-        return shape.identity(self._instance(spec.name))
+        made = self._instance(spec.name)
+        with self._lock:
+            self._remember(made)
+        for path, text in shape.files(spec).items():
+            self._write_file(spec.name, path, text)
+        return shape.identity(made)
+
+    def _write_file(self, name: str, path: str, text: str) -> None:
+        """As root's, for all to read; a link of the image at this place (systemd's resolv.conf) becomes a file."""
+        url = f"/instances/{quote(name)}/files"
+        headers = {
+            "X-LXD-uid": "0",
+            "X-LXD-gid": "0",
+            "X-LXD-mode": "0644",
+            "X-LXD-type": "file",
+            "X-LXD-write": "overwrite",
+        }
+        try:
+            self.link.raw("DELETE", url, params={"path": path}, absent=True)
+        except EngineError as error:
+            if "does not exist" not in error.message and "not found" not in error.message.lower():
+                raise
+        self.link.raw("POST", url, params={"path": path}, data=text.encode(), headers=headers)
 
     def ensure_volume(self, pool: str, name: str, labels: Labels) -> None:
         """A volume that is there stays as it is, with what is in it."""
         path = f"/storage-pools/{quote(pool)}/volumes/custom"
         if self.link.ask("GET", f"{path}/{quote(name)}", absent=True) is None:
             config = {f"{shape.USER}{key}": value for key, value in labels.items()}
-            self.link.ask("POST", path, body={"name": name, "type": "custom", "content_type": "filesystem", "config": config})
+            self.link.ask(
+                "POST", path, body={"name": name, "type": "custom", "content_type": "filesystem", "config": config}
+            )
 
     def _state(self, container: str, action: str, timeout: int, *, force: bool = False, absent: bool = False) -> None:
         try:
@@ -377,7 +414,9 @@ class LxdEngine:
 
     def _kept(self) -> dict[str, str]:
         config = self.link.server().get("config") or {}
-        return {key.removeprefix(shape.NETWORK): str(text) for key, text in config.items() if key.startswith(shape.NETWORK)}
+        return {
+            key.removeprefix(shape.NETWORK): str(text) for key, text in config.items() if key.startswith(shape.NETWORK)
+        }
 
     def _network(self, name: str) -> NetworkSpec | None:
         if not name:

@@ -39,7 +39,13 @@ def run(
     link: Link, path: str, command: Sequence[str], timeout: float, *, env: Mapping[str, str], user: int = 0
 ) -> tuple[int, str]:
     """(exit code, output). `path`: of the instance. Kind `timeout` after so many seconds: it is killed then."""
-    body = {"command": list(command), "environment": dict(env), "wait-for-websocket": True, "interactive": False, "user": user}
+    body = {
+        "command": list(command),
+        "environment": dict(env),
+        "wait-for-websocket": True,
+        "interactive": False,
+        "user": user,
+    }
     operation = link.ask("POST", f"{path}/exec", body=body)
     secrets, kept = operation["metadata"]["fds"], _Kept()
     with ExitStack() as stack:

@@ -173,7 +173,9 @@ class Link:
         if not isinstance(operation, dict) or "id" not in operation:
             return operation or {}  # it was done at once
         done = dict(
-            self.ask("GET", f"/operations/{operation['id']}/wait", params={"timeout": int(timeout)}, timeout=timeout + 10)
+            self.ask(
+                "GET", f"/operations/{operation['id']}/wait", params={"timeout": int(timeout)}, timeout=timeout + 10
+            )
         )
         code, words = int(done.get("status_code") or 0), str(done.get("err") or "")
         if code >= FAILED:
@@ -190,7 +192,12 @@ class Link:
         try:
             if self.spec.kind == "local":
                 return unix_connect(
-                    self.spec.bare, f"ws://lxd/1.0{path}", compression=None, open_timeout=timeout, close_timeout=1, max_size=None
+                    self.spec.bare,
+                    f"ws://lxd/1.0{path}",
+                    compression=None,
+                    open_timeout=timeout,
+                    close_timeout=1,
+                    max_size=None,
                 )
             return connect(
                 f"wss{self.url.removeprefix('https')}/1.0{path}", ssl=self._context, compression=None, proxy=None,

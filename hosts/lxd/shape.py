@@ -141,6 +141,24 @@ def create_body(spec: ContainerSpec, fingerprint: str, network: NetworkSpec | No
     }
 
 
+def files(spec: ContainerSpec) -> dict[str, str]:
+    """What a Docker Engine mounts over an image's own: the name, the names of others, the resolver. Path → content."""
+    found: dict[str, str] = {}
+    if spec.hostname:
+        found["/etc/hostname"] = f"{spec.hostname}\n"
+    if spec.hostname or spec.extra_hosts:
+        lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+        lines += [f"{spec.ip} {spec.hostname}"] if spec.ip and spec.hostname else []
+        lines += [f"{address} {name}" for name, address in spec.extra_hosts.items()]
+        found["/etc/hosts"] = "\n".join(lines) + "\n"
+    if spec.dns or spec.dns_search:
+        # «.» is the Engine API's word for: no search list.
+        search = [one for one in spec.dns_search if one != "."]
+        lines = [f"nameserver {one}" for one in spec.dns] + ([f"search {' '.join(search)}"] if search else [])
+        found["/etc/resolv.conf"] = "\n".join(lines) + "\n"
+    return found
+
+
 def identity(instance: Mapping[str, Any]) -> str:
     """What stays when it is renamed."""
     return str((instance.get("config") or {}).get("volatile.uuid") or instance.get("name") or "")
