@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -17,13 +17,15 @@ from django.utils.translation import gettext as _
 from hosts import engine_calls, inventory
 from hosts.engine_body import ContainerSpec, Limits
 from hosts.engine_errors import EngineError
-from hosts.engine_specs import Labels, NetworkSpec
+from hosts.engine_specs import Auth, Labels, NetworkSpec
 from hosts.engine_transport import ConnectionSpec
 from hosts.inventory import Space
 from hosts.lxd import exec as running
-from hosts.lxd import shape
+from hosts.lxd import images, shape
 from hosts.lxd.console import ConsoleLines
-from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Events, Json, Link
+from hosts.lxd.health import Checks
+from hosts.lxd.heard import Heard
+from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json, Link
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 REMEMBERED = 4096  # names of instances by what stays of them
@@ -39,6 +41,7 @@ class LxdEngine:
         self.spec, self.where, self.timeout = spec, spec.where, timeout
         self.link = Link(spec, timeout)
         self._lock = threading.Lock()
+        self._checks = Checks()
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
 
@@ -167,22 +170,53 @@ class LxdEngine:
         marks = [f"{key}={value}" for key, value in labels.items()] if isinstance(labels, Mapping) else list(labels)
         entries = []
         for instance in self._all(2):
-            seen = shape.inspected(instance)
+            seen = shape.inspected(instance, self._known_health(instance))
             if shape.wanted(seen["Config"]["Labels"], marks) and (all or seen["State"]["Running"]):
                 created = inventory.parse_time(seen["Created"])
                 words = inventory.status_words(seen["State"], datetime.now(UTC))
-                entries.append(shape.listed(instance, words, int(created.timestamp()) if created else 0))
+                entries.append(shape.listed(seen, words, int(created.timestamp()) if created else 0))
         return entries
 
     def inspect(self, container: str) -> Json:
         instance = self._instance(container)
         state = self.link.ask("GET", f"/instances/{quote(instance['name'])}/state", absent=True)
-        return shape.inspected(instance | {"state": state or {}})
+        return shape.inspected(instance | {"state": state or {}}, self._looked_health(instance))
+
+    def checked(self) -> list[Json]:
+        """Running instances that have a health check; what is known of others is forgotten."""
+        found = [one for one in self._all(1) if shape.check_of(one) and one.get("status") == "Running"]
+        self._checks.forget({shape.identity(one) for one in found})
+        return found
+
+    def _known_health(self, instance: Json) -> Json:
+        return self._checks.seen(shape.identity(instance), str(instance.get("last_used_at"))).as_json()
+
+    def _looked_health(self, instance: Json) -> Json:
+        """What its check says; run now if that is due, and it runs."""
+        check, since = shape.check_of(instance), inventory.parse_time(str(instance.get("last_used_at") or ""))
+        if not check or instance.get("status") != "Running" or since is None:
+            return self._known_health(instance)
+        path = f"/instances/{quote(str(instance['name']))}"
+
+        def execute(words: list[str], seconds: float) -> tuple[int, str]:
+            try:
+                return running.run(self.link, path, words, seconds, env={})
+            except EngineError as error:
+                if error.out_of_reach and error.kind != "timeout":
+                    raise
+                return 1, error.message
+
+        up = (datetime.now(UTC) - since).total_seconds()
+        return self._checks.looked(
+            shape.identity(instance), str(instance["last_used_at"]), check, up, execute
+        ).as_json()
 
     def create(self, spec: ContainerSpec) -> str:
         """Make an instance of an image that is there; its identity. A name in use is a `conflict`."""
         pool = str(self.pool()["name"])
-        body = shape.create_body(spec, self._fingerprint(spec.image), self._network(spec.network), pool)
+        fingerprint = self._fingerprint(spec.image)
+        said = self.link.ask("GET", f"/images/{fingerprint}").get("properties") or {}
+        body = shape.create_body(spec, fingerprint, self._network(spec.network), pool, said)
         for volume in shape.volumes(spec.binds):
             if volume.of_pool:
                 self.ensure_volume(pool, volume.source, spec.labels)
@@ -394,6 +428,24 @@ class LxdEngine:
             raise
         return True
 
+    def pull(
+        self,
+        ref: str,
+        auth: Auth | None = None,
+        on_progress: images.OnProgress | None = None,
+        on_stream: Callable[[images.Transfer], None] | None = None,
+    ) -> None:
+        """Has the platform fetch `name@digest` and make one root file system of it; `on_stream` gets what can be stopped."""
+        transfer = images.Transfer(ref)
+        if on_stream:
+            on_stream(transfer)
+        room = self.data_root_space(str(self.pool()["name"]))
+        machine = str((self._trusted().get("environment") or {}).get("kernel_architecture") or "")
+        images.take_in(
+            self.link, ref, self.alias(ref), architecture=machine, room=room.free if room else 1 << 40,
+            progress=on_progress or (lambda _said: None), transfer=transfer,
+        )  # fmt: skip
+
     def list_images(self, labels: Iterable[str] = ()) -> list[Json]:
         marks = tuple(labels)
         return [one for one in map(_image, self.link.ask("GET", "/images", params={"recursion": 1}))
@@ -477,46 +529,3 @@ def _image(one: Mapping[str, Any]) -> Json:
 
 def _network_seen(spec: NetworkSpec) -> Json:
     return {"Id": spec.name, **spec.body()}
-
-
-class Heard:
-    """Lifecycle events in the other runtime's words; `stop()` ends them from any thread."""
-
-    def __init__(self, engine: LxdEngine, events: Events, actions: set[str], labels: tuple[str, ...]) -> None:
-        self._engine, self._events, self._actions, self._labels = engine, events, actions, labels
-        self._items = self._translated()
-
-    def _translated(self) -> Iterator[Json]:
-        for said in self._events:
-            metadata = said.get("metadata") or {}
-            name = str(metadata.get("source") or "").rpartition("/instances/")[2].partition("/")[0]
-            if not name or (self._actions and shape.ACTIONS.get(str(metadata.get("action"))) not in self._actions):
-                continue
-            identity, labels = self._engine.known(name)
-            moment = inventory.parse_time(str(said.get("timestamp") or ""))
-            event = shape.event(said, labels, name, moment.timestamp() if moment else time.time())
-            if event is not None and shape.wanted(labels, self._labels):
-                event["Actor"]["ID"] = identity
-                yield event
-
-    def __iter__(self) -> Iterator[Json]:
-        return self
-
-    def __next__(self) -> Json:
-        return next(self._items)
-
-    @property
-    def stopped(self) -> bool:
-        return self._events.stopped
-
-    def stop(self) -> None:
-        self._events.stop()
-
-    def close(self) -> None:
-        self._events.stop()
-
-    def __enter__(self) -> Heard:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

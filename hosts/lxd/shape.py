@@ -88,12 +88,19 @@ def volumes(binds: Iterable[str]) -> list[Volume]:
     return found
 
 
-def create_body(spec: ContainerSpec, fingerprint: str, network: NetworkSpec | None, pool: str) -> Json:
-    """The body of the call that makes an instance of an image that is there. Raises EngineError for a name LXD cannot take."""
+def create_body(
+    spec: ContainerSpec, fingerprint: str, network: NetworkSpec | None, pool: str, image: Mapping[str, str]
+) -> Json:
+    """The body of the call that makes an instance of an image that is there; `image`: its properties, of which its surroundings
+    and its health check hold unless the spec has its own. Raises EngineError for a name LXD cannot take.
+    """
     if not NAME.fullmatch(spec.name):
         words = _("«%(name)s» cannot name a system container: letters, digits and -, a letter first, at most 63.")
         raise EngineError("other", spec.name, words % {"name": spec.name})
+    own = dict(line.split("=", 1) for line in json.loads(image.get("xq.env") or "[]") if "=" in line)
+    check = _health(spec.healthcheck, (9, 9)) if spec.healthcheck else json.loads(image.get("xq.healthcheck") or "{}")
     config = {
+        **{f"environment.{name}": value for name, value in own.items()},
         **{f"environment.{name}": value for name, value in spec.env.items()},
         **{f"{USER}{name}": value for name, value in spec.labels.items()},
         **{name: value for name, value in limits_config(spec.limits).items() if value},
@@ -102,8 +109,8 @@ def create_body(spec: ContainerSpec, fingerprint: str, network: NetworkSpec | No
     }
     if spec.privileged:
         config["security.privileged"] = "true"
-    if spec.healthcheck:
-        config[f"{OWN}health"] = json.dumps(_health(spec.healthcheck, (9, 9)))
+    if check and check.get("Test") != ["NONE"]:
+        config[f"{OWN}health"] = json.dumps(check)
     if spec.stop_timeout is not None:
         config["boot.host_shutdown_timeout"] = str(spec.stop_timeout)
     raw = [f"lxc.uts.name = {spec.hostname}"] if spec.hostname else []
@@ -214,7 +221,7 @@ def inspected(instance: Mapping[str, Any], health: Mapping[str, Any] | None = No
     """An instance (with its state, `recursion=2` or `…/state`) as the Engine API's inspect tells a container."""
     config = instance.get("expanded_config") or instance.get("config") or {}
     state, status = instance.get("state") or {}, _status(instance)
-    check = json.loads(config.get(f"{OWN}health") or "{}")
+    check = check_of(instance)
     running = status in {"running", "paused"}
     body: Json = {
         "Id": identity(instance),
@@ -255,9 +262,8 @@ def inspected(instance: Mapping[str, Any], health: Mapping[str, Any] | None = No
     return body
 
 
-def listed(instance: Mapping[str, Any], status: str, created: int) -> Json:
-    """The same as the Engine API's list has it. `status`: the words of people («Up 4 hours»), `created`: Unix time."""
-    seen = inspected(instance)
+def listed(seen: Mapping[str, Any], status: str, created: int) -> Json:
+    """What `inspected` told, as the Engine API's list has it. `status`: the words of people («Up 4 hours»), `created`: Unix time."""
     return {
         "Id": seen["Id"], "Names": [seen["Name"]], "Image": seen["Config"]["Image"], "ImageID": seen["Image"],
         "State": seen["State"]["Status"], "Status": status, "Created": created, "Labels": seen["Config"]["Labels"],
@@ -328,15 +334,25 @@ def event(said: Mapping[str, Any], known: Mapping[str, str], name: str, moment: 
     if action is None:
         return None
     context = metadata.get("context") or {}
-    attributes = {**known, "name": name}
+    attributes = dict(known)
     if action == "rename":
         attributes["oldName"] = str(context.get("old_name") or "")
     if action == "exec_create":
         action = f"exec_create: {' '.join(str(word) for word in context.get('command') or [])}"
+    return told(action, "", attributes, name, moment)
+
+
+def told(action: str, identity: str, attributes: Mapping[str, str], name: str, moment: float) -> Json:
+    """An event of an instance, in the Engine API's words."""
     return {
         "Type": "container", "Action": action, "time": int(moment), "timeNano": int(moment * 1e9),
-        "Actor": {"ID": "", "Attributes": attributes},
+        "Actor": {"ID": identity, "Attributes": {**attributes, "name": name}},
     }  # fmt: skip
+
+
+def check_of(instance: Mapping[str, Any]) -> Json:
+    """Its health check; empty: none."""
+    return dict(json.loads((instance.get("config") or {}).get(f"{OWN}health") or "{}"))
 
 
 def network_json(spec: NetworkSpec) -> str:
