@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,12 +125,32 @@ def test_a_container_s_whole_life(subject: Subject) -> None:
     engine.start(again)
     assert engine.read_file(again, "/data/row") == b"kept\n"
     engine.remove(again, force=True)
-    until = time.monotonic() + 10
-    while not {"create", "start", "die", "destroy"} <= set(heard) and time.monotonic() < until:
-        time.sleep(0.05)
+    _until(lambda: {"create", "rename", "start", "die", "destroy"} <= set(heard))
     stream.stop()
     thread.join(5)
-    assert {"create", "rename", "start", "die", "destroy"} <= set(heard)
+
+
+def test_health_checks(subject: Subject) -> None:
+    engine = subject.engine
+    engine.ensure_network(subject.network)
+    made = engine.create(spec_of(subject, healthcheck=Healthcheck(("CMD-SHELL", "test ! -e /data/ill"), interval=1, retries=2)))
+    heard: list[str] = []
+    with engine.events(types=["container"], actions=["health_status"], labels=["xq.platform=runtime-test"]) as stream:
+        threading.Thread(target=lambda: heard.extend(str(one["Action"]) for one in stream), daemon=True).start()
+        engine.start(made)
+        _until(lambda: engine.inspect(made)["State"]["Health"]["Status"] == "healthy")
+        engine.exec(made, ["touch", "/data/ill"])
+        _until(lambda: engine.inspect(made)["State"]["Health"]["Status"] == "unhealthy")
+        entry = next(one for one in engine.list_containers(labels=LABELS) if one["Id"] == made)
+        assert "(unhealthy)" in entry["Status"]
+        _until(lambda: {"health_status: healthy", "health_status: unhealthy"} <= set(heard))
+
+
+def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_a_command_that_does_not_end(subject: Subject) -> None:
