@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from django.utils.translation import gettext as _
 
-from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, missing_features, version_tuple
+from hosts import engine_body
+from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, version_tuple
 from hosts.engine_client import NEWEST_API, OLDEST_API
 from hosts.engine_client import Engine as DockerEngine
 from hosts.engine_errors import EngineError
 from hosts.engine_specs import Auth, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
+from hosts.lxd import shape
 from hosts.lxd.engine import LxdEngine
 from hosts.runtime import Answer, Engine
 from hosts.runtimes import TRAITS
@@ -93,6 +95,11 @@ def forget(host: Host) -> None:
 def connect_spec(spec: ConnectionSpec, timeout: float = 10) -> Engine:
     """An engine that is not cached; close it after use."""
     return RUNTIMES[spec.runtime](spec, timeout=timeout)
+
+
+def missing_features(spec: ContainerSpec, speaks: str) -> list[str]:
+    """What the spec asks for and a runtime cannot do, as sentences. `speaks`: `Host.speaks`."""
+    return shape.missing(spec) if speaks == "lxd" else engine_body.missing_features(spec, speaks)
 
 
 def docker_of(engine: Engine) -> DockerEngine:

@@ -148,6 +148,23 @@ def create_body(
     }
 
 
+def missing(spec: ContainerSpec) -> list[str]:
+    """What the spec asks for and a system container does not have, as sentences."""
+    whys = [
+        (
+            spec.command is not None or spec.entrypoint is not None,
+            _("a command of its own: a system container starts its image's init"),
+        ),
+        (spec.read_only, _("a read-only root file system")),
+        (bool(spec.tmpfs), _("tmpfs mounts: the image's init mounts them")),
+        (bool(spec.user), _("another user for the first process")),
+        (any(rate for _key, rate in spec.limits._rates()), _("limits of a disk's rates")),
+        (bool(spec.sysctls), _("kernel settings (sysctls)")),
+        (bool(spec.cap_add or spec.cap_drop), _("single capabilities")),
+    ]
+    return [_("LXD has not: %(what)s") % {"what": why} for wanted_, why in whys if wanted_]
+
+
 def files(spec: ContainerSpec) -> dict[str, str]:
     """What a Docker Engine mounts over an image's own: the name, the names of others, the resolver. Path → content."""
     found: dict[str, str] = {}

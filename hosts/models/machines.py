@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hosts.runtimes import TRAITS
 from xqplatform.secrets import EncryptedTextField
 
 # Limits are caps, not reservations: this many times what a host has may be promised before a plan refuses.
@@ -128,6 +129,11 @@ class Host(models.Model):
         if self.draining:
             return "draining"
         return "cordoned" if self.cordoned else self.state
+
+    @property
+    def speaks(self) -> str:
+        """By what is told which features its runtime has: the API's version, or the runtime where that says nothing. Empty: not known."""
+        return self.api_version if TRAITS[self.runtime].versioned else self.runtime
 
     @property
     def takes_instances(self) -> bool:

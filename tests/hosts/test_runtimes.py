@@ -133,7 +133,9 @@ def test_a_container_s_whole_life(subject: Subject) -> None:
 def test_health_checks(subject: Subject) -> None:
     engine = subject.engine
     engine.ensure_network(subject.network)
-    made = engine.create(spec_of(subject, healthcheck=Healthcheck(("CMD-SHELL", "test ! -e /data/ill"), interval=1, retries=2)))
+    made = engine.create(
+        spec_of(subject, healthcheck=Healthcheck(("CMD-SHELL", "test ! -e /data/ill"), interval=1, retries=2))
+    )
     heard: list[str] = []
     with engine.events(types=["container"], actions=["health_status"], labels=["xq.platform=runtime-test"]) as stream:
         threading.Thread(target=lambda: heard.extend(str(one["Action"]) for one in stream), daemon=True).start()
