@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import threading
 import time
@@ -31,6 +32,7 @@ STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says
 REMEMBERED = 4096  # names of instances by what stays of them
 MOST_FILE = 1 << 20
 WAIT_PAUSE = 0.2  # seconds
+SO_ALREADY = re.compile(r"already (running|stopped)|is not running", re.I)
 
 
 class LxdEngine:
@@ -260,10 +262,19 @@ class LxdEngine:
             body = {"action": action, "timeout": timeout, "force": force}
             self.link.operate("PUT", f"{path}/state", body=body, timeout=timeout + SLOW_SECONDS)
         except EngineError as error:
-            if not (absent and error.kind == "not_found") and "already" not in error.message:
+            if not (absent and error.kind == "not_found") and not SO_ALREADY.search(error.message):
                 raise
 
     def start(self, container: str) -> None:
+        """Start it. What it takes over from a stopped one, a name and a MAC address, is that one's no more."""
+        instance = self._instance(container)
+        if instance.get("status") != "Running":
+            for change in shape.before_start(instance, self._all(1)):
+                if change.name:
+                    self.link.operate("POST", f"/instances/{quote(change.of)}", body={"name": change.name})
+                else:
+                    self.link.operate("PATCH", f"/instances/{quote(change.of)}", body={"devices": change.devices})
+            self._all(1)
         self._state(container, "start", int(SLOW_SECONDS))
 
     def stop(self, container: str, timeout: int | None = None) -> None:
@@ -309,9 +320,9 @@ class LxdEngine:
         self.link.operate("DELETE", path, absent=True)
 
     def rename(self, container: str, name: str) -> None:
-        """A running one is refused by the server: it is renamed between its stop and its start."""
+        """A running one keeps its name until its next start, which gives it the one that it was made for (`start`)."""
         instance = self._instance(container)
-        if instance["name"] != name:
+        if instance["name"] != name and instance.get("status") != "Running":
             self.link.operate("POST", f"/instances/{quote(instance['name'])}", body={"name": name})
             with self._lock:
                 self._names[shape.identity(instance)] = name

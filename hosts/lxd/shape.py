@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,6 +106,7 @@ def create_body(
         **{name: value for name, value in limits_config(spec.limits).items() if value},
         "boot.autostart": str(spec.restart_policy not in {"", "no"}).lower(),
         f"{OWN}image": spec.image,
+        f"{OWN}name": spec.hostname or spec.name,
     }
     if spec.privileged:
         config["security.privileged"] = "true"
@@ -119,7 +120,7 @@ def create_body(
         devices[NIC] = {"type": "nic", "nictype": "bridged", "parent": network.bridge, "name": NIC}
         config[f"{OWN}network"] = network.name
         if spec.mac:
-            devices[NIC]["hwaddr"] = spec.mac
+            devices[NIC]["hwaddr"] = config[f"{OWN}mac"] = spec.mac
         if network.mtu:
             devices[NIC]["mtu"] = str(network.mtu)
         if spec.ip:
@@ -219,7 +220,13 @@ def _networks(instance: Mapping[str, Any]) -> Json:
         ]
         fixed = str(config.get(f"{OWN}ip") or device.get("ipv4.address") or "")
         network = str(config.get(f"{OWN}network") or device.get("network") or device.get("parent") or inner)
-        mac = device.get("hwaddr") or config.get(f"volatile.{name}.hwaddr") or seen.get("hwaddr") or ""
+        mac = (
+            config.get(f"{OWN}mac")
+            or device.get("hwaddr")
+            or config.get(f"volatile.{name}.hwaddr")
+            or seen.get("hwaddr")
+            or ""
+        )
         found[network] = {
             "IPAddress": str(addresses[0]) if addresses else "",
             "MacAddress": str(mac).lower(),
@@ -286,6 +293,45 @@ def listed(seen: Mapping[str, Any], status: str, created: int) -> Json:
         "State": seen["State"]["Status"], "Status": status, "Created": created, "Labels": seen["Config"]["Labels"],
         "NetworkSettings": seen["NetworkSettings"], "Mounts": seen["Mounts"],
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an instance gets: another name, or other devices."""
+
+    of: str
+    name: str = ""
+    devices: Mapping[str, Any] = field(default_factory=dict)
+
+
+def before_start(instance: Mapping[str, Any], all_of_them: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """What has to be changed so that it can start under its own name and with its own MAC address, in this order.
+
+    The server refuses two instances with one MAC address on a bridge, and to rename one that runs. Only what is stopped and was
+    made by us for the same name or address gives way: a container that another one replaces, or replaced. Pure.
+    """
+    name, config = str(instance["name"]), instance.get("config") or {}
+    wanted, mac = str(config.get(f"{OWN}name") or name), str(config.get(f"{OWN}mac") or "")
+    others = [one for one in all_of_them if one["name"] != name]
+    taken = {str(one["name"]) for one in others}
+    changes: list[Change] = []
+    for one in others:
+        its, ours = dict(one.get("devices") or {}), one.get("config") or {}
+        stopped = one.get("status") == "Stopped" and f"{OWN}name" in ours
+        if stopped and mac and (its.get(NIC) or {}).get("hwaddr") == mac:
+            its[NIC] = {key: value for key, value in its[NIC].items() if key != "hwaddr"}
+            changes.append(Change(str(one["name"]), devices=its))
+        if stopped and one["name"] == wanted:
+            free = next(spare for spare in (f"{wanted[:56]}-prev{n or ''}" for n in range(1000)) if spare not in taken)
+            changes.append(Change(wanted, name=free))
+            taken = (taken - {wanted}) | {free}
+    mine = dict(instance.get("devices") or {})
+    if mac and mine.get(NIC) and mine[NIC].get("hwaddr") != mac:
+        mine[NIC] = {**mine[NIC], "hwaddr": mac}
+        changes.append(Change(name, devices=mine))
+    if wanted != name and wanted not in taken:
+        changes.append(Change(name, name=wanted))
+    return changes
 
 
 def stats(state: Mapping[str, Any], now: float) -> Json:

@@ -74,6 +74,7 @@ class House:
 @pytest.fixture
 def house(site: Site) -> Iterator[House]:
     server = site.fleet.lxd()[0]
+    type(site.registry).objects.update(ca=site.fleet.registry.ca)
     Host.objects.filter(name=site.fleet.hosts[2].name).delete()
     host = machines.create_host(
         site.actor,
