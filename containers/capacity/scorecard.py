@@ -11,17 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import objectives
+from containers.capacity import asking, objectives
 from containers.capacity.availability import Span
 from containers.capacity.models import ScoreWeek
 from containers.capacity.objectives import Standing
 from containers.capacity.score_weeks import WEEK, monday
 from containers.capacity.scoring import Tally
-from containers.models import Environment, ServiceEnvironment
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Team
-from xqplatform.accounts.visibility import visible
-from xqplatform.errors import Refused
 
 RANGES: dict[str, Any] = {
     "4": gettext_lazy("4 weeks"),
@@ -32,26 +28,18 @@ RANGES: dict[str, Any] = {
 USUAL = 13
 
 
-@dataclass(frozen=True)
-class Asked:
-    """`environment`: a name; empty: all production environments. `weeks`: with the one under way. `team`, `q`: empty for all."""
+@dataclass(frozen=True, kw_only=True)
+class Asked(asking.Places):
+    """`environment`: empty for all production environments. `weeks`: with the one under way."""
 
-    environment: str = ""
     weeks: int = USUAL
-    team: str = ""
-    q: str = ""
 
 
 def asked(data: Mapping[str, Any]) -> Asked:
     """Raises Refused with the field."""
-    given = {name: str(data.get(name) or "").strip() for name in ("environment", "weeks", "team", "q")}
-    if any("\0" in value or len(value) > 200 for value in given.values()):
-        raise Refused(_("That is no name."), "q", 400)
-    if given["weeks"] and given["weeks"] not in RANGES:
-        raise Refused(_("Weeks are 4, 13, 26 or 52."), "weeks", 400)
-    if given["environment"] and not Environment.objects.filter(slug=given["environment"]).exists():
-        raise Refused(_("There is no such environment."), "environment", 404)
-    return Asked(given["environment"], int(given["weeks"] or USUAL), given["team"], given["q"])
+    found = asking.given(data, "weeks", RANGES, _("Weeks are 4, 13, 26 or 52."))
+    weeks = int(found.pop("weeks") or USUAL)
+    return Asked(weeks=weeks, **found)
 
 
 @dataclass
@@ -132,16 +120,9 @@ class Card:
 
 
 def places_of(actor: Actor, what: Asked) -> list[Place]:
-    """What the reader may see of it; removed services, too: what they did is done."""
-    rows = visible(actor, ServiceEnvironment)
-    if what.environment:
-        rows = rows.filter(environment__slug=what.environment)
-    else:
+    rows = what.rows(actor)
+    if not what.environment:
         rows = rows.filter(environment__production=True)
-    if what.team:
-        rows = rows.filter(service__team__slug=what.team)
-    for word in what.q.split():
-        rows = rows.filter(service__slug__icontains=word)
     fields = ("pk", "service__slug", "environment__slug", "service__team__slug", "service__team__title")
     return [
         Place(pk, service, environment, team or "", title or team or "")
@@ -233,9 +214,3 @@ def ordered(scores: Sequence[Score], sort: str) -> list[Score]:
     known = [one for one in scores if key(one) is not None]
     known.sort(key=key, reverse=sort.startswith("-"))
     return [*known, *(one for one in scores if key(one) is None)]
-
-
-def team_choices(actor: Actor) -> list[tuple[str, str]]:
-    """Teams whose services the reader may see."""
-    teams = visible(actor, ServiceEnvironment).values("service__team")
-    return [(team.slug, str(team)) for team in Team.objects.filter(pk__in=teams).order_by("slug")]

@@ -8,13 +8,14 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import pi, sin
 from pathlib import Path
 from typing import Any
 
 from tests.bench.results import Results
+from tests.bench.rows import put
 
 HOSTS, SERVICES, EACH, DAYS, GROUPS, TEAMS = 1000, 500, 10, 365, 8, 20
 GIB = 1 << 30
@@ -32,14 +33,6 @@ def prepare(folder: Path) -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
-
-
-def put(model: Any, rows: Iterator[Any], size: int = 2000) -> None:
-    from django.db import transaction
-
-    with transaction.atomic():
-        while part := [row for _n, row in zip(range(size), rows, strict=False)]:
-            model.objects.bulk_create(part)
 
 
 def fleet(dice: random.Random) -> None:
