@@ -14,6 +14,7 @@ from math import pi, sin
 from pathlib import Path
 from typing import Any
 
+from tests.bench import capacity_year
 from tests.bench.results import Results
 from tests.bench.rows import put
 
@@ -189,6 +190,8 @@ def pages(results: Results) -> None:
             assert answer.status_code == 200, answer.status_code
         results.add(f"/capacity/{query}: median", statistics.median(took[1:]), "ms", 200)
         results.add(f"/capacity/{query}: the first time", took[0], "ms")
+    for name, ms in capacity_year.figures(client):
+        results.add(f"{name}: CPU, median", ms, "ms", 200)
 
 
 def run(results: Results) -> None:
@@ -206,6 +209,7 @@ def run(results: Results) -> None:
         began = time.perf_counter()
         added_up(days[-1:])
         results.add("the last day added up, all spans made anew", time.perf_counter() - began, "s")
+        capacity_year.filled(dice, days)
         pages(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
