@@ -21,7 +21,7 @@ from hosts.engine_errors import EngineError
 from hosts.engine_specs import Auth, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
-from hosts.lxd import shape
+from hosts.lxd import making
 from hosts.lxd.engine import LxdEngine
 from hosts.runtime import Answer, Engine
 from hosts.runtimes import TRAITS
@@ -99,7 +99,7 @@ def connect_spec(spec: ConnectionSpec, timeout: float = 10) -> Engine:
 
 def missing_features(spec: ContainerSpec, speaks: str) -> list[str]:
     """What the spec asks for and a runtime cannot do, as sentences. `speaks`: `Host.speaks`."""
-    return shape.missing(spec) if speaks == "lxd" else engine_body.missing_features(spec, speaks)
+    return making.missing(spec) if speaks == "lxd" else engine_body.missing_features(spec, speaks)
 
 
 def docker_of(engine: Engine) -> DockerEngine:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,15 +17,16 @@ from django.utils.translation import gettext as _
 from hosts import engine_calls, inventory
 from hosts.engine_body import ContainerSpec, Limits
 from hosts.engine_errors import EngineError
-from hosts.engine_specs import Auth, Labels, NetworkSpec
+from hosts.engine_specs import Labels
 from hosts.engine_transport import ConnectionSpec
-from hosts.inventory import Space
 from hosts.lxd import exec as running
-from hosts.lxd import images, shape
+from hosts.lxd import making, shape
 from hosts.lxd.console import ConsoleLines
+from hosts.lxd.has_images import WithImages
+from hosts.lxd.has_segments import WithSegments
 from hosts.lxd.health import Checks
 from hosts.lxd.heard import Heard
-from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json, Link
+from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 REMEMBERED = 4096  # names of instances by what stays of them
@@ -35,82 +35,15 @@ WAIT_PAUSE = 0.2  # seconds
 SO_ALREADY = re.compile(r"already (running|stopped)|is not running", re.I)
 
 
-class LxdEngine:
+class LxdEngine(WithImages, WithSegments):
     """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
 
     def __init__(self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS) -> None:
-        """`api_version`: as for the other runtime; there is but one."""
-        self.spec, self.where, self.timeout = spec, spec.where, timeout
-        self.link = Link(spec, timeout)
+        super().__init__(spec, api_version, timeout)
         self._lock = threading.Lock()
         self._checks = Checks()
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
-
-    def close(self) -> None:
-        self.link.close()
-
-    # --- The server ----------------------------------------------------------------------------------------------
-
-    @property
-    def api_version(self) -> str:
-        return str(self._trusted().get("api_version") or "")
-
-    def _trusted(self) -> Json:
-        """What the server says of itself. Raises EngineError (`forbidden`) if it does not know the platform's certificate."""
-        server = self.link.server()
-        if server.get("auth") != "trusted":
-            words = _("%(where)s does not know the platform's certificate: join it with a trust token or password.")
-            raise EngineError("forbidden", "untrusted", words % {"where": self.where})
-        return dict(server)
-
-    def ping(self, timeout: float = 5) -> None:
-        self.link.ask("GET", "", timeout=timeout)
-
-    def version(self, timeout: float | None = None) -> Json:
-        server = self._trusted()
-        environment = server.get("environment") or {}
-        version = str(server.get("api_version") or "")
-        return {
-            "Version": environment.get("server_version", ""), "ApiVersion": version, "MinAPIVersion": version,
-            "Os": str(environment.get("kernel") or "").lower(), "Arch": environment.get("kernel_architecture", ""),
-            "KernelVersion": environment.get("kernel_version", ""), "Name": environment.get("server", "lxd"),
-        }  # fmt: skip
-
-    def info(self) -> Json:
-        server, resources = self._trusted(), self.link.ask("GET", "/resources")
-        pool = self.pool()
-        found = shape.info(server, resources, len(self.link.ask("GET", "/instances")))
-        return found | {"DockerRootDir": f"{pool['name']} ({pool['driver']})", "Driver": pool["driver"]}
-
-    def pool(self) -> Json:
-        """The storage pool of roots and volumes: the default profile's, else the first. Raises EngineError if there is none."""
-        profile = self.link.ask("GET", "/profiles/default", absent=True) or {}
-        named = ((profile.get("devices") or {}).get("root") or {}).get("pool")
-        pools = self.link.ask("GET", "/storage-pools", params={"recursion": 1})
-        for pool in pools:
-            if pool["name"] == named or not named:
-                return dict(pool)
-        words = _("%(where)s has no storage pool: make one there with `lxc storage create`.")
-        raise EngineError("other", "no pool", words % {"where": self.where})
-
-    def disk_usage(self) -> Json:
-        """What images and volumes take, as far as the server counts it."""
-        images = self.link.ask("GET", "/images", params={"recursion": 1})
-        return {"Images": [{"Id": one["fingerprint"], "Size": one["size"]} for one in images], "LayersSize": 0}
-
-    def data_root_space(self, data_root: str) -> Space | None:
-        """The room of the storage pool."""
-        name = quote(data_root.partition(" (")[0] or str(self.pool()["name"]))
-        return shape.space(self.link.ask("GET", f"/storage-pools/{name}/resources"))
-
-    def interfaces(self) -> dict[str, int]:
-        """The machine's network interfaces and their MTUs."""
-        found = self.link.ask("GET", "/networks", params={"recursion": 1})
-        states = {
-            one["name"]: self.link.ask("GET", f"/networks/{quote(one['name'])}/state", absent=True) for one in found
-        }
-        return {name: int((state or {}).get("mtu") or 0) for name, state in states.items()}
 
     def events(
         self,
@@ -218,15 +151,15 @@ class LxdEngine:
         pool = str(self.pool()["name"])
         fingerprint = self._fingerprint(spec.image)
         said = self.link.ask("GET", f"/images/{fingerprint}").get("properties") or {}
-        body = shape.create_body(spec, fingerprint, self._network(spec.network), pool, said)
-        for volume in shape.volumes(spec.binds):
+        body = making.create_body(spec, fingerprint, self._network(spec.network), pool, said)
+        for volume in making.volumes(spec.binds):
             if volume.of_pool:
                 self.ensure_volume(pool, volume.source, spec.labels)
         self.link.operate("POST", "/instances", body=body)
         made = self._instance(spec.name)
         with self._lock:
             self._remember(made)
-        for path, text in shape.files(spec).items():
+        for path, text in making.files(spec).items():
             self._write_file(spec.name, path, text)
         return shape.identity(made)
 
@@ -269,7 +202,7 @@ class LxdEngine:
         """Start it. What it takes over from a stopped one, a name and a MAC address, is that one's no more."""
         instance = self._instance(container)
         if instance.get("status") != "Running":
-            for change in shape.before_start(instance, self._all(1)):
+            for change in making.before_start(instance, self._all(1)):
                 if change.name:
                     self.link.operate("POST", f"/instances/{quote(change.of)}", body={"name": change.name})
                 else:
@@ -329,7 +262,7 @@ class LxdEngine:
 
     def update(self, container: str, limits: Limits) -> list[str]:
         """Change the limits of a running instance."""
-        self.link.operate("PATCH", self._path(container), body={"config": shape.limits_config(limits)})
+        self.link.operate("PATCH", self._path(container), body={"config": making.limits_config(limits)})
         return []
 
     def memory_used(self, container: str) -> int | None:
@@ -354,7 +287,9 @@ class LxdEngine:
 
     def stats(self, container: str, timeout: float = CALL_SECONDS) -> Json:
         """What the server has measured of a running instance."""
-        return shape.stats(self.link.ask("GET", f"{self._path(container)}/state", timeout=timeout), time.time())
+        instance = self._instance(container)
+        state = self.link.ask("GET", f"/instances/{quote(str(instance['name']))}/state", timeout=timeout)
+        return shape.stats(instance, state, time.time())
 
     def logs(
         self,
@@ -410,133 +345,3 @@ class LxdEngine:
             return bytes(answer.raw.read(most))
         finally:
             answer.close()
-
-    # --- Images --------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def alias(reference: str) -> str:
-        """A reference of the registry as a name that the server takes."""
-        return f"xq-{hashlib.sha256(reference.encode()).hexdigest()[:40]}"
-
-    def _fingerprint(self, image: str) -> str:
-        """By the reference it was taken in as, an alias of the server's own, or the fingerprint."""
-        for name in (self.alias(image), image):
-            found = self.link.ask("GET", f"/images/aliases/{quote(name, safe='')}", absent=True)
-            if found is not None:
-                return str(found["target"])
-        found = self.link.ask("GET", f"/images/{quote(image, safe='')}", absent=True)
-        if found is None:
-            words = _("%(where)s has no image %(image)s.")
-            raise EngineError("not_found", image, words % {"where": self.where, "image": image})
-        return str(found["fingerprint"])
-
-    def has_image(self, image: str) -> bool:
-        try:
-            self._fingerprint(image)
-        except EngineError as error:
-            if error.kind == "not_found":
-                return False
-            raise
-        return True
-
-    def pull(
-        self,
-        ref: str,
-        auth: Auth | None = None,
-        on_progress: images.OnProgress | None = None,
-        on_stream: Callable[[images.Transfer], None] | None = None,
-    ) -> None:
-        """Has the platform fetch `name@digest` and make one root file system of it; `on_stream` gets what can be stopped."""
-        transfer = images.Transfer(ref)
-        if on_stream:
-            on_stream(transfer)
-        room = self.data_root_space(str(self.pool()["name"]))
-        machine = str((self._trusted().get("environment") or {}).get("kernel_architecture") or "")
-        images.take_in(
-            self.link, ref, self.alias(ref), architecture=machine, room=room.free if room else 1 << 40,
-            progress=on_progress or (lambda _said: None), transfer=transfer,
-        )  # fmt: skip
-
-    def list_images(self, labels: Iterable[str] = ()) -> list[Json]:
-        marks = tuple(labels)
-        return [one for one in map(_image, self.link.ask("GET", "/images", params={"recursion": 1}))
-                if shape.wanted(one["Labels"], marks)]  # fmt: skip
-
-    def inspect_image(self, image: str) -> Json:
-        return _image(self.link.ask("GET", f"/images/{self._fingerprint(image)}"))
-
-    def remove_image(self, image: str, *, force: bool = False) -> None:
-        """Remove it; gone is done. Instances have a copy of their own: `force` changes nothing."""
-        try:
-            self.link.operate("DELETE", f"/images/{self._fingerprint(image)}", absent=True)
-        except EngineError as error:
-            if error.kind != "not_found":
-                raise
-
-    # --- Networks: a segment is the machine's own bridge, and what we know of it stands in the server's settings --------
-
-    def _kept(self) -> dict[str, str]:
-        config = self.link.server().get("config") or {}
-        return {
-            key.removeprefix(shape.NETWORK): str(text) for key, text in config.items() if key.startswith(shape.NETWORK)
-        }
-
-    def _network(self, name: str) -> NetworkSpec | None:
-        if not name:
-            return None
-        kept = self._kept().get(name)
-        if kept is None:
-            words = _("%(where)s has no network %(name)s.")
-            raise EngineError("not_found", name, words % {"where": self.where, "name": name})
-        return shape.network_spec(name, kept)
-
-    def list_networks(self) -> list[Json]:
-        return [_network_seen(shape.network_spec(name, text)) for name, text in sorted(self._kept().items())]
-
-    def inspect_network(self, network: str) -> Json:
-        found = self._network(network)
-        assert found is not None
-        return _network_seen(found)
-
-    def ensure_network(self, spec: NetworkSpec) -> str:
-        """Keeps the segment's settings, made if there are none; `conflict` if they differ, `other` if the bridge lacks."""
-        kept = self._kept().get(spec.name)
-        if kept is not None:
-            wrong = spec.differences(_network_seen(shape.network_spec(spec.name, kept)))
-            if wrong:
-                words = _("The network %(name)s on %(where)s differs from its segment (is, should be): %(text)s.")
-                values = {"name": spec.name, "where": self.where, "text": "; ".join(wrong)}
-                raise EngineError("conflict", "network differs", words % values)
-            return spec.name
-        if spec.driver != "bridge":
-            words = _("%(where)s is an LXD server: its segments are bridges.")
-            raise EngineError("other", spec.driver, words % {"where": self.where})
-        if spec.bridge not in self.interfaces():
-            words = _("%(where)s has no bridge %(name)s.")
-            raise EngineError("other", spec.bridge, words % {"where": self.where, "name": spec.bridge})
-        self.link.ask("PATCH", "", body={"config": {f"{shape.NETWORK}{spec.name}": shape.network_json(spec)}})
-        return spec.name
-
-    def remove_network(self, network: str) -> None:
-        """Forget it; gone is done, in use is a `conflict`."""
-        if any(network in (one["NetworkSettings"]["Networks"] or {}) for one in self.list_containers()):
-            words = _("Containers of %(where)s are on the network %(name)s.")
-            raise EngineError("conflict", network, words % {"where": self.where, "name": network})
-        if network in self._kept():
-            self.link.ask("PATCH", "", body={"config": {f"{shape.NETWORK}{network}": ""}})
-
-
-def _image(one: Mapping[str, Any]) -> Json:
-    properties = one.get("properties") or {}
-    reference = properties.get("xq.reference") or properties.get("description") or ""
-    created = inventory.parse_time(str(one.get("created_at") or ""))
-    return {
-        "Id": str(one["fingerprint"]), "Size": int(one.get("size") or 0), "Architecture": str(one.get("architecture") or ""),
-        "RepoTags": [reference] if reference else [], "RepoDigests": [], "RootFS": {"Layers": []},
-        "Created": int(created.timestamp()) if created else 0, "Config": {},
-        "Labels": {key.removeprefix("label."): value for key, value in properties.items() if key.startswith("label.")},
-    }  # fmt: skip
-
-
-def _network_seen(spec: NetworkSpec) -> Json:
-    return {"Id": spec.name, **spec.body()}
