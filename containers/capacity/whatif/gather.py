@@ -199,8 +199,8 @@ class _Lacks:
         if missing:
             found = {row.pk: missing[row.speaks] for row in self.hosts if row.speaks in missing}
         for runtime in self.runtimes:
-            if no := unsuited(runtime, kind, self.runtimes):
-                found |= {row.pk: no for row in self.hosts if row.runtime == runtime}
+            if why := unsuited(runtime, kind, self.runtimes):
+                found |= {row.pk: why for row in self.hosts if row.runtime == runtime}
         if persisted.persists(config):
             found |= {row.pk: "; ".join(no) for row in self.hosts if (no := persisted.missing(config, row))}
         return found | self._network(segment)
