@@ -21,7 +21,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hosts import busybox, labels
-from hosts.engine import ContainerSpec, DockerEngine, Engine, EngineError, Limits
+from hosts.engine import ContainerSpec, Engine, EngineError, Limits
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -66,16 +66,17 @@ def built(engine: Engine, name: str, program: bytes, context: Callable[[bytes], 
 
     `elsewhere`: what is said of a machine on which the program cannot run.
     """
-    if not isinstance(engine, DockerEngine):
-        raise NoHelper(_("%(where)s is no Docker Engine: it takes no helpers.") % {"where": engine.where})
     if engine.has_image(name):
         return name
+    build = getattr(engine, "build", None)
+    if build is None:
+        raise NoHelper(_("%(where)s is no Docker Engine: it takes no helpers.") % {"where": engine.where})
     machine = str(engine.info().get("Architecture") or "")
     if not busybox.fits(program, machine):
         values = {"where": engine.where, "theirs": machine, "ours": busybox.architecture(program)}
         raise NoHelper(elsewhere % values)
     mine = {labels.PLATFORM: labels.installation(), labels.HELPER: "image"}
-    engine.build(context(program), tags=[name], labels=mine)
+    build(context(program), tags=[name], labels=mine)
     return name
 
 
