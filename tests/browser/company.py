@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.platform import Platform, wait_for
+from tests.browser import company_past
 from tests.browser.company_rights import rights
 from tests.engines.fleet import Fleet
 
@@ -52,10 +53,12 @@ class Company:
         self.machines()
         self.services()
         self.rules()
+        company_past.before(self)
         self.releases()
         self.upkeep()
         self.ride()
         rights(self)
+        company_past.after(self)
 
     def people(self) -> None:
         from xqplatform.accounts.actor import Actor
@@ -78,8 +81,9 @@ class Company:
         from hosts.services.segments import create_segment
 
         sre = self.actors["gaolei"]
-        save_group(sre, {"slug": "room-a", "title": "Room A, Beijing", "kind": "room"})
-        save_group(sre, {"slug": "cloud-b", "title": "Cloud B", "kind": "cloud"})
+        room = {"slug": "room-a", "title": "Room A, Beijing", "kind": "room"}
+        save_group(sre, room | {"overcommit_cpus": 3, "reserve_memory": 2 << 30})
+        save_group(sre, {"slug": "cloud-b", "title": "Cloud B", "kind": "cloud", "overcommit_cpus": 2})
         hosts = []
         for name, host in zip(HOSTS, self.fleet.hosts, strict=True):
             data = {"name": name, "connection": "tcp", "address": f"{host.address}:2376", "role_run": True}
