@@ -57,6 +57,7 @@ class Company:
         self.releases()
         self.upkeep()
         self.ride()
+        self.spread()
         rights(self)
         company_past.after(self)
 
@@ -104,7 +105,7 @@ class Company:
         wait_for(lambda: Host.objects.filter(state__in=["ready", "degraded"]).count() == len(hosts))
 
     def services(self) -> None:
-        from containers.services.catalog import create_service
+        from containers.services.catalog import change_place, create_service
         from containers.services.settings import save_config
 
         for slug, title, team, wanted, before in SERVICES:
@@ -115,8 +116,18 @@ class Company:
             for place in service.places.all():
                 config = CONFIG | ({"persist": True, "persist_in": "folder"} if slug == "stock-quote" else {})
                 save_config(self.developer(team), place, config, "as measured in spring")
+                if slug == LONGEST:
+                    change_place(self.actors["gaolei"], place, {"placement": {"pack": True}})
                 if place.environment.slug == "pre-release":
                     type(place).objects.filter(pk=place.pk).update(wanted=before)
+
+    def spread(self) -> None:
+        """What was packed on one host may stand on any: there is something to even out."""
+        from containers.models import ServiceEnvironment
+        from containers.services.catalog import change_place
+
+        place = ServiceEnvironment.objects.get(service__slug=LONGEST, environment__slug="production")
+        change_place(self.actors["gaolei"], place, {"placement": {}})
 
     def developer(self, team: str) -> Any:
         return self.actors["wangfang" if team == "quotes" else "lixiang"]

@@ -84,8 +84,9 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
 def take(company: Company, url: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        for name, path, how in pictures(company):
-            who = next((word for word in how.split() if word in company.people_by_name), "gaolei")
+        for name, path, words in pictures(company):
+            how = words.split()
+            who = next((word for word in how if word in company.people_by_name), "gaolei")
             height = 1240 if "tall" in how else 860
             size = {"width": 400 if "narrow" in how else 1360, "height": height}
             context = browser.new_context(
