@@ -11,8 +11,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.bench import capacity_year
 from tests.bench.results import Results
-from tests.past.days import GIB, added_up, put, roll_ups, until_yesterday
+from tests.bench.rows import put
+from tests.past.days import GIB, added_up, roll_ups, until_yesterday
 
 HOSTS, SERVICES, EACH, DAYS, GROUPS, TEAMS = 1000, 500, 10, 365, 8, 20
 TRIES = 11
@@ -120,6 +122,8 @@ def pages(results: Results) -> None:
             assert answer.status_code == 200, answer.status_code
         results.add(f"/capacity/{query}: median", statistics.median(took[1:]), "ms", 200)
         results.add(f"/capacity/{query}: the first time", took[0], "ms")
+    for name, ms in capacity_year.figures(client):
+        results.add(f"{name}: CPU, median", ms, "ms", 200)
 
 
 def run(results: Results) -> None:
@@ -136,6 +140,7 @@ def run(results: Results) -> None:
         began = time.perf_counter()
         added_up(days[-1:])
         results.add("the last day added up, all spans made anew", time.perf_counter() - began, "s")
+        capacity_year.filled(dice, days)
         pages(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -43,7 +43,7 @@ def before(company: Company) -> None:
 
 
 def after(company: Company) -> None:
-    from containers.capacity import bills, objectives, prices, score_weeks
+    from containers.capacity import bills, health_weeks, objectives, prices, score_weeks, sized
     from containers.capacity.whatif import services as scenarios
     from containers.models import Instance
     from containers.scaling import services as scaling
@@ -59,6 +59,8 @@ def after(company: Company) -> None:
     Host.objects.update(created=first)
     Instance.objects.filter(removed=None).update(created=first)
     score_weeks.count()
+    health_weeks.fill(days[-1])
+    sized.refresh()
     sre, manager = company.actors["gaolei"], company.actors["zhaomin"]
     for place in places():
         objectives.save(sre, place, {"target": PAST.get(place.service.slug, REST)[2], "least": 1})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import pi, sin
 from typing import Any
+
+from tests.bench.rows import put
 
 GIB = 1 << 30
 Share = tuple[float, float]
@@ -16,14 +18,6 @@ def until_yesterday(count: int) -> list[date]:
     """So many days (by UTC) that are over, the oldest first."""
     last = datetime.now(UTC).date() - timedelta(days=1)
     return [last - timedelta(days=n) for n in reversed(range(count))]
-
-
-def put(model: Any, rows: Iterator[Any], size: int = 2000) -> None:
-    from django.db import transaction
-
-    with transaction.atomic():
-        while part := [row for _n, row in zip(range(size), rows, strict=False)]:
-            model.objects.bulk_create(part)
 
 
 def roll_ups(

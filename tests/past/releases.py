@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.bench.rows import put
+
 if TYPE_CHECKING:
     from builds.models import Image
     from containers.models import ServiceEnvironment
@@ -90,11 +92,9 @@ def health(dice: random.Random, places: Iterable[ServiceEnvironment], days: Sequ
     """Each day whole: most without a second that was lost, now and then some minutes."""
     from containers.capacity.models import HealthDay
 
-    rows: list[Any] = []
-    for place in places:
-        for day in days:
-            lost = dice.choice([0] * 24 + [60, 180, 420])
-            rows.append(
-                HealthDay(day=day, place=place, good=86400 - lost, bad=lost, unknown=0, least=least, until=86400)
-            )
-    HealthDay.objects.bulk_create(rows)
+    def row(place: Any, day: date) -> HealthDay:
+        lost = dice.choice([0] * 24 + [60, 180, 420])
+        return HealthDay(day=day, place=place, good=86400 - lost, bad=lost, unknown=0, least=least, until=86400)
+
+    held = list(places)
+    put(HealthDay, (row(place, day) for day in days for place in held))
