@@ -65,7 +65,7 @@ class Platform:
         while True:
             if self.log.read_text(errors="replace").count("Ready after") > ready_before:
                 return time.monotonic() - began
-            if self.process.poll() is not None or time.monotonic() - began > 120:
+            if self.process.poll() is not None or time.monotonic() - began > 300:
                 raise RuntimeError(f"The platform did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
 
