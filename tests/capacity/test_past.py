@@ -14,7 +14,6 @@ from containers.models import Container, Deployment, Instance, Step
 from hosts.models import Host, HostChange, HostGroup
 from hosts.services import machines
 from tests import factories
-from xqplatform.audit.models import Event
 
 pytestmark = pytest.mark.django_db
 GIB = 1 << 30
@@ -30,10 +29,10 @@ def at(row: Any, **times: datetime) -> Any:
 
 
 @pytest.fixture
-def world(actor_sre: Any) -> dict[str, Any]:
+def world(actor_sre: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Until three days ago: two instances of 1 core on «old» in room A; then one of them was moved to «new», with settings of 4 cores,
     the other was removed, and a third came. Meanwhile «old» went to room B, and room A got other rules."""
-    old, new = (factories.make_host(name) for name in ("old", "new"))
+    old, new = (factories.make_host(name, connection="local", address=f"/run/{name}.sock") for name in ("old", "new"))
     segment = factories.make_segment(hosts=[old, new])
     place = factories.make_place(segment=segment)
     small, large = (factories.make_config(place, {"cpus": n, "memory": n * GIB}) for n in (1, 4))
@@ -53,9 +52,13 @@ def world(actor_sre: Any) -> dict[str, Any]:
     place.save()
     factories.make_group("room-b")
     HostGroup.objects.update(overcommit_cpus=2.0)
-    machines.change_host(actor_sre, old, {"group": "room-b"})
-    machines.save_group(actor_sre, {"overcommit_cpus": 1.0, "slug": "room-a1"}, HostGroup.objects.get(slug="room-a"))
-    Event.objects.update(time=ago(3))
+    then = ago(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: then)
+        machines.change_host(actor_sre, old, {"group": "room-b"})
+        machines.save_group(
+            actor_sre, {"overcommit_cpus": 1.0, "slug": "room-a1"}, HostGroup.objects.get(slug="room-a")
+        )
     return {"old": old, "new": new, "place": place, "segment": segment, "moved": moved, "small": small}
 
 
