@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('capacity', '0004_scenarios'),
+        ('capacity', '0005_weeks_and_sizes'),
         ('hosts', '0015_allocatable'),
     ]
 

@@ -12,7 +12,7 @@ def stand(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("capacity", "0005_days_as_they_were"),
+        ("capacity", "0006_days_as_they_were"),
     ]
 
     operations = [
