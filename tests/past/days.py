@@ -42,7 +42,7 @@ def roll_ups(
         cpu, memory = dice.uniform(*cpu_used) * host.cpus, int(dice.uniform(*memory_used) * host.memory)
         disk = host.disk_total or 2000 * GIB
         return HostDay(
-            day=last, host=host, cpus=host.cpus, memory=host.memory, cpus_allocatable=room.cpus, memory_allocatable=room.memory,
+            day=last, host=host, group_id=host.group_id, cpus=host.cpus, memory=host.memory, cpus_allocatable=room.cpus, memory_allocatable=room.memory,
             cpus_committed=promised.cpus, memory_committed=promised.memory, instances=promised.instances, cpu_p50=cpu * 0.6, cpu_p95=cpu,
             cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory, memory_max=int(memory * 1.05), disk_total=disk,
             disk_used=int(dice.uniform(0.45, 0.75) * disk),
