@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
 
@@ -72,8 +73,11 @@ class Wire:
             if address is not None:
                 by_segment.setdefault(address.segment, []).append(address.ip)
         try:
-            for segment, ips in by_segment.items():
-                answer.strangers |= probe.probe_all(connect(Host.objects.get(pk=host)), segment, ips)
+            with ExitStack() as tidy:  # the helpers go when the answer is known: steps wait for it
+                for segment, ips in by_segment.items():
+                    asked = probe.answers(connect(Host.objects.get(pk=host)), segment, ips)
+                    answer.strangers |= tidy.enter_context(asked)
+                answer.ready.set()
         except (EngineError, NoHelper) as error:
             log.info("New addresses of release %s could not be probed: %s", self._deployment, error)
             answer.why = getattr(error, "words", "") or str(error)

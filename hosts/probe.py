@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from django.utils.translation import gettext as _
 
@@ -11,12 +12,12 @@ from hosts import helper
 from hosts.engine import Engine
 from hosts.models import Segment
 
-# All addresses at once, each asked twice (a packet may be lost). `-c 2` would send the second question after a whole second
-# and listen for another one: half a second apart is as good on a LAN.
+# All addresses at once, each asked twice (a packet may be lost), each time with a second to answer. `-c 2` would send the second
+# question only after that second: a release waits for these answers, and on a LAN a moment apart is as good.
 SCRIPT = """
 card=$1; shift
 ask() { for ip in "$@"; do busybox arping -D -f -c 1 -w 1 -I "$card" "$ip" 2>&1 & done; }
-ask "$@"; busybox usleep 500000; ask "$@"; wait
+ask "$@"; busybox usleep 200000; ask "$@"; wait
 """
 ANSWER = re.compile(r"reply from (\S+) \[([0-9A-Fa-f:]{11,17})\]")
 
@@ -28,16 +29,26 @@ def interface(segment: Segment) -> str:
     return segment.bridge
 
 
-def probe_all(engine: Engine, segment: Segment, ips: Iterable[str]) -> dict[str, str]:
-    """Which of the addresses somebody has, with the MAC that answered, asked by one helper within 2 s.
+@contextmanager
+def answers(engine: Engine, segment: Segment, ips: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Which of the addresses somebody has, with the MAC that answered, asked by one helper within 2 s; it is tidied up when the
+    block is left.
 
     Raises NoHelper when it cannot be asked from there, EngineError.
     """
     wanted = sorted(set(ips))
     if not wanted:
-        return {}
-    said = helper.run(engine, ("sh", "-c", SCRIPT, "sh", interface(segment), *wanted), network="host")
-    return parse(said.output, wanted)
+        yield {}
+        return
+    words = ("sh", "-c", SCRIPT, "sh", interface(segment), *wanted)
+    with helper.said(engine, words, network="host") as said:
+        yield parse(said.output, wanted)
+
+
+def probe_all(engine: Engine, segment: Segment, ips: Iterable[str]) -> dict[str, str]:
+    """The same, with everything tidied up."""
+    with answers(engine, segment, ips) as found:
+        return found
 
 
 def probe(engine: Engine, segment: Segment, ip: str) -> str | None:
