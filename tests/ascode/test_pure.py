@@ -56,11 +56,22 @@ def whole_settings(draw: st.DrawFn) -> Any:
 
 RULE = shape.to_json(shape.DEFAULTS)
 gates = st.sampled_from([{"mode": "inherit", "settle": 10, "rules": []}, {"mode": "own", "settle": 0, "rules": RULE}])
+placement = st.fixed_dictionaries(
+    {},
+    optional={
+        "pack": st.booleans(),
+        "rooms": st.booleans(),
+        "per_host": st.integers(0, 500),
+        "avoid": st.lists(slugs, unique=True, max_size=3).map(sorted),
+        "labels": st.just(["disk=ssd", "gpu"]),
+    },
+)
 automatic = st.booleans().map(lambda on: {"enabled": on, "branches": "main v*", "tags": "", "reason": "x"})
 places = st.fixed_dictionaries(
     {
         "automatic": automatic,
         "gates": gates,
+        "placement": placement,
         "instances": st.integers(0, 500),
         "branch": slugs,
         "segment": slugs | st.just(""),
@@ -88,6 +99,7 @@ environments = st.fixed_dictionaries(
     | {
         "title": words, "production": st.booleans(), "groups": st.lists(slugs, unique=True, max_size=2).map(sorted),
         "freezes": st.lists(st.sampled_from(WINDOWS), unique_by=str),
+        "placement": placement,
         "guardrails": st.integers(1, 5).map(lambda n: ENVIRONMENT["guardrails"] | {"approvals": n, "most_batch": n}),
     }
 )  # fmt: skip
