@@ -12,16 +12,16 @@ from hosts import helper
 from hosts.engine import Engine
 from hosts.models import Segment
 
-# All addresses at once, each asked three times (packets may be lost), and 0.4 s to answer after the last time: a release waits for
-# the answers, and on a LAN they come within milliseconds. arping itself counts in whole seconds; when it is interrupted it
-# says how often it has asked. So many processes at a time fit in the helper's memory.
+# All addresses at once, each asked three times (packets may be lost), with 0.3 s to answer the last time: a release waits for the
+# answers, and on a LAN they come within milliseconds (NetworkManager asks three times within 0.2 s). arping itself counts in
+# whole seconds; when it is interrupted it says how often it has asked. So many processes at a time fit in the helper's memory.
 SCRIPT = """
 card=$1; shift
 ask() { for ip in "$@"; do busybox arping -D -f -w 2 -I "$card" "$ip" 2>&1 & asking="$asking $!"; done; }
 while [ $# -gt 0 ]; do
   some=; asking=; n=0
   while [ $# -gt 0 ] && [ $n -lt 100 ]; do some="$some $1"; shift; n=$((n + 1)); done
-  ask $some; busybox usleep 150000; ask $some; busybox usleep 150000; ask $some; busybox usleep 400000
+  ask $some; busybox usleep 100000; ask $some; busybox usleep 100000; ask $some; busybox usleep 300000
   kill -INT $asking 2>/dev/null; wait
 done
 """
