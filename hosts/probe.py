@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from django.utils.translation import gettext as _
@@ -37,9 +37,11 @@ def interface(segment: Segment) -> str:
 
 
 @contextmanager
-def answers(engine: Engine, segment: Segment, ips: Iterable[str]) -> Iterator[dict[str, str]]:
+def answers(
+    engine: Engine, segment: Segment, ips: Iterable[str], begun: Callable[[], object] | None = None
+) -> Iterator[dict[str, str]]:
     """Which of the addresses somebody has, with the MAC that answered, asked by one helper within 1 s; it is tidied up when the
-    block is left.
+    block is left. `begun` is called as soon as it asks.
 
     Raises NoHelper when it cannot be asked from there, EngineError.
     """
@@ -48,7 +50,7 @@ def answers(engine: Engine, segment: Segment, ips: Iterable[str]) -> Iterator[di
         yield {}
         return
     words = ("sh", "-c", SCRIPT, "sh", interface(segment), *wanted)
-    with helper.said(engine, words, network="host") as said:
+    with helper.said(engine, words, network="host", begun=begun) as said:
         yield parse(said.output, wanted)
 
 
