@@ -30,6 +30,7 @@ from containers.notices import telling
 from containers.pulse import Pulse
 from containers.recorder.writing import Recorder
 from containers.stored import step_views, view_of
+from containers.wire import FIRST
 from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts import labels
 from hosts.engine import EngineError, connect
@@ -473,10 +474,13 @@ class Runner:
                 engine = connect(Host.objects.get(pk=host))
                 for segment in segments.values():
                     prepare(engine, None, segment, patience)
+                asked = None
                 if any(segment.probe for segment in segments.values()) and any(s.action == "add" for s in mine):
-                    self.context.wire.ask(host)  # meanwhile: does anybody have the new addresses?
+                    asked = self.context.wire.ask(host)  # meanwhile: does anybody have the new addresses?
                 for image in images.values():
                     prepare(engine, image, None, patience, progress=progress, on_stream=self.streams.append)
+                if asked is not None:
+                    asked.asking.wait(FIRST)
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:

@@ -21,6 +21,7 @@ from hosts.helper import NoHelper
 from hosts.models import Host, Segment
 
 log = logging.getLogger(__name__)
+FIRST = 1.0  # seconds that the making of containers lets the question go first at most: it is what takes longest
 SECONDS = 45.0  # that a step waits for an answer at most; then it goes on without
 
 
@@ -28,6 +29,8 @@ SECONDS = 45.0  # that a step waits for an answer at most; then it goes on witho
 class Answer:
     """What a host heard: address → MAC of who answered. `why`: why nothing could be asked, in words."""
 
+    # The question is on the wire, or there will be none; and: the answer is here.
+    asking: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     strangers: dict[str, str] = field(default_factory=dict)
     why: str = ""
@@ -57,6 +60,7 @@ class Wire:
             log.exception("New addresses of release %s could not be probed", self._deployment)
             answer.why = f"{type(error).__name__}: {error}"
         finally:
+            answer.asking.set()
             answer.ready.set()
             connections.close_all()
 
@@ -75,7 +79,8 @@ class Wire:
         try:
             with ExitStack() as tidy:  # the helpers go when the answer is known: steps wait for it
                 for segment, ips in by_segment.items():
-                    asked = probe.answers(connect(Host.objects.get(pk=host)), segment, ips)
+                    engine = connect(Host.objects.get(pk=host))
+                    asked = probe.answers(engine, segment, ips, begun=answer.asking.set)
                     answer.strangers |= tidy.enter_context(asked)
                 answer.ready.set()
         except (EngineError, NoHelper) as error:

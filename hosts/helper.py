@@ -124,8 +124,12 @@ def said(
     timeout: float = SECONDS,
     *,
     among_processes: bool = False,
+    begun: Callable[[], object] | None = None,
 ) -> Iterator[Result]:
-    """The same for whoever cannot wait until the container is gone: it is removed when the block is left."""
+    """The same for whoever cannot wait until the container is gone: it is removed when the block is left.
+
+    `begun` is called as soon as the command runs.
+    """
     spec = ContainerSpec(
         name=f"xq-helper-{secrets.token_hex(6)}",
         image=ensure_image(engine),
@@ -145,6 +149,8 @@ def said(
     made = engine.create(spec)
     try:
         engine.start(made)
+        if begun is not None:
+            begun()
         code = engine.wait(made, timeout)
         with engine.logs(made) as lines:
             result = Result(code, "\n".join(line.text for line in lines))
