@@ -35,11 +35,12 @@ def may(actor: Actor, place: ServiceEnvironment) -> None:
     require(actor, RIGHT, **place.at, obj=place)
 
 
-def checked(data: Any) -> Policy:
-    """The policy, with calendars that there are. Raises Refused with the field."""
+def checked(data: Any, *, lock: bool = False) -> Policy:
+    """The policy, with calendars that there are; with `lock` they are, until the transaction ends. Raises Refused with the field."""
     policy = parse(data)
     wanted = {point.calendar for point in policy.market}
-    unknown = wanted - set(Calendar.objects.filter(slug__in=wanted).values_list("slug", flat=True))
+    found = Calendar.objects.filter(slug__in=wanted).order_by("pk")
+    unknown = wanted - {row.slug for row in (found.select_for_update() if lock else found)}
     if unknown:
         raise Refused(_("There is no calendar «%(slug)s».") % {"slug": min(unknown)}, "market", 400)
     return policy
@@ -48,9 +49,9 @@ def checked(data: Any) -> Policy:
 def save(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]) -> ScalingPolicy:
     """Makes or replaces the place's policy. What was measured for the former one counts no more."""
     may(actor, place)
-    content = to_json(checked(data))
     with transaction.atomic():
         ServiceEnvironment.objects.select_for_update().get(pk=place.pk)
+        content = to_json(checked(data, lock=True))
         row = policy_of(place) or ScalingPolicy(place=place, version=0)
         before = row.content
         row.content, row.version = content, row.version + 1

@@ -84,7 +84,6 @@ def _missing(data: Data) -> str:
 _SAID: dict[str, Callable[[Data], str]] = {
     "off": lambda data: _("the policy is switched off"),
     "nothing-stands": lambda data: _("nothing runs here: the first instances are started by people"),
-    "no-source": lambda data: _("the policy names nothing by which it would grow"),
     "release": lambda data: _("%(who)s has %(kind)s #%(number)s under way") % data,
     "enough": lambda data: _("as many as are needed"),
     "least": lambda data: _("no fewer than %(least)s") % data,
