@@ -8,11 +8,12 @@ class ScalingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers.guardrails import calendars as verbs
-        from containers.scaling import alerting, calendars
+        from containers.scaling import alerting, calendars, documents
         from containers.scaling.models import ScalingDecision, ScalingPolicy
         from xqplatform.accounts.visibility import owned
 
         alerting.register()
+        documents.register()
         verbs.USES.append(calendars.used)
         for model in (ScalingPolicy, ScalingDecision):
             owned(model, "place__service__team")

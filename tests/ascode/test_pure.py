@@ -14,6 +14,7 @@ from containers.ascode.merge import ENVIRONMENT, SERVICE, Unfit, merged, setting
 from containers.ascode.source import Wrong
 from containers.config import parse
 from containers.gates import shape
+from containers.scaling import documents
 
 words = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["on", "no", "1.10", "0755", "~", "null", "1e3", "1.5e3", "2026-11-29", "=", "<<", "*x", "&x", "- a", "a: b", " x", "x\n", "9" * 30, "a\x85b", "\u2028", "\r", "a\nb\x85"]
@@ -57,9 +58,13 @@ def whole_settings(draw: st.DrawFn) -> Any:
 RULE = shape.to_json(shape.DEFAULTS)
 gates = st.sampled_from([{"mode": "inherit", "settle": 10, "rules": []}, {"mode": "own", "settle": 0, "rules": RULE}])
 automatic = st.booleans().map(lambda on: {"enabled": on, "branches": "main v*", "tags": "", "reason": "x"})
+scaling = st.integers(1, 9).map(
+    lambda n: documents.laid({}, {"least": n, "most": 9, "loads": [{"metric": "cpu.percent", "target": n}], "dry": True})
+)
 places = st.fixed_dictionaries(
     {
         "automatic": automatic,
+        "scaling": st.just({}) | scaling,
         "gates": gates,
         "instances": st.integers(0, 500),
         "branch": slugs,

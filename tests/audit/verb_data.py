@@ -21,6 +21,7 @@ from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.models import Drain, Guardrails, Instance
+from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
 from containers.terminal import services as terminals
 from containers.terminal import tickets
@@ -101,6 +102,7 @@ def add_rule(world: World, actor: Actor) -> Call:
     return lambda: gates.add_rule(actor, Scope(place=world.more["place"]), RULE)
 
 
+POLICY = {"least": 1, "most": 7, "loads": [{"metric": "cpu.percent", "target": 55}]}
 RULE = {"metric": "memory.percent", "compare": "bound", "limit": 90}
 
 
@@ -241,6 +243,7 @@ DATA: dict[str, Prepare] = (
             lambda: waves.stop_wave(a, altered(w.more["wave"], state="building"))
         ),
         "containers.ascode.applying.apply": apply,
+        "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,
         "containers.guardrails.approvals.approve": approve,
