@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from containers.by_hand import ByHand, noted
 from containers.config import Config
 from containers.entries import Entry, HostView, InstanceView
-from containers.placement import DEFAULT, Demand, Host, Refusal, Rules, Standing, allocatable, place, words
+from containers.placement import DEFAULT, Answer, Demand, Host, Refusal, Rules, Standing, allocatable, place, words
 from hosts.addresses import Choice
 
 LAN = 1  # the one segment that a plan is about
-AUTOMATIC, CHOSEN = 0, 1  # keys of the two demands of a plan: addresses come from the pool, or somebody chose them
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Around:
 
 
 NONE = Around()
+NOWHERE: Mapping[int, ByHand] = {}
 
 
 def as_host(view: HostView, config: Config, own: int, segments: frozenset[int]) -> Host:
@@ -78,8 +79,11 @@ def added(
     free_addresses: int,
     chosen: Mapping[int, Choice],
     around: Around,
+    on: Mapping[int, ByHand] = NOWHERE,
 ) -> list[Entry]:
-    """Entries for new instances, those without room with what would make it. `beside`: they take over from all that stand."""
+    """Entries for new instances, those without room with what would make it. `beside`: they take over from all that stand;
+    `on`: hosts that somebody chose, by number.
+    """
     if count <= 0:
         return []
     taken = {one.number for one in standing}
@@ -100,35 +104,80 @@ def added(
         only=None if only_on is None else frozenset({only_on}),
         missing={view.pk: why for view in hosts if (why := lacks(view))},
     )
-    asked = {AUTOMATIC: [n for n in numbers if n not in wished], CHOSEN: list(wished)}
-    answer = place(
-        [as_host(h, config, own[h.pk], frozenset({LAN} if h.has_segment else ())) for h in hosts],
-        [
-            replace(demand, key=key, count=len(mine), new_address=key == AUTOMATIC)
-            for key, mine in asked.items()
-            if mine
-        ],
-        standing=around.standing({} if beside else own),
-        addresses={LAN: free_addresses - sum(one.free for one in wished.values())},
-    )
-    entries: list[Entry] = []
-    given: Counter[int] = Counter() if beside else Counter(own)
-    for key, mine in asked.items():
+    before: Counter[int] = Counter() if beside else Counter(own)
+    groups = _groups(numbers, wished, on)
+    demands = [replace(demand, key=n, count=len(g.numbers), new_address=not g.address) for n, g in enumerate(groups)]
+
+    def answered(wanted: list[Demand]) -> Answer:
+        return place(
+            [as_host(h, config, own[h.pk], frozenset({LAN} if h.has_segment else ())) for h in hosts],
+            wanted,
+            standing=around.standing(before),
+            addresses={LAN: free_addresses - sum(one.free for one in wished.values())},
+        )
+
+    answer = answered([_on(one, g.hand, only_on, views) for one, g in zip(demands, groups, strict=True)])
+    blank = Entry(0, None, 0, "", "add", "new" if segment else "", "", image)
+    entries = [replace(blank, number=n, problem=on[n].why) for n in numbers if n in on and on[n].why]
+    given = Counter(before)
+    for key, group in enumerate(groups):
         found = answer.hosts(around.place, key)
-        for number, pk in zip(mine, found, strict=False):
+        for number, pk in zip(group.numbers, found, strict=False):
             given[pk] += 1
-            entry = Entry(number, None, pk, views[pk].name, "add", "new" if segment else "", "", image)
-            entries.append(replace(entry, why=_why(views[pk], given[pk])))
-        refusal, rest = answer.refusal(around.place, key), mine[len(found) :]
+            entry = replace(blank, number=number, host=pk, host_name=views[pk].name)
+            entries.append(replace(entry, why=_why(views[pk], given[pk], by_hand=group.hand is not None)))
+        refusal, rest = answer.refusal(around.place, key), group.numbers[len(found) :]
         if refusal is not None:
             problems = [
-                _refused(refusal, views, only_on),
+                _refused(refusal, views, only_on if group.hand is None else None),
                 *[_("No room, as for #%(n)s.") % {"n": rest[0]}] * (len(rest) - 1),
             ]
-            for number, problem in zip(rest, problems, strict=True):
-                entry = Entry(number, None, 0, "", "add", "new" if segment else "", "", image, problem=problem)
-                entries.append(entry)
-    return [_with_choice(entry, wished) for entry in sorted(entries, key=lambda entry: entry.number)]
+            entries += [replace(blank, number=n, problem=problem) for n, problem in zip(rest, problems, strict=True)]
+    entries.sort(key=lambda entry: entry.number)
+    if any(number in on for number in numbers):
+        free = answered(demands)  # what it would be without the choice
+        otherwise = {
+            n: pk
+            for key, g in enumerate(groups)
+            for n, pk in zip(g.numbers, free.hosts(around.place, key), strict=False)
+        }
+        notes = noted([e for e in entries if e.number in on], otherwise, given, around.rules, views)
+        entries = [
+            replace(e, by_hand=on[e.number].typed, note=notes.get(e.number, "")) if e.number in on else e
+            for e in entries
+        ]
+    return [_with_choice(entry, wished) for entry in entries]
+
+
+@dataclass
+class _Group:
+    """New instances of which the same was chosen: nothing, hosts (`hand`), or each its address."""
+
+    address: bool
+    hand: frozenset[int] | None
+    numbers: list[int]
+
+
+def _groups(numbers: Sequence[int], wished: Mapping[int, Choice], on: Mapping[int, ByHand]) -> list[_Group]:
+    found: dict[tuple[bool, frozenset[int] | None], _Group] = {}
+    for number in numbers:
+        if number in on and on[number].why:
+            continue  # nobody can have that
+        key = number in wished, on[number].hosts if number in on else None
+        found.setdefault(key, _Group(*key, [])).numbers.append(number)
+    return sorted(found.values(), key=lambda group: group.address)
+
+
+def _on(demand: Demand, hand: frozenset[int] | None, only_on: int | None, views: Mapping[int, HostView]) -> Demand:
+    """With the hosts that somebody chose: such instances are placed first, the others around them."""
+    if hand is None:
+        return replace(demand, priority=1)
+    missing = dict(demand.missing)
+    if only_on is not None:
+        name = views[only_on].name if only_on in views else "?"
+        why = _("the image lies on %(host)s only (no registry)") % {"host": name}
+        missing = {pk: why for pk in hand if pk != only_on} | missing
+    return replace(demand, only=hand, missing=missing)
 
 
 def _refused(refusal: Refusal, views: Mapping[int, HostView], only_on: int | None) -> str:
@@ -139,12 +188,16 @@ def _refused(refusal: Refusal, views: Mapping[int, HostView], only_on: int | Non
     return f"{text} {words(refusal)}"
 
 
-def _why(view: HostView, of_it: int) -> str:
+def _why(view: HostView, of_it: int, *, by_hand: bool) -> str:
     """Why the host was picked, in few words: its room, how many of the place it has then, what it has already."""
     there = ngettext("%(count)s of it on this host", "%(count)s of it on this host", of_it) % {"count": of_it}
-    return ", ".join(
-        [*([view.room_name] if view.room_name else []), there, *([_("has the image")] if view.has_image else [])]
-    )
+    parts = [
+        _("chosen by hand") if by_hand else "",
+        view.room_name,
+        there,
+        _("has the image") if view.has_image else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _with_choice(entry: Entry, wished: Mapping[int, Choice]) -> Entry:
@@ -160,7 +213,7 @@ def _with_choice(entry: Entry, wished: Mapping[int, Choice]) -> Entry:
         address=choice.ip,
         chosen=choice.ip,
         problem=why,
-        note="" if why else choice.note,
+        note="" if why else _("; ").join(note for note in (entry.note, choice.note) if note),
         needs_reason=choice.rests,
     )
 

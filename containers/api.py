@@ -303,6 +303,7 @@ def deploy(request: HttpRequest, slug: str, environment: str, body: DeployIn, re
         "reason": _clean(body.reason),
         "config": config,
         "addresses": _addresses(body),
+        "hosts": _hosts(body),
         "shown": unseal(body.mark, place) if body.mark is not None else None,
     }
     actor, image, broken = actor_of(request), _image(place, body.image), _glass(body)
@@ -325,6 +326,7 @@ def preview(request: HttpRequest, slug: str, environment: str, body: DeployIn) -
         body.policy.dict(),
         config=config,
         addresses=_addresses(body),
+        hosts=_hosts(body),
         reason=_clean(body.reason),
     )
     mark = seal(mark_of(plan, place, config, image, plan.guards), place)
@@ -351,6 +353,10 @@ def _glass(body: DeployIn) -> Glass | None:
 
 def _addresses(body: DeployIn | ScaleIn) -> dict[int, str]:
     return {number: _clean(ip)[:45] for number, ip in body.addresses.items()}
+
+
+def _hosts(body: DeployIn | ScaleIn) -> dict[int, str]:
+    return {number: _clean(names)[:400] for number, names in body.hosts.items()}
 
 
 @router.get("/deployments", response=list[DeploymentOut], tags=["deployments"])
@@ -474,7 +480,8 @@ def remove_folder(request: HttpRequest, number: int, body: FolderRemove) -> Any:
 def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, response: HttpResponse) -> Any:
     """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
     place = _place(request, slug, environment)
-    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), addresses=_addresses(body))
+    chosen: dict[str, Any] = {"addresses": _addresses(body), "hosts": _hosts(body)}
+    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), **chosen)
     return (
         accepted(response, row) if row is not None else Status(200, place_json(_standing(request, slug, environment)))
     )
@@ -483,8 +490,9 @@ def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, resp
 @router.post("/services/{slug}/{environment}/scale/preview", response=PlanOut, tags=["instances"])
 def preview_scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn) -> Any:
     """Which instances would come or go."""
-    place, chosen = _place(request, slug, environment), _addresses(body)
-    return releases.preview_scale(actor_of(request), place, body.instances, addresses=chosen).to_json()
+    chosen: dict[str, Any] = {"addresses": _addresses(body), "hosts": _hosts(body)}
+    place = _place(request, slug, environment)
+    return releases.preview_scale(actor_of(request), place, body.instances, **chosen).to_json()
 
 
 @router.get("/services/{slug}/{environment}/instances", response=list[InstanceOut], tags=["instances"])

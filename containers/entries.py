@@ -73,6 +73,7 @@ class Entry:
     needs_reason: bool = False  # it is done only with a reason
     old_address: str = ""  # of an instance that gets another one
     why: str = ""  # why it goes to this host
+    by_hand: str = ""  # the host, or hosts, that a person asked for, as typed
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
-from containers import strategies
-from containers.adding import NONE, Around, added, not_new
+from containers import by_hand, strategies
+from containers.adding import NONE, NOWHERE, Around, added, not_new
+from containers.by_hand import ByHand
 from containers.config import Config
 from containers.entries import Entry, HostView, InstanceView, Plan
 from containers.policy import Policy
@@ -38,14 +39,15 @@ def make_plan(
     stuck: Mapping[int, str] | None = None,
     addresses: Mapping[int, Choice] | None = None,
     around: Around = NONE,
+    on: Mapping[int, ByHand] = NOWHERE,
 ) -> Plan:
     """The plan of a change of kind `kind`.
 
     `instances`: all that stand; `wanted`: how many shall stand afterwards (deploy, scale); `numbers`: which ones are meant
     (restart, stop, start, repair; None: all), or go (scale; None: the highest); `segment`: its name if instances get a fixed address, with `free_addresses`
     left; `only_on`: the one host that has the image, where no registry holds it; `stuck`: instances that cannot take the
-    change (of limits) as they are, with why; `addresses`: what a person wants for new instances, by number; `around`: the
-    place's rules of placement, and who else stands where.
+    change (of limits) as they are, with why; `addresses`, `on`: addresses and hosts that a person wants for new instances, by
+    number; `around`: the place's rules of placement, and who else stands where.
     """
     by_pk = {host.pk: host for host in hosts}
     standing = sorted(instances, key=lambda one: one.number)
@@ -81,9 +83,10 @@ def make_plan(
             free_addresses=free_addresses,
             chosen=addresses or {},
             around=around,
+            on=on,
         )
         entries += new
-        problems += not_new(addresses or {}, new, segment)
+        problems += not_new(addresses or {}, new, segment) + by_hand.not_new(on, new)
         if kind == "scale" and not entries:
             problems.append(_("There are %(count)s instances already.") % {"count": wanted})
     else:

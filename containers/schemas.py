@@ -139,6 +139,11 @@ ADDRESSES = (
     "One that rests after somebody else needs a reason. The others get one of those that are free."
 )
 
+HOSTS = (
+    "Chosen hosts for instances that are made, by number: a name, or several with commas, of which either will do. They are checked as "
+    "the platform's own choice is; `note` of the plan says what the rules of placement would rather have."
+)
+
 
 class BreakGlassIn(Schema):
     reason: str = Field(max_length=2000)
@@ -150,6 +155,7 @@ class DeployIn(Schema):
     reason: str = Field("", max_length=2000)
     config: int | None = Field(None, description="A settings version; left out: the newest.")
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
+    hosts: dict[int, str] = Field(default_factory=dict, max_length=500, description=HOSTS)
     policy: PolicyIn = Field(default_factory=lambda: PolicyIn.model_validate({}))
     not_before: AwareDatetime | None = Field(None, description="Begin by itself then; at most 90 days ahead.")
     queue: bool = Field(
@@ -171,6 +177,7 @@ class TurnIn(Schema):
 class ScaleIn(Schema):
     instances: int = Field(ge=0, le=500)
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
+    hosts: dict[int, str] = Field(default_factory=dict, max_length=500, description=HOSTS)
     reason: str = Field("", max_length=2000)
 
 

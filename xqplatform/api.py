@@ -40,8 +40,10 @@ from containers.trains.api import router as trains
 from hosts.api import router as hosts
 from hosts.api_certificates import router as certificates
 from hosts.api_conformance import router as conformance
+from hosts.api_groups import router as groups
 from hosts.api_measuring import router as measuring
 from hosts.api_operations import router as operations
+from hosts.api_segments import router as segments
 from hosts.api_upkeep import router as upkeep
 from xqplatform.accounts import sudo, tokens
 from xqplatform.accounts.actor import Actor
@@ -124,6 +126,8 @@ api = Described(
 api.add_router("/v1/", measuring)
 api.add_router("/v1/", upkeep)  # before hosts: /hosts/setup is no host
 api.add_router("/v1/", hosts)
+api.add_router("/v1/", groups)
+api.add_router("/v1/", segments)
 api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)

@@ -34,14 +34,25 @@ OWN = ("title", "title_zh", "branch", "colour", "production", "auto_repair", "po
 
 
 def carry_out(actor: Actor, plan: Plan, secrets: Mapping[str, str], reason: str) -> None:
-    """`secrets`: by the names of `Plan.needs`. Raises Refused with line and path; call it in a transaction."""
-    for target in sorted(plan.targets, key=lambda one: one.given.kind != "Environment"):
-        mark = f"{target.given.key}:"
-        own = {name.removeprefix(mark): value for name, value in secrets.items() if name.startswith(mark)}
-        if target.given.kind == "Environment":
-            _environment(actor, target, reason)
-        else:
-            _Service(actor, target, own, reason).carry_out()
+    """`secrets`: by the names of `Plan.needs`. Raises Refused with line and path; call it in a transaction.
+
+    Rules of placement come when all is there that they may name.
+    """
+    environments = [target for target in plan.targets if target.given.kind == "Environment"]
+    services = []
+    for target in environments:
+        _environment(actor, target, reason)
+    for target in plan.targets:
+        if target.given.kind != "Environment":
+            mark = f"{target.given.key}:"
+            own = {name.removeprefix(mark): value for name, value in secrets.items() if name.startswith(mark)}
+            services.append(_Service(actor, target, own, reason))
+    for one in services:
+        one.make()
+    for target in environments:
+        _placement(actor, target)
+    for one in services:
+        one.carry_out()
 
 
 @contextmanager
@@ -51,7 +62,7 @@ def at(target: Target, *path: str | int) -> Iterator[None]:
         yield
     except Refused as refused:
         field = refused.field if refused.field and path[-1:] != (WORDS.get(refused.field, refused.field),) else None
-        raise target.refused(refused, (*path, field) if field else path) from refused
+        raise target.refused(refused, (*path, *field.split(".")) if field else path) from refused
 
 
 def _named(model: Any, name: str, field: str | None, key: str = "slug") -> Any:
@@ -122,6 +133,13 @@ def _window(window: Json) -> Json:
     return window | clock | moments
 
 
+def _placement(actor: Actor, target: Target) -> None:
+    if any(change.path[0] == "placement" for change in target.changes):
+        row = Environment.objects.get(slug=target.given.name)
+        with at(target):
+            catalog.save_environment(actor, row, {"placement": target.wanted["placement"]})
+
+
 # --- Services ------------------------------------------------------------------------------------------------------
 
 
@@ -131,11 +149,16 @@ class _Service:
     def __init__(self, actor: Actor, target: Target, secrets: Mapping[str, str], reason: str) -> None:
         self.actor, self.target, self.secrets, self.reason = actor, target, secrets, reason
         self.wanted = target.wanted
+        self.made: Service | None = None
+
+    def make(self) -> None:
+        """The service itself, where there is none yet."""
+        row = self.target.now.row
+        self.made = row if isinstance(row, Service) else self.new()
 
     def carry_out(self) -> None:
-        service = self.target.now.row
-        if not isinstance(service, Service):
-            service = self.make()
+        service = self.made
+        assert service is not None
         self.project(service)
         for change in self.changes_of_places("added"):
             if not self.target.new:
@@ -163,7 +186,7 @@ class _Service:
     def of_place(self, name: str) -> list[Any]:
         return [one for one in self.target.changes if one.path[:2] == ("environments", name) and len(one.path) > 2]
 
-    def make(self) -> Service:
+    def new(self) -> Service:
         data = {name: self.wanted[name] for name in ("title", "team")} | {"slug": self.target.given.name}
         data |= {"kind": self.wanted["type"], "environments": list(self.wanted["environments"])}
         with at(self.target):
@@ -216,8 +239,8 @@ class _Service:
         if wanted is None:
             return
         with at(self.target, "environments", name):
-            if changed & {"branch", "segment"}:
-                catalog.change_place(self.actor, place, {key: wanted[key] for key in changed & {"branch", "segment"}})
+            if named := changed & {"branch", "segment", "placement"}:
+                catalog.change_place(self.actor, place, {key: wanted[key] for key in named})
         _gates(self.actor, self.target, Scope(place=place), ("environments", name), self.reason)
         if "automatic" in changed:
             with at(self.target, "environments", name, "automatic"):

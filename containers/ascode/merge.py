@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
-from containers.ascode.fields import KEPT
+from containers.ascode.readers import KEPT
 from containers.config import Config, parse
 from containers.guardrails.rules import Rules
 from xqplatform.errors import Refused
@@ -49,7 +49,7 @@ RULES = _plain_rules()
 GATES: Json = {"mode": "inherit", "settle": 10, "rules": []}
 AUTOMATIC: Json = {"enabled": False, "branches": "", "tags": "", "reason": ""}
 PLACE: Json = {
-    "instances": 1, "branch": "", "segment": "", "gates": GATES, "automatic": AUTOMATIC,
+    "instances": 1, "branch": "", "segment": "", "gates": GATES, "placement": {}, "automatic": AUTOMATIC,
     "settings": settings_of(Config()),
 }  # fmt: skip
 # Blocks that apps above bring (`parts`), by their names: what a document gives over what is set.
@@ -62,7 +62,7 @@ SERVICE: Json = {"title": "", "team": "", "type": "stateless", "project": PROJEC
 ENVIRONMENT: Json = {
     "title": "", "title_zh": "", "branch": "", "colour": "blue", "production": False, "auto_repair": False,
     "position": 0, "groups": [], "segment": "", "guardrails": RULES, "freezes": [],
-    "gates": GATES | {"binding": False},
+    "gates": GATES | {"binding": False}, "placement": {},
 }  # fmt: skip
 
 
@@ -126,7 +126,10 @@ def _project(base: Json, given: Json, prune: bool) -> Json:
 
 def _place(name: str, base: Json, given: Json, prune: bool) -> Json:
     blocks = ("gates", "automatic")
-    found = _laid(base, PLACE, {key: value for key, value in given.items() if key not in (*blocks, "settings")})
+    single = {key: value for key, value in given.items() if key not in (*blocks, "placement", "settings")}
+    found = _laid(base, PLACE, single)
+    if "placement" in given:
+        found["placement"] = _map(base["placement"], given["placement"], prune)
     for key in blocks:
         if given.get(key) is not None:
             found[key] = _laid(PLACE[key] if prune else base[key], PLACE[key], given[key])
@@ -174,7 +177,10 @@ def hooks_over(base: list[Json], given: list[Json]) -> list[Json]:
 
 def _environment(base: Json, fresh: Json, given: Json, prune: bool) -> Json:
     blocks = ("guardrails", "gates")
-    found = _laid(base, fresh, {key: value for key, value in given.items() if key not in (*blocks, "freezes")})
+    single = {key: value for key, value in given.items() if key not in (*blocks, "placement", "freezes")}
+    found = _laid(base, fresh, single)
+    if "placement" in given:
+        found["placement"] = _map(base["placement"], given["placement"], prune)
     for key in blocks:
         if given.get(key) is not None:
             found[key] = _laid(ENVIRONMENT[key] if prune else base[key], ENVIRONMENT[key], given[key])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from containers.ascode import fields, merge
+from containers.ascode.readers import Reader
 from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 
@@ -28,7 +29,7 @@ class Part:
     name: str
     right: str
     related: str
-    reader: fields.Reader
+    reader: Reader
     state: Callable[[Any], Json]
     laid: Callable[[Json, Mapping[str, Any]], Json]
     save: Callable[[Actor, ServiceEnvironment, Json, str], None]

@@ -9,7 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from containers.ascode import source
-from containers.ascode.fields import KINDS, SLUG, Check
+from containers.ascode.fields import KINDS, SLUG
+from containers.ascode.readers import Check
 from containers.ascode.source import Document, Mistake, Wrong
 
 VERSION = "xqplatform/v1"

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from builds.services import projects
 from containers.ascode import parts, rendering
-from containers.ascode.fields import KEPT
 from containers.ascode.merge import AUTOMATIC, settings_of
+from containers.ascode.readers import KEPT
 from containers.config import Config, parse
 from containers.gates import services as gates
 from containers.gates import sets
@@ -109,6 +109,7 @@ def _place(place: Any) -> Json:
         "branch": place.branch,
         "segment": place.segment.slug if place.segment else "",
         "gates": _gates(place),
+        "placement": place.placement,
         "automatic": _automatic(place),
         **parts.states(place),
         "settings": settings_of(config_of(place)),
@@ -164,6 +165,7 @@ def of_environment(row: Environment) -> Now:
         "guardrails": guardrails.shown(row),
         "freezes": [window for _, window in freezes_of(row)],
         "gates": _gates(row),
+        "placement": row.placement,
     }
     return Now(state, row)
 

@@ -1,7 +1,7 @@
 """Forms of services, places, environments and the deploy wizard."""
 
 from containers.forms.base import RemoveForm, SaneForm
-from containers.forms.choices import as_fields, chosen_of
+from containers.forms.choices import as_fields, chosen_of, hosts_of
 from containers.forms.environments import COLOURS, EnvironmentForm
 from containers.forms.releases import AddressForm, DrainForm, InformationForm, MoveForm, ScaleForm, image_of
 from containers.forms.services import PROJECT_FIELDS, ServiceChangeForm, ServiceForm
@@ -25,6 +25,7 @@ __all__ = [
     "VersionsForm",
     "as_fields",
     "chosen_of",
+    "hosts_of",
     "image_of",
     "initial_of",
     "pairs_read",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from containers.ascode import parts
-from containers.ascode.fields import Reader, anything, block, flag, items, plain, text, whole
+from containers.ascode.readers import Reader, anything, block, flag, items, plain, text, whole
 from containers.models import ServiceEnvironment
 from containers.scaling import services
 from containers.scaling.models import ScalingPolicy

@@ -136,7 +136,10 @@ def _may_still(row: Deployment) -> None:
     if row.created_by is None and row.confirmed.get("system"):
         return
     place, words = row.place, _("%(who)s may not release here any more.")
-    rights = ["service.deploy", *(["service.operate"] if row.confirmed.get("addresses") else [])]
+    rights = [
+        "service.deploy",
+        *(["service.operate"] if row.confirmed.get("addresses") or row.confirmed.get("hosts") else []),
+    ]
     actor = Actor.person(row.created_by) if row.created_by is not None else None
     if actor is None or not all(can(actor, right, **place.at) for right in rights):
         raise Refused(words % {"who": row.created_name})
@@ -145,7 +148,7 @@ def _may_still(row: Deployment) -> None:
 def _plan(row: Deployment, config: ConfigVersion | None) -> Plan:
     names = {field.name for field in fields(Policy)}
     policy = Policy.parse({name: value for name, value in row.policy.items() if name in names})
-    chosen = {int(number): ip for number, ip in row.confirmed.get("addresses", {}).items()}
+    chosen, on = ({int(n): text for n, text in row.confirmed.get(what, {}).items()} for what in ("addresses", "hosts"))
     there = row.place.instances.filter(removed=None).count()
     if row.place.wanted > there or policy.strategy == "blue-green":
         capacity.lock()
@@ -157,6 +160,7 @@ def _plan(row: Deployment, config: ConfigVersion | None) -> Plan:
         config=config,
         wanted=row.place.wanted,
         chosen=chosen,
+        on=on,
     )
 
 

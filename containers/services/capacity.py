@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import Count
+from django.db.models.fields.json import KeyTextTransform
 
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
 from xqplatform import locks
@@ -21,6 +24,21 @@ class Promise:
     memory: int = 0
     all: int = 0
 
+    def add(self, size: Size, times: int) -> None:
+        self.cpus += size.cpus * times
+        self.memory += size.memory * times
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one instance of a place is promised."""
+
+    cpus: float = 0.0
+    memory: int = 0
+
+
+NOTHING = Size()
+
 
 def lock() -> None:
     """Until the end of the transaction nobody else plans where instances go.
@@ -31,33 +49,44 @@ def lock() -> None:
     locks.hold(KEY)
 
 
-def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:
-    """Host → what is promised there, by what stands and by changes under way; the place's own instances are only counted."""
-    found: dict[int, Promise] = defaultdict(Promise)
-    rows = Instance.objects.filter(removed=None).values_list(
-        "host_id",
-        "place_id",
-        "place__current_config__content",
-        "place__config__content",
-        "place__active__config__content",
-    )
-    for host, of, current, newest, coming in rows:
-        one = found[host]
-        one.all += 1
-        if of != place.pk:
-            _add(one, current or newest, coming)
-    moving = Step.objects.filter(
-        deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE, state__in=[Step.State.WAITING, *Step.IN_WORK]
-    ).exclude(deployment__place=place)
-    for host, standing, content in moving.values_list("host_id", "instance__host_id", "config__content"):
-        if host is not None and standing != host:
-            found[host].all += 1
-            _add(found[host], content, None)
+def sizes() -> dict[int, Size]:
+    """Place → what one instance is promised: the larger of two settings that may both run while a release is under way.
+
+    The numbers alone are read out of the settings, which may be long.
+    """
+    rows = ServiceEnvironment.objects.filter(pk__in=Instance.objects.filter(removed=None).values("place")).order_by()
+    found = {}
+    numbers = [*_numbers("current_config"), *_numbers("config"), *_numbers("active__config")]
+    for pk, standing, *given in rows.values_list("pk", "current_config_id", *numbers):
+        now, newest, coming = (Size(_number(c), int(_number(m))) for c, m in zip(given[::2], given[1::2], strict=True))
+        one = now if standing else newest
+        found[pk] = Size(max(one.cpus, coming.cpus), max(one.memory, coming.memory))
     return found
 
 
-def _add(one: Promise, *contents: Any) -> None:
-    """The larger one of settings that may both run while a release is under way."""
-    known = [content for content in contents if content]
-    one.memory += max((int(content.get("memory") or 0) for content in known), default=0)
-    one.cpus += max((float(content.get("cpus") or 0) for content in known), default=0.0)
+def _numbers(config: str) -> Iterable[KeyTextTransform]:
+    return (KeyTextTransform(name, f"{config}__content") for name in ("cpus", "memory"))
+
+
+def _number(value: Any) -> float:
+    return float(value or 0)
+
+
+def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:
+    """Host → what is promised there, by what stands and by changes under way; the place's own instances are only counted."""
+    of = sizes()
+    found: dict[int, Promise] = defaultdict(Promise)
+    rows = Instance.objects.filter(removed=None).order_by().values_list("host_id", "place_id")
+    for host, other, count in rows.annotate(n=Count("pk")):
+        one = found[host]
+        one.all += count
+        if other != place.pk:
+            one.add(of.get(other, NOTHING), count)
+    moving = Step.objects.filter(
+        deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE, state__in=[Step.State.WAITING, *Step.IN_WORK]
+    ).exclude(deployment__place=place)
+    for host, standing, cpus, memory in moving.values_list("host_id", "instance__host_id", *_numbers("config")):
+        if host is not None and standing != host:
+            found[host].all += 1
+            found[host].add(Size(_number(cpus), int(_number(memory))), 1)
+    return found

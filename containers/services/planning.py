@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from builds.models import Image
 from containers import live_limits, spec
 from containers.adding import NONE
+from containers.by_hand import MOST, ByHand, judged, names
 from containers.config import Config, check_folders, parse
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
@@ -48,8 +49,11 @@ def plan_for(
     wanted: int,
     numbers: Collection[int] | None = None,
     chosen: Mapping[int, str] | None = None,
+    on: Mapping[int, str] | None = None,
 ) -> Plan:
-    """The plan of a change, from what is stored now. Raises Refused for what no plan could be made of."""
+    """The plan of a change, from what is stored now. Raises Refused for what no plan could be made of. `chosen`, `on`: addresses and
+    hosts for new instances, by number, as somebody typed them.
+    """
     settings_ = config_of(config)
     if kind in {"deploy", "scale"}:
         check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
@@ -58,10 +62,13 @@ def plan_for(
     images = images_of(instances)
     beside = kind == "deploy" and policy.strategy == "blue-green"
     adding = beside or (kind in {"deploy", "scale"} and wanted > len(instances))
+    hands = by_hand(on or {})
     plan = make_plan(
         kind=kind,
         instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
-        hosts=host_views(place, instances, settings_, segment, image),
+        hosts=host_views(
+            place, instances, settings_, segment, image=image, also={pk for one in hands.values() for pk in one.hosts}
+        ),
         wanted=wanted,
         config=settings_,
         policy=policy,
@@ -73,6 +80,7 @@ def plan_for(
         stuck=_stuck(instances, settings_) if kind == "limits" else None,
         addresses=choices(place, chosen or {}),
         around=placing.around(place) if adding else NONE,
+        on=hands,
     )
     return init_images.checked(plan, settings_, image, segment is not None)
 
@@ -85,6 +93,14 @@ def choices(place: ServiceEnvironment, chosen: Mapping[int, str]) -> dict[int, C
         number: choosing.judge(segment, ip, f"{prefix}{number}") if segment is not None else Choice(ip)
         for number, ip in chosen.items()
     }
+
+
+def by_hand(typed: Mapping[int, str]) -> dict[int, ByHand]:
+    """The hosts that somebody typed for instances, by number; what names no host is left to the platform."""
+    asked = {number: text for number, text in typed.items() if names(text)}
+    known = Host.objects.filter(name__in={name for text in asked.values() for name in names(text)[:MOST]})
+    of = dict(known.values_list("name", "pk")) if asked else {}
+    return {number: judged(text, of) for number, text in asked.items()}
 
 
 def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
@@ -129,11 +145,15 @@ def host_views(
     instances: list[Instance],
     config: Config,
     segment: Segment | None,
+    *,
     image: Image | None = None,
+    also: Collection[int] = (),
 ) -> list[HostView]:
-    """All hosts that matter: those that may get new instances, and those where instances stand. `image`: what goes there."""
+    """All hosts that matter: those that may get new instances, those where instances stand, and those that somebody named (`also`).
+    `image`: what goes there.
+    """
     groups = set(place.environment.groups.values_list("pk", flat=True))
-    own = {one.host_id for one in instances}
+    own = {one.host_id for one in instances} | set(also)
     promised = capacity.promises(place)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
     unplugged = networks.unusable(segment) if segment is not None else {}

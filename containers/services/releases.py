@@ -33,7 +33,7 @@ from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
 PolicyData = Mapping[str, Any] | Policy | None
-Chosen = Mapping[int, str] | None  # number of an instance → the address that somebody chose for it
+Chosen = Mapping[int, str] | None  # number of an instance → the address, or the host, that somebody chose for it
 MOST_INSTANCES = 500
 # The right that begins a change of a kind, where it is not service.operate.
 RIGHT_OF = {
@@ -52,11 +52,12 @@ def preview(
     *,
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    hosts: Chosen = None,
     reason: str = "",
 ) -> Plan:
     """What `deploy` would do, what does not fit, and what guardrails say of it. Changes nothing."""
     _may(actor, "service.deploy", place)
-    _may_choose(actor, place, addresses)
+    _may_choose(actor, place, addresses, hosts)
     check_image(place, image)
     config = config or place.config
     plan = plan_for(
@@ -67,6 +68,7 @@ def preview(
         config=config,
         wanted=place.wanted,
         chosen=addresses,
+        on=hosts,
     )
     return replace(plan, guards=asking.ask(place, plan, image, config, reason).checks)
 
@@ -80,18 +82,19 @@ def deploy(
     reason: str = "",
     config: ConfigVersion | None = None,
     addresses: Chosen = None,
+    hosts: Chosen = None,
     broken: Glass | None = None,
     shown: Mark | None = None,
 ) -> Deployment:
     """Releases the image with the newest settings (or those of `config`). Raises Refused when it does not fit, or when a
     guardrail of the environment stands in the way.
 
-    `addresses`: chosen ones for instances that are made, by number; the others get one of those that are free. `broken`:
+    `addresses`, `hosts`: chosen ones for instances that are made, by number; the others get what the platform picks. `broken`:
     an SRE goes on in spite of guardrails. `shown`: the plan that somebody looked at; raises Stale when it is not the one
     that would be carried out.
     """
     _may(actor, "service.deploy", place)
-    _may_choose(actor, place, addresses)
+    _may_choose(actor, place, addresses, hosts)
     check_image(place, image)
     if config is not None and config.place_id != place.pk:
         raise Refused(_("These settings belong to another place."), "config", 400)
@@ -106,17 +109,24 @@ def deploy(
         policy=policy,
         reason=reason,
         chosen=addresses,
+        on=hosts,
         broken=broken,
         shown=shown,
     )
 
 
 def preview_scale(
-    actor: Actor, place: ServiceEnvironment, wanted: int, policy: PolicyData = None, *, addresses: Chosen = None
+    actor: Actor,
+    place: ServiceEnvironment,
+    wanted: int,
+    policy: PolicyData = None,
+    *,
+    addresses: Chosen = None,
+    hosts: Chosen = None,
 ) -> Plan:
     """Which instances would come or go."""
     _may(actor, "service.scale", place)
-    _may_choose(actor, place, addresses)
+    _may_choose(actor, place, addresses, hosts)
     place.refresh_from_db()
     return plan_for(
         place,
@@ -126,6 +136,7 @@ def preview_scale(
         config=place.current_config or place.config,
         wanted=_count(wanted),
         chosen=addresses,
+        on=hosts,
     )
 
 
@@ -138,18 +149,19 @@ def scale(
     *,
     addresses: Chosen = None,
     going: Collection[int] | None = None,
+    hosts: Chosen = None,
 ) -> Deployment | None:
     """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned. `going`: numbers
     of those that go, where it is not the highest ones; `wanted` must be what is left then.
     """
     _may(actor, "service.scale", place)
-    _may_choose(actor, place, addresses)
+    _may_choose(actor, place, addresses, hosts)
     wanted = _count(wanted)
     place.refresh_from_db()
     if place.current_image is None and not place.instances.filter(removed=None).exists():
-        if addresses:
-            words = _("Nothing has been released here yet: addresses are chosen with the first release.")
-            raise Refused(words, "addresses")
+        if addresses or hosts:
+            words = _("Nothing has been released here yet: addresses and hosts are chosen with the first release.")
+            raise Refused(words, "addresses" if addresses else "hosts")
         with transaction.atomic():
             free(place)
             audit.record(
@@ -174,6 +186,7 @@ def scale(
         wanted=wanted,
         numbers=going,
         chosen=addresses,
+        on=hosts,
     )
 
 
@@ -353,8 +366,8 @@ def _may(actor: Actor, right: str, place: ServiceEnvironment, obj: Any = None) -
     require(actor, right, **place.at, obj=obj or place)
 
 
-def _may_choose(actor: Actor, place: ServiceEnvironment, chosen: Chosen) -> None:
-    if chosen:
+def _may_choose(actor: Actor, place: ServiceEnvironment, *chosen: Chosen) -> None:
+    if any(chosen):
         _may(actor, "service.operate", place)
 
 
@@ -433,6 +446,7 @@ def _start(
     wanted: int | None = None,
     numbers: Collection[int] | None = None,
     chosen: Chosen = None,
+    on: Chosen = None,
     broken: Glass | None = None,
     shown: Mark | None = None,
 ) -> Deployment:
@@ -462,7 +476,15 @@ def _start(
             if target > there or (kind == "deploy" and parsed.strategy == "blue-green"):
                 capacity.lock()
             plan = plan_for(
-                locked, kind, policy=parsed, image=image, config=config, wanted=target, numbers=numbers, chosen=chosen
+                locked,
+                kind,
+                policy=parsed,
+                image=image,
+                config=config,
+                wanted=target,
+                numbers=numbers,
+                chosen=chosen,
+                on=on,
             )
             refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
             refuse_unfit(plan, reason)
@@ -502,7 +524,7 @@ def _start(
                     "deployment": row.pk,
                     "numbers": [entry.number for entry in plan.entries],
                 }
-                | ({"addresses": {f"#{e.number}": e.chosen for e in plan.entries if e.chosen}} if chosen else {}),
+                | by_hand(plan),
                 reason=reason,
                 parent=locked.service,
             )
@@ -517,6 +539,13 @@ def _start(
             raise
         raise Refused(holder) from None
     return row
+
+
+def by_hand(plan: Plan) -> dict[str, Any]:
+    """What somebody chose of it, for the record."""
+    addresses = {f"#{e.number}": e.chosen for e in plan.entries if e.chosen}
+    hosts = {f"#{e.number}": e.host_name for e in plan.entries if e.by_hand and not e.problem}
+    return ({"addresses": addresses} if addresses else {}) | ({"hosts by hand": hosts} if hosts else {})
 
 
 def refuse_changed(shown: Mark | None, now: Mark, *, first: bool = False) -> None:

@@ -50,6 +50,7 @@ def wait(
     reason: str = "",
     config: ConfigVersion | None = None,
     addresses: releases.Chosen = None,
+    hosts: releases.Chosen = None,
     not_before: datetime | None = None,
     shown: Mark | None = None,
     apart: gather.Apart | None = None,
@@ -61,7 +62,7 @@ def wait(
     `shown`: the plan that somebody looked at; raises Stale when it is not so any more, unless a change is under way here,
     which moves it on and is waited for. `apart`: from a caller with a transaction of its own, who asked for it before.
     """
-    _may(actor, place, addresses)
+    _may(actor, place, addresses, hosts)
     check_image(place, image)
     if config is not None and config.place_id != place.pk:
         raise Refused(_("These settings belong to another place."), "config", 400)
@@ -84,6 +85,7 @@ def wait(
             config=used,
             wanted=locked.wanted,
             chosen=addresses,
+            on=hosts,
         )
         if not releases.held_by(locked):
             releases.refuse_changed(shown, mark_of(plan, locked, used, image), first=first)
@@ -99,11 +101,13 @@ def wait(
             # Where others approve it, it begins with the settings that they saw.
             "pinned": config is not None or rules_of(locked.environment).approvals.count > 0,
             "addresses": {str(number): ip for number, ip in (addresses or {}).items()},
+            "hosts": {str(number): name for number, name in (hosts or {}).items()},
             "system": actor.is_system,
         }
         _queue(row, locked)
         record.keep(row, plan, image, used, apart)
         after = {"image": str(image), "instances": row.wanted, "not before": not_before and not_before.isoformat()}
+        after |= releases.by_hand(plan)
         audit.record(actor, "deployment.wait", row, after=after, reason=reason, parent=locked.service)
         if approvals.lacks(row):
             telling.wants_approval(row, actor)
@@ -112,8 +116,8 @@ def wait(
     return row
 
 
-def _may(actor: Actor, place: ServiceEnvironment, addresses: releases.Chosen) -> None:
-    for right in ("service.deploy", *(["service.operate"] if addresses else [])):
+def _may(actor: Actor, place: ServiceEnvironment, *chosen: releases.Chosen) -> None:
+    for right in ("service.deploy", *(["service.operate"] if any(chosen) else [])):
         require(actor, right, **place.at, obj=place)
 
 

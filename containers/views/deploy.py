@@ -20,7 +20,7 @@ from builds.models import Image
 from builds.services.builds import fetch_now
 from builds.services.images import discard_image
 from builds.versions import Version, difference, versions
-from containers.forms import InformationForm, as_fields, chosen_of, image_of
+from containers.forms import InformationForm, as_fields, chosen_of, hosts_of, image_of
 from containers.forms.strategy import StrategyFields
 from containers.forms.waiting import WhenForm
 from containers.guardrails import shown as guards
@@ -32,7 +32,7 @@ from containers.preview import ahead, contents, gather, images, pulls
 from containers.services import planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
-from containers.views.run import frame, offered
+from containers.views.run import frame, hosts_offered, offered
 from containers.views.settings import changes, config_of
 from containers.views.waiting import When
 from hosts.models import Host
@@ -48,7 +48,7 @@ DEFAULTS |= {"strategy": "rolling", "canary": 1, "hold": 0, "switch": "click", "
 
 def carried(data: Any) -> dict[str, str]:
     """What the wizard carries from step to step."""
-    return {name: data[name][:2000] for name in CARRIED if data.get(name)} | as_fields(chosen_of(data))
+    return {name: data[name][:2000] for name in CARRIED if data.get(name)} | as_fields(data)
 
 
 def defaults_of(place: ServiceEnvironment) -> dict[str, Any]:
@@ -185,10 +185,11 @@ def preview(
     request: HttpRequest, place: ServiceEnvironment, image: Image, form: InformationForm, config: ConfigVersion | None
 ) -> Plan:
     """The plan with the newest settings, or with those of an earlier version. Raises Refused, Denied."""
-    chosen = chosen_of(request.POST if request.method == "POST" else request.GET)
+    data = request.POST if request.method == "POST" else request.GET
     reason = form.cleaned_data["why"] or guards.first_line(place, image)
     actor = actor_of(request)
-    return releases.preview(actor, place, image, form.policy(), config=config, addresses=chosen, reason=reason)
+    chosen: dict[str, Any] = {"addresses": chosen_of(data), "hosts": hosts_of(data)}
+    return releases.preview(actor, place, image, form.policy(), config=config, reason=reason, **chosen)
 
 
 def _plan(
@@ -220,6 +221,7 @@ def _plan(
         "keep": carried(data),
         "keep_plan": {name: value for name, value in carried(data).items() if name in CARRIED},
         "offered": offered(place, plan),
+        "hosts_offered": hosts_offered(place, plan),
         "keep_query": urlencode(carried(data)),
         "config": config or place.config,
         "config_asked": config,
@@ -258,7 +260,7 @@ def _words(plan: Plan | None) -> dict[str, int]:
 
 
 def _check(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
-    """The plan again, with the addresses that were typed."""
+    """The plan again, with the addresses and hosts that were typed."""
     image = image_of(place, request.POST.get("image"))
     if image is None:
         return redirect("containers:deploy", place.service.slug, place.environment.slug)
@@ -286,6 +288,7 @@ def _deploy(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
             "reason": form.cleaned_data["why"] or ("" if needs_reason else guards.first_line(place, image)),
             "config": config,
             "addresses": chosen_of(request.POST),
+            "hosts": hosts_of(request.POST),
             "shown": unseal(request.POST.get("mark", ""), place),
         }
         if broken is None and when.cleaned_data["when"] != "now":

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers import happenings, live_limits, place_lines
 from containers.config import parse
-from containers.forms import RemoveForm, ScaleForm, chosen_of
+from containers.forms import RemoveForm, ScaleForm, chosen_of, hosts_of
 from containers.guardrails import glass, shown
 from containers.how import batch_rows
 from containers.models import Deployment, Instance, ServiceEnvironment
@@ -26,6 +26,7 @@ from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
 from containers.views.access import get_place, may, numbers_of, reason_of
 from containers.views.waiting import queue_of
+from hosts.models import Host
 from hosts.services import choosing
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import can, require
@@ -39,6 +40,7 @@ SORTS = {
     "state": lambda i: (not i.drift, i.state, i.number),
 }
 MOST_SPARKS = 200
+MOST_OFFERED = 500  # hosts to choose from
 VERBS = {
     "restart": releases.restart,
     "stop": releases.stop,
@@ -192,12 +194,14 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
                     form.cleaned_data["wanted"],
                     form.cleaned_data["reason"],
                     addresses=chosen_of(request.POST),
+                    hosts=hosts_of(request.POST),
                 )
                 if row is None:
                     messages.success(request, _("Noted: the first release will make that many instances."))
                     return redirect("containers:place", slug, environment)
                 return redirect("containers:release", row.pk)
-            plan = releases.preview_scale(actor, place, form.cleaned_data["wanted"], addresses=chosen_of(asked))
+            chosen: dict[str, Any] = {"addresses": chosen_of(asked), "hosts": hosts_of(asked)}
+            plan = releases.preview_scale(actor, place, form.cleaned_data["wanted"], **chosen)
         except Refused as refused:
             form.add_refusal(refused)
             plan = _plan_again(place, form.cleaned_data["wanted"], asked) if request.method == "POST" else None
@@ -206,6 +210,7 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     context |= {
         "sentence": scale_words(place, plan, there),
         "offered": offered(place, plan),
+        "hosts_offered": hosts_offered(place, plan),
         "batches": batch_rows(plan),
     }
     return render(request, "containers/scale.html", context, status=400 if form.errors else 200)
@@ -223,6 +228,7 @@ def _plan_again(place: ServiceEnvironment, wanted: int, asked: Any) -> Plan | No
             config=version,
             wanted=wanted,
             chosen=chosen_of(asked),
+            on=hosts_of(asked),
         )
     except Refused:
         return None
@@ -234,6 +240,16 @@ def offered(place: ServiceEnvironment, plan: Plan | None) -> list[str]:
     if segment is None or plan is None or not any(e.action == "add" and e.address for e in plan.entries):
         return []
     return choosing.offered(segment, f"{place.service.slug}/{place.environment.slug}/")
+
+
+def hosts_offered(place: ServiceEnvironment, plan: Plan | None) -> list[str]:
+    """Hosts to choose from, where the plan makes instances: those of the environment that take some."""
+    if plan is None or not any(e.action == "add" for e in plan.entries):
+        return []
+    groups = list(place.environment.groups.values_list("pk", flat=True))
+    rows = Host.objects.filter(role_run=True, state__in=Host.ANSWERING, cordoned=False, draining=False)
+    rows = rows.filter(group__in=groups) if groups else rows
+    return list(rows.order_by("name").values_list("name", flat=True)[:MOST_OFFERED])
 
 
 def scale_words(place: ServiceEnvironment, plan: Any, there: int) -> str:

@@ -57,15 +57,28 @@ def whole_settings(draw: st.DrawFn) -> Any:
 
 RULE = shape.to_json(shape.DEFAULTS)
 gates = st.sampled_from([{"mode": "inherit", "settle": 10, "rules": []}, {"mode": "own", "settle": 0, "rules": RULE}])
+placement = st.fixed_dictionaries(
+    {},
+    optional={
+        "pack": st.booleans(),
+        "rooms": st.booleans(),
+        "per_host": st.integers(0, 500),
+        "avoid": st.lists(slugs, unique=True, max_size=3).map(sorted),
+        "labels": st.just(["disk=ssd", "gpu"]),
+    },
+)
 automatic = st.booleans().map(lambda on: {"enabled": on, "branches": "main v*", "tags": "", "reason": "x"})
 scaling = st.integers(1, 9).map(
-    lambda n: documents.laid({}, {"least": n, "most": 9, "loads": [{"metric": "cpu.percent", "target": n}], "dry": True})
+    lambda n: documents.laid(
+        {}, {"least": n, "most": 9, "loads": [{"metric": "cpu.percent", "target": n}], "dry": True}
+    )
 )
 places = st.fixed_dictionaries(
     {
         "automatic": automatic,
         "scaling": st.just({}) | scaling,
         "gates": gates,
+        "placement": placement,
         "instances": st.integers(0, 500),
         "branch": slugs,
         "segment": slugs | st.just(""),
@@ -93,6 +106,7 @@ environments = st.fixed_dictionaries(
     | {
         "title": words, "production": st.booleans(), "groups": st.lists(slugs, unique=True, max_size=2).map(sorted),
         "freezes": st.lists(st.sampled_from(WINDOWS), unique_by=str),
+        "placement": placement,
         "guardrails": st.integers(1, 5).map(lambda n: ENVIRONMENT["guardrails"] | {"approvals": n, "most_batch": n}),
     }
 )  # fmt: skip

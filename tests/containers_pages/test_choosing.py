@@ -112,3 +112,40 @@ def test_the_api_chooses_and_refuses(sara: Any, released: Any) -> None:
     assert wrong.status_code in {400, 422}
     assert sara.post(f"{base}/scale", body, "application/json", headers=headers).status_code == 202
     assert Instance.objects.get(place=released, number=5).ip == ip
+
+
+def test_a_host_is_typed_checked_kept_and_taken(sara: Any, released: Any) -> None:
+    host = Host.objects.order_by("name").last()
+    assert host is not None
+    page = text(sara.get(f"{HERE}scale/?wanted=5"))
+    assert 'name="host_5"' in page
+    assert 'name="host_1"' not in page
+    assert f'<option value="{host.name}">' in page
+    checked = text(sara.post(f"{HERE}scale/", {"wanted": "5", "host_5": "nowhere", "do": "check"}))
+    assert "There is no host nowhere" in checked
+    assert 'name="host_5" value="nowhere"' in checked
+    released.wanted = 5
+    released.save()
+    image = released.current_image.pk
+    shown = sara.get(f"{HERE}deploy/?step=3&image={image}&host_5={host.name}")
+    assert f'name="host_5" value="{host.name}"' in text(shown)
+    assert "chosen by hand" in text(shown)
+    done = sara.post(f"{HERE}deploy/", {"image": image, "mark": shown.context["mark"], "host_5": host.name})
+    assert done.status_code == 302, text(done)
+    assert Instance.objects.get(place=released, number=5).host == host
+
+
+def test_the_api_takes_hosts(sara: Any, released: Any) -> None:
+    raw = Token.make(User.objects.get(username="sara"), "test")[1]
+    headers = {"Authorization": f"Bearer {raw}"}
+    host = Host.objects.order_by("name").last()
+    assert host is not None
+    base = "/api/v1/services/snow/production"
+    for bad, code in (("\x00", 400), ("nowhere", 200), ("x" * 5000, 200), (7, 422)):
+        body = {"instances": 5, "hosts": {"5": bad}}
+        found = sara.post(f"{base}/scale/preview", body, "application/json", headers=headers)
+        assert found.status_code == code
+        assert not found.json().get("fits")
+    body = {"instances": 5, "hosts": {"5": host.name}}
+    assert sara.post(f"{base}/scale", body, "application/json", headers=headers).status_code == 202
+    assert Instance.objects.get(place=released, number=5).host == host

@@ -124,7 +124,9 @@ def test_what_is_short_stays_short_while_a_release_hides_it(place: ServiceEnviro
     said = next(alerting._short(0)).words
     assert "policy's most is 2" in said
     now = timezone.now()
-    work = Deployment.objects.create(place=place, kind="deploy", state="succeeded", started=now, finished=now, policy={})
+    work = Deployment.objects.create(
+        place=place, kind="deploy", state="succeeded", started=now, finished=now, policy={}
+    )
     run(now.timestamp() + 5)
     row = ScalingPolicy.objects.get()
     assert row.now["wishes"][0]["reason"]["code"] == "settling"

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from containers import spec
-from containers.capacity.committed import Promised, Size, sizes
+from containers.capacity.committed import Promised
 from containers.capacity.whatif.model import Environment, Fleet, Group, Held, Place
 from containers.capacity.whatif.scenario import Change
 from containers.config import Config, parse
@@ -17,6 +17,7 @@ from containers.models import Deployment, Instance, Service, ServiceEnvironment,
 from containers.models import Environment as EnvironmentRow
 from containers.placement import Demand, Host, allocatable, stored
 from containers.services import persisted
+from containers.services.capacity import NOTHING, sizes
 from containers.services.moves import data_of
 from containers.services.planning import unfit
 from hosts import unseen
@@ -65,19 +66,19 @@ Standing = dict[int, list[Held]]  # by place
 
 def _standing() -> tuple[dict[int, Promised], Standing]:
     """What is promised on each host, with moves under way; and where the instances of each place stand."""
-    of, nothing = sizes(), Size()
+    of = sizes()
     used: dict[int, Promised] = defaultdict(Promised)
     held: Standing = defaultdict(list)
     rows = Instance.objects.filter(removed=None).order_by().values_list("place_id", "host_id", "address__segment_id")
     for place, host, segment, count in rows.annotate(n=Count("pk")):
-        used[host].add(of.get(place, nothing), count)
+        used[host].add(of.get(place, NOTHING), count)
         held[place].append(Held(host, count, segment))
     moving = Step.objects.filter(
         deployment__state__in=Deployment.ACTIVE, action=Step.Action.MOVE, state__in=[Step.State.WAITING, *Step.IN_WORK]
     )
     for host, standing, place in moving.values_list("host_id", "instance__host_id", "deployment__place_id"):
         if host is not None and host != standing:
-            used[host].add(of.get(place, nothing), 1)
+            used[host].add(of.get(place, NOTHING), 1)
     return used, held
 
 
