@@ -100,7 +100,7 @@ def remove(actor: Actor, place: ServiceEnvironment) -> None:
         _record(actor, place, before, {})
 
 
-def _record(actor: Actor, place: ServiceEnvironment, before: dict[str, Any], after: dict[str, Any]) -> None:
-    old, new = audit.changed(before, after)
+def _record(actor: Actor, place: ServiceEnvironment, before: Any, after: dict[str, Any]) -> None:
+    old, new = audit.changed(before if isinstance(before, dict) else {"policy": before}, after)
     audit.record(actor, "service.scaling", place, before=old or None, after=new, parent=place.service)
     live.bump(topic(place))

@@ -87,7 +87,7 @@ def test_what_the_api_saved_the_page_saves_again(page: Client, place: ServiceEnv
         (BY_CPU | {"least": 20}, "is below the least"),
         (
             {"loads": 5, "market": [7, {"calendar": "sse"}], "week": [{"days": "x"}], "forecast": 1, "most": "<b>"},
-            "entries",
+            "A number from 1 to 500.",
         ),
         ([1], "The policy must be an object."),
     ],
