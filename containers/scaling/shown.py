@@ -56,7 +56,10 @@ def sheet(place: ServiceEnvironment, content: Mapping[str, Any], span: Range, po
     """The mean of each load with its target, and how many instances were measured, with decisions as marks."""
     loads = {str(one["metric"]): float(one["target"]) for one in content.get("loads", [])} or {"cpu.percent": 0.0}
     names = list(loads)
-    bands = metrics.bands(history.stood(place, span.start, span.end), names, span.start, span.end, points)
+    subjects, reach = history.stood(place, span.start, span.end)
+    bands = metrics.bands(subjects, names, span.start, span.end, points)
+    for band in bands.values():
+        band.points[:] = [point for point in band.points if point.time >= reach]
     marks = marks_of(place, span)
     limits = (
         [Limit(_("at most"), float(content["most"])), Limit(_("at least"), float(content["least"]))] if content else []
