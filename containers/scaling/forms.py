@@ -25,7 +25,7 @@ def _metric() -> forms.CharField:
 
 
 def _target() -> forms.FloatField:
-    return forms.FloatField(label=_("Mean of an instance"), required=False, min_value=0, max_value=HIGHEST)
+    return forms.FloatField(label=_("Target"), required=False, min_value=0, max_value=HIGHEST)
 
 
 def _text(label: Any, help_text: Any) -> forms.CharField:

@@ -60,9 +60,9 @@ def trial(place: ServiceEnvironment, changed: Policy, present: Policy | None, no
     columns = [Column(_("as it was"), _was(changed, told, curves, (start, end), level), "cache")]
     if present is not None:
         outcome = simulate(present, curves, start, end, first, books=calendars.books([present], start, end))
-        columns.append(Column(_("the present policy"), outcome, "count"))
+        columns.append(Column(_("the present policy"), outcome, "i2"))
     outcome = simulate(changed, curves, start, end, first, books=calendars.books([changed], start, end))
-    columns.append(Column(_("this policy"), outcome, "cpu"))
+    columns.append(Column(_("this policy"), outcome, "i1"))
     known = min(1.0, len(told) * level / WEEK)  # of the whole week
     return Trial(tuple(columns), _chart(columns, Range(start, end), changed), known, hourly.of(place))
 

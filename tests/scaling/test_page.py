@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -158,6 +160,11 @@ def test_it_says_what_it_would_do_and_lists_its_decisions(
     assert 'data-chart="instances"' in shown
     assert ScalingDecision.objects.count() == 1
     assert "No decision yet" not in text(page.get(f"{URL}?outcome=dry"))
+    link = re.search(r'href="(/services/[^"]+)#charts">Chart<', shown)
+    assert link is not None
+    around = page.get(html.unescape(link[1]))
+    assert around.status_code == 200
+    assert "from 2 to 4 instances" in text(around).partition('id="decisions"')[0], "its mark is in the chart"
     assert page.get(f"{URL}?range=nonsense&page=9999999999").status_code == 400
 
 
