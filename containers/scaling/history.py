@@ -32,11 +32,12 @@ def stood(place: ServiceEnvironment, since: float, until: float, most: int = MOS
     rows = Instance.objects.filter(place=place, created__lte=last).order_by()
     standing = list(rows.filter(removed=None).values_list("pk", flat=True))
     room = max(1, most - len(standing))
-    gone = list(rows.filter(removed__gte=first).order_by("-removed", "pk").values_list("pk", "removed")[: room + 1])
+    newest = rows.filter(removed__gte=first).order_by("-removed", "pk").values_list("pk", "removed")[: room + 1]
+    gone = [(pk, at.timestamp()) for pk, at in newest if at is not None]
     reach = since
     if len(gone) > room:
-        reach = min(until, gone.pop()[1].timestamp() + 1)
-        gone = [one for one in gone if one[1].timestamp() >= reach]
+        reach = min(until, gone.pop()[1] + 1)
+        gone = [one for one in gone if one[1] >= reach]
     return [f"instance:{pk}" for pk in (*standing, *(pk for pk, _at in gone))], reach
 
 
