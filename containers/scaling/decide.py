@@ -27,8 +27,9 @@ def decide(policy: Policy, view: View, memory: Memory) -> tuple[Decision, Memory
     steady = -BACK <= view.now - memory.seen <= GAP
     since = memory.since if steady else view.now
     view = _timely(view, since)
-    working = tuple(one for one in view.instances if one not in view.failed)
-    view = replace(view, instances=working, failed=tuple(one for one in view.instances if one in view.failed))
+    if view.failed:
+        working = tuple(one for one in view.instances if one not in view.failed)
+        view = replace(view, instances=working, failed=tuple(one for one in view.instances if one in view.failed))
     wishes, kept = _wishes(policy, view, memory.tracks if steady else {})
     return _judge(policy, view, wishes), Memory(view.now, since, kept)
 
