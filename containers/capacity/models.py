@@ -183,5 +183,13 @@ class Span(Amounts):
 
 
 # What scorecard and cost keep, and scenarios, have files of their own.
-from containers.capacity.score_models import CostMonth, HealthDay, Objective, Price, ScoreWeek  # noqa: E402, F401
+from containers.capacity.score_models import (  # noqa: E402
+    CostMonth,  # noqa: F401
+    HealthDay,  # noqa: F401
+    HealthWeek,  # noqa: F401
+    Objective,  # noqa: F401
+    Price,  # noqa: F401
+    ScoreWeek,  # noqa: F401
+)
+from containers.capacity.size_models import SizedDays  # noqa: E402, F401
 from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -12,7 +12,7 @@ from hosts.models import Host, HostGroup
 class ScoreWeek(models.Model):
     """What was released in an ISO week (by UTC), by place: one row, since a year of all places is read for one page.
 
-    `tallies`: {place: `scoring.Tally.as_json()`}. `open`: whether something of it was not restored yet when it was counted.
+    `tallies`: `scoring.packed` of them. `open`: whether something of it was not restored yet when it was counted.
     """
 
     week = models.DateField(primary_key=True)  # its Monday
@@ -62,6 +62,23 @@ class HealthDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.place_id} {self.day}"
+
+
+class HealthWeek(models.Model):
+    """The sums of a week's days (from its Monday on), once none of them is counted any more."""
+
+    week = models.DateField()
+    place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="health_weeks")
+    good = models.PositiveIntegerField()
+    bad = models.PositiveIntegerField()
+    unknown = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["place", "week"], name="a_health_once_a_week")]
+        indexes = [models.Index(fields=["week"], name="capacity_health_by_week")]
+
+    def __str__(self) -> str:
+        return f"{self.place_id} {self.week:%G-W%V}"
 
 
 class Price(models.Model):

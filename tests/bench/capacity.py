@@ -8,13 +8,15 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import pi, sin
 from pathlib import Path
 from typing import Any
 
+from tests.bench import capacity_year
 from tests.bench.results import Results
+from tests.bench.rows import put
 
 HOSTS, SERVICES, EACH, DAYS, GROUPS, TEAMS = 1000, 500, 10, 365, 8, 20
 GIB = 1 << 30
@@ -32,14 +34,6 @@ def prepare(folder: Path) -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
-
-
-def put(model: Any, rows: Iterator[Any], size: int = 2000) -> None:
-    from django.db import transaction
-
-    with transaction.atomic():
-        while part := [row for _n, row in zip(range(size), rows, strict=False)]:
-            model.objects.bulk_create(part)
 
 
 def fleet(dice: random.Random) -> None:
@@ -196,6 +190,8 @@ def pages(results: Results) -> None:
             assert answer.status_code == 200, answer.status_code
         results.add(f"/capacity/{query}: median", statistics.median(took[1:]), "ms", 200)
         results.add(f"/capacity/{query}: the first time", took[0], "ms")
+    for name, ms in capacity_year.figures(client):
+        results.add(f"{name}: CPU, median", ms, "ms", 200)
 
 
 def run(results: Results) -> None:
@@ -213,6 +209,7 @@ def run(results: Results) -> None:
         began = time.perf_counter()
         added_up(days[-1:])
         results.add("the last day added up, all spans made anew", time.perf_counter() - began, "s")
+        capacity_year.filled(dice, days)
         pages(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

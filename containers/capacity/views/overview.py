@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from containers.capacity.taken import pdf_response
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
+from xqplatform.web import answers
 from xqplatform.web.tables import Table, csv_response
 
 RUNWAYS = 8  # shown at first
@@ -39,7 +40,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
             return _file(request, what)
     except Refused as refused:
         if request.GET.get("format"):
-            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+            return answers.refusal(refused)
         what, error = overview.Asked(), refused.message
     context = {"what": what, "error": error, "ranges": overview.RANGES.items(), "by": overview.BY.items()}
     fleet = overview.fleet(what.days)
