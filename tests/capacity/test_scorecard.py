@@ -207,6 +207,9 @@ def test_numbers_lead_to_the_releases_they_count(
     assert listed(week="2026-11-16") == [back.pk, bad.pk]
     assert listed(week="2026-11-23", counts="failure") == []
     assert listed(week="x" * 500, counts="<b>") == [good.pk, back.pk, bad.pk, first.pk]
+    lines = b"".join(client.get(f"{PAGE}flake/", {"weeks": "4", "format": "csv"})).decode().splitlines()  # type: ignore[arg-type]
+    assert [line.split(",")[3] for line in lines[1:]] == ["good", "way_back", "failure", "good"]
+    assert client.get(f"{PAGE}flake/", {"format": "xls"}).status_code == 400
     page = client.get(f"{PAGE}flake/", {"weeks": "4"}).content.decode()
     assert "?weeks=4&amp;week=2026-11-16&amp;counts=failed#releases" in page
     assert "kind=deploy&amp;from=2026-11-02&amp;to=2026-11-29" in page

@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -71,11 +73,11 @@ def _file(request: HttpRequest, found: Answer, asked: str) -> HttpResponseBase:
     return taken.pdf_response(request, name, calculator_paper.made(found, rows), rows=len(rows), obj=place)
 
 
-def _names(actor: Actor) -> list[str]:
-    """For the list of what can be typed."""
+def _names(actor: Actor) -> SafeString:
+    """Options of what can be typed; made here, since there may be thousands of them."""
     rows = visible(actor, ServiceEnvironment).filter(service__removed=None).order_by("service__slug")
     pairs = rows.values_list("service__slug", "environment__slug")[:MOST_NAMES]
-    return [f"{service}/{environment}" for service, environment in pairs]
+    return format_html_join("", '<option value="{}/{}"></option>', pairs)
 
 
 def pictures(found: Answer) -> list[Scatter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -129,9 +129,13 @@ def service(request: ActorRequest, slug: str) -> HttpResponseBase:
 
 def _service(
     request: ActorRequest, found: Service, bad: tuple[ServiceEnvironment, ObjectiveForm] | None = None
-) -> HttpResponse:
+) -> HttpResponseBase:
     what, wrong = _asked(request)
     detail = score_detail.read(request.actor, found, Asked(environment=what.environment, weeks=what.weeks))
+    if asked := request.GET.get("format"):
+        if asked == "pdf":
+            wrong = Refused(_("There is the format csv."), "format", 400)
+        return answers.refusal(wrong) if wrong is not None else _releases(request, found, detail)
     counts, week = request.GET.get("counts", ""), _week(request, detail)
     shown = score_detail.counted(detail.verdicts, counts, week)
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
@@ -162,6 +166,25 @@ def _service(
     }
     status = wrong.code if wrong is not None else 400 if bad is not None else 200
     return render(request, "capacity/scorecard_service.html", context, status=status)
+
+
+def _releases(request: ActorRequest, service: Service, detail: score_detail.Detail) -> HttpResponseBase:
+    """All releases behind a service's scores, each with what it counts as."""
+    head = [
+        _("Release"),
+        _("State"),
+        _("Ended"),
+        _("Counts as"),
+        _("Lead time (s)"),
+        _("Restored in (s)"),
+        _("Not restored"),
+    ]
+    rows = [
+        [one.release.number, one.release.state, datetime.fromtimestamp(one.release.end, UTC).isoformat(timespec="seconds"),
+         one.counts_as, _short(one.lead, 0), _short(one.restore, 0), int(one.open)]
+        for one in detail.verdicts
+    ]  # fmt: skip
+    return csv_response(request, f"scorecard-{service.slug}.csv", head, rows, count=len(rows), obj=service)
 
 
 def _week(request: ActorRequest, detail: score_detail.Detail) -> date | None:
