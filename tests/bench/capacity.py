@@ -123,7 +123,7 @@ def year(dice: random.Random, days: Sequence[date]) -> None:
         part, promised = dice.uniform(0.3, 0.5), given.hosts[host.pk]
         cpu, memory = part * host.cpus, int(part * 1.3 * host.memory)
         return HostDay(
-            day=last, host=host, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus * 1.5, memory_allocatable=host.memory,
+            day=last, host=host, group_id=host.group_id, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus * 1.5, memory_allocatable=host.memory,
             cpus_committed=promised.cpus, memory_committed=promised.memory, instances=promised.instances, cpu_p50=cpu * 0.6, cpu_p95=cpu,
             cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory, memory_max=int(memory * 1.05), disk_total=2000 * GIB,
             disk_used=int(1000 * part * 3 * GIB),
