@@ -87,9 +87,9 @@ class Price(models.Model):
     Either `monthly` for a whole host, or `core` and `gib` for each of its cores and each GiB of its memory.
     """
 
-    host = models.ForeignKey(Host, models.CASCADE, null=True, blank=True, related_name="prices", verbose_name=_("host"))
+    host = models.ForeignKey(Host, models.PROTECT, null=True, blank=True, related_name="prices", verbose_name=_("host"))
     group = models.ForeignKey(
-        HostGroup, models.CASCADE, null=True, blank=True, related_name="prices", verbose_name=_("host group")
+        HostGroup, models.PROTECT, null=True, blank=True, related_name="prices", verbose_name=_("host group")
     )
     monthly = models.DecimalField(_("a host and month"), max_digits=12, decimal_places=2, null=True, blank=True)
     core = models.DecimalField(_("a core and month"), max_digits=12, decimal_places=4, null=True, blank=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -93,9 +95,9 @@ def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str,
         "runways": [shown.runway(one) for one in most],
         "more_runways": len(ends) - len(most),
         "look_back": LOOK_BACK,
+        "after": overview.after(fleet.until - timedelta(days=what.days - 1), fleet.until),
         "table": table,
         "rows": [shown.row(one) for one in table.rows],
-        "unseen": shown.row(hidden) if (hidden := overview.unseen(request.actor, what)) else None,
         "of_hosts": of_hosts,
         "what_word": shown.WORDS[Of(what.by)],
         "tree": treemap.drawn(shown.tiles(lines, of_hosts=of_hosts), _("CPU by size")),
