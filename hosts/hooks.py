@@ -40,6 +40,8 @@ HOST_REFRESHED: list[Callable[[Host], None]] = []
 HOST_SERVICES: list[Callable[[int], Collection[str]]] = []
 # fn(host_id) -> number of things that stand on the host and forbid its removal.
 HOST_USERS: list[Callable[[int], int]] = []
+# fn(host or group) -> why it cannot be removed, in words; empty: nothing of ours forbids it.
+KEEPS: list[Callable[[Model], str]] = []
 # fn(host, reason): begins to move what stands on the host to others; raises Refused. Empty when `users_of` says 0.
 DRAIN: list[Callable[[Host, str], object]] = []
 # fn(request, host) -> HTML for the host's page: above its containers, and in its box of operations (empty: nothing).

@@ -19,9 +19,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 SECONDS = 15.0
-RENEW_EVERY = 4.0
-# A holder that could not renew for so long acts no more, well before anybody else may take over.
-TRUSTED = 11.0
+# A holder acts no more so long before anybody else may take over; and it renews as often.
+RENEW_EVERY = MARGIN = 4.0
 
 
 @lru_cache(maxsize=1)
@@ -77,24 +76,27 @@ def take_over(row: Any, text: str) -> bool:
 
 
 class Lease:
-    """A lease that this process took. `trusted` is asked before each act outside. `rows`: the one row."""
+    """A lease that this process took. `trusted` is asked before each act outside. `rows`: the one row; `seconds`: how long it holds
+    from each renewal on.
+    """
 
-    def __init__(self, rows: QuerySet[Any], text: str) -> None:
+    def __init__(self, rows: QuerySet[Any], text: str, seconds: float = SECONDS) -> None:
         self._rows = rows
+        self._seconds = seconds
         self.text = text
         self._renewed = time.monotonic()
         self._lost = False
 
     @property
     def trusted(self) -> bool:
-        return not self._lost and time.monotonic() - self._renewed < TRUSTED
+        return not self._lost and time.monotonic() - self._renewed < self._seconds - MARGIN
 
-    def renew(self, *, force: bool = False, seconds: float = SECONDS) -> bool:
-        """Renews it when that is due, for so many seconds. False: somebody else has it now."""
+    def renew(self, *, force: bool = False) -> bool:
+        """Renews it when that is due. False: somebody else has it now."""
         began = time.monotonic()
         if not force and began - self._renewed < RENEW_EVERY:
             return not self._lost
-        changed = self._rows.filter(lease=self.text).update(lease_until=until(seconds))
+        changed = self._rows.filter(lease=self.text).update(lease_until=until(self._seconds))
         if changed:
             self._renewed = began
         else:
@@ -109,11 +111,14 @@ class Lease:
         self._rows.filter(lease=self.text).update(lease="", lease_until=None)
 
 
-def take(free: QuerySet[Any], row: QuerySet[Any]) -> Lease | None:
-    """The lease of the one row of `free` (that it is free for work is asked again when it is taken), unless held."""
+def take(free: QuerySet[Any], row: QuerySet[Any], seconds: float = SECONDS) -> Lease | None:
+    """The lease of the one row of `free` (that it is free for work is asked again when it is taken), unless held.
+
+    `seconds`: for work whose single steps take longer than the usual time.
+    """
     found = free.only("pk", "lease", "lease_until").first()
     if found is None or is_held(found):
         return None
     text = own_text()
-    changed = free.filter(lease=found.lease).update(lease=text, lease_until=until())
-    return Lease(row, text) if changed else None
+    changed = free.filter(lease=found.lease).update(lease=text, lease_until=until(seconds))
+    return Lease(row, text, seconds) if changed else None

@@ -44,6 +44,9 @@ class LineOut(AmountsOut):
     name: str = Field(description="Empty: of no group, or no team.")
     days: int
     measured: int = Field(description="Days that the used figures are of.")
+    covered: float | None = Field(
+        None, description="The share of the machines that was measured; figures are extended to all. Of groups only."
+    )
     until: date
 
 

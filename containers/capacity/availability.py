@@ -8,7 +8,7 @@ host either, else it is down. The minute is unknown only where what is unknown d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,16 +100,13 @@ class Budget:
     burn: float | None
 
 
-def budget(days: Sequence[Span], target: float, window: int = WINDOW) -> Budget | None:
-    """Of the window's days, the oldest first; `target` in per cent, below 100. None while nothing is known of any of them.
+def budget(window: Span, last: Span, target: float) -> Budget | None:
+    """`window`: what its days add up to; `last`: the newest of them with data; `target` in per cent, below 100. None of no data.
 
     The budget is of the whole window, as if it were over: a service that is young has all of it.
     """
-    known = [day for day in days[-window:] if day.known > 0]
-    if not known:
+    if not last.known:
         return None
     allowed = 1 - target / 100
-    whole = allowed * window * 86400
-    spent = sum(day.bad for day in known)
-    last = known[-1]
-    return Budget(left=1 - spent / whole, seconds=whole - spent, burn=last.bad / last.known / allowed)
+    whole = allowed * WINDOW * 86400
+    return Budget(left=1 - window.bad / whole, seconds=whole - window.bad, burn=last.bad / last.known / allowed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
@@ -14,7 +14,6 @@ from django.utils import timezone
 from containers.capacity import costing
 from containers.capacity.costing import Bill, Machine
 from containers.capacity.models import CostMonth, Day, HostDay, PlaceDay, Price
-from hosts.models import Host
 from xqplatform import locks
 
 ROUND = 6  # digits behind the point that are kept
@@ -51,10 +50,9 @@ def count(now: datetime | None = None) -> list[date]:
     It ends early when a price comes or goes meanwhile: that one's own task counts by all of them.
     """
     rows = {row.pk: _price(row) for row in Price.objects.all()}
-    groups = dict(Host.objects.values_list("pk", "group_id"))
     written = []
     for month in due():
-        bill, days = _month(month, list(rows.values()), groups)
+        bill, days = _month(month, list(rows.values()))
         values = {"days": days, "bill": as_json(bill), "made": now or timezone.now()}
         with transaction.atomic():
             locks.hold(LOCK)
@@ -76,14 +74,15 @@ def _price(row: Price) -> costing.Price:
     )
 
 
-def _month(month: date, prices: Sequence[costing.Price], groups: Mapping[int, int | None]) -> tuple[Bill, int]:
+def _month(month: date, prices: Sequence[costing.Price]) -> tuple[Bill, int]:
+    """Hosts cost what those of the group cost in which they stood on each day."""
     end = next_month(month)
     days = list(Day.objects.filter(day__gte=month, day__lt=end).order_by("day").values_list("day", flat=True))
     machines: dict[date, list[Machine]] = defaultdict(list)
-    fields = ("day", "host_id", "cpus", "memory", "cpus_allocatable", "memory_allocatable", "cpus_committed",
+    fields = ("day", "host_id", "group_id", "cpus", "memory", "cpus_allocatable", "memory_allocatable", "cpus_committed",
               "memory_committed")  # fmt: skip
-    for day, host, *figures in HostDay.objects.filter(day__in=days).values_list(*fields).order_by().iterator():
-        machines[day].append(Machine(host, groups.get(host), *figures))
+    for day, *figures in HostDay.objects.filter(day__in=days).values_list(*fields).order_by().iterator():
+        machines[day].append(Machine(*figures))
     places: dict[date, dict[int, tuple[float, float]]] = defaultdict(dict)
     rows = PlaceDay.objects.filter(day__in=days, instances__gt=0).order_by()
     for day, place, cores, memory in rows.values_list("day", "place_id", "cpus_limit", "memory_limit").iterator():

@@ -10,40 +10,31 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import bills
+from containers.capacity import asking, bills
 from containers.capacity.costing import Bill
 from containers.capacity.models import Day, Price
-from containers.models import Environment, ServiceEnvironment
 from hosts.models import Host
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Team
 from xqplatform.accounts.rights import require
-from xqplatform.accounts.visibility import visible
-from xqplatform.errors import Refused
 
 RIGHT = "fleet.read"
 RANGES: dict[str, Any] = {"3": gettext_lazy("3 months"), "6": gettext_lazy("6 months"), "12": gettext_lazy("12 months")}
 USUAL = 6
 
 
-@dataclass(frozen=True)
-class Asked:
-    environment: str = ""
-    team: str = ""
+@dataclass(frozen=True, kw_only=True)
+class Asked(asking.Places):
+    """`months`: with the one under way."""
+
     months: int = USUAL
-    q: str = ""
 
 
 def asked(data: Mapping[str, Any]) -> Asked:
     """Raises Refused with the field."""
-    given = {name: str(data.get(name) or "").strip() for name in ("environment", "team", "months", "q")}
-    if any("\0" in value or len(value) > 200 for value in given.values()):
-        raise Refused(_("That is no name."), "q", 400)
-    if given["months"] and given["months"] not in RANGES:
-        raise Refused(_("Months are 3, 6 or 12."), "months", 400)
-    if given["environment"] and not Environment.objects.filter(slug=given["environment"]).exists():
-        raise Refused(_("There is no such environment."), "environment", 404)
-    return Asked(given["environment"], given["team"], int(given["months"] or USUAL), given["q"])
+    found = asking.given(data, "months", RANGES, _("Months are 3, 6 or 12."))
+    months = int(found.pop("months") or USUAL)
+    return Asked(months=months, **found)
 
 
 @dataclass
@@ -147,17 +138,10 @@ def _sorted(rows: Mapping[str, Row]) -> list[Row]:
 
 
 def _places(actor: Actor, what: Asked) -> dict[int, tuple[str, str, str]]:
-    """Place → service, team and its title; removed services too: they were paid for."""
-    rows = visible(actor, ServiceEnvironment)
-    if what.environment:
-        rows = rows.filter(environment__slug=what.environment)
-    if what.team:
-        rows = rows.filter(service__team__slug=what.team)
-    for word in what.q.split():
-        rows = rows.filter(service__slug__icontains=word)
+    """Place → service, team and its title."""
     titles = {team.slug: str(team) for team in Team.objects.all()}
     fields = ("pk", "service__slug", "service__team__slug")
     return {
         pk: (service, team or "", titles.get(team, team) if team else "")
-        for pk, service, team in rows.order_by().values_list(*fields)
+        for pk, service, team in what.rows(actor).order_by().values_list(*fields)
     }

@@ -62,7 +62,13 @@ def _lines(what: overview.Asked, rows: Sequence[Span]) -> paper.Section:
     head = [str(shown.WORDS[Of(what.by)]), _("Instances"), *has, _("CPU, promised"), _("CPU, p95"), *more, _("memory, promised"), _("memory, p95")]  # fmt: skip
     found = []
     for span in rows:
-        cells: list[paper.Cell] = [shown.name_of(span), span.instances]
+        part = shown.covered(span)
+        name = (
+            _("%(name)s (%(part)s measured)") % {"name": shown.name_of(span), "part": part}
+            if part
+            else shown.name_of(span)
+        )
+        cells: list[paper.Cell] = [name, span.instances]
         for one in (shown.figures(span, *shown.CPU), shown.figures(span, *shown.MEMORY)):
             cells += [*([one.has] if of_hosts else []), one.promised, one.p95]
         found.append(cells)

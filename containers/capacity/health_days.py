@@ -18,15 +18,14 @@ from django.conf import settings
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from containers.capacity import availability
+from containers.capacity import availability, health_weeks
 from containers.capacity.availability import Piece, Span
-from containers.capacity.models import Day, HealthDay, Objective
+from containers.capacity.models import Day, HealthDay, HealthWeek, Objective
 from containers.capacity.reading import bounds
 from containers.models import Deployment, Instance, ServiceEnvironment
 from xqplatform import metrics
 from xqplatform.metrics.levels import DAY, MINUTE, TEN_MINUTES
 
-BACK = timedelta(days=13)  # minutes are kept for 14
 KEPT = timedelta(days=731)
 AGAIN = timedelta(minutes=30)  # the day under way
 LATE = 120.0  # seconds: what is younger may not be stored yet
@@ -61,7 +60,11 @@ def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
     now = now or timezone.now()
     until = time.monotonic() + budget
     today = now.astimezone(UTC).date()
-    for day in Day.objects.filter(day__gte=today - BACK, day__lt=today).order_by("-day").values_list("day", flat=True):
+    for day in (
+        Day.objects.filter(day__gte=today - health_weeks.BACK, day__lt=today)
+        .order_by("-day")
+        .values_list("day", flat=True)
+    ):
         done = HealthDay.objects.filter(day=day, until=DAY).values("place")
         for _portion in _roll_up(day, ServiceEnvironment.objects.exclude(pk__in=done), DAY):
             if time.monotonic() > until:
@@ -73,7 +76,9 @@ def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
         for _portion in _roll_up(today, rows, seconds):
             if time.monotonic() > until:
                 return False
+    health_weeks.fill(today)
     HealthDay.objects.filter(day__lt=today - KEPT).delete()
+    HealthWeek.objects.filter(week__lt=today - KEPT).delete()
     return True
 
 

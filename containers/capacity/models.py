@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from containers.models import ServiceEnvironment
-from hosts.models import Host, Segment
+from hosts.models import Host, HostGroup, Segment
 
 
 class Day(models.Model):
@@ -20,16 +20,45 @@ class Day(models.Model):
 
     day = models.DateField(primary_key=True)
     made = models.DateTimeField()
+    # What stood and was promised is of the day's end, by the records of it (`past.py`); else as it was when the row was made.
+    recorded = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"{self.day}"
 
 
-class HostDay(models.Model):
-    """A host on a day. What it has, what is promised and how many instances stand there is as it was when the row was made."""
+class Used(models.Model):
+    """Cores and bytes."""
+
+    cpu_p50 = models.FloatField(null=True)
+    cpu_p95 = models.FloatField(null=True)
+    cpu_max = models.FloatField(null=True)
+    memory_p50 = models.BigIntegerField(null=True)
+    memory_p95 = models.BigIntegerField(null=True)
+    memory_max = models.BigIntegerField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Round(models.Model):
+    """Who rolls days up: one process at a time (`xqplatform.leases`)."""
+
+    lease = models.CharField(max_length=160, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"round, {self.lease or 'free'}"
+
+
+class HostDay(Used):
+    """A host on a day. What is promised, how many instances stand there and its group are as at the day's end; what it has is as it
+    was when the row was made.
+    """
 
     day = models.DateField()
     host = models.ForeignKey(Host, models.CASCADE, related_name="days")
+    group = models.ForeignKey(HostGroup, models.SET_NULL, null=True, related_name="+")
     cpus = models.PositiveIntegerField()
     memory = models.BigIntegerField()
     cpus_allocatable = models.FloatField()
@@ -37,12 +66,6 @@ class HostDay(models.Model):
     cpus_committed = models.FloatField()
     memory_committed = models.BigIntegerField()
     instances = models.PositiveIntegerField()
-    cpu_p50 = models.FloatField(null=True)
-    cpu_p95 = models.FloatField(null=True)
-    cpu_max = models.FloatField(null=True)
-    memory_p50 = models.BigIntegerField(null=True)
-    memory_p95 = models.BigIntegerField(null=True)
-    memory_max = models.BigIntegerField(null=True)
     disk_total = models.BigIntegerField(null=True)  # of the file system of the engine's data root, at the day's end
     disk_used = models.BigIntegerField(null=True)
 
@@ -55,22 +78,16 @@ class HostDay(models.Model):
         return f"{self.host_id} {self.day}"
 
 
-class PlaceDay(models.Model):
+class PlaceDay(Used):
     """A service in an environment on a day: all its instances together, those that went in its course included."""
 
     day = models.DateField()
     place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="days")
-    instances = models.PositiveIntegerField()  # that stood there when the row was made
+    instances = models.PositiveIntegerField()  # that stood there at the day's end
     cpus_limit = models.FloatField()  # summed over these
     memory_limit = models.BigIntegerField()
-    cpu_p50 = models.FloatField(null=True)
-    cpu_p95 = models.FloatField(null=True)
     cpu_p99 = models.FloatField(null=True)
-    cpu_max = models.FloatField(null=True)
-    memory_p50 = models.BigIntegerField(null=True)
-    memory_p95 = models.BigIntegerField(null=True)
     memory_p99 = models.BigIntegerField(null=True)
-    memory_max = models.BigIntegerField(null=True)
     # Of the instance that has the highest.
     cpu_one_p99 = models.FloatField(null=True)
     memory_one_p99 = models.BigIntegerField(null=True)
@@ -89,7 +106,9 @@ class PlaceDay(models.Model):
 
 
 class SegmentDay(models.Model):
-    """A segment on a day, as it was when the row was made: how many addresses its pool can give, and how many of them are not free."""
+    """A segment at a day's end: how many addresses its pool can give, and how many of them are not free. What rests, is reserved or
+    has a stranger is as when the row was made.
+    """
 
     day = models.DateField()
     segment = models.ForeignKey(Segment, models.CASCADE, related_name="days")
@@ -104,7 +123,7 @@ class SegmentDay(models.Model):
         return f"{self.segment_id} {self.day}"
 
 
-class Amounts(models.Model):
+class Amounts(Used):
     """What several hosts or places had and used. Their percentiles are added up: a host's peak cannot be lent to another, so
     the sum of `p95` is what is to be kept for them, and never less than the `p95` of all together.
     """
@@ -117,12 +136,6 @@ class Amounts(models.Model):
     memory_allocatable = models.BigIntegerField(null=True)
     cpus_committed = models.FloatField(default=0)
     memory_committed = models.BigIntegerField(default=0)
-    cpu_p50 = models.FloatField(null=True)
-    cpu_p95 = models.FloatField(null=True)
-    cpu_max = models.FloatField(null=True)
-    memory_p50 = models.BigIntegerField(null=True)
-    memory_p95 = models.BigIntegerField(null=True)
-    memory_max = models.BigIntegerField(null=True)
     disk_total = models.BigIntegerField(null=True)
     disk_used = models.BigIntegerField(null=True)
 
@@ -147,9 +160,10 @@ class SumDay(Amounts):
     day = models.DateField()
     of = models.CharField(max_length=12, choices=Of)
     key = models.BigIntegerField()
-    measured = models.FloatField(
-        null=True
-    )  # the share of the hosts, or of the places with instances, of which the used figures are
+    # The share of the hosts, or of the places with instances, of which the used figures are; and what these hosts have.
+    measured = models.FloatField(null=True)
+    cpus_measured = models.PositiveIntegerField(null=True)
+    memory_measured = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ["of", "key", "day"]
@@ -172,6 +186,7 @@ class Span(Amounts):
     key = models.BigIntegerField()
     name = models.CharField(max_length=120, blank=True)  # as it was called then; for the order and the search
     measured = models.PositiveSmallIntegerField(default=0)  # days that used figures are of
+    covered = models.FloatField(null=True)  # the share of the machines that was measured on these, in the mean
     until = models.DateField()  # the last day
 
     class Meta:
@@ -183,5 +198,13 @@ class Span(Amounts):
 
 
 # What scorecard and cost keep, and scenarios, have files of their own.
-from containers.capacity.score_models import CostMonth, HealthDay, Objective, Price, ScoreWeek  # noqa: E402, F401
+from containers.capacity.score_models import (  # noqa: E402
+    CostMonth,  # noqa: F401
+    HealthDay,  # noqa: F401
+    HealthWeek,  # noqa: F401
+    Objective,  # noqa: F401
+    Price,  # noqa: F401
+    ScoreWeek,  # noqa: F401
+)
+from containers.capacity.size_models import SizedDays  # noqa: E402, F401
 from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from containers.capacity import availability
+from containers.capacity import availability, health_weeks
 from containers.capacity.availability import Budget, Span
+from containers.capacity.health_weeks import Places
 from containers.capacity.models import HealthDay, Objective
 from containers.models import ServiceEnvironment
 from containers.services.settings import topic
@@ -100,27 +100,25 @@ def _least(value: Any, place: ServiceEnvironment) -> int:
     return int(text)
 
 
-def standing(
-    places: Collection[int], today: date | None = None, *, only_with_objective: bool = False
-) -> dict[int, Standing]:
+def standing(places: Places, today: date | None = None, *, only_with_objective: bool = False) -> dict[int, Standing]:
     """How each place stands in the window that ends today; those of which there is nothing are not there."""
     today = today or timezone.now().astimezone(UTC).date()
     targets = {row.place_id: row for row in Objective.objects.filter(place__in=places)}
-    asked = targets.keys() if only_with_objective else places
-    rows = HealthDay.objects.filter(day__gt=today - timedelta(days=availability.WINDOW), place__in=asked)
-    days: dict[int, list[Span]] = defaultdict(list)
-    for place, good, bad, unknown in rows.order_by("day").values_list("place_id", "good", "bad", "unknown"):
-        days[place].append(Span(good, bad, unknown))
+    asked: Places = list(targets) if only_with_objective else places
+    since = today - timedelta(days=availability.WINDOW - 1)
+    window = health_weeks.spans(asked, since, today)
+    last = _newest(asked, since)
     found = {}
-    for place in days.keys() | targets.keys():
-        objective = targets.get(place)
-        budget = availability.budget(days[place], float(objective.target)) if objective else None
-        found[place] = Standing(sum(days[place], Span()), objective, budget)
+    for place in window.keys() | targets.keys():
+        objective, whole = targets.get(place), window.get(place, Span())
+        budget = availability.budget(whole, last.get(place, Span()), float(objective.target)) if objective else None
+        found[place] = Standing(whole, objective, budget)
     return found
 
 
-def spans(places: Collection[int], first: date, last: date) -> dict[int, Span]:
-    """The availability of each place from day to day, both included."""
-    rows = HealthDay.objects.filter(day__gte=first, day__lte=last, place__in=places).order_by()
-    sums = rows.values_list("place_id").annotate(a=Sum("good"), b=Sum("bad"), c=Sum("unknown"))
-    return {place: Span(good, bad, unknown) for place, good, bad, unknown in sums}
+def _newest(places: Places, since: date) -> dict[int, Span]:
+    """Of each place the newest day with data."""
+    rows = HealthDay.objects.filter(Q(good__gt=0) | Q(bad__gt=0), day__gte=since, place__in=places).order_by()
+    newest = dict(rows.values_list("place_id").annotate(newest=Max("day")))
+    days = rows.filter(day__in=set(newest.values())).values_list("place_id", "day", "good", "bad")
+    return {place: Span(good, bad) for place, day, good, bad in days if day == newest[place]}

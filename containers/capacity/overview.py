@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import runway
+from containers.capacity import extended, runway
 from containers.capacity.models import Day, Of, SegmentDay, Span, SumDay
 from containers.models import Service
 from xqplatform.accounts.actor import Actor
@@ -34,12 +34,7 @@ BY: dict[str, Any] = {
     Of.TEAM: gettext_lazy("Teams"),
     Of.SERVICE: gettext_lazy("Services"),
 }
-AMOUNTS = {
-    "cpu": ("cpus_committed", "cpu_p50", "cpu_p95", "cpu_max"),
-    "memory": ("memory_committed", "memory_p50", "memory_p95", "memory_max"),
-}
-COMPLETE = 0.9  # a day on which fewer of the machines were measured is a gap
-LATE = timedelta(days=2)  # behind a day: what was promised on it is not known any more
+LATE = timedelta(days=2)  # behind a day it was counted afterwards
 
 
 @dataclass(frozen=True)
@@ -115,24 +110,23 @@ def runways(last: date) -> list[Ends]:
     """Of each group and segment, what ends first at the top."""
     first = last - timedelta(days=runway.LOOK_BACK - 1)
     names = dict(Span.objects.filter(of=Of.GROUP, days=Span.DAYS[0]).values_list("key", "name"))
-    fields = ("key", "day", "measured", *{name for row in COUNTED for name in row[2:]})
+    fields = (
+        "key",
+        "day",
+        "measured",
+        "cpus_measured",
+        "memory_measured",
+        *{name for row in COUNTED for name in row[2:]},
+    )
     held: dict[int, list[dict[str, Any]]] = defaultdict(list)
     sums = SumDay.objects.filter(of=Of.GROUP, key__in=names, day__range=(first, last)).order_by("key", "day")
     for row in sums.values(*fields):
         held[row["key"]].append(row)
-    late = _late(first, last)
+    late = after(first, last).unknown
     found = [
-        Ends(
-            resource,
-            names[key] or _("without a group"),
-            promised,
-            rows[-1][has],
-            rows[-1][goes],
-            _of(rows, goes, rows[-1][has], late),
-            last,
-        )
+        _of(names[key] or _("without a group"), rows, *counted, late, last)
         for key, rows in held.items()
-        for resource, promised, has, goes in COUNTED
+        for counted in COUNTED
     ]
     segments: dict[int, list[tuple[int, float | None]]] = defaultdict(list)
     # Its title (which others may have, too), how many addresses it has, and how many are taken.
@@ -149,21 +143,50 @@ def runways(last: date) -> list[Ends]:
     return sorted((one for one in found if one.found.state is not runway.State.NOTHING), key=lambda one: one.order)
 
 
-def _late(first: date, last: date) -> set[date]:
-    """Days that were rolled up long after their end, as after an absence: what is in their rows as promised is what was so then."""
-    rows = Day.objects.filter(day__range=(first, last)).values_list("day", "made")
-    return {day for day, made in rows if made.astimezone(UTC).date() - day > LATE}
+@dataclass(frozen=True)
+class After:
+    """Days that were counted long after their end, as after an absence."""
+
+    known: int = 0  # what stood on them is by the records of it
+    unknown: frozenset[date] = frozenset()  # what is in their rows as promised is what was so when they were counted
 
 
-def _of(rows: Sequence[Mapping[str, Any]], goes: str, capacity: float | None, late: Container[date]) -> runway.Runway:
-    """What was used on a day on which not all machines were measured is left out, and what was promised on a late one."""
-    used = goes.endswith("p95") or goes == "disk_used"
+def after(first: date, last: date) -> After:
+    rows = Day.objects.filter(day__range=(first, last)).values_list("day", "made", "recorded")
+    late = [(day, recorded) for day, made, recorded in rows if made.astimezone(UTC).date() - day > LATE]
+    unknown = frozenset(day for day, recorded in late if not recorded)
+    return After(len(late) - len(unknown), unknown)
 
-    def known(row: Mapping[str, Any]) -> bool:
-        return row[goes] is not None and ((row["measured"] or 0) >= COMPLETE if used else row["day"] not in late)
 
-    points = tuple((row["day"].toordinal(), float(row[goes]) if known(row) else None) for row in rows)
-    return runway.runway(points, capacity)
+def _of(  # noqa: PLR0917
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    resource: str,
+    promised: bool,
+    has: str,
+    goes: str,
+    late: Container[date],
+    last: date,
+) -> Ends:
+    """What is used is of all machines where enough were measured (`extended`); what was promised on a day that is not known is left out."""
+    extends = {has, goes} if resource == "disk" else {goes} if not promised else set()
+
+    def value(row: Mapping[str, Any], column: str) -> float | None:
+        if promised and column == goes and row["day"] in late:
+            return None
+        return extended.used(row, column) if column in extends else row[column]
+
+    points = tuple((row["day"].toordinal(), value(row, goes)) for row in rows)
+    capacity = next((found for row in reversed(rows) if (found := value(row, has)) is not None), None)
+    return Ends(
+        resource,
+        name,
+        promised,
+        capacity,
+        rows[-1][goes] if promised else points[-1][1],
+        runway.runway(points, capacity),
+        last,
+    )
 
 
 # A chart: title, unit, colour, what there is, what is promised, what is used.
@@ -181,11 +204,11 @@ def trends(what: Asked, last: date) -> list[Chart]:
     span = Range(start, start + what.days * 86400, what.range)
     grid = Grid(start, 86400.0, what.days)
     days = [rows.get(first + timedelta(days=n)) for n in range(what.days)]
-    late = _late(first, last)
+    late = after(first, last).unknown
 
     def column(name: str, *, used: bool = False) -> list[float | None]:
         return [
-            None if row is None or (used and (row.measured or 0) < COMPLETE) else getattr(row, name) for row in days
+            None if row is None else extended.used(row.__dict__, name) if used else getattr(row, name) for row in days
         ]
 
     def promises(name: str) -> list[float | None]:
@@ -207,15 +230,3 @@ def trends(what: Asked, last: date) -> list[Chart]:
     ]
     found.append(Chart("disk", _("Disk"), "bytes", grid, span, disk))
     return found
-
-
-def unseen(actor: Actor, what: Asked) -> Span | None:
-    """What services of closed teams have that the actor does not see, in one sum without a name."""
-    if what.by != Of.SERVICE:
-        return None
-    rows = Span.objects.filter(days=what.days, of=what.by).exclude(key__in=visible(actor, Service).values("pk"))
-    names = ("instances", *(name for resource in ("cpu", "memory") for name in AMOUNTS[resource]))
-    found = rows.aggregate(n=Count("pk"), **{f"sum_{name}": Sum(name) for name in names})
-    if not found["n"]:
-        return None
-    return Span(of=what.by, days=what.days, **{name: found[f"sum_{name}"] for name in names})

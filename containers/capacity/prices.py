@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from containers.capacity.bills import LOCK
@@ -68,6 +69,16 @@ def remove(actor: Actor, price: Price) -> None:
         audit.record(actor, "price.remove", row, name=_name(row), before=shown(row))
         row.delete()
         _recount(row.valid_from)
+
+
+def keeps(row: Model) -> str:
+    """Why a host or a group cannot be removed: bills of the past go by its prices, which nobody takes away unseen."""
+    if not isinstance(row, Host | HostGroup) or not row.prices.exists():  # type: ignore[union-attr]
+        return ""
+    words = _(
+        "%(name)s has prices, which bills are counted by. Remove them first, under Capacity, Cost: months are then counted anew without them."
+    )
+    return words % {"name": row}
 
 
 def _recount(first: date) -> None:

@@ -58,7 +58,8 @@ def _host(
     room, given = offered.of_host(host), promised.get(host.pk, Promised())
     return HostDay(
         day=day,
-        host=host,
+        host_id=host.pk,
+        group_id=None if host.group is None else host.group.pk,
         cpus=host.cpus,
         memory=host.memory,
         cpus_allocatable=room.cpus,
@@ -66,15 +67,16 @@ def _host(
         cpus_committed=given.cpus,
         memory_committed=given.memory,
         instances=given.instances,
-        cpu_p50=cpu.p50,
-        cpu_p95=cpu.p95,
-        cpu_max=cpu.max,
-        memory_p50=figures.whole(memory.p50),
-        memory_p95=figures.whole(memory.p95),
-        memory_max=figures.whole(memory.max),
+        **_used(cpu, memory),
         disk_total=total,
         disk_used=used,
     )
+
+
+def _used(cpu: figures.Used, memory: figures.Used) -> dict[str, float | int | None]:
+    """The columns of `models.Used`."""
+    of_cpu = {f"cpu_{name}": getattr(cpu, name) for name in ("p50", "p95", "max")}
+    return of_cpu | {f"memory_{name}": figures.whole(getattr(memory, name)) for name in ("p50", "p95", "max")}
 
 
 def places(day: date, instances: Mapping[int, Sequence[int]], promised: Mapping[int, Promised]) -> list[PlaceDay]:
@@ -99,14 +101,9 @@ def _place(
         instances=given.instances,
         cpus_limit=given.cpus,
         memory_limit=given.memory,
-        cpu_p50=cpu.p50,
-        cpu_p95=cpu.p95,
+        **_used(cpu, memory),
         cpu_p99=cpu.p99,
-        cpu_max=cpu.max,
-        memory_p50=figures.whole(memory.p50),
-        memory_p95=figures.whole(memory.p95),
         memory_p99=figures.whole(memory.p99),
-        memory_max=figures.whole(memory.max),
         cpu_one_p99=figures.highest_p99(cpus),
         memory_one_p99=figures.whole(figures.highest_p99(memories)),
         memory_one_max=figures.whole(figures.highest_sample(memories)),

@@ -15,35 +15,47 @@ from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from containers.capacity import reading, spans, sums
-from containers.capacity.committed import Committed, committed
-from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay, SumDay
+from containers.capacity import past, reading, spans, sums
+from containers.capacity.models import Day, HostDay, PlaceDay, Round, SegmentDay, SumDay
 from containers.models import Instance, ServiceEnvironment
 from hosts.models import Host, Segment
 from hosts.services.addresses import figures as address_figures
+from xqplatform import leases
 from xqplatform.metrics.models import Due
 
 KEPT = timedelta(days=731)
 AFTER = timedelta(minutes=40)  # of a day's end: then its last hour is sealed, and rolled up where the store keeps up
 PATIENCE = timedelta(hours=6)  # for a store that is behind
 BUDGET = 30.0  # seconds a round
+HELD = 120.0  # seconds that the longest step may take: the spans of a large fleet
 HOSTS, INSTANCES = 50, 400  # a portion
-UNCOUNTED = (Host.State.NEW, Host.State.RETIRED)  # one that was never reached has nothing, and could not be measured
 
 
 def run(now: datetime | None = None, *, budget: float = BUDGET) -> bool:
-    """One round. Whether all is done that was due."""
-    now = now or timezone.now()
-    until = time.monotonic() + budget
+    """One round, unless another process is at it. Whether all is done that was due."""
+    row = Round.objects.get_or_create(pk=1)[0]
+    rows = Round.objects.filter(pk=row.pk)
+    lease = leases.take(rows, rows, HELD)
+    if lease is None:
+        return False
+    try:
+        return _run(now or timezone.now(), lease, time.monotonic() + budget)
+    finally:
+        lease.release()
+
+
+def _run(now: datetime, lease: leases.Lease, until: float) -> bool:
+    """Whoever lost the lease writes nothing more: what another has begun meanwhile is gone on with there."""
     days = due(now)
-    given = committed() if days else Committed({}, {})
     for day in days:
-        for _portion in _roll_up(day, given):
-            if time.monotonic() > until:
+        for _portion in _roll_up(day):
+            if time.monotonic() > until or not lease.renew():
                 return False
         _finish(day)
         if day == days[0]:
             spans.refresh()  # the newest day: pages need not wait for all that was missed
+        if not lease.renew(force=True):
+            return False
     if len(days) > 1 or spans.is_behind():
         spans.refresh()
     if days:
@@ -71,13 +83,11 @@ def due(now: datetime) -> list[date]:
     ]
 
 
-def _roll_up(day: date, given: Committed) -> Iterator[None]:
+def _roll_up(day: date) -> Iterator[None]:
     """Writes what is not there yet; stops after each portion."""
     start, end = (datetime.fromtimestamp(at, UTC) for at in reading.bounds(day))
-    known = HostDay.objects.filter(day=day).values("host")
-    rows = list(
-        Host.objects.select_related("group").exclude(pk__in=known).filter(created__lt=end).exclude(state__in=UNCOUNTED)
-    )
+    known, given = set(HostDay.objects.filter(day=day).values_list("host", flat=True)), past.committed(end)
+    rows = [row for row in past.hosts(end) if row.pk not in known]
     for first in range(0, len(rows), HOSTS):
         HostDay.objects.bulk_create(reading.hosts(day, rows[first : first + HOSTS], given.hosts), ignore_conflicts=True)
         yield
@@ -91,17 +101,21 @@ def _roll_up(day: date, given: Committed) -> Iterator[None]:
     for portion in _portions([(place, standing[place]) for place in places]):
         PlaceDay.objects.bulk_create(reading.places(day, dict(portion), given.places), ignore_conflicts=True)
         yield
-    segments = [
-        SegmentDay(day=day, segment=segment, total=(of := address_figures(segment)).pool, taken=of.pool - of.free)
-        for segment in Segment.objects.all()
-    ]
-    SegmentDay.objects.bulk_create(segments, ignore_conflicts=True)
+    more = past.addresses(end)
+    SegmentDay.objects.bulk_create(
+        [_segment(day, row, more[row.pk]) for row in Segment.objects.all()], ignore_conflicts=True
+    )
+
+
+def _segment(day: date, segment: Segment, more: int) -> SegmentDay:
+    of = address_figures(segment)
+    return SegmentDay(day=day, segment=segment, total=of.pool, taken=min(of.pool, max(0, of.pool - of.free + more)))
 
 
 def _finish(day: date) -> None:
     """The day's sums, with its mark."""
     with transaction.atomic():
-        _day, new = Day.objects.get_or_create(day=day, defaults={"made": timezone.now()})
+        _day, new = Day.objects.get_or_create(day=day, defaults={"made": timezone.now(), "recorded": True})
         if new:
             SumDay.objects.bulk_create([*sums.of_hosts(day), *sums.of_places(day)], ignore_conflicts=True)
 

@@ -12,7 +12,7 @@ from hosts.models import Host, HostGroup
 class ScoreWeek(models.Model):
     """What was released in an ISO week (by UTC), by place: one row, since a year of all places is read for one page.
 
-    `tallies`: {place: `scoring.Tally.as_json()`}. `open`: whether something of it was not restored yet when it was counted.
+    `tallies`: `scoring.packed` of them. `open`: whether something of it was not restored yet when it was counted.
     """
 
     week = models.DateField(primary_key=True)  # its Monday
@@ -64,15 +64,32 @@ class HealthDay(models.Model):
         return f"{self.place_id} {self.day}"
 
 
+class HealthWeek(models.Model):
+    """The sums of a week's days (from its Monday on), once none of them is counted any more."""
+
+    week = models.DateField()
+    place = models.ForeignKey(ServiceEnvironment, models.CASCADE, related_name="health_weeks")
+    good = models.PositiveIntegerField()
+    bad = models.PositiveIntegerField()
+    unknown = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["place", "week"], name="a_health_once_a_week")]
+        indexes = [models.Index(fields=["week"], name="capacity_health_by_week")]
+
+    def __str__(self) -> str:
+        return f"{self.place_id} {self.week:%G-W%V}"
+
+
 class Price(models.Model):
     """What hosts cost a month from a day on: one host, a host group, or every host that has no nearer price.
 
     Either `monthly` for a whole host, or `core` and `gib` for each of its cores and each GiB of its memory.
     """
 
-    host = models.ForeignKey(Host, models.CASCADE, null=True, blank=True, related_name="prices", verbose_name=_("host"))
+    host = models.ForeignKey(Host, models.PROTECT, null=True, blank=True, related_name="prices", verbose_name=_("host"))
     group = models.ForeignKey(
-        HostGroup, models.CASCADE, null=True, blank=True, related_name="prices", verbose_name=_("host group")
+        HostGroup, models.PROTECT, null=True, blank=True, related_name="prices", verbose_name=_("host group")
     )
     monthly = models.DecimalField(_("a host and month"), max_digits=12, decimal_places=2, null=True, blank=True)
     core = models.DecimalField(_("a core and month"), max_digits=12, decimal_places=4, null=True, blank=True)

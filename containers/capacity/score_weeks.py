@@ -63,6 +63,6 @@ def due(now: datetime) -> list[date]:
 
 def _row(tallies: dict[int, Tally]) -> dict[str, object]:
     return {
-        "tallies": {str(place): tally.as_json() for place, tally in tallies.items()},
+        "tallies": scoring.packed(tallies),
         "open": any(tally.open for tally in tallies.values()),
     }

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import objectives
+from containers.capacity import asking, health_weeks, objectives, scoring
 from containers.capacity.availability import Span
 from containers.capacity.models import ScoreWeek
 from containers.capacity.objectives import Standing
 from containers.capacity.score_weeks import WEEK, monday
 from containers.capacity.scoring import Tally
-from containers.models import Environment, ServiceEnvironment
+from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.models import Team
-from xqplatform.accounts.visibility import visible
-from xqplatform.errors import Refused
 
 RANGES: dict[str, Any] = {
     "4": gettext_lazy("4 weeks"),
@@ -32,38 +31,31 @@ RANGES: dict[str, Any] = {
 USUAL = 13
 
 
-@dataclass(frozen=True)
-class Asked:
-    """`environment`: a name; empty: all production environments. `weeks`: with the one under way. `team`, `q`: empty for all."""
+@dataclass(frozen=True, kw_only=True)
+class Asked(asking.Places):
+    """`environment`: empty for all production environments. `weeks`: with the one under way."""
 
-    environment: str = ""
     weeks: int = USUAL
-    team: str = ""
-    q: str = ""
 
 
 def asked(data: Mapping[str, Any]) -> Asked:
     """Raises Refused with the field."""
-    given = {name: str(data.get(name) or "").strip() for name in ("environment", "weeks", "team", "q")}
-    if any("\0" in value or len(value) > 200 for value in given.values()):
-        raise Refused(_("That is no name."), "q", 400)
-    if given["weeks"] and given["weeks"] not in RANGES:
-        raise Refused(_("Weeks are 4, 13, 26 or 52."), "weeks", 400)
-    if given["environment"] and not Environment.objects.filter(slug=given["environment"]).exists():
-        raise Refused(_("There is no such environment."), "environment", 404)
-    return Asked(given["environment"], int(given["weeks"] or USUAL), given["team"], given["q"])
+    found = asking.given(data, "weeks", RANGES, _("Weeks are 4, 13, 26 or 52."))
+    weeks = int(found.pop("weeks") or USUAL)
+    return Asked(weeks=weeks, **found)
 
 
 @dataclass
 class Score:
-    """Of a team or a service. `bars`: changes and failed ones by week."""
+    """Of a team or a service. `changes` and `failures`: by week."""
 
     key: str
     title: str
     count: int
     tally: Tally = field(default_factory=Tally)
     before: Tally = field(default_factory=Tally)
-    bars: list[tuple[int, int]] = field(default_factory=list)
+    changes: list[int] = field(default_factory=list)
+    failures: list[int] = field(default_factory=list)
     span: Span = field(default_factory=Span)
     span_before: Span = field(default_factory=Span)
     team: str = ""
@@ -72,7 +64,12 @@ class Score:
     kept: int = 0  # of them: with some error budget left, or nothing known yet
 
     def __post_init__(self) -> None:
-        self.bars = [(0, 0)] * self.count
+        self.changes, self.failures = [0] * self.count, [0] * self.count
+
+    @property
+    def bars(self) -> list[tuple[int, int]]:
+        """Changes and failed ones by week."""
+        return list(zip(self.changes, self.failures, strict=True))
 
     @property
     def empty(self) -> bool:
@@ -87,21 +84,12 @@ class Score:
     def frequency_before(self) -> float | None:
         return self.before.succeeded / self.count if not self.before.empty else None
 
-    def add(self, n: int, found: Sequence[Any]) -> None:
-        """A tally as it is stored, of the n-th week; before the range it is negative."""
-        if n < 0:
-            self.before.add_json(found)
-            return
-        changes, bad = self.bars[n]
-        before = self.tally.changes, self.tally.bad
-        self.tally.add_json(found)
-        self.bars[n] = (changes + self.tally.changes - before[0], bad + self.tally.bad - before[1])
-
     def merge(self, other: Score) -> None:
         """Without what is of health."""
         self.tally.merge(other.tally)
         self.before.merge(other.before)
-        self.bars = [(a + c, b + d) for (a, b), (c, d) in zip(self.bars, other.bars, strict=True)]
+        self.changes = list(map(operator.add, self.changes, other.changes))
+        self.failures = list(map(operator.add, self.failures, other.failures))
 
 
 @dataclass(frozen=True)
@@ -131,21 +119,18 @@ class Card:
         return self.weeks[-1] + timedelta(days=6)
 
 
+def rows_of(actor: Actor, what: Asked) -> QuerySet[ServiceEnvironment]:
+    rows = what.rows(actor)
+    return rows if what.environment else rows.filter(environment__production=True)
+
+
 def places_of(actor: Actor, what: Asked) -> list[Place]:
-    """What the reader may see of it; removed services, too: what they did is done."""
-    rows = visible(actor, ServiceEnvironment)
-    if what.environment:
-        rows = rows.filter(environment__slug=what.environment)
-    else:
-        rows = rows.filter(environment__production=True)
-    if what.team:
-        rows = rows.filter(service__team__slug=what.team)
-    for word in what.q.split():
-        rows = rows.filter(service__slug__icontains=word)
     fields = ("pk", "service__slug", "environment__slug", "service__team__slug", "service__team__title")
     return [
         Place(pk, service, environment, team or "", title or team or "")
-        for pk, service, environment, team, title in rows.order_by("service__slug", "pk").values_list(*fields)
+        for pk, service, environment, team, title in rows_of(actor, what)
+        .order_by("service__slug", "pk")
+        .values_list(*fields)
     ]
 
 
@@ -160,19 +145,24 @@ def read(actor: Actor, what: Asked, now: datetime | None = None) -> Card:
     whole = Score("", "", what.weeks)
     teams = {p.team: Score(p.team, p.team_title, what.weeks) for p in places}
     services = {p.service: Score(p.service, p.service, what.weeks, team=p.team_title) for p in places}
-    of = {str(p.pk): services[p.service] for p in places}
+    of = {p.pk: services[p.service] for p in places}
+    within = {pk: one.tally for pk, one in of.items()}
+    before = {pk: one.before for pk, one in of.items()}
     counted = None
     rows = ScoreWeek.objects.filter(week__gte=weeks[0] - what.weeks * WEEK, week__lte=weeks[-1])
     for week, tallies, when in rows.values_list("week", "tallies", "counted"):
         n = (week - weeks[0]).days // 7
         counted = when if week == weeks[-1] else counted
-        for place, found in tallies.items():
+        scoring.add_packed(tallies, before if n < 0 else within)
+        for place, changes, bad in scoring.changes_packed(tallies) if n >= 0 else ():
             if place in of:
-                of[place].add(n, found)
+                of[place].changes[n] += changes
+                of[place].failures[n] += bad
     for service, team in {p.service: p.team for p in places}.items():
         teams[team].merge(services[service])
         whole.merge(services[service])
-    _add_health(places, services, teams, whole, weeks)
+    scores = {p.pk: (services[p.service], teams[p.team], whole) for p in places}
+    _add_health(rows_of(actor, what), scores, weeks)
     shown = [score for score in services.values() if not score.empty]
     return Card(
         weeks=weeks,
@@ -185,22 +175,22 @@ def read(actor: Actor, what: Asked, now: datetime | None = None) -> Card:
 
 
 def _add_health(
-    places: Sequence[Place], services: dict[str, Score], teams: dict[str, Score], whole: Score, weeks: Sequence[date]
+    rows: QuerySet[ServiceEnvironment], scores: Mapping[int, tuple[Score, Score, Score]], weeks: Sequence[date]
 ) -> None:
-    pks = [one.pk for one in places]
+    """To those of each place's service, its team and the whole."""
+    pks = rows.order_by()  # which is asked with each question: their keys may be thousands
     length = len(weeks) * WEEK
-    now = objectives.spans(pks, weeks[0], weeks[-1] + timedelta(days=6))
-    before = objectives.spans(pks, weeks[0] - length, weeks[0] - timedelta(days=1))
+    now = health_weeks.spans(pks, weeks[0], weeks[-1] + timedelta(days=6))
+    before = health_weeks.spans(pks, weeks[0] - length, weeks[0] - timedelta(days=1))
     standing = objectives.standing(pks, only_with_objective=True)
-    for place in places:
-        scores = (services[place.service], teams[place.team], whole)
-        for score in scores:
-            score.span += now.get(place.pk, Span())
-            score.span_before += before.get(place.pk, Span())
-        if place.pk in standing:
-            found = standing[place.pk]
-            services[place.service].standing = worst(services[place.service].standing, found)
-            for score in scores:
+    for pk, of in scores.items():
+        for score in of:
+            score.span += now.get(pk, Span())
+            score.span_before += before.get(pk, Span())
+        if pk in standing:
+            found = standing[pk]
+            of[0].standing = worst(of[0].standing, found)
+            for score in of:
                 score.promised += 1
                 score.kept += found.budget is None or found.budget.left >= 0
 
@@ -233,9 +223,3 @@ def ordered(scores: Sequence[Score], sort: str) -> list[Score]:
     known = [one for one in scores if key(one) is not None]
     known.sort(key=key, reverse=sort.startswith("-"))
     return [*known, *(one for one in scores if key(one) is None)]
-
-
-def team_choices(actor: Actor) -> list[tuple[str, str]]:
-    """Teams whose services the reader may see."""
-    teams = visible(actor, ServiceEnvironment).values("service__team")
-    return [(team.slug, str(team)) for team in Team.objects.filter(pk__in=teams).order_by("slug")]

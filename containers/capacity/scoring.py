@@ -14,12 +14,11 @@ release before it) to the end of its own rollback, of the next release that succ
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from containers.capacity.figures import percentile
 
@@ -263,33 +262,43 @@ class Tally:
         values.sort()  # what is in order is sorted again at once
         return percentile(values, share) if values else None
 
-    def as_json(self) -> list[Any]:
-        """Short, since a year of them is read for one page."""
-        times = [[round(one) for one in values] for values in (self.leads, self.restores)]
-        return [*(getattr(self, name) for name in COUNTS), *times]
 
-    def add_json(self, found: Sequence[Any]) -> None:
-        """What `as_json` gave: as fast as it goes, since a page of a year adds up some ten thousand of them."""
-        succeeded, failed, rolled_back, cancelled, backs, followed, bad, open_, leads, restores = found
-        self.succeeded += succeeded
-        self.failed += failed
-        self.rolled_back += rolled_back
-        self.cancelled += cancelled
-        self.backs += backs
-        self.followed += followed
-        self.bad += bad
-        self.open += open_
-        self.leads += leads
-        self.restores += restores
-
-    @classmethod
-    def of_json(cls, found: Sequence[Any]) -> Tally:
-        tally = cls()
-        tally.add_json(found)
-        return tally
+TIMES = ("leads", "restores")
+COUNTS = tuple(one.name for one in fields(Tally) if one.name not in TIMES)
 
 
-COUNTS = tuple(one.name for one in fields(Tally) if one.name not in {"leads", "restores"})
+def packed(tallies: Mapping[int, Tally]) -> dict[str, list[int]]:
+    """By place, as they are kept: a column a count, since a year of all places is read for one page, and short lists are what takes
+    long to read. `leads` and `restores` are those of all places in their order, `leads_of` and `restores_of` how many each has."""
+    places = sorted(tallies)
+    rows = [tallies[place] for place in places]
+    found = {"places": places} | {name: [getattr(row, name) for row in rows] for name in COUNTS}
+    for name in TIMES:
+        times: list[list[float]] = [getattr(row, name) for row in rows]
+        found |= {name: [round(one) for of in times for one in of], f"{name}_of": [len(of) for of in times]}
+    return found
+
+
+def add_packed(found: Mapping[str, list[int]], to: Mapping[int, Tally]) -> None:
+    """Adds to the tallies of places; those that are not there are not asked for. Column by column, since most counts are zero."""
+    into = [to.get(place) for place in found.get("places", ())]
+    for name in COUNTS if into else ():
+        for tally, count in zip(into, found[name], strict=True):
+            if count and tally is not None:
+                setattr(tally, name, getattr(tally, name) + count)
+    for name in TIMES if into else ():
+        times, at = found[name], 0
+        for tally, count in zip(into, found[f"{name}_of"], strict=True):
+            if count and tally is not None:
+                getattr(tally, name).extend(times[at : at + count])
+            at += count
+
+
+def changes_packed(found: Mapping[str, list[int]]) -> Iterator[tuple[int, int, int]]:
+    """(place, changes, those that failed)"""
+    columns = (found.get(name, []) for name in ("places", "succeeded", "failed", "rolled_back", "bad"))
+    for place, succeeded, failed, rolled_back, bad in zip(*columns, strict=True):
+        yield place, succeeded + failed + rolled_back, bad
 
 
 def week_of(moment: float) -> date:

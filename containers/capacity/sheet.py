@@ -13,12 +13,20 @@ AMOUNTS = (
     "hosts", "instances", "cpus", "cpus_allocatable", "cpus_committed", "cpu_p50", "cpu_p95", "cpu_max",
     "memory", "memory_allocatable", "memory_committed", "memory_p50", "memory_p95", "memory_max", "disk_total", "disk_used",
 )  # fmt: skip
-HEAD = ["of", "name", "until", "days", "days_measured", *AMOUNTS]
+HEAD = ["of", "name", "until", "days", "days_measured", "machines_measured", *AMOUNTS]
 
 
 def line(one: Span) -> list[Any]:
     """What is not known is empty."""
-    return [one.of, shown.name_of(one), one.until, one.days, one.measured, *(getattr(one, name) for name in AMOUNTS)]
+    return [
+        one.of,
+        shown.name_of(one),
+        one.until,
+        one.days,
+        one.measured,
+        one.covered,
+        *(getattr(one, name) for name in AMOUNTS),
+    ]
 
 
 def chart(one: Chart) -> tuple[list[str], list[list[Any]]]:

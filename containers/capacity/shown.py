@@ -17,6 +17,7 @@ from containers.capacity.overview import Ends
 from containers.capacity.treemap import Part
 from xqplatform.metrics import units
 
+ALL = 0.995  # of the machines: nothing is said of the rest
 SOON = 60  # days: what ends before is marked
 CPU, MEMORY = ("cpu", "cores"), ("memory", "bytes")
 ICONS = {"cpu": "cpu", "memory": "stack-2", "disk": "database", "addresses": "network"}
@@ -44,6 +45,7 @@ class Row:
     figures: list[Figures]
     disk: str
     disk_words: str
+    covered: str  # the share of the machines that the used figures are of, where it is not all of them
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,14 @@ def row(span: Span) -> Row:
             "used": units.shown(span.disk_used, "bytes"), "has": units.shown(span.disk_total, "bytes"),
         }  # fmt: skip
     share = percent(part(span.disk_used, span.disk_total))
-    return Row(span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], share, disk)
+    return Row(
+        span, name_of(span), url_of(span), [figures(span, *one) for one in (CPU, MEMORY)], share, disk, covered(span)
+    )
+
+
+def covered(span: Span) -> str:
+    """«80 %»; what the others used is taken to be alike (`extended`)."""
+    return percent(100 * span.covered) if span.covered is not None and span.covered < ALL else ""
 
 
 def tiles(lines: QuerySet[Span], *, of_hosts: bool) -> list[Part]:

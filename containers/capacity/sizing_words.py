@@ -59,12 +59,15 @@ def _sentence(mark: Mark, one: Size, wish: Wish) -> str:
             past.ooms,
         )
         return text % (known | {"n": past.ooms})
+    used = _("The busiest instance used %(cpu)s of %(cpus)s (p99) and at most %(peak)s of %(limit)s.")
     return {
         Mark.THROTTLED: _("CPU was held back in %(share)s of the time, at %(cpus)s."),
-        Mark.TIGHT: _("The busiest instance used %(cpu)s of %(cpus)s and at most %(peak)s of %(limit)s."),
-        Mark.IDLE: _("On none of %(days)s days an instance used more than %(idle)s (p99: %(cpu)s)."),
-        Mark.WIDE: _("The busiest instance used %(cpu)s of %(cpus)s and at most %(peak)s of %(limit)s."),
-        Mark.FITS: _("The busiest instance used %(cpu)s of %(cpus)s and at most %(peak)s of %(limit)s."),
+        Mark.TIGHT: used,
+        Mark.IDLE: _(
+            "On each of %(days)s days every instance used less than %(idle)s for 99 %% of the time (p99: %(cpu)s)."
+        ),
+        Mark.WIDE: used,
+        Mark.FITS: used,
         Mark.SHORT: _("%(days)s of the last %(range)s days were measured; at least %(least)s are needed."),
     }[mark] % known
 
@@ -78,7 +81,7 @@ def risk(found: Risk | None) -> str:
         return _("Memory was higher on %(killed)s of %(days)s days: the kernel would have killed.") % known
     if found.cpu:
         return _("CPU's p99 was higher on %(cpu)s of %(days)s days: it would have been held back.") % known
-    return _("On none of %(days)s days was more used.") % known
+    return _("On none of %(days)s days CPU's p99 or the highest memory was above.") % known
 
 
 def level(found: Risk | None) -> str:

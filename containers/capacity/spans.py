@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
-from containers.capacity import figures
+from containers.capacity import extended, figures
 from containers.capacity.models import Day, HostDay, Of, PlaceDay, Span, SumDay
 from containers.capacity.sums import OF_HOSTS, OF_PLACES, USED, summed
 from containers.models import Environment, Service
@@ -88,11 +88,14 @@ def _span(of: Of, key: int, last: date, length: int, days: Sequence[One]) -> Spa
     found: dict[str, Any] = {name: there[name] for name in STANDING if name in there}
     if of is Of.HOST:
         found["hosts"] = 1
+    of_many = of in {Of.FLEET, Of.GROUP}
     for name in USED:
-        known = sorted(row[name] for row in of_range if row[name] is not None)
-        found[name] = _over(name, known)
-    measured = sum(row["cpu_p95"] is not None for row in of_range)
-    return Span(days=length, of=of, key=key, until=last, measured=measured, **found)
+        values = (extended.used(row, name) if of_many else row[name] for row in of_range)
+        found[name] = _over(name, sorted(value for value in values if value is not None))
+    known = [row for row in of_range if row["cpu_p95"] is not None]
+    if of_many and known:
+        found["covered"] = fmean(extended.share(row, "cpu") for row in known)
+    return Span(days=length, of=of, key=key, until=last, measured=len(known), **found)
 
 
 def _over(name: str, ordered: Sequence[float]) -> float | int | None:

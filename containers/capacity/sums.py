@@ -29,9 +29,13 @@ def of_hosts(day: date) -> list[SumDay]:
     """By group, and all of them."""
     fields = {name: name for name in OF_HOSTS}
     found = []
-    for of, key in ((Of.FLEET, "day"), (Of.GROUP, "host__group")):
+    for of, key in ((Of.FLEET, "day"), (Of.GROUP, "group")):
         rows = summed(HostDay.objects.filter(day=day), [key], fields)
-        for row in rows.annotate(n=Count("pk"), known=Count("cpu_p95")):
+        measured = {
+            f"sum_{name}_measured": Sum(name, filter=Q(**{f"{used}_p95__isnull": False}))
+            for name, used in (("cpus", "cpu"), ("memory", "memory"))
+        }
+        for row in rows.annotate(n=Count("pk"), known=Count("cpu_p95"), **measured):
             number = 0 if of is Of.FLEET else row[key] or 0
             found.append(_row(day, of, number, row, hosts=row["n"]))
     return found

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 @shared_task(name="capacity.tasks.roll_up", ignore_result=True, expires=60)
 def roll_up() -> None:
-    """Rolls up the days that are over, as far as a round goes; tells of the month that is over."""
-    from containers.capacity import monthly, rollup
+    """Rolls up the days that are over, as far as a round goes; makes what is read of all of them, and tells of the month that is over."""
+    from containers.capacity import monthly, rollup, sized
 
     if rollup.run():
         monthly.run(timezone.now())
+        sized.refresh()
 
 
 @shared_task(name="capacity.tasks.score_weeks", ignore_result=True, expires=300)

@@ -25,7 +25,7 @@ from xqplatform.errors import Refused
 from xqplatform.leases import Lease
 
 log = logging.getLogger(__name__)
-PATIENCE = timedelta(minutes=2)  # a slow evaluation is waited for
+PATIENCE = 120.0  # seconds that one slow step may take: plans of a large fleet take more than the usual time
 PAST = 300.0  # seconds after which past weeks are read again
 REMEMBERED = timedelta(days=1)  # attempts that are older hold nothing up
 SETTLED = timedelta(days=2)  # of changes that ended before, no window reaches back to
@@ -47,7 +47,7 @@ def run(now: float | None = None) -> ScalingRun | None:
     """Evaluates all policies, unless another process does."""
     row = ScalingRun.objects.get_or_create(pk=1)[0]
     rows = ScalingRun.objects.filter(pk=row.pk)
-    lease = leases.take(rows, rows)
+    lease = leases.take(rows, rows, PATIENCE)
     if lease is None:
         return None
     try:
@@ -58,7 +58,7 @@ def run(now: float | None = None) -> ScalingRun | None:
 
 def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
     began = time.monotonic()
-    if not _held(lease):
+    if not lease.renew(force=True):
         return None
     found = list(
         ScalingPolicy.evaluated().select_related("place__service__team", "place__environment", "place__active")
@@ -73,7 +73,7 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
     for one in found:
         if one.pk not in policies:
             continue
-        if not _held(lease):
+        if not lease.renew(force=True):
             return None
         try:
             evaluate(one, policies[one.pk], view_of(one, policies[one.pk], known, now))
@@ -83,11 +83,6 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
     row.ran, row.took, row.policies = _moment(now), time.monotonic() - began, len(found)
     row.save(update_fields=["ran", "took", "policies"])
     return row
-
-
-def _held(lease: Lease) -> bool:
-    """Whether the lease is held, for as long as one slow step takes: plans of a large fleet take more than the usual time."""
-    return lease.renew(force=True, seconds=PATIENCE.total_seconds())
 
 
 def _cannot(row: ScalingPolicy, why: str, now: float) -> None:

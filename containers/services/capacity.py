@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
@@ -49,16 +49,18 @@ def lock() -> None:
     locks.hold(KEY)
 
 
-def sizes() -> dict[int, Size]:
-    """Place → what one instance is promised: the larger of two settings that may both run while a release is under way.
+def sizes(instances: QuerySet[Instance] | None = None) -> dict[int, Size]:
+    """Place of these instances, or of all that stand → what one is promised: the larger of two settings that may both run while a
+    release is under way.
 
     The numbers alone are read out of the settings, which may be long.
     """
-    rows = ServiceEnvironment.objects.filter(pk__in=Instance.objects.filter(removed=None).values("place")).order_by()
+    standing = Instance.objects.filter(removed=None) if instances is None else instances
+    rows = ServiceEnvironment.objects.filter(pk__in=standing.order_by().values("place")).order_by()
     found = {}
     numbers = [*_numbers("current_config"), *_numbers("config"), *_numbers("active__config")]
     for pk, standing, *given in rows.values_list("pk", "current_config_id", *numbers):
-        now, newest, coming = (Size(_number(c), int(_number(m))) for c, m in zip(given[::2], given[1::2], strict=True))
+        now, newest, coming = (size_of(*pair) for pair in zip(given[::2], given[1::2], strict=True))
         one = now if standing else newest
         found[pk] = Size(max(one.cpus, coming.cpus), max(one.memory, coming.memory))
     return found
@@ -68,8 +70,9 @@ def _numbers(config: str) -> Iterable[KeyTextTransform]:
     return (KeyTextTransform(name, f"{config}__content") for name in ("cpus", "memory"))
 
 
-def _number(value: Any) -> float:
-    return float(value or 0)
+def size_of(cpus: Any, memory: Any) -> Size:
+    """As they stand in settings."""
+    return Size(float(cpus or 0), int(float(memory or 0)))
 
 
 def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:
@@ -88,5 +91,5 @@ def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:
     for host, standing, cpus, memory in moving.values_list("host_id", "instance__host_id", *_numbers("config")):
         if host is not None and standing != host:
             found[host].all += 1
-            found[host].add(Size(_number(cpus), int(_number(memory))), 1)
+            found[host].add(size_of(cpus, memory), 1)
     return found

@@ -30,6 +30,7 @@ from containers.views.access import get_instance, get_place
 from containers.views.run import frame
 from xqplatform.accounts.http import actor_of
 from xqplatform.errors import Denied, Refused
+from xqplatform.web import answers
 from xqplatform.web.streaming import page_around
 
 AROUND = 200  # lines before and after a moment
@@ -190,7 +191,7 @@ def lines(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     except Denied as denied:
         return JsonResponse({"error": denied.message}, status=403)
     except Refused as refused:
-        return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+        return answers.refusal(refused)
     return JsonResponse({"lines": found.lines, "problems": found.problems, "more": found.more})
 
 

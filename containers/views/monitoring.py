@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, require
 from xqplatform.errors import Refused
 from xqplatform.metrics import catalogue, ranges
+from xqplatform.web import answers
 from xqplatform.web.tables import csv_response
 
 SHOWN = 100  # hosts in the table of health; those that need somebody come first
@@ -32,7 +33,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
             return _csv(request, what, now)
     except Refused as refused:
         if request.GET.get("format"):
-            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+            return answers.refusal(refused)
         what, error = monitoring.asked({}), refused.message
     control = ranges.control(request.GET, now)
     found = health(now)

@@ -71,6 +71,7 @@ def remove_host(actor: Actor, host: Host) -> None:
     with transaction.atomic():
         host = Host.objects.select_for_update().get(pk=host.pk)
         _refuse_if_used(host)
+        _refuse_if_kept(host)
         audit.record(actor, "host.remove", host, before=_facts(host))
         pk = host.pk
         try:
@@ -93,6 +94,12 @@ def _refuse_if_used(host: Host) -> None:
             "page of their service."
         )
         raise Refused(words % {"n": users, "host": host})
+
+
+def _refuse_if_kept(row: Host | HostGroup) -> None:
+    words = next((words for words in hooks.ask(hooks.KEEPS, row) if words), "")
+    if words:
+        raise Refused(words)
 
 
 def cordon(actor: Actor, host: Host, reason: str = "") -> Host:
@@ -324,6 +331,7 @@ def remove_group(actor: Actor, group: HostGroup) -> None:
         n = group.hosts.count()
         if n:
             raise Refused(_("%(n)s hosts stand in %(group)s.") % {"n": n, "group": group})
+        _refuse_if_kept(group)
         audit.record(actor, "host.group.remove", group, before={"slug": group.slug})
         try:
             group.delete()

@@ -8,13 +8,15 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import pi, sin
 from pathlib import Path
 from typing import Any
 
+from tests.bench import capacity_year
 from tests.bench.results import Results
+from tests.bench.rows import put
 
 HOSTS, SERVICES, EACH, DAYS, GROUPS, TEAMS = 1000, 500, 10, 365, 8, 20
 GIB = 1 << 30
@@ -32,14 +34,6 @@ def prepare(folder: Path) -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
-
-
-def put(model: Any, rows: Iterator[Any], size: int = 2000) -> None:
-    from django.db import transaction
-
-    with transaction.atomic():
-        while part := [row for _n, row in zip(range(size), rows, strict=False)]:
-            model.objects.bulk_create(part)
 
 
 def fleet(dice: random.Random) -> None:
@@ -129,7 +123,7 @@ def year(dice: random.Random, days: Sequence[date]) -> None:
         part, promised = dice.uniform(0.3, 0.5), given.hosts[host.pk]
         cpu, memory = part * host.cpus, int(part * 1.3 * host.memory)
         return HostDay(
-            day=last, host=host, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus * 1.5, memory_allocatable=host.memory,
+            day=last, host=host, group_id=host.group_id, cpus=host.cpus, memory=host.memory, cpus_allocatable=host.cpus * 1.5, memory_allocatable=host.memory,
             cpus_committed=promised.cpus, memory_committed=promised.memory, instances=promised.instances, cpu_p50=cpu * 0.6, cpu_p95=cpu,
             cpu_max=cpu * 1.2, memory_p50=int(memory * 0.9), memory_p95=memory, memory_max=int(memory * 1.05), disk_total=2000 * GIB,
             disk_used=int(1000 * part * 3 * GIB),
@@ -196,6 +190,8 @@ def pages(results: Results) -> None:
             assert answer.status_code == 200, answer.status_code
         results.add(f"/capacity/{query}: median", statistics.median(took[1:]), "ms", 200)
         results.add(f"/capacity/{query}: the first time", took[0], "ms")
+    for name, ms in capacity_year.figures(client):
+        results.add(f"{name}: CPU, median", ms, "ms", 200)
 
 
 def run(results: Results) -> None:
@@ -213,6 +209,7 @@ def run(results: Results) -> None:
         began = time.perf_counter()
         added_up(days[-1:])
         results.add("the last day added up, all spans made anew", time.perf_counter() - began, "s")
+        capacity_year.filled(dice, days)
         pages(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -54,7 +54,7 @@ def _used(part: float | None, cpus: float, memory: int) -> dict[str, Any]:
 def _host(day: date, host: Host, part: float | None, given: Any) -> HostDay:
     room, promised = offered.of_host(host), given.hosts[host.pk]
     return HostDay(
-        day=day, host=host, cpus=host.cpus, memory=host.memory, cpus_allocatable=room.cpus, memory_allocatable=room.memory,
+        day=day, host=host, group=host.group, cpus=host.cpus, memory=host.memory, cpus_allocatable=room.cpus, memory_allocatable=room.memory,
         cpus_committed=promised.cpus, memory_committed=promised.memory, instances=promised.instances,
         disk_total=None if part is None else 100 * GIB, disk_used=None if part is None else int(part * 100 * GIB),
         **_used(part, host.cpus, host.memory),

@@ -13,6 +13,7 @@ from containers.capacity import bills, cost_card, prices
 from containers.capacity.models import CostMonth, Day, HostDay, PlaceDay, Price
 from containers.models import ServiceEnvironment
 from hosts.models import Host
+from hosts.services import machines
 from tests import factories
 from tests.queue import Queue
 from xqplatform.accounts.rights import Denied
@@ -30,7 +31,7 @@ def day_of(day: date, host: Host, *places: ServiceEnvironment) -> None:
     """Half of the host is committed, each of the places has the same limits."""
     Day.objects.get_or_create(day=day, defaults={"made": timezone.now()})
     HostDay.objects.create(
-        day=day, host=host, cpus=16, memory=64 * GIB, cpus_allocatable=16, memory_allocatable=64 * GIB,
+        day=day, host=host, group=host.group, cpus=16, memory=64 * GIB, cpus_allocatable=16, memory_allocatable=64 * GIB,
         cpus_committed=8, memory_committed=32 * GIB, instances=2,
     )  # fmt: skip
     for place in places:
@@ -134,7 +135,7 @@ def test_the_page_has_months_teams_and_what_is_not_allocated(
     prices.add(
         actor_sre, {"core": "10", "gib": "0", "currency": "EUR", "valid_from": "2020-01-01", "group": host.group.slug}
     )
-    Host.objects.filter(name="bare").update(group=None)
+    HostDay.objects.filter(host__name="bare").update(group=None)
     bills.count()
     page = client.get(PAGE).content.decode()
     assert "flake" in page
@@ -145,6 +146,45 @@ def test_the_page_has_months_teams_and_what_is_not_allocated(
     by_day = 160 / ((this - last).days)
     assert [float(row[5]) for row in cells if row[0] == "All"] == [round(by_day, 2)]
     assert sorted(float(row[5]) for row in cells if row[0] == "Service") == [round(by_day / 4, 2)] * 2
+
+
+def test_a_day_costs_what_the_group_of_that_day_does(world: Any, actor_manager: Any) -> None:
+    host, places = world
+    prices.add(actor_manager, PRICE | {"group": host.group.slug})
+    for n in range(2):
+        day_of(JUNE + timedelta(days=n), host, *places)
+    host.group = factories.make_group("room-b")
+    host.save()
+    day_of(JUNE + timedelta(days=2), host, *places)
+    assert bills.count() == [JUNE]
+    row = CostMonth.objects.get()
+    assert (row.bill["unallocated"], row.bill["unpriced"]) == (10.0, [host.pk])
+
+
+def test_a_machine_that_was_not_reached_yet_is_paid_for(world: Any, actor_manager: Any) -> None:
+    new = factories.make_host("new", state=Host.State.NEW, cpus=0, memory=0)
+    prices.add(actor_manager, PRICE | {"host": "new"})
+    day_of(JUNE, new)
+    HostDay.objects.update(
+        cpus=0, memory=0, cpus_allocatable=0, memory_allocatable=0, cpus_committed=0, memory_committed=0
+    )
+    bills.count()
+    assert CostMonth.objects.get().bill["unallocated"] == 10.0
+
+
+def test_who_has_a_price_is_not_removed_with_it(actor_sre: Any, actor_manager: Any) -> None:
+    host, group = factories.make_host("h1", group=None), factories.make_group("room-c")
+    rows = [prices.add(actor_manager, PRICE | {name: of}) for name, of in (("host", "h1"), ("group", "room-c"))]
+    removals: list[tuple[Any, Any]] = [(machines.remove_host, host), (machines.remove_group, group)]
+    for remove, row in removals:
+        with pytest.raises(Refused, match="has prices"):
+            remove(actor_sre, row)
+    assert Price.objects.count() == 2
+    assert not Event.objects.filter(action__in=["host.remove", "host.group.remove"]).exists()
+    for price, (remove, row) in zip(rows, removals, strict=True):
+        prices.remove(actor_manager, price)
+        remove(actor_sre, row)
+    assert not Host.objects.filter(name="h1").exists()
 
 
 def test_a_month_that_lacks_days_is_not_compared_with(actor_manager: Any) -> None:

@@ -54,10 +54,10 @@ def shown(place: Any, limits: Limits = FITTING) -> Shown:
 def test_a_place_with_too_much_is_told_with_its_numbers(client: Client, sre: Any, snow: Any) -> None:
     client.force_login(sre)
     text = " ".join(client.get(PAGE).content.decode().split())
-    assert "The busiest instance used 0.5 cores of 4 cores and at most 1.2 GiB of 8 GiB." in text
+    assert "The busiest instance used 0.5 cores of 4 cores (p99) and at most 1.2 GiB of 8 GiB." in text
     assert "→ <b>0.65 cores</b>" in text
     assert "<b>13.4 cores</b>" in text  # freed over four instances
-    assert "On none of 30 days was more used." in text
+    assert "On none of 30 days CPU&#x27;s p99 or the highest memory was above." in text
     for odd in ("?days=9999", "?headroom=x", f"?page={'9' * 5000}", "?sort=no&state=no&team=%00", "?q=%3Cscript%3E"):
         assert client.get(PAGE + odd).status_code == 200
     assert "Nothing like that" in client.get(f"{PAGE}?q=ice").content.decode()
@@ -82,7 +82,7 @@ def test_states_have_their_evidence_and_are_filtered_by(client: Client, sre: Any
     for state, words in {
         "oom": "The kernel killed 30 times within 30 days for lack of memory, at 8 GiB.",
         "throttled": "CPU was held back in 20 % of the time, at 4 cores.",
-        "idle": "On none of 30 days an instance used more than 0.01 cores (p99: 0.001 cores).",
+        "idle": "On each of 30 days every instance used less than 0.01 cores for 99 % of the time (p99: 0.001 cores).",
         "short": "2 of the last 30 days were measured; at least 5 are needed.",
     }.items():
         text = client.get(f"{PAGE}?state={state}&environment=production&team=snow").content.decode()

@@ -151,14 +151,15 @@ def test_rows_are_kept_for_two_years(fleet: dict[str, Any], day: Any) -> None:
     assert not Day.objects.filter(day=old).exists()
 
 
-def test_a_machine_that_was_never_reached_is_none_that_was_not_measured(fleet: dict[str, Any], day: Any) -> None:
+def test_a_machine_that_was_never_reached_is_one_that_was_not_measured(fleet: dict[str, Any], day: Any) -> None:
     new = factories.make_host("new", state=Host.State.NEW, cpus=0, memory=0)
     Host.objects.filter(pk=new.pk).update(created=timezone.now() - timedelta(days=3))
     rolled()
     rollup.run()
-    assert not HostDay.objects.filter(host=new).exists()
+    row = HostDay.objects.get(host=new, day=day)
+    assert (row.cpus, row.cpus_allocatable, row.cpu_p95) == (0, 0.0, None)
     whole = SumDay.objects.get(of=Of.FLEET, day=day)
-    assert (whole.hosts, whole.measured) == (2, 0.5)
+    assert (whole.hosts, whole.measured, whole.cpus, whole.cpus_measured) == (3, pytest.approx(1 / 3), 32, 16)
 
 
 def test_what_is_too_old_to_be_kept_is_not_rolled_up_again_and_again(fleet: dict[str, Any]) -> None:

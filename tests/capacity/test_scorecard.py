@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from pypdf import PdfReader
 
-from containers.capacity import score_weeks
+from containers.capacity import score_weeks, scoring
 from containers.capacity.models import ScoreWeek
+from containers.capacity.scoring import COUNTS, Tally
 from containers.models import Deployment, ServiceEnvironment
 from tests import factories
 from xqplatform.alerts.models import Alert
@@ -90,9 +91,10 @@ def test_an_alert_after_a_release_and_a_way_back(place: ServiceEnvironment) -> N
     alert(place, NOW - timedelta(hours=2, minutes=50), None, severity="warning")
     alert(place, NOW - timedelta(hours=2, minutes=50), None, subject="place:1")  # «break-glass used» is no outage
     score_weeks.count(NOW)
-    tally = ScoreWeek.objects.get(week="2026-11-23").tallies[str(place.pk)]
-    assert tally[:8] == [3, 0, 0, 0, 1, 1, 2, 0]
-    assert sorted(tally[-1]) == [50 * 60, 60 * 60]
+    tally = Tally()
+    scoring.add_packed(ScoreWeek.objects.get(week="2026-11-23").tallies, {place.pk: tally})
+    assert [getattr(tally, name) for name in COUNTS] == [3, 0, 0, 0, 1, 1, 2, 0]
+    assert sorted(tally.restores) == [50 * 60, 60 * 60]
     assert noisy.pk
 
 
@@ -103,9 +105,9 @@ def test_what_is_settled_is_not_counted_again_and_what_is_open_is(place: Service
     assert [str(one) for one in score_weeks.count(NOW)] == ["2026-11-02", "2026-11-23"]  # not restored, and under way
     release(place, NOW - timedelta(days=1))
     score_weeks.count(NOW)
-    restored = ScoreWeek.objects.get(week="2026-11-02").tallies[str(place.pk)]
-    assert restored[7] == 0
-    assert restored[-1] == [19 * 86400 + 600]
+    restored = ScoreWeek.objects.get(week="2026-11-02").tallies
+    assert restored["open"] == [0]
+    assert restored["restores"] == [19 * 86400 + 600]
     assert [str(one) for one in score_weeks.count(NOW)] == ["2026-11-23"]
     # Weeks of which nobody counted anything while the platform was away are made up for.
     ScoreWeek.objects.filter(week="2026-11-09").delete()

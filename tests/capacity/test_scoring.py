@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from containers.capacity.scoring import (
     ALARMED,
+    COUNTS,
     FOLLOWED,
     Alarm,
     Cause,
@@ -198,8 +199,8 @@ def test_weeks_add_up_and_rates_are_shares(rows: list[Release], fired: list[Alar
     found = judge(rows, fired)
     whole, parts = tally(found), Tally()
     for week in by_week(found).values():
-        parts.merge(Tally.of_json(week.as_json()))
-    assert parts.as_json()[:-2] == whole.as_json()[:-2]
+        parts.merge(week)
+    assert [getattr(parts, name) for name in COUNTS] == [getattr(whole, name) for name in COUNTS]
     assert sorted(parts.leads) == sorted(whole.leads)
     assert sorted(parts.restores) == sorted(whole.restores)
     assert whole.changes + whole.cancelled + whole.backs == len(rows)

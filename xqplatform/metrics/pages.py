@@ -24,6 +24,7 @@ from xqplatform.metrics.board import POINTS, TICK, stale_words
 from xqplatform.metrics.charts import MOST_PLACES, Chart, Group
 from xqplatform.metrics.figure import context_of
 from xqplatform.metrics.ranges import Range
+from xqplatform.web import answers
 from xqplatform.web.streaming import page_around
 from xqplatform.web.tables import csv_response
 
@@ -81,7 +82,7 @@ def respond(
         try:
             return _data(request, make, name, ranges.parse(request.GET, now, default), about)
         except Refused as refused:
-            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+            return answers.refusal(refused)
     control = ranges.control(request.GET, now, default)
     found = {
         "control": control,

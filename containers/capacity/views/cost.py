@@ -8,14 +8,14 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from containers.capacity import bills, cost_card, prices, scorecard
+from containers.capacity import asking, bills, cost_card, prices
 from containers.capacity.cost_card import RANGES, Asked, Card
 from containers.capacity.models import Price
 from containers.models import Environment
@@ -23,6 +23,7 @@ from hosts.models import Host, HostGroup
 from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import can, require
 from xqplatform.errors import Refused
+from xqplatform.web import answers
 from xqplatform.web.tables import csv_response
 
 PAGE = 50
@@ -57,7 +58,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
         what = cost_card.asked(request.GET)
     except Refused as refused:
         if request.GET.get("format"):
-            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+            return answers.refusal(refused)
         what, wrong = Asked(), refused
     card = cost_card.read(request.actor, what)
     if request.GET.get("format") == "csv":
@@ -71,7 +72,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
         "page": Paginator(card.services, PAGE).get_page(request.GET.get("page")),
         "ranges": RANGES.items(),
         "environments": Environment.objects.all(),
-        "teams": scorecard.team_choices(request.actor),
+        "teams": asking.team_choices(request.actor),
         "may": can(request.actor, prices.RIGHT),
     }  # fmt: skip
     return render(request, "capacity/cost.html", context, status=wrong.code if wrong else 200)

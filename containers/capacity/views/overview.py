@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse, JsonResponse
+from datetime import timedelta
+
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,6 +17,7 @@ from containers.capacity.taken import pdf_response
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
+from xqplatform.web import answers
 from xqplatform.web.tables import Table, csv_response
 
 RUNWAYS = 8  # shown at first
@@ -39,7 +42,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
             return _file(request, what)
     except Refused as refused:
         if request.GET.get("format"):
-            return JsonResponse({"error": refused.message, "field": refused.field}, status=refused.code)
+            return answers.refusal(refused)
         what, error = overview.Asked(), refused.message
     context = {"what": what, "error": error, "ranges": overview.RANGES.items(), "by": overview.BY.items()}
     fleet = overview.fleet(what.days)
@@ -92,9 +95,9 @@ def _page(request: ActorRequest, what: overview.Asked, fleet: Span) -> dict[str,
         "runways": [shown.runway(one) for one in most],
         "more_runways": len(ends) - len(most),
         "look_back": LOOK_BACK,
+        "after": overview.after(fleet.until - timedelta(days=what.days - 1), fleet.until),
         "table": table,
         "rows": [shown.row(one) for one in table.rows],
-        "unseen": shown.row(hidden) if (hidden := overview.unseen(request.actor, what)) else None,
         "of_hosts": of_hosts,
         "what_word": shown.WORDS[Of(what.by)],
         "tree": treemap.drawn(shown.tiles(lines, of_hosts=of_hosts), _("CPU by size")),

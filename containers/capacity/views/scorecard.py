@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.capacity import objectives, score_detail, score_words, scorecard
+from containers.capacity import asking, objectives, score_detail, score_words, scorecard
 from containers.capacity.scorecard import RANGES, Asked, Card, Score
 from containers.capacity.taken import pdf_response
 from containers.models import Environment, Service, ServiceEnvironment
@@ -26,6 +26,7 @@ from xqplatform.accounts.http import ActorRequest, put_refusal
 from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import get_visible
 from xqplatform.errors import Refused
+from xqplatform.web import answers
 from xqplatform.web.tables import csv_response
 
 PAGE = 50
@@ -48,7 +49,7 @@ def show(request: ActorRequest) -> HttpResponseBase:
     require(request.actor, READ)
     what, wrong = _asked(request)
     if wrong is not None and request.GET.get("format"):
-        return JsonResponse({"error": wrong.message, "field": wrong.field}, status=wrong.code)
+        return answers.refusal(wrong)
     card = scorecard.read(request.actor, what)
     if request.GET.get("format") == "csv":
         rows = list(_table(card))
@@ -80,7 +81,7 @@ def _choices(request: ActorRequest) -> dict[str, Any]:
     return {
         "ranges": RANGES.items(),
         "environments": Environment.objects.all(),
-        "teams": scorecard.team_choices(request.actor),
+        "teams": asking.team_choices(request.actor),
         "definitions": score_words.definitions(),
     }
 
@@ -130,7 +131,7 @@ def _service(
     request: ActorRequest, found: Service, bad: tuple[ServiceEnvironment, ObjectiveForm] | None = None
 ) -> HttpResponse:
     what, wrong = _asked(request)
-    detail = score_detail.read(request.actor, found, Asked(what.environment, what.weeks))
+    detail = score_detail.read(request.actor, found, Asked(environment=what.environment, weeks=what.weeks))
     page = Paginator(detail.verdicts, PAGE).get_page(request.GET.get("page"))
     today = timezone.now().astimezone(UTC).date()
     places = []
