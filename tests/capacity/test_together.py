@@ -1,4 +1,4 @@
-"""Rebalancing beside releases, moves and scaling of the very services that it moves: nobody waits for ever, and nothing is done twice."""
+"""Rebalancing beside changes of the very services that it moves, bills beside prices: nobody waits for ever, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from builds.models import Image
-from containers.capacity import rebalancing
+from containers.capacity import bills, prices, rebalancing
+from containers.capacity.models import CostMonth, Price
 from containers.models import Deployment, ServiceEnvironment, Step
 from containers.services import moves, releases
+from tests import factories
+from tests.capacity.test_costs import JUNE, PRICE, day_of
 from tests.capacity.uneven import make_uneven
 from tests.containers.test_capacity import at_once
 from xqplatform.accounts.actor import Actor
@@ -50,3 +53,19 @@ def test_rebalancing_and_changes_of_the_same_services_at_the_same_moment() -> No
         Deployment.objects.all().delete()
         for pk in mine:
             place(pk).instances.exclude(number=1).delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bills_counted_by_two_while_prices_come_are_those_of_all_prices(enqueued: Any) -> None:
+    day_of(JUNE, factories.make_host("h1"), factories.make_place(factories.make_service("flake")))
+    for n in range(ROUNDS):
+        later = PRICE | {"monthly": str(300 + n), "valid_from": f"2026-06-0{n + 1}"}
+        outcome = at_once([bills.count, bills.count, lambda later=later: prices.add(ACTOR, later), bills.count])  # type: ignore[misc]
+        assert outcome == {"done": 4}
+        assert Price.objects.count() == n + 1
+        bills.count()  # as the new price's own task does
+        row = CostMonth.objects.get()
+        kept = row.bill
+        row.delete()
+        bills.count()
+        assert CostMonth.objects.get().bill == kept  # nothing of before the price is left in it
