@@ -113,11 +113,11 @@ def year(dice: random.Random, days: Sequence[date]) -> None:
     """The last day of each, and copies of it by the database: smaller the longer ago, with weeks in them."""
     from django.db import connection, transaction
 
-    from containers.capacity.committed import committed
+    from containers.capacity.committed import Committed, by_host, by_place
     from containers.capacity.models import HostDay, PlaceDay, SegmentDay
     from hosts.models import Host, Segment
 
-    given, last = committed(), days[-1]
+    given, last = Committed(by_host(), by_place()), days[-1]
 
     def host_row(host: Host) -> HostDay:
         part, promised = dice.uniform(0.3, 0.5), given.hosts[host.pk]
