@@ -153,12 +153,12 @@ def _checked(entry: Entry, host: HostView, only_on: int | None) -> Entry:
 
 
 def in_batches(
-    entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str, lead: int = 1
+    entries: Sequence[Entry], instances: Mapping[int, InstanceView], size: int, kind: str, lead: int = 0
 ) -> tuple[Entry, ...]:
     """Who goes when: what is not healthy first (nothing is lost there), neighbours on different hosts.
 
-    A release of more than one instance begins with a single one: the first healthy one opens the gate. `lead`: so many go
-    before all others, a canary's.
+    A release of more than one instance begins with a single one: the first healthy one opens the gate. More of what runs
+    already need no gate. `lead`: so many go before all others, a canary's; 0: none do.
     """
 
     def rank(entry: Entry) -> int:

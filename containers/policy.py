@@ -73,8 +73,8 @@ class Policy:
         return _share(self.batch, instances)
 
     def lead(self, instances: int) -> int:
-        """How many go first and open the gate: a canary's, else one."""
-        return _share(self.canary, instances) if self.strategy == "canary" else 1
+        """How many go first, before whoever holds it lets the others follow: a canary's, else none."""
+        return _share(self.canary, instances) if self.strategy == "canary" else 0
 
 
 CHOICES = {"order": ORDERS, "on_failure": ON_FAILURE, "strategy": STRATEGIES, "switch": SWITCHES}

@@ -30,6 +30,7 @@ from containers.notices import telling
 from containers.pulse import Pulse
 from containers.recorder.writing import Recorder
 from containers.stored import step_views, view_of
+from containers.wire import FIRST
 from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts import labels
 from hosts.engine import EngineError, connect
@@ -154,6 +155,7 @@ class Runner:
         look_at = now + 2.0
         actions = rollout.decide(view, steps, now)
         ready = self._load(actions)
+        begun = self._claim(ready)
         for action in actions:
             match action:
                 case rollout.Become(state):
@@ -161,7 +163,7 @@ class Runner:
                 case rollout.Pull(host):
                     self._pull(host)
                 case rollout.Run(step):
-                    self._begin(step, row, ready)
+                    self._begin(step, row, ready, begun)
                 case rollout.Halt(step):
                     self._halt(step, row)
                 case rollout.Undo(step):
@@ -300,17 +302,29 @@ class Runner:
         new = [one.step for one in actions if isinstance(one, rollout.Run) and one.step not in self.forward]
         return load(new) if new else {}
 
-    def _begin(self, step: int, row: Deployment, ready: dict[int, Step]) -> None:
+    def _claim(self, ready: dict[int, Step]) -> set[int]:
+        """Those of the steps that are begun anew, all in one write.
+
+        «creating» says that a step has begun; whoever finds it so has to look first at what is there.
+        """
+        new = [pk for pk, step in ready.items() if step.state in BEFORE]
+        if not new:
+            return set()
+        rows = Step.objects.filter(pk__in=new, deployment__lease=self.lease.text)
+        with transaction.atomic():
+            rows.filter(state__in=BEFORE).update(state="creating")
+            live.bump(*self.context.topics)
+            return set(rows.filter(state="creating").values_list("pk", flat=True))
+
+    def _begin(self, step: int, row: Deployment, ready: dict[int, Step], begun: set[int]) -> None:
         if step not in ready:
             return
-        was, touched = ready[step].state, bool(ready[step].times)
-        # «creating» says that it has begun; whoever finds it so has to look first at what is there.
-        begun = was in BEFORE and self._save_step(step, only_if=was, state="creating")
-        if was in BEFORE and not begun:
+        anew, touched = ready[step].state in BEFORE, bool(ready[step].times)
+        if anew and step not in begun:
             return  # somebody left it out in this very moment
         self._let_go(row)
         stop = threading.Event()
-        fresh = begun and not touched and row.kind in {"deploy", "scale"}
+        fresh = anew and not touched and row.kind in {"deploy", "scale"}
         self.forward[step] = (
             self._submit(lambda: self._work(self.context, ready[step], stop, fresh=fresh).forward(), step, "failed"),
             stop,
@@ -460,10 +474,13 @@ class Runner:
                 engine = connect(Host.objects.get(pk=host))
                 for segment in segments.values():
                     prepare(engine, None, segment, patience)
+                asked = None
                 if any(segment.probe for segment in segments.values()) and any(s.action == "add" for s in mine):
-                    self.context.wire.ask(host)  # meanwhile: does anybody have the new addresses?
+                    asked = self.context.wire.ask(host)  # meanwhile: does anybody have the new addresses?
                 for image in images.values():
                     prepare(engine, image, None, patience, progress=progress, on_stream=self.streams.append)
+                if asked is not None:
+                    asked.asking.wait(FIRST)
             except (EngineError, StepFailed) as error:
                 self._note_pull(host, state="failed", error=str(error))
             else:

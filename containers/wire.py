@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from hosts.helper import NoHelper
 from hosts.models import Host, Segment
 
 log = logging.getLogger(__name__)
+FIRST = 1.0  # seconds that the making of containers lets the question go first at most: it is what takes longest
 SECONDS = 45.0  # that a step waits for an answer at most; then it goes on without
 
 
@@ -27,6 +29,8 @@ SECONDS = 45.0  # that a step waits for an answer at most; then it goes on witho
 class Answer:
     """What a host heard: address → MAC of who answered. `why`: why nothing could be asked, in words."""
 
+    # The question is on the wire, or there will be none; and: the answer is here.
+    asking: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     strangers: dict[str, str] = field(default_factory=dict)
     why: str = ""
@@ -56,6 +60,7 @@ class Wire:
             log.exception("New addresses of release %s could not be probed", self._deployment)
             answer.why = f"{type(error).__name__}: {error}"
         finally:
+            answer.asking.set()
             answer.ready.set()
             connections.close_all()
 
@@ -72,8 +77,12 @@ class Wire:
             if address is not None:
                 by_segment.setdefault(address.segment, []).append(address.ip)
         try:
-            for segment, ips in by_segment.items():
-                answer.strangers |= probe.probe_all(connect(Host.objects.get(pk=host)), segment, ips)
+            with ExitStack() as tidy:  # the helpers go when the answer is known: steps wait for it
+                for segment, ips in by_segment.items():
+                    engine = connect(Host.objects.get(pk=host))
+                    asked = probe.answers(engine, segment, ips, begun=answer.asking.set)
+                    answer.strangers |= tidy.enter_context(asked)
+                answer.ready.set()
         except (EngineError, NoHelper) as error:
             log.info("New addresses of release %s could not be probed: %s", self._deployment, error)
             answer.why = getattr(error, "words", "") or str(error)

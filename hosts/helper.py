@@ -13,7 +13,8 @@ import logging
 import secrets
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -110,6 +111,25 @@ def run(
     `among_processes`: it sees the host's processes and may enter their name spaces (`hosts.inside`).
     Kind `timeout` after so many seconds. Raises NoHelper, EngineError.
     """
+    with said(engine, command, binds, network, timeout, among_processes=among_processes) as result:
+        return result
+
+
+@contextmanager
+def said(
+    engine: Engine,
+    command: Iterable[str],
+    binds: Iterable[str] = (),
+    network: str = "none",
+    timeout: float = SECONDS,
+    *,
+    among_processes: bool = False,
+    begun: Callable[[], object] | None = None,
+) -> Iterator[Result]:
+    """The same for whoever cannot wait until the container is gone: it is removed when the block is left.
+
+    `begun` is called as soon as the command runs.
+    """
     spec = ContainerSpec(
         name=f"xq-helper-{secrets.token_hex(6)}",
         image=ensure_image(engine),
@@ -129,9 +149,12 @@ def run(
     made = engine.create(spec)
     try:
         engine.start(made)
+        if begun is not None:
+            begun()
         code = engine.wait(made, timeout)
         with engine.logs(made) as lines:
-            return Result(code, "\n".join(line.text for line in lines))
+            result = Result(code, "\n".join(line.text for line in lines))
+        yield result
     finally:
         _remove(engine, made)
 

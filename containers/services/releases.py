@@ -18,7 +18,7 @@ from containers.guardrails.verdict import read
 from containers.hooks.shape import SECRET
 from containers.models import NEEDS_SOMEBODY, ConfigVersion, Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.notices import telling
-from containers.plan import Entry, Plan, Policy
+from containers.plan import Plan, Policy
 from containers.planned import Mark, Stale, mark_of, stale
 from containers.rollout import STRENGTH
 from containers.services import capacity
@@ -26,6 +26,7 @@ from containers.services.planning import check_image, config_of, plan_for, segme
 from containers.services.settings import ensure_config, secrets_of, topic
 from hosts.models import Host
 from hosts.services import addresses as ledger
+from hosts.services.many_addresses import allocate_all
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import can, require
@@ -569,7 +570,7 @@ def save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigV
     instances = {one.pk: one for one in standing(place)}
     running = running_of(list(instances.values()))
     made = _make_instances(place, plan)
-    position = 0
+    steps: list[Step] = []
     for entry in plan.entries:
         if entry.problem:
             continue  # left out, as the policy says
@@ -581,7 +582,7 @@ def save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigV
         step = Step(
             deployment=row,
             instance=instance,
-            position=position,
+            position=len(steps),
             batch=entry.batch,
             action=entry.action,
             image=image,
@@ -594,8 +595,8 @@ def save_steps(row: Deployment, plan: Plan, image: Image | None, config: ConfigV
             step.image = now.image if now is not None else image
         if row.kind in {"repair", "start"} and now is not None and now.image is not None:
             step.image, step.config = now.image, now.config
-        step.save()
-        position += 1
+        steps.append(step)
+    Step.objects.bulk_create(steps)
 
 
 def _make_instances(place: ServiceEnvironment, plan: Plan) -> dict[int, Instance]:
@@ -603,14 +604,19 @@ def _make_instances(place: ServiceEnvironment, plan: Plan) -> dict[int, Instance
     segment = segment_of(place)
     new = [entry for entry in plan.entries if entry.instance is None and not entry.problem]
     hosts = Host.objects.in_bulk([entry.host for entry in new])
-    made: dict[int, Instance] = {}
-    for entry in sorted(new, key=lambda entry: not entry.chosen):
-        instance = made[entry.number] = _new_instance(place, entry, hosts[entry.host])
-        if segment is not None:
-            chosen = entry.chosen or None
-            instance.address = ledger.allocate(segment, holder_of(instance), chosen=chosen, over=bool(chosen))
-            instance.ip = instance.address.ip
-            instance.save(update_fields=["address", "ip"])
+    made = {e.number: Instance(place=place, number=e.number, host=hosts[e.host], state="missing") for e in new}
+    if segment is not None:
+        for entry in new:
+            if entry.chosen:
+                holder = holder_of(made[entry.number])
+                made[entry.number].address = ledger.allocate(segment, holder, chosen=entry.chosen, over=True)
+        others = {number: holder_of(one) for number, one in made.items() if one.address is None}
+        given = allocate_all(segment, list(others.values()))
+        for number, holder in others.items():
+            made[number].address = given[holder]
+    for one in made.values():
+        one.ip = one.address.ip if one.address is not None else ""
+    Instance.objects.bulk_create(made.values())
     return made
 
 
@@ -627,10 +633,6 @@ def running_of(instances: list[Instance]) -> dict[int, Container]:
     for row in sorted(well, key=lambda row: (row.ended is None, row.ended or row.created, row.pk)):
         newest[row.instance_id] = row
     return newest
-
-
-def _new_instance(place: ServiceEnvironment, entry: Entry, host: Host) -> Instance:
-    return Instance.objects.create(place=place, number=entry.number, host=host, state="missing")
 
 
 def holder_of(instance: Instance) -> str:

@@ -35,6 +35,7 @@ ACTIONS = (
     "exec_create", "pull", "tag", "untag", "delete", "import", "load",
 )  # fmt: skip
 TICK = 0.5  # seconds
+JUDGE = 1.0  # seconds between two judgements at least: what got ripe meanwhile is read, and written, together
 SAVE = 10.0  # seconds between two notes of how far nothing but the platform's own work was heard
 WHO = "somebody else"
 USED = 50_000  # that are remembered of what own calls account for
@@ -80,6 +81,7 @@ class Listener:
         self._marks: set[str] = set()
         self._top = 0
         self._saved = time.monotonic()
+        self._looked = -JUDGE
         self._thread = threading.Thread(target=self._run, name=f"outside {host.name}", daemon=True)
 
     def start(self) -> None:
@@ -113,7 +115,8 @@ class Listener:
                 if event is None:
                     return
                 self._take(event, time.time())
-            if self._queue.empty():
+            if self._queue.empty() and time.monotonic() - self._looked >= JUDGE:
+                self._looked = time.monotonic()
                 self._judge_what_is_ripe()
 
     def _begin(self) -> Ear:
@@ -246,6 +249,8 @@ def tell(host: Host, found: Iterable[Deed], windows: Mapping[str, Window], now: 
 
 def _whose(host: Host, found: list[Deed]) -> dict[str, Any]:
     """The instance of each container that is one of ours, by engine id."""
+    if not found:
+        return {}
     whose: dict[str, Any] = {}
     for answer in hooks.ask(hooks.CONTAINER_OWNERS, host.pk, {deed.id: deed.name for deed in found}):
         whose |= answer

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MOST = 20_000  # notes that wait for a database that is away
 KEEP = 3 * 3600.0  # seconds that a note is kept
 TIDY = 300.0
+IDLE = 2.0  # seconds without a call after which the connection is given back: to open one costs more than a note
 SAY = 60.0  # seconds between two lines of what could not be noted
 # The note itself is what the database does not take; any other error is the database's, and is waited for.
 REFUSED = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
@@ -131,7 +132,11 @@ class Notes:
         tidied = 0.0
         while True:
             notes: dict[str, dict[str, Any]] = {}
-            mark, values = waiting.get()
+            try:
+                mark, values = waiting.get(timeout=IDLE)
+            except queue.Empty:
+                connections.close_all()
+                mark, values = waiting.get()
             notes[mark] = values
             while not waiting.empty():
                 mark, values = waiting.get()
@@ -145,9 +150,8 @@ class Notes:
                     break
                 except (DatabaseError, InterfaceError) as error:
                     log.warning("Own calls are written when the database is back: %s", error)
-                    time.sleep(1)
-                finally:
                     connections.close_all()
+                    time.sleep(1)
 
 
 def write(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, Exception]:
@@ -166,9 +170,11 @@ def write(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, Exception]:
                     OwnCall.objects.bulk_create([row], ignore_conflicts=True)
             except REFUSED as error:
                 refused[row.mark] = error
-    for mark, values in notes.items():
-        if "verb" not in values:
-            OwnCall.objects.filter(mark=mark).update(**values)
+    ends = {mark: values for mark, values in notes.items() if "verb" not in values}
+    if ends:
+        with transaction.atomic():
+            for mark, values in ends.items():
+                OwnCall.objects.filter(mark=mark).update(**values)
     return refused
 
 

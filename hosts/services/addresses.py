@@ -105,10 +105,13 @@ def words_of(why: str, ip: str, segment: Segment) -> str:
 
 def free_in(segment: Segment) -> list[str]:
     """All free addresses of the segment's pool right now (for plans; only `allocate` promises one)."""
-    taken = occupied(segment) | set(segment.addresses.values_list("ip", flat=True))
-    return list(
-        free_addresses(segment.cidr, segment.pool, _v4(taken), reserved=segment.reserved, gateway=segment.gateway)
-    )
+    taken = taken_in(segment)
+    return list(free_addresses(segment.cidr, segment.pool, taken, reserved=segment.reserved, gateway=segment.gateway))
+
+
+def taken_in(segment: Segment) -> set[str]:
+    """What nobody can be given: addresses of the ledger, whatever their state, and those that are occupied beside it."""
+    return _v4(occupied(segment) | set(segment.addresses.values_list("ip", flat=True)))
 
 
 def _v4(ips: set[str]) -> set[str]:

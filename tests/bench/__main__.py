@@ -1,4 +1,4 @@
-"""`python -m tests.bench [starts clicks builds releases traffic metrics collecting alerts charts applications terminal logs audit audit_search placement capacity whatif]`: all without arguments, each in a process of its own."""
+"""`python -m tests.bench [starts clicks builds releases growing traffic metrics collecting alerts charts applications terminal logs audit audit_search placement capacity whatif]`: all without arguments, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ALL = [
     "clicks",
     "builds",
     "releases",
+    "growing",
     "traffic",
     "metrics",
     "collecting",

@@ -222,5 +222,7 @@ class Swarm:
     def down(self) -> None:
         if self.service:
             self.clients[0].remove_service(self.service)
+            mine = {"label": f"com.docker.swarm.service.name={LABEL}"}  # whoever leaves before leaves them standing
+            wait("swarm: all gone", lambda: not any(c.containers(all=True, filters=mine) for c in self.clients))
         for client in reversed(self.clients):
             client.leave_swarm(force=True)

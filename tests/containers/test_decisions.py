@@ -111,6 +111,15 @@ def test_a_release_begins_with_one_and_goes_on_in_batches_over_hosts() -> None:
     assert found.fits
 
 
+def test_more_of_what_runs_comes_all_at_once() -> None:
+    """Nothing that serves is interrupted and the image is the one that runs: there is no gate to wait at."""
+    found = plan(kind="scale", instances=instances(2), wanted=20)
+    assert [e.batch for e in found.entries] == [0] * 18
+    assert found.batch_size == 18
+    some = plan(kind="scale", instances=instances(2), wanted=20, policy=Policy(batch=6))
+    assert [e.batch for e in some.entries] == [0] * 6 + [1] * 6 + [2] * 6
+
+
 def test_what_is_not_healthy_goes_first() -> None:
     some = [InstanceView(1, 1, 1), InstanceView(2, 2, 2), InstanceView(3, 3, 3, healthy=False, running=False)]
     assert plan(instances=some).entries[0].number == 3

@@ -19,6 +19,7 @@ from tests.hosts.test_pages import page  # noqa: F401
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
 
+ASKED = "ARPING %s from 0.0.0.0 br0\n"
 SENT = "Sent 1 probe(s) (1 broadcast(s))\nReceived 1 response(s) (0 request(s), 0 broadcast(s))\n"
 NONE = "Sent 2 probe(s) (2 broadcast(s))\nReceived 0 response(s) (0 request(s), 0 broadcast(s))\n"
 
@@ -36,9 +37,14 @@ def test_few_inodes_are_degraded_and_none_at_all_are_not() -> None:
 
 
 def test_answers_are_read_from_arping() -> None:
-    said = f"Unicast reply from 10.0.0.5 [02:42:0a:00:00:05] 0.1ms\n{SENT}{NONE}"
+    five, six = ASKED % "10.0.0.5", ASKED % "10.0.0.6"
+    said = f"{five}Unicast reply from 10.0.0.5 [02:42:0A:00:00:05] 0.1ms\n{SENT}{six}{NONE}"
     assert probe.parse(said, ["10.0.0.5", "10.0.0.6"]) == {"10.0.0.5": "02:42:0a:00:00:05"}
-    assert probe.parse(NONE, ["10.0.0.6"]) == {}
+    assert probe.parse(six + NONE, ["10.0.0.6"]) == {}
+    with pytest.raises(helper.NoHelper):  # that one of two says nothing does not mean that nobody has the other
+        probe.parse(six + NONE, ["10.0.0.5", "10.0.0.6"])
+    with pytest.raises(helper.NoHelper):  # it was ended before it asked
+        probe.parse(six + NONE.replace("Sent 2", "Sent 0") + five + NONE, ["10.0.0.5", "10.0.0.6"])
     with pytest.raises(helper.NoHelper, match="br7"):
         probe.parse("arping: interface br7 not found", ["10.0.0.6"])
 
