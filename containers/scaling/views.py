@@ -28,7 +28,7 @@ from xqplatform.metrics import catalogue, pages
 from xqplatform.metrics.figure import context_of
 from xqplatform.web.tables import Filter, Table
 
-DECISIONS = 25
+DECISIONS = 10
 
 
 @require_http_methods(["GET", "POST"])

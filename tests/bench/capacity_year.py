@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tests.bench.rows import put
+from tests.past.releases import health
 
 RELEASES = 58  # a year, of each service in production: 29,000 of 500 services
 FAILED, BACK = 0.06, 0.03  # shares of releases
@@ -30,9 +31,11 @@ PAGES = {
 
 def filled(dice: random.Random, days: Sequence[date]) -> None:
     from containers.capacity import health_weeks, sized
+    from containers.models import ServiceEnvironment
 
     releases(dice)
-    health(dice, days)
+    health(dice, ServiceEnvironment.objects.filter(environment__production=True), days)
+    objectives()
     prices()
     load(LOADED)
     health_weeks.fill(days[-1])
@@ -72,18 +75,12 @@ def releases(dice: random.Random) -> None:
     score_weeks.count()
 
 
-def health(dice: random.Random, days: Sequence[date]) -> None:
-    from containers.capacity.models import HealthDay, Objective
+def objectives() -> None:
+    from containers.capacity.models import Objective
     from containers.models import ServiceEnvironment
 
-    places = list(ServiceEnvironment.objects.filter(environment__production=True))
-
-    def row(place: Any, day: date) -> HealthDay:
-        bad = dice.choice([0] * 20 + [60, 180, 600])
-        return HealthDay(day=day, place=place, good=86400 - bad, bad=bad, unknown=0, least=1, until=86400)
-
-    put(HealthDay, (row(place, day) for day in days for place in places))
-    put(Objective, (Objective(place=place, target="99.9", author_name="sara") for place in places[::2]))
+    places = ServiceEnvironment.objects.filter(environment__production=True)
+    put(Objective, (Objective(place=place, target="99.9", author_name="sara") for place in list(places)[::2]))
 
 
 def prices() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.platform import Platform, wait_for
+from tests.browser import company_past
 from tests.browser.company_rights import rights
 from tests.engines.fleet import Fleet
 
@@ -52,10 +53,13 @@ class Company:
         self.machines()
         self.services()
         self.rules()
+        company_past.before(self)
         self.releases()
         self.upkeep()
         self.ride()
+        self.spread()
         rights(self)
+        company_past.after(self)
 
     def people(self) -> None:
         from xqplatform.accounts.actor import Actor
@@ -78,8 +82,9 @@ class Company:
         from hosts.services.segments import create_segment
 
         sre = self.actors["gaolei"]
-        save_group(sre, {"slug": "room-a", "title": "Room A, Beijing", "kind": "room"})
-        save_group(sre, {"slug": "cloud-b", "title": "Cloud B", "kind": "cloud"})
+        room = {"slug": "room-a", "title": "Room A, Beijing", "kind": "room"}
+        save_group(sre, room | {"overcommit_cpus": 3, "reserve_memory": 2 << 30})
+        save_group(sre, {"slug": "cloud-b", "title": "Cloud B", "kind": "cloud", "overcommit_cpus": 2})
         hosts = []
         for name, host in zip(HOSTS, self.fleet.hosts, strict=True):
             data = {"name": name, "connection": "tcp", "address": f"{host.address}:2376", "role_run": True}
@@ -100,7 +105,7 @@ class Company:
         wait_for(lambda: Host.objects.filter(state__in=["ready", "degraded"]).count() == len(hosts))
 
     def services(self) -> None:
-        from containers.services.catalog import create_service
+        from containers.services.catalog import change_place, create_service
         from containers.services.settings import save_config
 
         for slug, title, team, wanted, before in SERVICES:
@@ -111,8 +116,18 @@ class Company:
             for place in service.places.all():
                 config = CONFIG | ({"persist": True, "persist_in": "folder"} if slug == "stock-quote" else {})
                 save_config(self.developer(team), place, config, "as measured in spring")
+                if slug == LONGEST:
+                    change_place(self.actors["gaolei"], place, {"placement": {"pack": True}})
                 if place.environment.slug == "pre-release":
                     type(place).objects.filter(pk=place.pk).update(wanted=before)
+
+    def spread(self) -> None:
+        """What was packed on one host may stand on any: there is something to even out."""
+        from containers.models import ServiceEnvironment
+        from containers.services.catalog import change_place
+
+        place = ServiceEnvironment.objects.get(service__slug=LONGEST, environment__slug="production")
+        change_place(self.actors["gaolei"], place, {"placement": {}})
 
     def developer(self, team: str) -> Any:
         return self.actors["wangfang" if team == "quotes" else "lixiang"]

@@ -1,5 +1,7 @@
 """Pictures of the main pages, of a company at work on real engines: `make screenshots` → docs/pictures/.
 
+The fleet and what it does are real; the months before it (`company_past.py`) are written.
+
 python -m tests.browser.screenshots           take them all
 python -m tests.browser.screenshots --hold    and leave the platform standing until Ctrl-C, to look around in it
 XQ_PICTURES=/tmp/look python -m tests.browser.screenshots    somewhere else
@@ -12,19 +14,30 @@ import os
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 from tests.bench.platform import ROOT, platform
 from tests.browser.chrome import chromium
 from tests.browser.company import PASSWORD, Company
+from tests.browser.company_past import ELASTIC
 from tests.browser.conftest import sign_in
 from tests.engines.fleet import Fleet
 
 FOLDER = Path(os.environ.get("XQ_PICTURES", ROOT / "docs" / "pictures"))
 LARGEST = 200_000  # bytes
+CALCULATED = {
+    "place": f"{ELASTIC}/production",
+    "metric": "app.qps",
+    "range": "7d",
+    "load": 4500,
+    "target": 60,
+    "cpus": 0.5,
+    "memory": "96m",
+}
 
 
 def pictures(company: Company) -> list[tuple[str, str, str]]:
-    """Name, address, and how: words of light, dark, narrow, zh, and who looks (gaolei, if nobody is named)."""
+    """Name, address, and how: words of light, dark, narrow, tall, zh, and who looks (gaolei, if nobody is named)."""
     snow = "/services/snow/production/"
     return [  # what is under way comes first
         ("release", f"/releases/{company.running.pk}/", "dark"),
@@ -49,6 +62,14 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
         ("monitoring", "/monitoring/?range=15m", "light"),
         ("alerts", "/alerts/", "light"),
+        ("capacity", "/capacity/", "light zhaomin"),
+        ("what-if", f"/capacity/what-if/{company.scenario.pk}/", "light"),
+        ("calculator", "/capacity/calculator/?" + urlencode(CALCULATED), "light tall"),
+        ("elasticity", f"{snow}scaling/", "light tall"),
+        ("right-sizing", "/capacity/right-sizing/", "light"),
+        ("rebalance", "/capacity/rebalance/", "dark"),
+        ("cost", "/capacity/cost/", "light zhaomin"),
+        ("scorecard", "/capacity/scorecard/", "dark zhaomin"),
         ("audit", "/audit/?q=action:service.*", "light"),
         ("proof", "/audit/verify/", "light"),
         ("reviews", "/audit/reviews/", "dark"),
@@ -63,9 +84,11 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
 def take(company: Company, url: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        for name, path, how in pictures(company):
-            who = next((word for word in how.split() if word in company.people_by_name), "gaolei")
-            size = {"width": 400, "height": 860} if "narrow" in how else {"width": 1360, "height": 860}
+        for name, path, words in pictures(company):
+            how = words.split()
+            who = next((word for word in how if word in company.people_by_name), "gaolei")
+            height = 1240 if "tall" in how else 860
+            size = {"width": 400 if "narrow" in how else 1360, "height": height}
             context = browser.new_context(
                 base_url=url,
                 viewport=size,

@@ -113,6 +113,15 @@ def test_who_changes_the_range_gets_the_charts_without_the_frame(sara: Client, m
     assert "HX-Request" in answer["Vary"]
 
 
+def test_a_part_of_the_frame_that_is_made_anew_is_there(sara: Client, measured: Measured) -> None:
+    """Else a card that hears of a change would be replaced by nothing."""
+    url = f"/services/{measured.instance.place.service.slug}/production/scaling/"
+    html = text_of(sara.get(url, headers={"HX-Request": "true", "HX-Target": "now"}))
+    assert 'id="now"' in html
+    assert 'id="decisions"' in html
+    assert not charts_of(html)
+
+
 def test_the_frame_and_the_first_chart_come_before_the_others(sara: Client, measured: Measured) -> None:
     pieces = list(sara.get(f"/instances/{measured.instance.pk}/charts/?range=6h").streaming_content)
     assert b"<html" in pieces[0]

@@ -89,17 +89,18 @@ def respond(
         "follow": follow(control.range),
         "kept": [(k, v) for k, v in request.GET.items() if k not in {*ranges.NAMES, "format"}],
     }
-    # Who changes the range has the frame already.
-    shown = SHEET if request.headers.get("HX-Request") else template
+    # Who changes the range has the frame already; a part of the frame that is made anew (htmx names its target) needs no charts.
+    target = request.headers.get("HX-Target", "charts")
+    shown = SHEET if request.headers.get("HX-Request") and target == "charts" else template
     status = 400 if control.error else 200
     response = page_around(
         request,
         shown,
         {**context, **more(control.range), **found},
-        lambda: _parts(lambda: make(control.range, POINTS), control.range),
+        lambda: _parts(lambda: make(control.range, POINTS), control.range) if target == "charts" else iter(()),
         status,
     )
-    response["Vary"] = "HX-Request"
+    response["Vary"] = "HX-Request, HX-Target"
     return response
 
 

@@ -192,16 +192,19 @@ def table(section: paper.Section, shown: Sequence[Sequence[paper.Cell]], width: 
             for n, cell in enumerate(row)
         ]
 
-    rows = [
-        cells(section.head, SOFT, BOLD),
-        *(cells([_grouped(c) for c in row], INK, LATIN) for row in shown),
-    ]
+    shown = [[_whole(_grouped(cell)) for cell in row] for row in shown]
+    rows = [cells(section.head, SOFT, BOLD), *(cells(row, INK, LATIN) for row in shown)]
     table = Table(rows, colWidths=_widths(section.head, shown, width), repeatRows=1, hAlign="LEFT")
     table.setStyle([
         ("LINEBELOW", (0, 0), (-1, 0), 0.8, SOFT), ("LINEBELOW", (0, 1), (-1, -1), 0.3, FAINT), ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 2.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
     ])  # fmt: skip
     return table
+
+
+def _whole(cell: str) -> str:
+    """A share is not broken before its sign."""
+    return cell.replace(" %", "\xa0%")
 
 
 def _widths(head: Sequence[str], rows: Sequence[Sequence[paper.Cell]], width: float) -> list[float]:
@@ -220,7 +223,14 @@ GAP = 9  # points between columns
 
 def _longest(text: str) -> float:
     """The width in points of the longest word; Chinese is broken anywhere."""
-    return max((pdfmetrics.stringWidth(word, BOLD, 8) for word in text.split() if word.isascii()), default=16.0)
+    return max(
+        (
+            pdfmetrics.stringWidth(word, BOLD, 8)
+            for word in re.split(r"[ \t\n]+", text)
+            if word.isascii() or "\xa0" in word
+        ),
+        default=16.0,
+    )
 
 
 def _long(text: str) -> int:
