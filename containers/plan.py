@@ -44,7 +44,7 @@ def make_plan(
     """The plan of a change of kind `kind`.
 
     `instances`: all that stand; `wanted`: how many shall stand afterwards (deploy, scale); `numbers`: which ones are meant
-    (restart, stop, start, repair; None: all); `segment`: its name if instances get a fixed address, with `free_addresses`
+    (restart, stop, start, repair; None: all), or go (scale; None: the highest); `segment`: its name if instances get a fixed address, with `free_addresses`
     left; `only_on`: the one host that has the image, where no registry holds it; `stuck`: instances that cannot take the
     change (of limits) as they are, with why; `addresses`, `on`: addresses and hosts that a person wants for new instances, by
     number; `around`: the place's rules of placement, and who else stands where.
@@ -60,6 +60,12 @@ def make_plan(
     if kind in {"deploy", "scale"}:
         kept = standing[:wanted] if wanted < len(standing) else standing
         going = standing[len(kept) :]
+        if kind == "scale" and numbers is not None:
+            going = [one for one in standing if one.number in set(numbers)]
+            kept = [one for one in standing if one not in going]
+            if len(kept) != wanted:
+                problems.append(_("There are %(count)s instances without those that go.") % {"count": len(kept)})
+                wanted = len(kept)
         if beside:
             kept, going = [], standing  # the new ones stand beside all of them
         if kind == "deploy":

@@ -186,11 +186,11 @@ class GroupForm(forms.Form):
         label=_("Memory reserved on each host (GiB)"), required=False, initial=0, min_value=0, max_value=1 << 20
     )
     overcommit_cpus = forms.FloatField(
-        label=_("CPUs may be promised so many times"), required=False, initial=OVERCOMMIT_CPUS,
-        help_text=_("Limits are caps, not reservations. 1: what is promised is there, whatever all of them do."),
+        label=_("CPU overcommit (times)"), required=False, initial=OVERCOMMIT_CPUS,
+        help_text=_("How many times what the machine has may be promised: limits are caps, not reservations. 1: what is promised is there, whatever all of them do."),
     )  # fmt: skip
     overcommit_memory = forms.FloatField(
-        label=_("Memory may be promised so many times"), required=False, initial=OVERCOMMIT_MEMORY,
+        label=_("Memory overcommit (times)"), required=False, initial=OVERCOMMIT_MEMORY,
         help_text=_("With more than 1 instances are killed when all of them use what they may."),
     )  # fmt: skip
 

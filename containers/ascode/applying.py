@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from builds.place import at
-from containers.ascode import carrying, plans, state
+from containers.ascode import carrying, parts, plans, state
 from containers.ascode.plans import Plan, Target
 from containers.ascode.source import Wrong
 from containers.automatic import services as automatic
@@ -138,7 +138,10 @@ def _right(path: tuple[str, ...], kind: str) -> tuple[str, str]:
         return "", ""
     if len(path) == 2 and kind == "removed":
         return "service.remove", path[1]
-    return RIGHTS.get("".join(path[2:3]), "service.change"), path[1]
+    block = "".join(path[2:3])
+    if block in parts.PARTS:
+        return parts.PARTS[block].right, path[1]
+    return RIGHTS.get(block, "service.change"), path[1]
 
 
 def _note(actor: Actor, target: Target, prune: bool, reason: str) -> AppliedFile:

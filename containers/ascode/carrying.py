@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from builds.forges import services as forges
 from builds.models import Blueprint, Registry
 from builds.services.projects import save_project
-from containers.ascode import state
+from containers.ascode import parts, state
 from containers.ascode.merge import content_of
 from containers.ascode.plans import Plan, Target, within
 from containers.ascode.source import Path
@@ -245,6 +245,9 @@ class _Service:
         if "automatic" in changed:
             with at(self.target, "environments", name, "automatic"):
                 automatic.save(self.actor, place, wanted["automatic"])
+        for key in sorted(changed & parts.PARTS.keys()):
+            with at(self.target, "environments", name, key):
+                parts.PARTS[key].save(self.actor, place, wanted[key], self.reason)
         if "settings" in changed:
             self.settings(place, wanted["settings"])
         if "instances" in changed:

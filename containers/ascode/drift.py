@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from containers.ascode import state
+from containers.ascode import parts, state
 from containers.ascode.difference import Change, changes
 from containers.ascode.merge import Unfit, merged
 from containers.ascode.plans import unexpired
@@ -51,7 +51,13 @@ def against(file: AppliedFile, now: Now) -> Drift:
         wanted = merged(file.kind, now.state, given, file.prune, now.removable)
     except Unfit as unfit:
         return Drift(file, trouble=f"{unfit.environment}: {unfit.refused.message}")
-    return Drift(file, tuple(changes(now.state, wanted)))
+    return Drift(file, tuple(one for one in changes(now.state, wanted) if not _scaled(one, now.state)))
+
+
+def _scaled(change: Change, state: dict[str, Any]) -> bool:
+    """Whether it is a number of instances that a policy decides: that it differs is as it should be."""
+    places = state.get("environments", {})
+    return change.path[2:] == ("instances",) and parts.scaled(places.get(change.path[1], {}))
 
 
 def newest(actor: Actor) -> Any:

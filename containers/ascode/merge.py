@@ -7,7 +7,7 @@ number of instances, the team or the repository are never pruned.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -52,6 +52,8 @@ PLACE: Json = {
     "instances": 1, "branch": "", "segment": "", "gates": GATES, "placement": {}, "automatic": AUTOMATIC,
     "settings": settings_of(Config()),
 }  # fmt: skip
+# Blocks that apps above bring (`parts`), by their names: what a document gives over what is set.
+LAID: dict[str, Callable[[Json, Mapping[str, Any]], Json]] = {}
 PROJECT: Json = {
     "repository": "", "repository_user": "", "default_branch": "main", "subfolder": "", "dockerfile": "Dockerfile",
     "blueprint": "", "registry": "", "network": "", "build_arguments": {}, "build_secrets": {}, "forge": {},
@@ -131,6 +133,11 @@ def _place(name: str, base: Json, given: Json, prune: bool) -> Json:
     for key in blocks:
         if given.get(key) is not None:
             found[key] = _laid(PLACE[key] if prune else base[key], PLACE[key], given[key])
+    for key, laid in LAID.items():
+        if given.get(key) is not None:
+            values = {name: value for name, value in given[key].items() if value is not None}
+            kept = {} if prune else {name: one for name, one in base[key].items() if name not in given[key]}
+            found[key] = laid(kept, values)
     if given.get("settings") is not None:
         found["settings"] = _settings(name, base["settings"], given["settings"], prune)
     return found

@@ -11,7 +11,7 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.ascode import reading, state
+from containers.ascode import parts, reading, state
 from containers.ascode.difference import Change, changes
 from containers.ascode.merge import ENVIRONMENT, SERVICE, Unfit, merged
 from containers.ascode.reading import Given
@@ -214,6 +214,11 @@ def warnings_of(plan: Plan) -> list[str]:
             where = {"place": f"{target.given.name}/{change.path[1]}", "old": change.before, "new": change.after}
             if change.path[2:] == ("instances",):
                 found.append(_("%(place)s is scaled at once, from %(old)s to %(new)s instances.") % where)
+                if parts.scaled(target.wanted["environments"].get(change.path[1], {})):
+                    words = _(
+                        "A policy of elasticity scales %(place)s and will change that number: leave it out of the file."
+                    )
+                    found.append(words % where)
             elif change.kind == "removed" and len(change.path) == 2:
                 found.append(
                     _("All instances of %(place)s are removed at once, and their addresses given back.") % where

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from containers.ascode import parts
 from containers.ascode.merge import PLACE
 from containers.ascode.reading import VERSION
 from containers.config import GIB, MIB
@@ -57,7 +58,8 @@ def _place(place: Json) -> Json:
     settings["health"] = {key: _short(value) for key, value in settings["health"].items()}
     settings["traffic"] = {key: _short(value) for key, value in settings["traffic"].items()}
     settings["hooks"] = [_hook(hook) for hook in settings["hooks"]]
-    return {key: place[key] for key in PLACE if key != "settings"} | {"settings": settings}
+    left_out = {"settings", "instances"} if parts.scaled(place) else {"settings"}  # what a policy decides is in no file
+    return {key: place[key] for key in PLACE if key not in left_out} | {"settings": settings}
 
 
 def _hook(hook: Json) -> Json:

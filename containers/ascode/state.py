@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from builds.services import projects
-from containers.ascode import rendering
+from containers.ascode import parts, rendering
 from containers.ascode.merge import AUTOMATIC, settings_of
 from containers.ascode.readers import KEPT
 from containers.config import Config, parse
@@ -51,7 +51,7 @@ def services() -> Any:
     active = Deployment.objects.filter(state__in=Deployment.ACTIVE)
     standing = Instance.objects.filter(removed=None).only("pk", "place_id")
     places = ServiceEnvironment.objects.select_related(
-        "environment", "segment", "config", "gates", "automatic"
+        "environment", "segment", "config", "gates", "automatic", *parts.related()
     ).order_by("environment__position", "environment__slug")
     places = places.prefetch_related(
         Prefetch("deployments", active, to_attr="under_way"), Prefetch("instances", standing, to_attr="standing")
@@ -111,6 +111,7 @@ def _place(place: Any) -> Json:
         "gates": _gates(place),
         "placement": place.placement,
         "automatic": _automatic(place),
+        **parts.states(place),
         "settings": settings_of(config_of(place)),
     }
 

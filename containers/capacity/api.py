@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
 from containers.capacity import overview, words
@@ -115,9 +116,9 @@ def days(
     what = overview.asked({"range": range})
     kinds = [Of.FLEET, Of.GROUP, Of.ENVIRONMENT, Of.TEAM]
     if of not in kinds:
-        raise Refused(f"There are {', '.join(kinds)}.", "of", 400)
+        raise Refused(_("There are %(kinds)s.") % {"kinds": ", ".join(kinds)}, "of", 400)
     span = Span.objects.filter(of=of, name=name, days=what.days).first()
     if span is None:
-        raise Refused("There are no days of it.", "name", 404)
+        raise Refused(_("There are no days of it."), "name", 404)
     first = span.until - timedelta(days=what.days - 1)
     return list(SumDay.objects.filter(of=of, key=span.key, day__range=(first, span.until)).order_by("day"))

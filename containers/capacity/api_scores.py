@@ -165,12 +165,11 @@ def show_service_score(request: HttpRequest, slug: str, environment: str = "", w
 
 
 def _judged(one: Verdict) -> dict[str, Any]:
-    counts = "way_back" if one.back else "cancelled" if not one.is_change else "failure" if one.causes else "good"
     return {
         "release": one.release.number,
         "state": one.release.state,
         "ended": datetime.fromtimestamp(one.release.end, UTC),
-        "counts_as": counts,
+        "counts_as": one.counts_as,
         "causes": [str(cause) for cause in one.causes],
         "lead_time": one.lead,
         "restored_after": one.restore,

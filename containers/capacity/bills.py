@@ -49,7 +49,7 @@ def count(now: datetime | None = None) -> list[date]:
 
     It ends early when a price comes or goes meanwhile: that one's own task counts by all of them.
     """
-    rows = {row.pk: _price(row) for row in Price.objects.all()}
+    rows = {row.pk: price(row) for row in Price.objects.all()}
     written = []
     for month in due():
         bill, days = _month(month, list(rows.values()))
@@ -63,7 +63,7 @@ def count(now: datetime | None = None) -> list[date]:
     return written
 
 
-def _price(row: Price) -> costing.Price:
+def price(row: Price) -> costing.Price:
     return costing.Price(
         row.valid_from,
         None if row.monthly is None else float(row.monthly),

@@ -118,6 +118,15 @@ def bill(
     return found
 
 
+def of_one(machine: Machine, prices: Mapping[Of, Price], cores: float, memory: float) -> float | None:
+    """What a month of one instance with these limits bears of the machine's price, as in a bill; None: it has no price."""
+    price = price_of(machine, prices)
+    if price is None:
+        return None
+    of_cores, of_memory = price.parts(machine.cores, machine.memory)
+    return of_cores * _share(cores, machine.cores_free_of) + of_memory * _share(memory, machine.memory_free_of)
+
+
 def _share(committed: float, possible: float) -> float:
     if committed <= 0:
         return 0.0

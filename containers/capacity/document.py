@@ -54,7 +54,7 @@ def _first(ends: Sequence[overview.Ends]) -> list[paper.Line]:
 
 
 def _runways(ends: Sequence[overview.Ends]) -> paper.Section:
-    head = [_("What"), _("Where"), _("Counted by"), _("There is"), _("In use"), _("Lasts")]
+    head = [_("What"), _("Where"), _("Counted by"), _("Capacity"), _("In use"), _("Lasts")]
     rows = [
         [str(one["what"]), one["name"], one["basis"], units.shown(one["capacity"], one["unit"]), units.shown(one["level"], one["unit"]), one["ends"]]
         for one in map(shown.runway, ends)
@@ -65,8 +65,8 @@ def _runways(ends: Sequence[overview.Ends]) -> paper.Section:
 
 def _lines(what: overview.Asked, rows: Sequence[Span]) -> paper.Section:
     of_hosts = what.by in {Of.GROUP, Of.HOST}
-    has = [_("CPU, there is")] if of_hosts else []
-    more = [_("memory, there is")] if of_hosts else []
+    has = [_("CPU, capacity")] if of_hosts else []
+    more = [_("memory, capacity")] if of_hosts else []
     head = [str(shown.WORDS[Of(what.by)]), _("Instances"), *has, _("CPU, promised"), _("CPU, p95"), *more, _("memory, promised"), _("memory, p95")]  # fmt: skip
     found = []
     for span in rows:

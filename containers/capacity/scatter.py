@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -96,41 +96,15 @@ def draw(one: Scatter) -> SafeString:
         f"M{x / right * svg.WIDTH:.0f} {svg.HEIGHT - cut(y) / top * svg.HEIGHT:.0f}h0"
         for x, y in zip(one.xs, one.ys, strict=True)
     )
-    parts = [("xqc-line", _level(step, top)) for step in steps]
+    parts = [("xqc-line", svg.level(step, top)) for step in steps]
     parts.append((f"xqc-band c-{one.colour}", svg.area(low, high, xs, top)))
     parts.append((f"xqc-dots c-{one.colour}", dots))
     parts.append((f"xqc-curve c-{one.colour}", svg.path([cut(one.line.at(x)) for x in places], xs, top)))
     if 0 < one.limit <= top:
-        parts.append(("xqc-limit", _level(one.limit, top)))
+        parts.append(("xqc-limit", svg.level(one.limit, top)))
     if one.at is not None:
         parts.append(("xqc-asked", f"M{one.at / right * svg.WIDTH:.0f} 0V{svg.HEIGHT}"))
-    return format_html(
-        '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-        '<div class="xqc-y" aria-hidden="true">{}</div><div class="xqc-x" aria-hidden="true">{}</div>',
-        svg.WIDTH,
-        svg.HEIGHT,
-        one.summary,
-        format_html_join("", '<path class="{}" d="{}"/>', parts),
-        _y_words(one, steps),
-        _x_words(one),
-    )
-
-
-def _level(value: float, top: float) -> str:
-    return f"M0 {round(svg.HEIGHT - value / top * svg.HEIGHT)}H{svg.WIDTH}"
-
-
-def _y_words(one: Scatter, steps: Sequence[float]) -> SafeString:
-    scale, top = units.scale(one.unit, steps[-1]), steps[-1]
-    rows = [
-        (
-            share("t", 100 - 100 * step / top),
-            units.number(step / scale.divisor),
-            f" {units.on_axis(scale)}" if step == top else "",
-        )
-        for step in steps
-    ]
-    return format_html_join("", '<span class="{}">{}{}</span>', rows)
+    return svg.frame(parts, one.summary, svg.y_words(one.unit, steps), _x_words(one))
 
 
 def _x_words(one: Scatter) -> SafeString:

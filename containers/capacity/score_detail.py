@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Prefetch
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from containers.capacity import score_rows, scoring
 from containers.capacity.availability import Span
@@ -21,6 +23,31 @@ from containers.place_lines import Line
 from xqplatform.accounts.actor import Actor
 
 DAYS = 90  # that are drawn
+
+
+def _is(state: str) -> Callable[[Verdict], bool]:
+    return lambda one: one.is_change and one.release.state == state
+
+
+# What a number of the scorecard counts: exactly these releases.
+COUNTED: dict[str, tuple[Any, Callable[[Verdict], bool]]] = {
+    "succeeded": (gettext_lazy("succeeded"), _is("succeeded")),
+    "failed": (gettext_lazy("failed"), _is("failed")),
+    "rolled_back": (gettext_lazy("rolled back"), _is("rolled_back")),
+    "failure": (gettext_lazy("change failures"), lambda one: one.counts_as == "failure"),
+    "open": (gettext_lazy("not restored"), lambda one: one.open),
+    "lead": (gettext_lazy("with a lead time"), lambda one: one.lead is not None and one.is_change),
+    "restored": (gettext_lazy("restored"), lambda one: one.restore is not None),
+    "reverted": (gettext_lazy("rolled back, or followed by a way back"), lambda one: _is("rolled_back")(one) or Cause.BACK in one.causes),
+    "way_back": (gettext_lazy("ways back"), lambda one: one.counts_as == "way_back"),
+    "cancelled": (gettext_lazy("cancelled"), lambda one: one.counts_as == "cancelled"),
+}  # fmt: skip
+
+
+def counted(verdicts: Sequence[Verdict], counts: str, week: date | None) -> list[Verdict]:
+    """Those that a number counts, of a week or of all."""
+    _title, holds = COUNTED.get(counts, ("", lambda _one: True))
+    return [one for one in verdicts if holds(one) and (week is None or scoring.week_of(one.release.end) == week)]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def made(card: Card, where: str) -> bytes:
     title, span = _("Scorecard"), f"{card.first} – {card.last} (UTC)"
     counts = [changes for changes, _bad in card.whole.bars]
     story = [
-        *heading(title, where, f"{span}, {_('compared with as many weeks before')}"),
+        *heading(title, where, _("%(span)s, compared with as many weeks before") % {"span": span}),
         tiles(_tiles(card.whole)),
         Spacer(1, 6 * mm),
         said(_("Releases a week"), style(10.5, fontName=BOLD)),

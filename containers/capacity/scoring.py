@@ -76,6 +76,13 @@ class Verdict:
     def is_change(self) -> bool:
         return not self.back and self.release.state != "cancelled"
 
+    @property
+    def counts_as(self) -> str:
+        """«way_back» and «cancelled» are no changes; a change is «good» or a «failure»."""
+        if not self.is_change:
+            return "way_back" if self.back else "cancelled"
+        return "failure" if self.causes else "good"
+
 
 def judge(
     releases: Iterable[Release], alarms: Iterable[Alarm], brought: AbstractSet[str] = frozenset()

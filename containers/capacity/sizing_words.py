@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -36,10 +36,6 @@ def limits(value: Limits) -> str:
     return _("%(cpus)s, %(memory)s") % {"cpus": cores(value.cpus), "memory": size(value.memory)}
 
 
-def percent(share: float) -> str:
-    return units.shown(share, "ratio")
-
-
 def evidence(one: Size, wish: Wish) -> list[tuple[Mark, str]]:
     """A sentence for each mark."""
     return [(mark, _sentence(mark, one, wish)) for mark in one.advice.marks]
@@ -50,7 +46,7 @@ def _sentence(mark: Mark, one: Size, wish: Wish) -> str:
     known = {
         "days": past.days, "range": wish.days, "least": LEAST_DAYS, "cpu": cores(past.cpu), "cpus": cores(now.cpus),
         "memory": size(past.memory), "peak": size(past.peak), "limit": size(now.memory), "idle": cores(IDLE),
-        "share": percent(past.throttled),
+        "share": units.shown(past.throttled, "ratio"),
     }  # fmt: skip
     if mark == Mark.OOM:
         text = ngettext(
@@ -115,3 +111,18 @@ def sums(sizes: Iterable[Size]) -> tuple[Limits, Limits]:
         free_cpus, need_cpus = free_cpus + max(saved.cpus, 0), need_cpus + max(-saved.cpus, 0)
         free_memory, need_memory = free_memory + max(saved.memory, 0), need_memory + max(-saved.memory, 0)
     return Limits(free_cpus, round(free_memory)), Limits(need_cpus, round(need_memory))
+
+
+def counts(rows: Sequence[Size]) -> list[tuple[str, Any, int]]:
+    """Each mark that some have, with its title and how many."""
+    found = [(mark.value, title, sum(mark in one.advice.marks for one in rows)) for mark, title in TITLES.items()]
+    return [one for one in found if one[2]]
+
+
+def measured(wish: Wish) -> tuple[str, str]:
+    """What the figures are, and what memory goes by."""
+    if wish.below_peak:
+        memory = _("Memory may go below the highest that was in use: then the kernel kills.")
+    else:
+        memory = _("Memory is never proposed below the highest that was in use.")
+    return _("A p99 is exceeded in a hundredth of the time, 14 minutes of a day."), memory

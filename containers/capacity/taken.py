@@ -5,9 +5,21 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from xqplatform import audit
 from xqplatform.accounts.http import actor_of
+from xqplatform.errors import Refused
+
+FORMATS = ("csv", "pdf")
+
+
+def format_of(request: HttpRequest) -> str:
+    """The file that is asked for; empty for the page itself. Raises Refused for another one."""
+    found = request.GET.get("format", "")
+    if found not in {"", *FORMATS}:
+        raise Refused(_("There are the formats csv and pdf."), "format", 400)
+    return found
 
 
 def pdf_response(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import available_timezones
@@ -26,6 +26,8 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 MOST_ICS = 512 << 10  # bytes
 MOST_HOURS = 6
 MOST_DAYS = 500
+# What uses a calendar, as words why it is not removed; empty: nothing does. Apps above fill it when they are ready.
+USES: list[Callable[[Actor, Calendar], str]] = []
 
 
 def save_calendar(actor: Actor, calendar: Calendar | None, data: Mapping[str, Any]) -> Calendar:
@@ -101,12 +103,15 @@ def hours_of(pairs: Any) -> list[list[str]]:
 
 
 def remove_calendar(actor: Actor, calendar: Calendar) -> None:
-    """Refused while a freeze window goes by it."""
+    """Refused while a freeze window goes by it, or what an app above knows of (`USES`)."""
     require(actor, RIGHT, obj=calendar)
-    used = sorted({str(row.environment) for row in calendar.freezes.select_related("environment")})
-    if used:
-        raise Refused(_("Freeze windows of %(where)s go by it.") % {"where": ", ".join(used)})
     with transaction.atomic():
+        Calendar.objects.select_for_update().filter(pk=calendar.pk).first()  # who begins to use it waits, or was first
+        used = sorted({str(row.environment) for row in calendar.freezes.select_related("environment")})
+        if used:
+            raise Refused(_("Freeze windows of %(where)s go by it.") % {"where": ", ".join(used)})
+        if why := next((words for use in USES if (words := use(actor, calendar))), ""):
+            raise Refused(why)
         audit.record(actor, "calendar.remove", calendar, before=shown(calendar))
         calendar.delete()
         live.bump("calendars")

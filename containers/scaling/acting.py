@@ -51,7 +51,8 @@ def _scale(place: ServiceEnvironment, decision: Decision, here: int) -> ScalingD
         raise Refused(why_not)
     with transaction.atomic():
         why = _("autoscaling: %(why)s") % {"why": words.say(decision.reason)}
-        work = releases.scale(actor, place, fits, why, how)
+        going = place.instances.filter(pk__in=decision.going).values_list("number", flat=True)
+        work = releases.scale(actor, place, fits, why, how, going=list(going) or None)
         outcome = Outcome.BEGUN if fits == to else Outcome.PARTIAL
         return _note(place, decision, here, outcome, why_not, work=work, after=fits)
 

@@ -16,7 +16,7 @@ from xqplatform.alerts.sources import Found
 def _short(now: float) -> Iterator[Found]:
     for row in ScalingPolicy.evaluated().exclude(short_since=None):
         since = row.short_since.timestamp() if row.short_since else None
-        yield Found(f"place:{row.place_id}", since, words.short(row.now))
+        yield Found(f"place:{row.place_id}", since, words.say(Reason.of(row.now.get("short", {}))))
 
 
 def _blind(now: float) -> Iterator[Found]:

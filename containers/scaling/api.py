@@ -71,6 +71,8 @@ class WishOut(Schema):
 
 class ScalingOut(Schema):
     policy: ScalingPolicyIn | None
+    unreadable: str = Field("", description="Why the stored policy cannot be read, until it is saved anew")
+    stored: Any = Field(None, description="The policy as it is stored, where it cannot be read")
     author: str
     version: int
     evaluated: datetime | None
@@ -106,8 +108,11 @@ def _out(place: ServiceEnvironment) -> dict[str, Any]:
     if row is None:
         none = dict.fromkeys(("policy", "evaluated", "instances", "wanted"))
         return none | {"author": "", "version": 0, "words": "", "wishes": []}
+    refused = services.read(row)[1]
     return {
-        "policy": services.content_of(row),
+        "policy": None if refused else services.content_of(row),
+        "unreadable": refused.message if refused else "",
+        "stored": row.content if refused else None,
         "author": row.author_name,
         "version": row.version,
         "evaluated": row.ran,

@@ -7,10 +7,13 @@ class ScalingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers.scaling import alerting
+        from containers.guardrails import calendars as verbs
+        from containers.scaling import alerting, calendars, documents
         from containers.scaling.models import ScalingDecision, ScalingPolicy
         from xqplatform.accounts.visibility import owned
 
         alerting.register()
+        documents.register()
+        verbs.USES.append(calendars.used)
         for model in (ScalingPolicy, ScalingDecision):
             owned(model, "place__service__team")

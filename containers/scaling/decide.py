@@ -2,6 +2,9 @@
 
 The strongest wish counts, within the bounds. It goes up at once and down slowly: by load only when the highest wish of a whole
 window, all of it measured and all after the last change, is lower. While a source that should tell is blind nothing shrinks.
+
+New instances that did not get healthy are given a minute more, then they go, and the next try waits longer than the last one: what
+cannot start takes no room and no address, and starts and stops never chase each other.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ def decide(policy: Policy, view: View, memory: Memory) -> tuple[Decision, Memory
     steady = -BACK <= view.now - memory.seen <= GAP
     since = memory.since if steady else view.now
     view = _timely(view, since)
+    if view.failed:
+        working = tuple(one for one in view.instances if one not in view.failed)
+        view = replace(view, instances=working, failed=tuple(one for one in view.instances if one in view.failed))
     wishes, kept = _wishes(policy, view, memory.tracks if steady else {})
     return _judge(policy, view, wishes), Memory(view.now, since, kept)
 
@@ -35,7 +41,7 @@ def _timely(view: View, since: float) -> View:
         return at if at <= view.now else min(since, view.now)
 
     attempts = tuple(replace(one, at=past(one.at)) for one in view.attempts)
-    return replace(view, settled=past(view.settled), attempts=attempts)
+    return replace(view, settled=past(view.settled), failed_at=past(view.failed_at), attempts=attempts)
 
 
 def _wishes(policy: Policy, view: View, tracks: Mapping[str, Track]) -> tuple[tuple[Wish, ...], dict[str, Track]]:
@@ -70,10 +76,23 @@ def _judge(policy: Policy, view: View, wishes: tuple[Wish, ...]) -> Decision:
     decision = Decision(None, Reason("enough"), wishes, wanted, short=max(0, need - policy.most))
     if view.busy is not None:
         return replace(decision, reason=view.busy)
+    if view.failed and (tidied := _tidied(view, decision)) is not None:
+        return tidied
     if wanted == here:
         reason = _why_so(policy, here, strongest, wishes, blind)
         return replace(decision, reason=reason, again=reason.data.get("until"))
     return _move(policy, view, decision, strongest)
+
+
+def _tidied(view: View, decision: Decision) -> Decision | None:
+    """What is done about new ones that failed; None: it was tried, and waits, which keeps nothing else back."""
+    here, failed, due = len(view.instances), len(view.failed), view.failed_at + PAUSE
+    if view.now < due:
+        return replace(decision, reason=Reason("failed", {"failed": failed, "until": due}), again=due)
+    if paused_until(view.attempts, up=False) > view.now:
+        return None
+    data = {"from": here + failed, "to": here, "wanted": here, "failed": failed}
+    return replace(decision, to=here, reason=Reason("tidy", data), going=view.failed)
 
 
 def _why_so(policy: Policy, here: int, strongest: int, wishes: tuple[Wish, ...], blind: Wish | None) -> Reason:
@@ -97,13 +116,14 @@ def _move(policy: Policy, view: View, decision: Decision, strongest: int) -> Dec
     if until > view.now:
         return replace(decision, reason=Reason("pause", {"until": until, "wanted": wanted}), again=until)
     to = _stepped(policy, here, wanted, wishes) if up else max(wanted, here - max(1, here * policy.most_down // 100))
-    data: dict[str, Any] = {"from": here, "to": to, "wanted": wanted}
+    failed = len(view.failed)  # they stand beside, until they can be removed
+    data: dict[str, Any] = {"from": here + failed, "to": to + failed, "wanted": wanted + failed}
     if strongest < policy.least or strongest > policy.most:
         data |= {"least": policy.least, "most": policy.most}
     cause = max((w for w in wishes if w.number is not None), key=lambda w: w.number or 0, default=None)
     if cause is not None and policy.least <= strongest:
         data |= {"source": cause.source, "name": cause.name}
-    return replace(decision, to=to, reason=Reason("up" if up else "down", data))
+    return replace(decision, to=to + failed, reason=Reason("up" if up else "down", data))
 
 
 def _stepped(policy: Policy, here: int, wanted: int, wishes: tuple[Wish, ...]) -> int:

@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from containers.guardrails.sessions import Book
 from containers.models import Deployment, Instance
-from containers.scaling import acting, calendars, history, told
+from containers.scaling import acting, calendars, failures, history, told
 from containers.scaling.decide import decide
 from containers.scaling.models import ScalingDecision, ScalingPolicy, ScalingRun
 from containers.scaling.parsing import parse
@@ -41,6 +41,7 @@ class Known:
     attempts: dict[int, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
     books: dict[str, Book | None] = field(default_factory=dict)
     samples: dict[int, dict[str, history.Samples]] = field(default_factory=dict)  # by the seconds looked at
+    failed: dict[int, dict[int, float]] = field(default_factory=dict)  # of a place: instance → when it had failed
 
 
 def run(now: float | None = None) -> ScalingRun | None:
@@ -87,7 +88,9 @@ def _run(row: ScalingRun, lease: Lease, now: float) -> ScalingRun | None:
 
 def _cannot(row: ScalingPolicy, why: str, now: float) -> None:
     """Nothing can be said of it, which is told as a lack of data is."""
-    row.now = {"problem": why[:500]}
+    if row.now != (says := {"problem": why[:500]}):
+        live.bump(topic(row.place))
+    row.now = says
     same = ScalingPolicy.objects.filter(pk=row.pk, version=row.version)
     same.update(now=row.now, short_since=None, blind_since=row.blind_since or _moment(now))
 
@@ -108,6 +111,7 @@ def gather(rows: list[ScalingPolicy], policies: dict[int, Policy], now: float) -
     for one in tried.exclude(outcome=ScalingDecision.Outcome.DRY).select_related("deployment").order_by("id"):
         if (attempt := attempt_of(one)) is not None:
             known.attempts[one.place_id].append(attempt)
+    known.failed = failures.of(places)
     known.books = calendars.books(policies.values(), now, now)
     by_over: dict[int, list[ScalingPolicy]] = defaultdict(list)
     for row in rows:
@@ -138,6 +142,7 @@ def view_of(row: ScalingPolicy, policy: Policy, known: Known, now: float) -> Vie
         busy = Reason("release", {"who": active.created_name, "kind": kind, "number": active.pk})
     runs = place.current_image_id is not None and place.pk in known.running
     instances = known.instances[place.pk] if runs else []
+    failed = known.failed.get(place.pk, {})
     return View(
         now=now,
         instances=tuple(instances),
@@ -151,6 +156,8 @@ def view_of(row: ScalingPolicy, policy: Policy, known: Known, now: float) -> Vie
         books=known.books,
         attempts=tuple(known.attempts[place.pk]),
         sample=float(settings.METRICS_INTERVAL),
+        failed=tuple(failed),
+        failed_at=max(failed.values(), default=0.0),
     )
 
 
@@ -174,14 +181,18 @@ def evaluate(row: ScalingPolicy, policy: Policy, view: View) -> Decision:
     done = None
     if decision.to is not None and same.exists():
         done = acting.act(row, policy, decision, here)
-    says = told.as_json(policy, decision, here)
-    wants_more = decision.short > 0 or _kept_from_growing(decision, here, done)
+    says = told.as_json(decision, here)
+    short = lacking(policy, decision, here - len(view.failed), done, row.now.get("short"))
+    if short is None and row.short_since is not None and _cannot_tell(decision):
+        short = row.now.get("short")  # what was short is not had yet, as far as anybody knows
+    says |= {"short": short} if short else {}
+    blind = _blind(decision) or (row.blind_since is not None and _settling(decision))
     fields: dict[str, Any] = {
         "memory": memory.to_json(),
         "now": says,
         "ran": _moment(view.now),
-        "short_since": (row.short_since or _moment(view.now)) if wants_more else None,
-        "blind_since": (row.blind_since or _moment(view.now)) if _blind(decision) else None,
+        "short_since": (row.short_since or _moment(view.now)) if short else None,
+        "blind_since": (row.blind_since or _moment(view.now)) if blind else None,
     }
     same.update(**fields)
     if done is not None or _shown(says) != _shown(row.now):
@@ -189,10 +200,30 @@ def evaluate(row: ScalingPolicy, policy: Policy, view: View) -> Decision:
     return decision
 
 
-def _kept_from_growing(decision: Decision, here: int, done: ScalingDecision | None) -> bool:
-    if done is not None:
-        return done.asked > done.before and done.after < done.asked
-    return decision.reason.code == "pause" and (decision.wanted or 0) > here
+def lacking(
+    policy: Policy, decision: Decision, working: int, done: ScalingDecision | None, before: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Why more is needed than there is (a Reason), or None. `before`: what was said of it the last time."""
+    if done is not None and done.before < done.asked != done.after:
+        found = Reason("room", {"asked": done.asked, "after": done.after, "why": done.words[:300]})
+    elif decision.reason.code in {"pause", "failed", "tidy"} and (decision.wanted or 0) > working:
+        return before or decision.reason.to_json()
+    elif decision.short > 0:
+        found = Reason("beyond", {"need": policy.most + decision.short, "most": policy.most})
+    else:
+        return None
+    return found.to_json()
+
+
+def _cannot_tell(decision: Decision) -> bool:
+    """Whether it is unknown if more is needed: a change begins, is under way or just over, or something is not measured."""
+    return decision.wanted is not None and (
+        decision.reason.code in {"release", "up"} or any(w.blind for w in decision.wishes)
+    )
+
+
+def _settling(decision: Decision) -> bool:
+    return decision.wanted is not None and any(wish.reason.code == "settling" for wish in decision.wishes)
 
 
 def _blind(decision: Decision) -> bool:

@@ -14,6 +14,7 @@ from containers.scaling.parsing import HIGHEST, MOST_INSTANCES, NUMBERS
 from xqplatform.errors import Refused
 
 LOADS = (1, 2, 3)
+FORECAST = {"weeks": 4, "minutes": 15, "margin": 10}
 ON, DRY, OFF = "on", "dry", "off"
 MODES = [(ON, _("on: it scales")), (DRY, _("dry run: it only notes what it would do")), (OFF, _("off"))]
 
@@ -24,7 +25,7 @@ def _metric() -> forms.CharField:
 
 
 def _target() -> forms.FloatField:
-    return forms.FloatField(label=_("Mean of an instance"), required=False, min_value=0, max_value=HIGHEST)
+    return forms.FloatField(label=_("Target"), required=False, min_value=0, max_value=HIGHEST)
 
 
 def _text(label: Any, help_text: Any) -> forms.CharField:
@@ -56,9 +57,9 @@ class PolicyForm(SaneForm):
         label=_("By forecast: be ready for what the same weekday took in the last weeks"), required=False
     )
     forecast_metric = _metric()
-    weeks = forms.IntegerField(label=_("Weeks"), initial=4, min_value=1, max_value=12)
-    minutes = forms.IntegerField(label=_("Minutes ahead"), initial=15, min_value=0, max_value=240)
-    margin = forms.IntegerField(label=_("Margin in percent"), initial=10, min_value=0, max_value=500)
+    weeks = forms.IntegerField(label=_("Weeks"), initial=FORECAST["weeks"], min_value=1, max_value=12)
+    minutes = forms.IntegerField(label=_("Minutes ahead"), initial=FORECAST["minutes"], min_value=0, max_value=240)
+    margin = forms.IntegerField(label=_("Margin in percent"), initial=FORECAST["margin"], min_value=0, max_value=500)
     tolerance = _count("tolerance", _("Tolerance in percent"), _("So near to the target nothing is done."))
     over = _count("over", _("Seconds looked at"), _("Of each instance the median of them counts."))
     window = _count("window", _("Window in seconds"), _("It shrinks to the highest wish of so long a time."))
@@ -73,7 +74,7 @@ class PolicyForm(SaneForm):
             for n in LOADS
             if given[f"metric_{n}"].strip() or given[f"target_{n}"] is not None
         ]
-        forecast = {name: given[name] for name in ("weeks", "minutes", "margin")}
+        forecast = {name: given[name] for name in FORECAST}
         forecast["metric"] = given["forecast_metric"].strip()  # none: the first load's
         return {
             "least": given["least"],
@@ -94,7 +95,7 @@ class PolicyForm(SaneForm):
 
 
 def initial_of(content: Mapping[str, Any], standing: int) -> dict[str, Any]:
-    """What the form shows of a policy; of none something sensible for so many instances."""
+    """What the form shows of a policy, also of one that cannot be read; of none something sensible for so many instances."""
     if not content:
         return {
             "mode": DRY,
@@ -103,12 +104,27 @@ def initial_of(content: Mapping[str, Any], standing: int) -> dict[str, Any]:
             "metric_1": "cpu.percent",
             "target_1": 60,
         }
-    mode = OFF if not content["enabled"] else DRY if content["dry"] else ON
-    found: dict[str, Any] = {"mode": mode, "zone": content["zone"], "forecast": content["forecast"] is not None}
-    found |= {name: content[name] for name in ("least", "most", *NUMBERS)}
-    for n, one in zip(LOADS, content["loads"], strict=False):
-        found |= {f"metric_{n}": one["metric"], f"target_{n}": one["target"]}
-    found |= {"market": lines.market_text(content["market"]), "week": lines.week_text(content["week"])}
-    forecast = content["forecast"] or {}
+    mode = OFF if content.get("enabled") is False else DRY if content.get("dry") is True else ON
+    found: dict[str, Any] = {
+        "mode": mode,
+        "zone": content.get("zone", "UTC"),
+        "forecast": bool(content.get("forecast")),
+    }
+    found |= {name: content.get(name, 1) for name in ("least", "most")}
+    found |= {name: content.get(name, usual) for name, (usual, _low, _high) in NUMBERS.items()}
+    for n, one in zip(LOADS, lines.mappings(content.get("loads")), strict=False):
+        found |= {f"metric_{n}": one.get("metric", ""), f"target_{n}": one.get("target", "")}
+    found |= {"market": lines.market_text(lines.mappings(content.get("market")))}
+    found |= {"week": lines.week_text(lines.mappings(content.get("week")))}
+    forecast = next(iter(lines.mappings([content.get("forecast")])), {})
     found["forecast_metric"] = forecast.get("metric", "")
-    return found | {name: forecast[name] for name in ("weeks", "minutes", "margin") if name in forecast}
+    return found | {name: forecast.get(name, usual) for name, usual in FORECAST.items()}
+
+
+def repairing(content: Any, refused: Refused) -> PolicyForm:
+    """What is stored and cannot be read, as if somebody had just typed it: what is wrong stands beside its field."""
+    typed = initial_of(content if isinstance(content, Mapping) else {"enabled": True}, 1)
+    form = PolicyForm({name: str(value) for name, value in typed.items() if value not in (None, False)})
+    form.is_valid()
+    form.add_refusal(refused)
+    return form

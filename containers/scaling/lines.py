@@ -43,16 +43,31 @@ def week_of(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """What can be read of a stored list."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
 def market_text(points: Sequence[Mapping[str, Any]]) -> str:
-    return "\n".join("{calendar} {anchor} {minutes:+d} {instances}".format(**one) for one in points)
+    """Also of points that cannot be read: what is missing is «?»."""
+    return "\n".join(_told(one, "calendar", "anchor", "minutes", "instances") for one in points)
 
 
 def week_text(points: Sequence[Mapping[str, Any]]) -> str:
-    return "\n".join(f"{days_text(one['days'])} {one['at']} {one['instances']}" for one in points)
+    return "\n".join(_told({**one, "days": days_text(one.get("days"))}, "days", "at", "instances") for one in points)
 
 
-def days_text(days: Sequence[int]) -> str:
-    """[0, 1, 2, 4] is «mon-wed,fri»."""
+def _told(point: Mapping[str, Any], *names: str) -> str:
+    values = [point.get(name, "?") for name in names]
+    return " ".join(
+        f"{v:+d}" if n == "minutes" and type(v) is int else str(v) for n, v in zip(names, values, strict=True)
+    )
+
+
+def days_text(days: Any) -> str:
+    """[0, 1, 2, 4] is «mon-wed,fri»; what are no days is «?»."""
+    if not isinstance(days, list | tuple) or not days or not all(type(day) is int and 0 <= day <= 6 for day in days):
+        return "?"
     runs: list[list[int]] = []
     for day in sorted(days):
         if runs and day == runs[-1][-1] + 1:

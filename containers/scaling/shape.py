@@ -113,7 +113,8 @@ class View:
     """What is known at a moment.
 
     `samples`: of each metric, by instance, (moment, value) in order. `past`: of each metric of a forecast the highest sum
-    over all instances in the minutes ahead, one a week, None where nothing is known. `books`: calendars by slug.
+    over all instances in the minutes ahead, one a week, None where nothing is known. `books`: calendars by slug. `failed`: of the
+    instances those that came by this policy and did not get healthy, since `failed_at`; they are tried no longer and carry nothing.
     """
 
     now: float
@@ -125,6 +126,8 @@ class View:
     books: Mapping[str, Book | None] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()  # oldest first
     sample: float = 10.0  # seconds that one sample covers
+    failed: tuple[int, ...] = ()
+    failed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ class Memory:
 class Decision:
     """`to`: the number that is to be, None: nothing is changed. `wanted`: the highest wish within the bounds.
 
-    `short`: how many the sources need beyond `most`. `again`: when what keeps it back is over, if that is known.
+    `short`: how many the sources need beyond `most`. `again`: when what keeps it back is over, if that is known. `going`: the
+    instances that go, where it is not those with the highest numbers.
     """
 
     to: int | None
@@ -173,3 +177,4 @@ class Decision:
     wanted: int | None = None
     short: int = 0
     again: float | None = None
+    going: tuple[int, ...] = ()

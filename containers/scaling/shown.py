@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from xqplatform.metrics.pages import Sheet
 from xqplatform.metrics.ranges import Range
 
 MOST_MARKS = 80
+AROUND = (3600.0, 1800.0)  # seconds before and after a decision that its chart shows
 
 
 def says(row: ScalingPolicy | None) -> dict[str, Any] | None:
@@ -46,7 +48,10 @@ def wish(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decorate(rows: list[ScalingDecision]) -> list[ScalingDecision]:
+    """With what the table shows: the reason in words, the wishes, and the range of the charts in which it lies."""
     for row in rows:
+        at = row.time.timestamp()
+        row.around = Range(at - AROUND[0], min(at + AROUND[1], max(at, time.time()))).query  # type: ignore[attr-defined]
         row.why = words.say(Reason.of(row.reason))  # type: ignore[attr-defined]
         row.told = [wish(one) for one in row.wishes]  # type: ignore[attr-defined]
     return rows
@@ -56,7 +61,10 @@ def sheet(place: ServiceEnvironment, content: Mapping[str, Any], span: Range, po
     """The mean of each load with its target, and how many instances were measured, with decisions as marks."""
     loads = {str(one["metric"]): float(one["target"]) for one in content.get("loads", [])} or {"cpu.percent": 0.0}
     names = list(loads)
-    bands = metrics.bands(history.stood(place, span.start, span.end), names, span.start, span.end, points)
+    subjects, reach = history.stood(place, span.start, span.end)
+    bands = metrics.bands(subjects, names, span.start, span.end, points)
+    for band in bands.values():
+        band.points[:] = [point for point in band.points if point.time >= reach]
     marks = marks_of(place, span)
     limits = (
         [Limit(_("at most"), float(content["most"])), Limit(_("at least"), float(content["least"]))] if content else []

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from containers.scaling.shape import Decision, Policy, Wish
+from containers.scaling.shape import Decision, Wish
 
 
-def as_json(policy: Policy, decision: Decision, here: int) -> dict[str, Any]:
+def as_json(decision: Decision, here: int) -> dict[str, Any]:
     """What an evaluation says."""
-    need = max((wish.need for wish in decision.wishes if wish.need is not None), default=0)
     return {
         "here": here,
         "to": decision.to,
         "wanted": decision.wanted,
-        "need": need,
-        "least": policy.least,
-        "most": policy.most,
         "reason": decision.reason.to_json(),
         "again": decision.again,
         "wishes": [wish_json(wish) for wish in decision.wishes],

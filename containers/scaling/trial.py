@@ -11,6 +11,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from containers.capacity import hourly
+from containers.capacity.hourly import Rate
 from containers.models import ServiceEnvironment
 from containers.scaling import calendars, history
 from containers.scaling.shape import Policy
@@ -37,6 +39,7 @@ class Trial:
     columns: tuple[Column, ...]
     chart: Chart
     known: float  # share of the week of which samples are kept
+    rate: Rate  # what an hour of an instance costs
 
 
 def trial(place: ServiceEnvironment, changed: Policy, present: Policy | None, now: float | None = None) -> Trial:
@@ -57,11 +60,11 @@ def trial(place: ServiceEnvironment, changed: Policy, present: Policy | None, no
     columns = [Column(_("as it was"), _was(changed, told, curves, (start, end), level), "cache")]
     if present is not None:
         outcome = simulate(present, curves, start, end, first, books=calendars.books([present], start, end))
-        columns.append(Column(_("the present policy"), outcome, "count"))
+        columns.append(Column(_("the present policy"), outcome, "i2"))
     outcome = simulate(changed, curves, start, end, first, books=calendars.books([changed], start, end))
-    columns.append(Column(_("this policy"), outcome, "cpu"))
+    columns.append(Column(_("this policy"), outcome, "i1"))
     known = min(1.0, len(told) * level / WEEK)  # of the whole week
-    return Trial(tuple(columns), _chart(columns, Range(start, end), changed), known)
+    return Trial(tuple(columns), _chart(columns, Range(start, end), changed), known, hourly.of(place))
 
 
 def _reach_back(
@@ -130,6 +133,7 @@ def rows(found: Trial) -> list[tuple[str, list[Any]]]:
     outcomes = [one.outcome for one in found.columns]
     return [
         (_("Instance-hours"), [f"{one.hours:,.0f}" for one in outcomes]),
+        (_("Cost"), [found.rate.words(one.hours) for one in outcomes]),
         (_("Highest number"), [one.highest for one in outcomes]),
         (_("Minutes above a target"), [f"{one.above:,.0f}" for one in outcomes]),
         (_("Minutes at 90 % of a limit or more"), [f"{one.full:,.0f}" for one in outcomes]),

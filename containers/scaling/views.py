@@ -15,9 +15,8 @@ from django.views.decorators.http import require_http_methods
 from containers.models import Calendar, ServiceEnvironment
 from containers.reading import history
 from containers.scaling import services, shown, trial
-from containers.scaling.forms import PolicyForm, initial_of
-from containers.scaling.models import ScalingDecision
-from containers.scaling.parsing import parse
+from containers.scaling.forms import PolicyForm, initial_of, repairing
+from containers.scaling.models import ScalingDecision, ScalingPolicy
 from containers.views.access import get_place
 from containers.views.run import frame
 from xqplatform.accounts.http import actor_of
@@ -38,8 +37,9 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
     if request.method == "POST":
         return _change(request, place)
     require(actor_of(request), READ, **place.at, obj=place)
-    content = services.content_of(services.policy_of(place))
-    form = PolicyForm(initial=initial_of(content, place.instances.filter(removed=None).count()))
+    row = services.policy_of(place)
+    content = services.content_of(row)
+    form = _form(row, content, place.instances.filter(removed=None).count())
     return pages.respond(
         request,
         lambda span, points: shown.sheet(place, content, span, points),
@@ -49,6 +49,13 @@ def show(request: HttpRequest, slug: str, environment: str) -> HttpResponseBase:
         about=place,
         default="24h",
     )
+
+
+def _form(row: ScalingPolicy | None, content: dict[str, Any], standing: int) -> PolicyForm:
+    _policy, refused = services.read(row)
+    if row is not None and refused is not None:
+        return repairing(row.content, refused)
+    return PolicyForm(initial=initial_of(content, standing))
 
 
 def _change(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
@@ -63,8 +70,14 @@ def _change(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
         if request.POST.get("do") == "try" and form.is_valid():
             return render(request, "containers/scaling.html", _context(request, place, form) | _tried(place, form))
         if form.is_valid():
-            services.save(actor, place, form.data_of_verb())
-            messages.success(request, _("Saved. It is asked every ten seconds from now on."))
+            version = getattr(services.policy_of(place), "version", 0)
+            same = services.save(actor, place, form.data_of_verb()).version == version
+            said = (
+                _("It is so already: nothing was changed.")
+                if same
+                else _("Saved. It is asked every ten seconds from now on.")
+            )
+            messages.success(request, said)
             return redirect("containers:scaling", place.service.slug, place.environment.slug)
     except Refused as refused:
         form.is_valid()
@@ -74,8 +87,7 @@ def _change(request: HttpRequest, place: ServiceEnvironment) -> HttpResponse:
 
 def _tried(place: ServiceEnvironment, form: PolicyForm) -> dict[str, Any]:
     """What the last week would have been with what was typed."""
-    row = services.policy_of(place)
-    present = parse(row.content) if row is not None else None
+    present, _refused = services.read(services.policy_of(place))
     found = trial.trial(place, services.checked(form.data_of_verb()), present)
     figure = context_of(found.chart)
     return {"trial": found, "trial_rows": trial.rows(found), "figure": figure, "trial_known": round(100 * found.known)}
@@ -95,6 +107,7 @@ def _context(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm) 
     return frame(request, place, "scaling") | {
         "policy": row,
         "content": services.content_of(row),
+        "unreadable": services.read(row)[1],
         "says": shown.says(row),
         "form": form,
         "loads": [(form[f"metric_{n}"], form[f"target_{n}"]) for n in (1, 2, 3)],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from containers.guardrails.windows import moment_words
 from containers.scaling.shape import Reason
@@ -18,15 +19,6 @@ def say(reason: Reason) -> str:
     """What a reason means; one that is not known any more says its code."""
     found = _SAID.get(reason.code)
     return found(reason.data) if found is not None else reason.code
-
-
-def short(now: Data) -> str:
-    """Why a target is out of reach, of what an evaluation left (`told.as_json`)."""
-    reason = Reason.of(now.get("reason", {}))
-    if reason.code == "pause" or now.get("need", 0) <= now.get("most", 0):
-        return say(reason)  # it is not its most that keeps it back, but room, or a change that did not come to pass
-    values = {"need": now.get("need", 0), "most": now.get("most", 0)}
-    return _("It would take %(need)s instances; the policy's most is %(most)s.") % values
 
 
 def source(kind: str, name: str) -> str:
@@ -59,6 +51,28 @@ def _because(words: str, data: Data) -> str:
     return text
 
 
+def _failed(data: Data) -> str:
+    words = ngettext(
+        "%(failed)s new instance did not get healthy; unless it does, it goes at %(until)s",
+        "%(failed)s new instances did not get healthy; unless they do, they go at %(until)s",
+        int(data.get("failed", 0)),
+    )
+    return words % _until(data)
+
+
+def _tidy(data: Data) -> str:
+    words = ngettext(
+        "from %(from)s to %(to)s instances: %(failed)s new one did not get healthy and goes",
+        "from %(from)s to %(to)s instances: %(failed)s new ones did not get healthy and go",
+        int(data.get("failed", 0)),
+    )
+    return words % data
+
+
+def _room(data: Data) -> str:
+    return _("%(asked)s are wanted, %(after)s can be had: %(why)s") % data
+
+
 def _until(data: Data) -> dict[str, Any]:
     return dict(data) | {
         "until": moment_words(float(data.get("until", 0))),
@@ -84,14 +98,17 @@ def _missing(data: Data) -> str:
 _SAID: dict[str, Callable[[Data], str]] = {
     "off": lambda data: _("the policy is switched off"),
     "nothing-stands": lambda data: _("nothing runs here: the first instances are started by people"),
-    "no-source": lambda data: _("the policy names nothing by which it would grow"),
     "release": lambda data: _("%(who)s has %(kind)s #%(number)s under way") % data,
     "enough": lambda data: _("as many as are needed"),
     "least": lambda data: _("no fewer than %(least)s") % data,
     "most": lambda data: _("%(wanted)s are wanted, no more than %(most)s are allowed") % data,
+    "beyond": lambda data: _("It would take %(need)s instances; the policy's most is %(most)s.") % data,
     "pause": lambda data: _("%(wanted)s are wanted; the last change did not come to pass, the next try is at %(until)s") % _until(data),
     "up": _up,
     "down": _up,
+    "failed": _failed,
+    "tidy": _tidy,
+    "room": _room,
     "load": _load,
     "window": _window,
     "missing": _missing,

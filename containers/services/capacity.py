@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
@@ -80,7 +80,7 @@ def promises(place: ServiceEnvironment) -> Mapping[int, Promise]:
     of = sizes()
     found: dict[int, Promise] = defaultdict(Promise)
     rows = Instance.objects.filter(removed=None).order_by().values_list("host_id", "place_id")
-    for host, other, count in rows.annotate(n=Count("pk")):
+    for (host, other), count in Counter(rows).items():  # as quick as rows come; a database would sort them first
         one = found[host]
         one.all += count
         if other != place.pk:

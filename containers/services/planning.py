@@ -23,6 +23,12 @@ from hosts.services import choosing, networks
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
 
+# What a host is judged by, of a thousand of them: without what connects to them, since keys are long and have to be decrypted.
+HOST_FIELDS = (
+    "name", "group_id", "labels", "state", "state_reason", "cordoned", "cordon_reason", "draining", "role_run",
+    "cpus", "memory", "architecture", "api_version",
+)  # fmt: skip
+
 
 def segment_of(place: ServiceEnvironment) -> Segment | None:
     """The segment that new instances of the place get their address from."""
@@ -161,7 +167,8 @@ def host_views(
     if image is not None:
         ran.update(Container.objects.filter(image=image).order_by().values_list("host_id", flat=True).distinct())
     views = []
-    for host in Host.objects.select_related("group"):
+    limits = {group.pk: _limits(group) for group in HostGroup.objects.all()}
+    for host in Host.objects.only(*HOST_FIELDS):
         member = host.role_run and (not groups or host.group_id in groups)
         if not member and host.pk not in own:
             continue
@@ -186,7 +193,7 @@ def host_views(
                 has_segment=segment is None or host.pk in on_segment,
                 instances=promised[host.pk].all,
                 architecture=host.architecture,
-                **_limits(host.group),
+                **limits.get(host.group_id or 0, {}),
                 labels=host.labels,
                 has_image=host.pk in ran,
             )
@@ -194,10 +201,8 @@ def host_views(
     return views
 
 
-def _limits(group: HostGroup | None) -> dict[str, Any]:
+def _limits(group: HostGroup) -> dict[str, Any]:
     """How much of a host of the group may be promised, and the group."""
-    if group is None:
-        return {}
     return {
         "room": group.pk,
         "room_name": str(group),

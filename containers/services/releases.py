@@ -149,9 +149,12 @@ def scale(
     policy: PolicyData = None,
     *,
     addresses: Chosen = None,
+    going: Collection[int] | None = None,
     hosts: Chosen = None,
 ) -> Deployment | None:
-    """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned."""
+    """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned. `going`: numbers
+    of those that go, where it is not the highest ones; `wanted` must be what is left then.
+    """
     _may(actor, "service.scale", place)
     _may_choose(actor, place, addresses, hosts)
     wanted = _count(wanted)
@@ -182,6 +185,7 @@ def scale(
         policy=policy,
         reason=reason,
         wanted=wanted,
+        numbers=going,
         chosen=addresses,
         on=hosts,
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from containers import reading
+from containers import reading, release_days
 from containers.gates import shown as gates
 from containers.guardrails import glass, holding
 from containers.guardrails.views_approvals import card as approvals_of
@@ -22,6 +22,7 @@ from containers.how import policy_words
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
+from containers.release_days import Ended
 from containers.services import releases, steering, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
@@ -54,9 +55,14 @@ def index(request: HttpRequest) -> HttpResponse:
     service = visible(actor_of(request), Service).filter(slug=asked).first() if asked else None
     if service is not None:
         rows = rows.filter(place__service=service)
+    ended, wrong = Ended(), ""
+    try:
+        ended = release_days.asked(request.GET)
+    except Refused as refused:
+        wrong = refused.message
     table = Table(
         request,
-        rows,
+        release_days.within(rows, ended),
         search=("place__service__slug", "reason", "created_name", "image__tag"),
         sorts={"number": "id", "service": "place__service__slug"},
         default="-number",
@@ -70,8 +76,15 @@ def index(request: HttpRequest) -> HttpResponse:
             "state": Filter(gettext_lazy("State"), Deployment.State.choices, "state"),
         },
     )
-    context = {"table": table, "deployments": list(table.rows), "service": service}
-    return render(request, "containers/releases.html", context)
+    context = {
+        "table": table,
+        "deployments": list(table.rows),
+        "service": service,
+        "ended": ended,
+        "wrong": wrong,
+        "kept": [("service", service.slug)] if service else [],
+    }
+    return render(request, "containers/releases.html", context, status=400 if wrong else 200)
 
 
 @require_GET

@@ -14,6 +14,7 @@ from containers.ascode.merge import ENVIRONMENT, SERVICE, Unfit, merged, setting
 from containers.ascode.source import Wrong
 from containers.config import parse
 from containers.gates import shape
+from containers.scaling import documents
 
 words = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["on", "no", "1.10", "0755", "~", "null", "1e3", "1.5e3", "2026-11-29", "=", "<<", "*x", "&x", "- a", "a: b", " x", "x\n", "9" * 30, "a\x85b", "\u2028", "\r", "a\nb\x85"]
@@ -67,9 +68,15 @@ placement = st.fixed_dictionaries(
     },
 )
 automatic = st.booleans().map(lambda on: {"enabled": on, "branches": "main v*", "tags": "", "reason": "x"})
+scaling = st.integers(1, 9).map(
+    lambda n: documents.laid(
+        {}, {"least": n, "most": 9, "loads": [{"metric": "cpu.percent", "target": n}], "dry": True}
+    )
+)
 places = st.fixed_dictionaries(
     {
         "automatic": automatic,
+        "scaling": st.just({}) | scaling,
         "gates": gates,
         "placement": placement,
         "instances": st.integers(0, 500),

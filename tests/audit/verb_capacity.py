@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from containers.capacity import objectives, prices, rebalancing
+from containers.capacity import objectives, prices, rebalancing, resizing, sizes
 from containers.capacity.models import Objective
+from containers.capacity.resizing import Shown
+from containers.capacity.rightsizing import Wish
 from tests.accounts.access_table import World
+from tests.capacity.size_data import make_days
 from tests.capacity.uneven import make_uneven
 from xqplatform.accounts.actor import Actor
 
@@ -31,9 +34,17 @@ def rebalance(_world: World, actor: Actor) -> Callable[[], Any]:
     return lambda: rebalancing.begin(actor, len(found.proposal.moves), found.mark)
 
 
+def resize(world: World, actor: Actor) -> Callable[[], Any]:
+    place = world.more["instance"].place
+    make_days(place)
+    (one,) = sizes.of_actor(actor, Wish(), [place.pk])
+    return lambda: resizing.resize(actor, [Shown(place.pk, one.version, one.advice.proposed)], Wish())
+
+
 CAPACITY: dict[str, Callable[[World, Actor], Callable[[], Any]]] = {
     "containers.capacity.objectives.remove": remove_objective,
     "containers.capacity.prices.add": lambda w, a: lambda: prices.add(a, PRICE),
     "containers.capacity.prices.remove": remove_price,
     "containers.capacity.rebalancing.begin": rebalance,
+    "containers.capacity.resizing.resize": resize,
 }

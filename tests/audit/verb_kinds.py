@@ -62,6 +62,7 @@ READERS = {
     "containers.monitoring.top",
     "containers.reading.shown_folders",
     "containers.scaling.acting.room",
+    "containers.scaling.calendars.used",
     "containers.scaling.services.may",
     "containers.secret_company.may_see",
     "containers.secret_company.rows",

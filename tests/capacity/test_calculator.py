@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import random
 import time
 
 import pytest
 from django.test import Client
+from pypdf import PdfReader
 
 from containers.capacity.load_readings import load_series, read, spread
 from containers.models import ServiceEnvironment
@@ -195,3 +197,24 @@ def test_the_api_says_the_same(client: Client, sre: User, place: ServiceEnvironm
     assert said["fit"]["fits"]
     mute = factories.make_running_place("mute", "production", 2)
     assert client.get("/api/v1/capacity/calculator", {"place": str(mute)}).status_code == 409
+
+
+def test_what_it_found_is_taken_along_as_pdf(client: Client, sre: User, place: ServiceEnvironment) -> None:
+    client.force_login(sre)
+    asked = {"place": "snow/production", "load": "12000", "range": "24h"}
+    need = client.get(PAGE, asked).context["found"].need
+    answer = client.get(PAGE, asked | {"format": "pdf"})
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages).split())
+    for words in (
+        "snow/production",
+        "app.requests.rate",
+        f"{need.safe - 4} are added to the 4",
+        "run-a1",
+        "Expected load 12 k",
+    ):
+        assert words in text, words
+    event = Event.objects.get(action="table.export")
+    assert event.object_name == "calculator-snow.pdf"
+    far = client.get(PAGE, asked | {"load": "90000", "format": "pdf"})
+    assert far.content.startswith(b"%PDF")
+    assert client.get(PAGE, asked | {"format": "xls"}).status_code == 400

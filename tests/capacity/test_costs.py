@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pypdf import PdfReader
 
 from containers.capacity import bills, cost_card, prices
 from containers.capacity.models import CostMonth, Day, HostDay, PlaceDay, Price
@@ -243,3 +245,33 @@ def test_the_form_keeps_what_was_typed(client: Client, manager: Any) -> None:
     assert 'value="a lot"' in answer.content.decode()
     assert client.get(PAGE, {"months": "9" * 4300}).status_code == 400
     assert client.get(PAGE, {"environment": "x\0"}).status_code == 400
+
+
+@pytest.mark.parametrize("months", ["3", "12"])
+def test_it_is_taken_along_as_pdf(client: Client, manager: Any, actor_sre: Any, world: Any, months: str) -> None:
+    host, places = world
+    bare = factories.make_host("h2")
+    today = bills.today()
+    for day in (today.replace(day=1) - timedelta(days=40), today.replace(day=1)):
+        day_of(day, host, *places)
+        day_of(day, bare)
+    prices.add(actor_sre, PRICE | {"host": "h1"})
+    bills.count()
+    client.force_login(manager)
+    assert "format=pdf" in client.get(PAGE).content.decode()
+    answer = client.get(PAGE, {"months": months, "format": "pdf"})
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages).split())
+    for words in (
+        "All environments",
+        "EUR",
+        "flake",
+        "floe",
+        "unallocated",
+        "All hosts",
+        f"{today:%Y-%m}",
+        "h2",
+        "How it is counted",
+    ):
+        assert words in text, words
+    assert Event.objects.get(action="table.export").object_name.endswith(f"-{today:%Y-%m}.pdf")
+    assert client.get(PAGE, {"format": "xls"}).json()["field"] == "format"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
+from pypdf import PdfReader
 
 from containers.capacity import resizing, sizes
 from containers.capacity.resizing import Shown
@@ -61,7 +64,39 @@ def test_a_place_with_too_much_is_told_with_its_numbers(client: Client, sre: Any
     for odd in ("?days=9999", "?headroom=x", f"?page={'9' * 5000}", "?sort=no&state=no&team=%00", "?q=%3Cscript%3E"):
         assert client.get(PAGE + odd).status_code == 200
     assert "Nothing like that" in client.get(f"{PAGE}?q=ice").content.decode()
-    assert client.get(f"{PAGE}?format=pdf").status_code == 400
+    assert client.get(f"{PAGE}?format=xls").status_code == 400
+
+
+def test_it_is_taken_along_as_pdf(client: Client, sre: Any, snow: Any) -> None:
+    client.force_login(sre)
+    assert "format=pdf" in client.get(PAGE).content.decode()
+    answer = client.get(f"{PAGE}?days=14&format=pdf")
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages).split())
+    for words in (
+        "13.4 cores",
+        "snow/production",
+        "4 cores → 0.65 cores",
+        "in the 14 days up to",
+        "never proposed below",
+    ):
+        assert words in text, words
+    assert Event.objects.get(action="table.export").object_name.startswith("right-sizing-")
+    assert client.get(f"{PAGE}?q=nothing&format=pdf").content.startswith(b"%PDF")
+
+
+def test_one_click_makes_a_version_of_the_settings(client: Client, sre: Any, snow: Any) -> None:
+    client.force_login(sre)
+    page = client.get(PAGE).content.decode()
+    assert f'form="apply-one" name="place" value="{snow.pk}"' in page
+    (shown,) = re.findall(rf'name="shown-{snow.pk}" value="([^"]+)"', page)
+    answer = client.post(APPLY, {"place": snow.pk, f"shown-{snow.pk}": shown})
+    assert answer.status_code == 302
+    saved = ConfigVersion.objects.latest("pk")
+    assert (saved.place, saved.content["cpus"], saved.content["memory"]) == (snow, FITTING.cpus, FITTING.memory)
+    assert not Deployment.objects.filter(state__in=Deployment.ACTIVE).exists()  # nothing is restarted
+    assert (
+        client.post(APPLY, {"place": snow.pk, f"shown-{snow.pk}": shown}).status_code == 409
+    )  # seen is not what there is
 
 
 def test_states_have_their_evidence_and_are_filtered_by(client: Client, sre: Any, team: Any, snow: Any) -> None:

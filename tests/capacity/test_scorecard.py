@@ -179,3 +179,37 @@ def test_the_pdf_is_readable_and_an_event(
     for word in ("flake", "Snow", "Change failure rate", "page 2 of 2"):
         assert word in words
     assert Event.objects.get(action="table.export").object_name.endswith(".pdf")
+
+
+def test_numbers_lead_to_the_releases_they_count(
+    client: Client, developer: Any, place: ServiceEnvironment, frozen: None
+) -> None:
+    first = release(place, NOW - timedelta(days=16))
+    bad = release(place, NOW - timedelta(days=9), "failed")
+    back = release(place, NOW - timedelta(days=9) + timedelta(hours=1), image=first.image)
+    good = release(place, NOW - timedelta(days=2))
+    Deployment.objects.filter(pk=bad.pk).update(old_image=first.image)
+    score_weeks.count(NOW)
+    client.force_login(developer)
+    assert (
+        "/capacity/scorecard/flake/?weeks=4&amp;counts=failure#releases"
+        in client.get(PAGE, {"weeks": "4"}).content.decode()
+    )
+
+    def listed(**asked: str) -> list[int]:
+        page = client.get(f"{PAGE}flake/", {"weeks": "4"} | asked)
+        return [row.deployment.pk for row in page.context["rows"]]
+
+    assert listed() == [good.pk, back.pk, bad.pk, first.pk]
+    assert listed(counts="succeeded") == [good.pk, first.pk]
+    assert listed(counts="failure") == listed(counts="restored") == [bad.pk]
+    assert listed(counts="way_back") == [back.pk]
+    assert listed(week="2026-11-16") == [back.pk, bad.pk]
+    assert listed(week="2026-11-23", counts="failure") == []
+    assert listed(week="x" * 500, counts="<b>") == [good.pk, back.pk, bad.pk, first.pk]
+    lines = b"".join(client.get(f"{PAGE}flake/", {"weeks": "4", "format": "csv"})).decode().splitlines()  # type: ignore[arg-type]
+    assert [line.split(",")[3] for line in lines[1:]] == ["good", "way_back", "failure", "good"]
+    assert client.get(f"{PAGE}flake/", {"format": "xls"}).status_code == 400
+    page = client.get(f"{PAGE}flake/", {"weeks": "4"}).content.decode()
+    assert "?weeks=4&amp;week=2026-11-16&amp;counts=failed#releases" in page
+    assert "kind=deploy&amp;from=2026-11-02&amp;to=2026-11-29" in page

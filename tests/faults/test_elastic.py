@@ -70,7 +70,7 @@ class Beating:
 
     def __init__(self, site: Site) -> None:
         self.site, self.ended = site, threading.Event()
-        self.errors: list[BaseException] = []
+        self.errors: list[Exception] = []
         self.seen: list[tuple[float, int]] = []
         self.thread = threading.Thread(target=self._beat, daemon=True)
         self.thread.start()
@@ -83,7 +83,7 @@ class Beating:
                 for row in Deployment.objects.filter(kind="scale", state="queued").exclude(pk__in=begun):
                     begun.add(row.pk)
                     self.site.begin(row)
-        except BaseException as error:
+        except Exception as error:
             self.errors.append(error)
         finally:
             connections.close_all()

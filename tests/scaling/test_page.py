@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -73,8 +75,41 @@ def test_what_the_api_saved_the_page_saves_again(page: Client, place: ServiceEnv
     typed = {name: value for name, value in initial_of(before.content, 2).items() if value not in (None, False)}
     assert page.post(URL, typed).status_code == 302
     after = ScalingPolicy.objects.get()
-    assert after.version == before.version + 1
-    assert after.content == before.content
+    assert (after.version, after.content) == (before.version, before.content), "nothing was changed"
+    assert "It is so already" in text(page.get(URL))
+    assert page.post(URL, typed | {"most": "9"}).status_code == 302
+    assert ScalingPolicy.objects.get().content == before.content | {"most": 9}
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        (BY_CPU | {"zone": "Middle/Earth"}, "There is no such time zone."),
+        (BY_CPU | {"speed": 9}, "There is no setting «speed»."),
+        (BY_CPU | {"least": 20}, "is below the least"),
+        (
+            {"loads": 5, "market": [7, {"calendar": "sse"}], "week": [{"days": "x"}], "forecast": 1, "most": "<b>"},
+            "A number from 1 to 500.",
+        ),
+        ([1], "The policy must be an object."),
+    ],
+)
+def test_what_cannot_be_read_is_shown_with_what_is_wrong_and_can_be_repaired(
+    page: Client, place: ServiceEnvironment, stored: Any, words: str
+) -> None:
+    ScalingPolicy.objects.create(place=place, content=stored)
+    run()
+    response = page.get(URL)
+    shown = text(response)
+    assert response.status_code == 200
+    assert shown.count(words) >= 2, "on top, and beside the field"
+    assert "The stored policy cannot be read" in shown
+    assert "<b>" not in shown.partition("<form")[2].partition('name="most"')[2][:200]
+    told = page.get("/api/v1/services/snow/production/scaling").json()
+    assert (told["policy"], told["stored"]) == (None, stored)
+    assert words in told["unreadable"]
+    assert page.post(URL, TYPED).status_code == 302
+    assert "cannot be read" not in text(page.get(URL))
 
 
 def test_marks_are_those_of_the_range_however_many_came_later(place: ServiceEnvironment) -> None:
@@ -125,6 +160,11 @@ def test_it_says_what_it_would_do_and_lists_its_decisions(
     assert 'data-chart="instances"' in shown
     assert ScalingDecision.objects.count() == 1
     assert "No decision yet" not in text(page.get(f"{URL}?outcome=dry"))
+    link = re.search(r'href="(/services/[^"]+)#charts">Chart<', shown)
+    assert link is not None
+    around = page.get(html.unescape(link[1]))
+    assert around.status_code == 200
+    assert "from 2 to 4 instances" in text(around).partition('id="decisions"')[0], "its mark is in the chart"
     assert page.get(f"{URL}?range=nonsense&page=9999999999").status_code == 400
 
 

@@ -68,7 +68,7 @@ def area(low: Values | None, high: Values, xs: Sequence[str], top: float, height
     return "".join(pieces)
 
 
-def _level(value: float, top: float) -> str:
+def level(value: float, top: float) -> str:
     """A line from side to side."""
     return f"M0 {round(HEIGHT - value / top * HEIGHT)}H{WIDTH}"
 
@@ -79,7 +79,7 @@ def chart(one: Chart) -> SafeString:
     top = steps[-1]
     wide = WIDTH / one.range.seconds
     xs = across((one.grid.time(0) - one.range.start) * wide, one.grid.step * wide, one.grid.count)
-    parts = [("xqc-line", _level(step, top)) for step in steps]
+    parts = [("xqc-line", level(step, top)) for step in steps]
     for line in one.lines:
         if line.high is not None and line.low is not None:
             parts.append((f"xqc-band c-{line.colour}", area(line.low, line.high, xs, top)))
@@ -88,21 +88,26 @@ def chart(one: Chart) -> SafeString:
     for line in sorted(one.lines, key=lambda one: not one.thin):  # the mean lies on top of the many
         thin = " thin" if line.thin else ""
         parts.append((f"xqc-curve{thin} c-{line.colour}", path(line.values, xs, top)))
-    parts += [("xqc-limit", _level(limit.value, top)) for limit in one.limits if limit.value <= top]
+    parts += [("xqc-limit", level(limit.value, top)) for limit in one.limits if limit.value <= top]
+    return frame(parts, summary(one), y_words(one.unit, steps), x_words(one))
+
+
+def frame(parts: Sequence[tuple[str, str]], summary: str, y: SafeString, x: SafeString) -> SafeString:
+    """Paths (class, path) with the words of both axes beside them."""
     return format_html(
         '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
         '<div class="xqc-y" aria-hidden="true">{}</div><div class="xqc-x" aria-hidden="true">{}</div>',
         WIDTH,
         HEIGHT,
-        summary(one),
+        summary,
         format_html_join("", '<path class="{}" d="{}"/>', parts),
-        y_words(one, steps),
-        x_words(one),
+        y,
+        x,
     )
 
 
-def y_words(one: Chart, steps: Sequence[float]) -> SafeString:
-    scale, top = units.scale(one.unit, steps[-1]), steps[-1]
+def y_words(unit: str, steps: Sequence[float]) -> SafeString:
+    scale, top = units.scale(unit, steps[-1]), steps[-1]
     rows = [
         (
             share("t", 100 - 100 * step / top),

@@ -15,6 +15,7 @@ from containers.capacity import bars
 from containers.capacity.availability import Budget, Span
 from containers.capacity.objectives import Standing
 from containers.capacity.scorecard import Score
+from xqplatform.metrics import units
 from xqplatform.web.templatetags.xq import duration
 
 register = template.Library()
@@ -23,9 +24,7 @@ register = template.Library()
 @register.simple_tag
 def part(value: float | None, otherwise: str = "–") -> str:
     """A share as per cent: «12.5 %»."""
-    if value is None:
-        return otherwise
-    return f"{100 * value:.1f}".removesuffix(".0") + " %"
+    return units.shown(value, "ratio", otherwise)
 
 
 @register.simple_tag

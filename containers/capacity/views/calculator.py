@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,10 +9,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from containers.capacity import calculator, load_readings
+from containers.capacity import calculator, calculator_sheet, load_readings, taken
 from containers.capacity.calculator import Answer
 from containers.capacity.forms import CalculatorForm
 from containers.capacity.scatter import Scatter
@@ -24,7 +25,7 @@ from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import READ, can, require
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
-from xqplatform.metrics import catalogue, units
+from xqplatform.metrics import units
 from xqplatform.web.tables import csv_response
 
 MOST_NAMES = 2000
@@ -50,30 +51,33 @@ def show(request: HttpRequest) -> HttpResponseBase:
     if not series or not form.is_valid():
         return render(request, "capacity/calculator.html", context, status=400 if series else 200)
     found = calculator.answer(form.asked())
-    if request.GET.get("format") == "csv":
-        return csv_response(
-            request, f"calculator-{place.service.slug}.csv", [_("Figure"), _("Value"), _("Unit")], rows := _rows(found),
-            count=len(rows), obj=place,
-        )  # fmt: skip
+    if asked := taken.format_of(request):
+        return _file(request, found, asked)
     context |= {
         "found": found,
         "most_scaled": calculator.MOST_SCALED,
-        "load_unit": units.WORDS.get(_unit(found), ""),
+        "load_unit": units.WORDS.get(calculator_sheet.load_unit(found), ""),
         "pictures": pictures(found),
         "links": links(actor, found),
     }
     return render(request, "capacity/calculator.html", context)
 
 
-def _names(actor: Actor) -> list[str]:
-    """For the list of what can be typed."""
+def _file(request: HttpRequest, found: Answer, asked: str) -> HttpResponseBase:
+    place, rows = found.asked.place, calculator_sheet.rows(found)
+    name = f"calculator-{place.service.slug}.{asked}"
+    if asked == "csv":
+        return csv_response(request, name, calculator_sheet.head(), rows, count=len(rows), obj=place)
+    from containers.capacity import calculator_paper  # what draws is loaded where it is needed
+
+    return taken.pdf_response(request, name, calculator_paper.made(found, rows), rows=len(rows), obj=place)
+
+
+def _names(actor: Actor) -> SafeString:
+    """Options of what can be typed; made here, since there may be thousands of them."""
     rows = visible(actor, ServiceEnvironment).filter(service__removed=None).order_by("service__slug")
     pairs = rows.values_list("service__slug", "environment__slug")[:MOST_NAMES]
-    return [f"{service}/{environment}" for service, environment in pairs]
-
-
-def _unit(found: Answer) -> str:
-    return catalogue.find(found.asked.metric).unit
+    return format_html_join("", '<option value="{}/{}"></option>', pairs)
 
 
 def pictures(found: Answer) -> list[Scatter]:
@@ -82,7 +86,7 @@ def pictures(found: Answer) -> list[Scatter]:
     if cost is None:
         return []
     xs = [one.load for one in readings]
-    unit = _unit(found)
+    unit = calculator_sheet.load_unit(found)
     return [
         Scatter(
             _("CPU"), "cores", unit, "cpu", xs, [one.cpu for one in readings], cost.cpu, found.share,
@@ -112,41 +116,3 @@ def links(actor: Actor, found: Answer) -> dict[str, str]:
         limits = {"cpus": f"{need.cpus:g}", "memory": f"{need.bytes // 1024**2}m"}
         urls["settings"] = f"{reverse('containers:settings', args=where)}?{urlencode(limits)}"
     return urls
-
-
-def _rows(found: Answer) -> Sequence[Sequence[Any]]:
-    """All figures of the page, a line each."""
-    rows: list[tuple[Any, ...]] = [
-        (_("Service"), str(found.asked.place), ""),
-        (_("Load"), found.asked.metric, _unit(found)),
-        (_("Moments measured"), len(found.readings), ""),
-    ]
-    if found.cost is None:
-        return [*rows, (_("No fit"), found.why, "")]
-    cost, need = found.cost, found.need
-    for words, line, unit in ((_("CPU"), cost.cpu, "cores"), (_("Memory"), cost.memory, "bytes")):
-        rows += [
-            (_("%(what)s at rest") % {"what": words}, line.base, unit),
-            (_("its error"), line.base_error, unit),
-            (_("%(what)s for each unit of load") % {"what": words}, line.slope, unit),
-            (_("its error"), line.slope_error, unit),
-            ("R²", line.r2, ""),
-        ]
-    if need is not None:
-        rows += [
-            (_("Expected load"), need.load, _unit(found)),
-            (_("Used to at most"), found.asked.target, ""),
-            (_("CPUs of one"), found.asked.cpus, "cores"),
-            (_("Memory of one"), found.asked.memory, "bytes"),
-        ]
-        if need.instances is not None:
-            span = need.instances
-            rows += [
-                (_("Instances"), int(span.likely), ""),
-                (_("at least"), int(span.low), ""),
-                (_("at most"), int(span.high), ""),
-            ]
-        rows += [(_("CPU of all"), need.cpu.likely, "cores"), (_("Memory of all"), need.memory.likely, "bytes")]
-        rows += [(_("Proposed CPU limit"), need.cpus, "cores"), (_("Proposed memory limit"), need.bytes, "bytes")]
-        rows += [("", words, "") for words in (need.why, *need.warnings) if words]
-    return rows

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from containers.capacity import asking, bills, cost_card, prices
+from containers.capacity import asking, bills, cost_card, cost_words, prices, taken
 from containers.capacity.cost_card import RANGES, Asked, Card
 from containers.capacity.models import Price
 from containers.models import Environment
@@ -53,18 +53,16 @@ class PriceForm(forms.Form):
 @require_GET
 def show(request: ActorRequest) -> HttpResponseBase:
     require(request.actor, cost_card.RIGHT)
-    wrong = None
+    wrong, asked = None, request.GET.get("format", "")
     try:
-        what = cost_card.asked(request.GET)
+        what, asked = cost_card.asked(request.GET), taken.format_of(request)
     except Refused as refused:
-        if request.GET.get("format"):
+        if asked:
             return answers.refusal(refused)
         what, wrong = Asked(), refused
     card = cost_card.read(request.actor, what)
-    if request.GET.get("format") == "csv":
-        rows = list(_table(card))
-        name = f"cost-{card.months[0]:%Y-%m}-{card.now:%Y-%m}.csv"
-        return csv_response(request, name, _head(card), rows, count=len(rows))
+    if asked:
+        return _file(request, card, what, asked)
     context = {
         "card": card,
         "what": what,
@@ -74,8 +72,22 @@ def show(request: ActorRequest) -> HttpResponseBase:
         "environments": Environment.objects.all(),
         "teams": asking.team_choices(request.actor),
         "may": can(request.actor, prices.RIGHT),
+        "counted": cost_words.counted(),
     }  # fmt: skip
     return render(request, "capacity/cost.html", context, status=wrong.code if wrong else 200)
+
+
+def _file(request: ActorRequest, card: Card, what: Asked, asked: str) -> HttpResponseBase:
+    name = f"cost-{card.months[0]:%Y-%m}-{card.now:%Y-%m}.{asked}"
+    if asked == "csv":
+        rows = list(_table(card))
+        return csv_response(request, name, _head(card), rows, count=len(rows))
+    from containers.capacity import cost_paper  # what draws is loaded where it is needed
+
+    environment = Environment.objects.filter(slug=what.environment).first()
+    parts = [environment.local_title if environment else "", what.team, what.q]
+    where = " · ".join(filter(None, parts)) or _("All environments")
+    return taken.pdf_response(request, name, cost_paper.made(card, where), rows=len(card.services))
 
 
 def _head(card: Card) -> list[str]:

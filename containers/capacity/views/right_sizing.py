@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from containers.capacity import resizing, sizes, sizing_words, spans
+from containers.capacity import resizing, sizes, sizing_words, spans, taken
 from containers.capacity.resizing import Shown
 from containers.capacity.rightsizing import HEADROOMS, RANGES, Limits, Risk, Wish
 from containers.capacity.size_lists import Listing, wish
@@ -27,12 +27,14 @@ WISHED = ("days", "headroom", "below_peak")
 
 @require_GET
 def show(request: ActorRequest) -> HttpResponseBase:
-    """The list; `?format=csv`: all of it."""
+    """The list; `?format=csv` and `?format=pdf`: all of it."""
     require(request.actor, READ)
     asked = wish(request.GET)
     listing = Listing(request.GET, sizes.of_actor(request.actor, asked))
-    if "format" in request.GET:
-        return _csv(request, listing, asked)
+    if taken.format_of(request) == "csv":
+        return _csv(request, listing)
+    if taken.format_of(request) == "pdf":
+        return _pdf(request, listing, asked)
     freed, needed = sizing_words.sums(listing.kept)
     risks = sizes.risks(listing.page)
     context = {
@@ -45,7 +47,8 @@ def show(request: ActorRequest) -> HttpResponseBase:
         "headrooms": [(n, n / 100 == asked.headroom) for n in HEADROOMS],
         "freed": freed,
         "needed": needed,
-        "counts": _counts(listing),
+        "counts": sizing_words.counts(listing.kept),
+        "measured": sizing_words.measured(asked),
     }
     return render(request, "capacity/right_sizing.html", context)
 
@@ -68,17 +71,7 @@ def _wished(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, str(given[name])[:10]) for name in WISHED if given.get(name)]
 
 
-def _counts(listing: Listing) -> list[tuple[str, Any, int]]:
-    """Of what there is in view, how many have each mark."""
-    found = []
-    for mark, title in sizing_words.TITLES.items():
-        found.append((mark.value, title, sum(mark in one.advice.marks for one in listing.kept)))
-    return [one for one in found if one[2]]
-
-
-def _csv(request: ActorRequest, listing: Listing, asked: Wish) -> HttpResponseBase:
-    if request.GET["format"] != "csv":
-        raise Refused(_("There is the format csv."), "format", 400)
+def _csv(request: ActorRequest, listing: Listing) -> HttpResponseBase:
     head = [
         "service", "environment", "team", "instances", "states", "days", "cpu p99 [cores]", "cpu limit [cores]",
         "cpu proposed [cores]", "memory p99 [B]", "memory highest [B]", "memory limit [B]", "memory proposed [B]",
@@ -98,6 +91,14 @@ def _csv(request: ActorRequest, listing: Listing, asked: Wish) -> HttpResponseBa
             ]  # fmt: skip
 
     return csv_response(request, "right-sizing.csv", head, lines(), count=len(listing.kept))
+
+
+def _pdf(request: ActorRequest, listing: Listing, asked: Wish) -> HttpResponse:
+    from containers.capacity import size_paper  # what draws is loaded where it is needed
+
+    last, rows = spans.last_day(), listing.kept
+    name = f"right-sizing-{last or 'none'}.pdf"
+    return taken.pdf_response(request, name, size_paper.made(rows, asked, last), rows=len(rows))
 
 
 @require_http_methods(["GET", "POST"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -17,9 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.capacity import asking, objectives, score_detail, score_words, scorecard
+from containers.capacity import asking, objectives, score_detail, score_words, scorecard, taken
 from containers.capacity.scorecard import RANGES, Asked, Card, Score
-from containers.capacity.taken import pdf_response
 from containers.models import Environment, Service, ServiceEnvironment
 from containers.views.access import get_place
 from xqplatform.accounts.http import ActorRequest, put_refusal
@@ -39,6 +38,7 @@ class ObjectiveForm(forms.Form):
 
 def _asked(request: ActorRequest) -> tuple[Asked, Refused | None]:
     try:
+        taken.format_of(request)
         return scorecard.asked(request.GET), None
     except Refused as refused:
         return Asked(), refused
@@ -74,7 +74,7 @@ def _pdf(request: ActorRequest, card: Card, what: Asked) -> HttpResponse:
     environment = Environment.objects.filter(slug=what.environment).first()
     where = environment.local_title if environment else _("Production")
     name = f"scorecard-{card.first}-{card.last}.pdf"
-    return pdf_response(request, name, score_paper.made(card, where), rows=len(card.services))
+    return taken.pdf_response(request, name, score_paper.made(card, where), rows=len(card.services))
 
 
 def _choices(request: ActorRequest) -> dict[str, Any]:
@@ -129,10 +129,16 @@ def service(request: ActorRequest, slug: str) -> HttpResponseBase:
 
 def _service(
     request: ActorRequest, found: Service, bad: tuple[ServiceEnvironment, ObjectiveForm] | None = None
-) -> HttpResponse:
+) -> HttpResponseBase:
     what, wrong = _asked(request)
     detail = score_detail.read(request.actor, found, Asked(environment=what.environment, weeks=what.weeks))
-    page = Paginator(detail.verdicts, PAGE).get_page(request.GET.get("page"))
+    if asked := request.GET.get("format"):
+        if asked == "pdf":
+            wrong = Refused(_("There is the format csv."), "format", 400)
+        return answers.refusal(wrong) if wrong is not None else _releases(request, found, detail)
+    counts, week = request.GET.get("counts", ""), _week(request, detail)
+    shown = score_detail.counted(detail.verdicts, counts, week)
+    page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
     today = timezone.now().astimezone(UTC).date()
     places = []
     for one in score_detail.health(detail.places, today):
@@ -151,11 +157,40 @@ def _service(
         "wrong": wrong,
         "page": page,
         "rows": score_detail.rows(list(page)),
+        "counted": score_detail.COUNTED.get(counts, ("",))[0],
+        "week": week,
+        "first": detail.weeks[-1][0],
+        "last": detail.weeks[0][0] + timedelta(days=6),
         "places": places,
         **_choices(request),
     }
     status = wrong.code if wrong is not None else 400 if bad is not None else 200
     return render(request, "capacity/scorecard_service.html", context, status=status)
+
+
+def _releases(request: ActorRequest, service: Service, detail: score_detail.Detail) -> HttpResponseBase:
+    """All releases behind a service's scores, each with what it counts as."""
+    head = [
+        _("Release"),
+        _("State"),
+        _("Ended"),
+        _("Counts as"),
+        _("Lead time (s)"),
+        _("Restored in (s)"),
+        _("Not restored"),
+    ]
+    rows = [
+        [one.release.number, one.release.state, datetime.fromtimestamp(one.release.end, UTC).isoformat(timespec="seconds"),
+         one.counts_as, _short(one.lead, 0), _short(one.restore, 0), int(one.open)]
+        for one in detail.verdicts
+    ]  # fmt: skip
+    return csv_response(request, f"scorecard-{service.slug}.csv", head, rows, count=len(rows), obj=service)
+
+
+def _week(request: ActorRequest, detail: score_detail.Detail) -> date | None:
+    """The Monday of a week in the range; anything else is none."""
+    asked = request.GET.get("week", "")
+    return next((week for week, _tally in detail.weeks if str(week) == asked), None)
 
 
 @require_POST

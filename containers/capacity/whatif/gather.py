@@ -19,7 +19,7 @@ from containers.placement import Demand, Host, allocatable, stored
 from containers.services import persisted
 from containers.services.capacity import NOTHING, sizes
 from containers.services.moves import data_of
-from containers.services.planning import unfit
+from containers.services.planning import HOST_FIELDS, unfit
 from hosts import unseen
 from hosts.models import Host as HostRow
 from hosts.models import HostGroup, Segment
@@ -83,12 +83,8 @@ def _standing() -> tuple[dict[int, Promised], Standing]:
 
 
 def _hosts() -> list[HostRow]:
-    """All that matter, without what connects to them (keys are long)."""
-    fields = (
-        "name", "group_id", "labels", "state", "state_reason", "cordoned", "cordon_reason", "draining", "role_run",
-        "cpus", "memory", "architecture", "api_version",
-    )  # fmt: skip
-    return list(HostRow.objects.exclude(state=HostRow.State.RETIRED).only(*fields).order_by("name"))
+    """All that matter."""
+    return list(HostRow.objects.exclude(state=HostRow.State.RETIRED).only(*HOST_FIELDS).order_by("name"))
 
 
 def _counts(row: HostRow) -> bool:

@@ -18,6 +18,7 @@ from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import Grant, User
 from xqplatform.accounts.signin import onetime, services
 from xqplatform.accounts.signin.models import FactorSecret, LastCode
+from xqplatform.accounts.signin.views_rules import MOST_WITHOUT
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
 from xqplatform.notices.models import Entry
@@ -217,3 +218,14 @@ def test_whoever_needs_one_by_a_grant_is_among_those_who_lack_one(developer: Use
     assert developer in services.without_factor()
     assert program not in services.without_factor()  # it never signs in
     assert {one.username for one in services.without_factor()} == {"dan", "sara"}
+
+
+def test_those_who_lack_one_are_named_up_to_a_number_and_counted(client: Client, sre: User, actor_sre: Actor) -> None:
+    services.demand_second_factor(actor_sre, ["developer"])
+    User.objects.bulk_create(User(username=f"p{n:03}", role="developer") for n in range(MOST_WITHOUT + 7))
+    client.force_login(sre)
+    shown = client.get("/settings/signing-in/").content.decode()
+    assert shown.count('<a href="/settings/people/') >= MOST_WITHOUT
+    assert "p049" in shown
+    assert "p050" not in shown
+    assert "and 7 more" in shown

@@ -99,12 +99,48 @@ def test_the_file_gets_what_a_dead_process_did_not_write(log: list[int], data_fo
     assert verifying.database().good
 
 
+@pytest.mark.parametrize("position", [None, 2**62 - 1])
+def test_a_damaged_last_line_is_told_and_ends_nothing(
+    log: list[int], data_folder: Path, actor_sre: Actor, position: int | None
+) -> None:
+    """Whoever writes a line without a position, or with a huge one, keeps no later checkpoint out of the file."""
+    made = checkpoints.make()
+    assert made is not None
+    forged = statements.parse(made.line, "checkpoint")
+    assert forged is not None
+    forged["position"] = position
+    if position is None:
+        del forged["position"]
+    path = data_folder / "audit" / "checkpoints.jsonl"
+    path.write_text(path.read_text() + statements.line(forged) + "\n")
+    audit.record(actor_sre, "logout", None)
+    newer = checkpoints.make()
+    assert newer is not None
+    assert path.read_text().endswith(f"\n{newer.line}\n")
+    (fault,) = verifying.database().faults
+    assert (fault.kind, fault.position) == ("changed", position)
+
+
+def test_a_forged_row_beyond_the_chain_is_told_and_stops_no_checkpoint(log: list[int], actor_sre: Actor) -> None:
+    made = checkpoints.make()
+    assert made is not None
+    until = timezone.now() + timedelta(days=400)
+    Checkpoint.objects.create(position=2**62 - 1, time=until, line=made.line.replace("12", str(2**62 - 1)))
+    audit.record(actor_sre, "logout", None)
+    newer = checkpoints.make()
+    assert newer is not None
+    assert newer.position == 13
+    assert {fault.kind for fault in verifying.database().faults} == {"changed"}
+
+
 CHECKPOINT = st.integers(1, 99).map(
     lambda n: statements.line(
-        {"format": statements.FORMAT, "what": "checkpoint", "position": n, "hash": "h", "time": "t", "key": "k",
-         "signature": "s" * n}
+        {"format": statements.FORMAT, "what": "checkpoint", "position": n, "hash": "h", "time": "t",
+         "key": "k", "signature": "s" * n}
     ).encode()
 )  # fmt: skip
+HIGHEST = 60  # the chain is no longer: what says more is forged
+NAMELESS = b'{"format":"xq-audit-1","hash":"h","key":"k","signature":"s","time":"t","what":"checkpoint"}'
 
 
 class Counted(BytesIO):
@@ -117,7 +153,7 @@ class Counted(BytesIO):
 
 
 @given(
-    st.lists(CHECKPOINT | st.binary(max_size=9).map(lambda b: b.replace(b"\n", b""))),
+    st.lists(CHECKPOINT | st.just(NAMELESS) | st.binary(max_size=9).map(lambda b: b.replace(b"\n", b""))),
     st.binary(max_size=40),
     st.integers(1, 200),
 )
@@ -125,9 +161,9 @@ def test_the_end_of_the_file_tells_what_the_whole_of_it_does(lines: list[bytes],
     torn = torn.replace(b"\n", b"")
     whole = b"".join(line + b"\n" for line in lines)
     found = [statements.parse(line.decode(errors="replace"), "checkpoint") for line in lines]
-    last = next((one["position"] for one in reversed(found) if one), 0)
+    last = next((one["position"] for one in reversed(found) if one and one["position"] <= HIGHEST), 0)
     with patch.object(checkpoints, "PIECE", piece):
-        assert checkpoints._end(BytesIO(whole + torn)) == (last, len(whole))
+        assert checkpoints._end(BytesIO(whole + torn), HIGHEST) == (last, len(whole))
 
 
 def test_a_long_file_is_not_read_whole() -> None:
@@ -143,7 +179,7 @@ def test_a_long_file_is_not_read_whole() -> None:
         }
     )
     file = Counted((line.encode() + b"\n") * 100_000)
-    assert checkpoints._end(file)[0] == 7
+    assert checkpoints._end(file, 7)[0] == 7
     assert file.count == checkpoints.PIECE
 
 

@@ -18,6 +18,8 @@ from xqplatform.accounts.signin.models import SignInRules
 from xqplatform.errors import Refused
 from xqplatform.web.tables import PER_PAGE
 
+MOST_WITHOUT = 50  # people without a factor that are named; more are counted
+
 
 @require_http_methods(["GET", "POST"])
 def rules(request: ActorRequest) -> HttpResponse:
@@ -36,7 +38,9 @@ def rules(request: ActorRequest) -> HttpResponse:
             return redirect("signin_rules")
         except Refused as refusal:
             put_refusal(form, refusal)
-    context = {"form": form, "may": can(request.actor, "people.manage"), "without": services.without_factor()}
+    context = {"form": form, "may": can(request.actor, "people.manage")}
+    lacking = services.without_factor()
+    context |= {"without": lacking[:MOST_WITHOUT], "more_without": max(0, len(lacking) - MOST_WITHOUT)}
     context |= {"providers": providers.all_of_them(), "may_providers": can(request.actor, providers.RIGHT)}
     locks = Paginator(lockout.locked() if context["may"] else [], PER_PAGE)
     context["locked"] = locks.get_page(request.GET.get("page"))

@@ -34,16 +34,22 @@ def folder() -> Path:
 
 def due() -> bool:
     """Whether the newest one is old enough for another."""
-    last = Checkpoint.objects.values_list("time", flat=True).first()
-    return last is None or timezone.now() - last >= timedelta(minutes=settings.AUDIT_CHECKPOINT_MINUTES)
+    last = _last(linking.head())
+    age = timezone.now() - last.time if last is not None else timedelta.max
+    return not timedelta() <= age < timedelta(minutes=settings.AUDIT_CHECKPOINT_MINUTES)
+
+
+def _last(head: linking.Head) -> Checkpoint | None:
+    """The newest one within the chain: one that names more than there is was forged, or the chain was cut, which verifying tells."""
+    return Checkpoint.objects.filter(position__lte=head.position).first()
 
 
 def make() -> Checkpoint | None:
     """Signs the chain as it stands, if it grew. What was linked since the last checkpoint is judged before, and faults are named in it."""
     linking.link()
     head, known = linking.head(), own.keys()
-    last = Checkpoint.objects.first()
-    if (last is not None and last.position >= head.position) or head.position == 0:
+    last = _last(head)
+    if (last is not None and last.position == head.position) or head.position == 0:
         keep_file()
         return None
     begin = _begin(last)
@@ -63,7 +69,8 @@ def make() -> Checkpoint | None:
     )
     with transaction.atomic():
         linking.lock()
-        if Checkpoint.objects.filter(position__gte=head.position).exists():
+        newer = _last(linking.head())
+        if newer is not None and newer.position >= head.position:
             return None
         made = Checkpoint.objects.create(position=head.position, time=now, line=statements.line(said))
     keep_file()
@@ -72,7 +79,9 @@ def make() -> Checkpoint | None:
 
 def _begin(last: Checkpoint | None) -> linking.Head:
     found = statements.parse(last.line, "checkpoint") if last is not None else None
-    return linking.Head(found["position"], found["hash"]) if found else linking.tail()
+    if last is None or found is None or found["position"] != last.position:
+        return linking.tail()
+    return linking.Head(last.position, found["hash"])
 
 
 def keep_file() -> None:
@@ -81,8 +90,9 @@ def keep_file() -> None:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: of two processes the second finds what the first wrote
-        newest, whole = _end(file)
-        rows = Checkpoint.objects.filter(position__gt=newest).order_by("position")
+        highest = linking.head().position
+        newest, whole = _end(file, highest)
+        rows = Checkpoint.objects.filter(position__gt=newest, position__lte=highest).order_by("position")
         lines = list(rows.values_list("line", flat=True))
         if not lines:
             return
@@ -93,8 +103,10 @@ def keep_file() -> None:
         os.fsync(file.fileno())
 
 
-def _end(file: BinaryIO) -> tuple[int, int]:
-    """The position of the last line that is a checkpoint, and where the last whole line ends. Lines are written in their order."""
+def _end(file: BinaryIO, highest: int) -> tuple[int, int]:
+    """The position of the last line that is a checkpoint of this chain, and where the last whole line ends. Lines are written in
+    their order. A line that says more than `highest` is no reason to write none after it: verifying tells of it.
+    """
     size, piece = file.seek(0, os.SEEK_END), PIECE
     while True:
         start = file.seek(max(0, size - piece))
@@ -102,7 +114,8 @@ def _end(file: BinaryIO) -> tuple[int, int]:
         whole = read.rfind(b"\n") + 1
         # What stands before the first line's end began further up.
         for text in reversed(read[:whole].split(b"\n")[1 if start else 0 :]):
-            if found := statements.parse(text.decode(errors="replace"), "checkpoint"):
+            found = statements.parse(text.decode(errors="replace"), "checkpoint")
+            if found is not None and found["position"] <= highest:
                 return found["position"], start + whole
         if not start:
             return 0, whole

@@ -34,6 +34,8 @@ def parse(text: str, *whats: str) -> dict[str, Any] | None:
         found = json.loads(text)
         if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("what") not in whats:
             return None
+        if found["what"] == "checkpoint" and "position" not in found:
+            return None
         numbers = [found[name] for name in ("position", "count", "first", "last") if name in found]
         texts = [found[name] for name in ("hash", "time", "key", "signature")]
     except (ValueError, RecursionError, KeyError):
