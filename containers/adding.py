@@ -195,7 +195,7 @@ def _why(view: HostView, of_it: int, *, by_hand: bool) -> str:
         _("chosen by hand") if by_hand else "",
         view.room_name,
         there,
-        _("has the image") if view.has_image else "",
+        _("has the image, as last seen") if view.has_image else "",
     ]
     return ", ".join(part for part in parts if part)
 

@@ -137,8 +137,29 @@ def in_pool(cidr: str, pool: str, ip: str, *, reserved: str = "") -> bool:
 
 
 def pool_size(cidr: str, pool: str, *, reserved: str = "", gateway: str | None = None) -> int:
-    """How many addresses the pool can give at all. (Counts one by one: a segment has at most 65,536 addresses.)"""
-    return sum(1 for _ in free_addresses(cidr, pool, (), reserved=reserved, gateway=gateway))
+    """How many addresses the pool can give at all."""
+    return sum(last - first + 1 for first, last in pool_ranges(cidr, pool, reserved=reserved, gateway=gateway))
+
+
+def pool_ranges(cidr: str, pool: str, *, reserved: str = "", gateway: str | None = None) -> list[Range]:
+    """What the pool can give at all, as rising ranges of which none overlap."""
+    low, high = usable(cidr)
+    own = [(int(IPv4Address(gateway)),) * 2] if gateway else []
+    kept_out = sorted([*parse_ranges(reserved), *own])
+    found: list[Range] = []
+    number = low
+    for first, last in sorted(parse_ranges(pool)) or [(low, high)]:
+        number = max(number, first)
+        for start, end in kept_out:
+            if start > last:
+                break
+            if number < start and number <= high:
+                found.append((number, min(start - 1, high)))
+            number = max(number, end + 1)
+        if number <= min(last, high):
+            found.append((number, min(last, high)))
+        number = max(number, last + 1)
+    return found
 
 
 def refusal(cidr: str, ip: str, *, gateway: str | None = None) -> str | None:

@@ -28,6 +28,7 @@ from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
 from containers.capacity.api_calculator import router as calculator
 from containers.capacity.api_costs import router as costs
+from containers.capacity.api_rebalance import router as rebalance
 from containers.capacity.api_right_sizing import router as right_sizing
 from containers.capacity.api_scores import router as scores
 from containers.capacity.whatif.api import router as what_if
@@ -145,6 +146,7 @@ api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)
 api.add_router("/v1/", right_sizing)
+api.add_router("/v1/", rebalance)
 api.add_router("/v1/", guardrails)
 api.add_router("/v1/", trains)
 api.add_router("/v1/", capacity)

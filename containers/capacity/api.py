@@ -48,7 +48,7 @@ class LineOut(AmountsOut):
     covered: float | None = Field(
         None, description="The share of the machines that was measured; figures are extended to all. Of groups only."
     )
-    until: date
+    until: date | None = Field(None, description="The last day that used figures are of; null: none is over yet.")
 
 
 class DayOut(AmountsOut):
@@ -70,7 +70,9 @@ class RunwayOut(Schema):
     words: str
 
 
-@router.get("/capacity", response=list[LineOut], summary="A line a group, host, environment, team or service")
+@router.get(
+    "/capacity", response=list[LineOut], summary="A line a group, host, environment, team or service, as it stands now"
+)
 def lines(
     request: HttpRequest,
     by: Name = "group",
@@ -80,8 +82,7 @@ def lines(
 ) -> Any:
     require(actor_of(request), "fleet.read")
     what = overview.asked({"by": by, "range": range})
-    rows: list[Span] = list(overview.lines(actor_of(request), what).order_by("name", "pk")[offset : offset + limit])
-    return rows
+    return overview.lines(actor_of(request), what).lines[offset : offset + limit]
 
 
 @router.get(

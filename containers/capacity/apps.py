@@ -8,11 +8,11 @@ class CapacityConfig(AppConfig):
     def ready(self) -> None:
         from containers import place_lines
         from containers.capacity import monthly, prices, score_detail
-        from containers.capacity.models import HealthDay, Objective, PlaceDay
+        from containers.capacity.models import HealthDay, HealthWeek, Objective, PlaceDay
         from hosts import hooks
         from xqplatform.accounts.visibility import owned
 
-        for model in (PlaceDay, HealthDay, Objective):
+        for model in (PlaceDay, HealthDay, HealthWeek, Objective):
             owned(model, "place__service__team")
         place_lines.LINES.append(score_detail.line)
         monthly.join()

@@ -1,11 +1,11 @@
-"""What is promised: the limits of the instances that stand somewhere."""
+"""What is promised now: the limits of the instances that stand somewhere."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from containers.models import Instance
 from containers.services.capacity import NOTHING, Size, sizes
@@ -31,14 +31,20 @@ class Committed:
     places: dict[int, Promised]
 
 
-def committed() -> Committed:
-    """By host and by place, as it is now."""
-    of = sizes()
-    hosts: dict[int, Promised] = defaultdict(Promised)
-    places: dict[int, Promised] = defaultdict(Promised)
-    standing = Instance.objects.filter(removed=None).order_by().values_list("host_id", "place_id")
-    for host, place, count in standing.annotate(n=Count("pk")):
-        size = of.get(place, NOTHING)
-        hosts[host].add(size, count)
-        places[place].add(size, count)
-    return Committed(hosts, places)
+def by_host() -> dict[int, Promised]:
+    of, found = sizes(), defaultdict[int, Promised](Promised)
+    for host, place, count in _counted("host_id", "place_id"):
+        found[host].add(of.get(place, NOTHING), count)
+    return found
+
+
+def by_place() -> dict[int, Promised]:
+    of, found = sizes(), defaultdict[int, Promised](Promised)
+    for place, count in _counted("place_id"):
+        found[place].add(of.get(place, NOTHING), count)
+    return found
+
+
+def _counted(*by: str) -> QuerySet[Instance, tuple[int, ...]]:
+    standing = Instance.objects.filter(removed=None).order_by()
+    return standing.values_list(*by).annotate(n=Count("pk"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from reportlab.lib.units import mm
@@ -12,23 +13,28 @@ from reportlab.platypus import Spacer
 from containers.capacity import overview, shown, words
 from containers.capacity.models import Of, Span
 from containers.capacity.runway import LOOK_BACK, State
+from hosts.services.pools import Pool
 from xqplatform.metrics import units
 from xqplatform.web import paper, pdf
 
 MOST = 8  # sentences of what ends first
 
 
-def made(what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence[overview.Ends]) -> bytes:
+def made(
+    what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence[overview.Ends], pools: Sequence[Pool]
+) -> bytes:
     """In the language that is active."""
-    day = date_format(fleet.until, "DATE_FORMAT")
-    subtitle = _("As of %(day)s, whole days by UTC; used figures of the last %(n)d days.") % {
-        "day": day,
-        "n": what.days,
-    }
+    day = date_format(timezone.localdate(), "DATE_FORMAT")
+    subtitle = (
+        _("As it stands now; used figures of the last %(n)d whole days by UTC, until %(day)s.")
+        % {"n": what.days, "day": date_format(fleet.until, "DATE_FORMAT")}
+        if fleet.pk is not None
+        else _("As it stands now. Trends, and how long it lasts, come with the first whole day.")
+    )
     title = _("Capacity")
     story = [
         *pdf.heading(title, day, subtitle),
-        pdf.tiles([paper.Tile(one.title, one.percent, note=one.words) for one in shown.cards(fleet, ends)]),
+        pdf.tiles([paper.Tile(one.title, one.percent, note=one.words) for one in shown.cards(fleet, ends, pools)]),
         Spacer(1, 6 * mm),
         *pdf.lines(_("What ends first"), _first(ends)),
         Spacer(1, 6 * mm),
@@ -40,6 +46,8 @@ def made(what: overview.Asked, fleet: Span, rows: Sequence[Span], ends: Sequence
 
 def _first(ends: Sequence[overview.Ends]) -> list[paper.Line]:
     found = [one for one in ends if one.found.state in {State.FULL, State.ENDS}][:MOST]
+    if not ends:
+        return [paper.Line(_("That cannot be told yet: it takes two weeks of whole days."), True)]
     return [paper.Line(words.sentence(one), not shown.is_soon(one)) for one in found] or [
         paper.Line(_("Nothing is foreseen to run out."), True)
     ]
@@ -70,6 +78,7 @@ def _lines(what: overview.Asked, rows: Sequence[Span]) -> paper.Section:
         )
         cells: list[paper.Cell] = [name, span.instances]
         for one in (shown.figures(span, *shown.CPU), shown.figures(span, *shown.MEMORY)):
-            cells += [*([one.has] if of_hosts else []), one.promised, one.p95]
+            there = _("%(has)s, %(free)s free") % {"has": one.has, "free": one.free}
+            cells += [*([there] if of_hosts else []), one.promised, one.p95]
         found.append(cells)
     return paper.Section(_("Who has it, who uses it"), head, found, frozenset(range(1, len(head))))

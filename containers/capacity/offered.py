@@ -14,14 +14,19 @@ class Offered(NamedTuple):
 
 
 NOTHING = Offered(0.0, 0)
+ALONE = HostGroup()  # without a group the rules that a new one has
 
 
 def of_host(host: Host) -> Offered:
+    return of(host.role_run, host.state, host.cpus, host.memory, host.group)
+
+
+def of(runs: bool, state: str, cpus: int, memory: int, group: HostGroup | None) -> Offered:
     """By the rules of its group; also while it is cordoned, drained or away for a moment. Nothing of one that runs no services."""
-    if not host.role_run or host.state in {Host.State.NEW, Host.State.RETIRED} or not (host.cpus and host.memory):
+    if not runs or state in {Host.State.NEW, Host.State.RETIRED} or not (cpus and memory):
         return NOTHING
-    group = host.group or HostGroup()  # without a group the rules that a new one has
+    rules = group or ALONE
     return Offered(
-        allocatable(host.cpus, group.reserve_cpus, group.overcommit_cpus),
-        round(allocatable(host.memory, group.reserve_memory, group.overcommit_memory)),
+        allocatable(cpus, rules.reserve_cpus, rules.overcommit_cpus),
+        round(allocatable(memory, rules.reserve_memory, rules.overcommit_memory)),
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.capacity import extended, runway
+from containers.capacity import extended, runway, today
 from containers.capacity.models import Day, Of, SegmentDay, Span, SumDay
+from containers.capacity.today import Today
 from containers.models import Service
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import visible
@@ -61,15 +61,17 @@ def asked(query: Mapping[str, Any]) -> Asked:
     return Asked(by, span)
 
 
-def lines(actor: Actor, what: Asked) -> QuerySet[Span]:
-    """A row a line; of services those that the actor may see."""
-    rows = Span.objects.filter(days=what.days, of=what.by)
-    if what.by == Of.SERVICE:
-        rows = rows.filter(key__in=visible(actor, Service).values("pk"))
-    return rows
+def lines(actor: Actor, what: Asked) -> Today:
+    """A row a line, by name; of services those that the actor may see."""
+    found = today.read(Of(what.by), what.days)
+    if what.by != Of.SERVICE:
+        return found
+    seen = set(visible(actor, Service).values_list("pk", flat=True))
+    return Today(found.fleet, [one for one in found.lines if one.key in seen])
 
 
 def fleet(days: int) -> Span | None:
+    """As it was on the last day that was rolled up."""
     return Span.objects.filter(days=days, of=Of.FLEET).first()
 
 

@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 from containers.capacity.whatif import gather
 from containers.capacity.whatif.model import Fleet
 from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.placement import Demand
 from containers.placement.rebalance import MOST, Move, Piece, Proposal, propose
 from containers.services import moves, releases
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
-from xqplatform.accounts.rights import can, require
-from xqplatform.errors import Refused
+from xqplatform.accounts.rights import require
+from xqplatform.errors import Denied, Refused
 
 MOST_WORDS = 10  # refusals in one answer
 
@@ -69,21 +70,24 @@ def _pieces(fleet: Fleet) -> Iterable[Piece]:
     busy = set(rows.filter(active__isnull=False).values_list("pk", flat=True))
     made = set(rows.filter(current_image__isnull=False).values_list("pk", flat=True))
     kinds = {host.pk: host.architecture for host in fleet.hosts}
+    asked: dict[tuple[int, int | None, str], Demand] = {}  # of thousands of pieces most are alike
     for place in fleet.places:
         pk = place.one.place
         pinned = _("a release is under way") if pk in busy else ""
         pinned = pinned or ("" if pk in made else _("nothing was released that they could be made of"))
         pinned = pinned or (_("their data lies on their host") if place.data else "")
         for held in place.held:
-            one = replace(place.one, segment=held.segment, key=held.segment or 0, architecture=kinds.get(held.host, ""))
-            yield Piece(one, held.host, held.count, pinned)
+            key = pk, held.segment, kinds.get(held.host, "")
+            if key not in asked:
+                asked[key] = replace(place.one, segment=held.segment, key=held.segment or 0, architecture=key[2])
+            yield Piece(asked[key], held.host, held.count, pinned)
 
 
 def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
     """Begins the first `count` moves of the proposal that was looked at, a deployment of kind «move» a place.
 
-    Each is asked for its right and planned as any move is; what is refused is told and does not keep back the others. Raises Refused when
-    the proposal is another one by now, or when no move could be begun.
+    Each is asked for its right and planned as any move is; what is refused is told and does not keep back the others, and a right that
+    lacks stands in the audit log. Raises Refused when the proposal is another one by now, or when no move could be begun.
     """
     require(actor, "fleet.read")
     if len(reason) > 2000:
@@ -97,13 +101,15 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
     for move in found.proposal.moves[:count]:
         wanted[move.place].append(move)
     begun = Begun()
+    _without_right(actor, wanted, found, begun)
     with transaction.atomic():
         # All places before the first one takes the lock of all plans: else a release of a later one waits for that lock, and we for it.
         for place in ServiceEnvironment.objects.filter(pk__in=wanted):  # by their names, as all who lock several
             releases.lock(place)
         for pk, mine in wanted.items():
+            why = _("rules of placement are kept again") if any(m.repairs for m in mine) else _("hosts are evened out")
             try:
-                row, count = _begin(actor, pk, mine, reason or _("hosts are evened out"))
+                row, count = _begin(actor, pk, mine, reason or why)
             except Refused as refused:
                 begun.refused.append(f"{found.names[pk]}: {refused.message}")
             else:
@@ -116,13 +122,21 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
     return begun
 
 
+def _without_right(actor: Actor, wanted: dict[int, list[Move]], found: Found, begun: Begun) -> None:
+    """Takes out what the actor may not move. Before the transaction: the event of a denied attempt must stay."""
+    for place in ServiceEnvironment.objects.filter(pk__in=wanted).select_related("service", "environment"):
+        try:
+            require(actor, "service.operate", **place.at, obj=place)
+        except Denied:
+            del wanted[place.pk]
+            begun.refused.append(f"{found.names[place.pk]}: {_('you may not move its instances.')}")
+
+
 def _begin(actor: Actor, pk: int, mine: list[Move], reason: str) -> tuple[Deployment, int]:
     rows = ServiceEnvironment.objects.select_related(
         "service", "environment", "segment", "environment__segment", "current_image", "current_config", "config"
     )
     place = rows.get(pk=pk)
-    if not can(actor, "service.operate", **place.at):
-        raise Refused(_("you may not move its instances."))
     each = _numbers(place, mine)
     return moves.move(actor, place, list(each), reason=reason, each=each), len(each)
 

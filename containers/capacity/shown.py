@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,6 +14,7 @@ from containers.capacity import treemap, words
 from containers.capacity.models import Of, Span
 from containers.capacity.overview import Ends
 from containers.capacity.treemap import Part
+from hosts.services.pools import Pool
 from xqplatform.metrics import units
 
 ALL = 0.995  # of the machines: nothing is said of the rest
@@ -32,6 +32,7 @@ class Figures:
     promised: str
     share: str  # that is promised of what the machines have
     free: str
+    may: str  # what may be promised
     p50: str
     p95: str
     max: str
@@ -83,7 +84,7 @@ def figures(span: Span, resource: str, unit: str) -> Figures:
     free = None if may is None else may - promised
     return Figures(
         str(words.RESOURCES[resource]), _amount(has, unit), _amount(promised, unit),
-        percent(part(promised, has)) if has else "", _amount(free, unit), *(_amount(one, unit) for one in used),
+        percent(part(promised, has)) if has else "", _amount(free, unit), _amount(may, unit), *(_amount(one, unit) for one in used),
     )  # fmt: skip
 
 
@@ -127,14 +128,17 @@ def covered(span: Span) -> str:
     return percent(100 * span.covered) if span.covered is not None and span.covered < ALL else ""
 
 
-def tiles(lines: QuerySet[Span], *, of_hosts: bool) -> list[Part]:
+def tiles(lines: Sequence[Span], *, of_hosts: bool) -> list[Part]:
     """CPU: of machines what they have, of all others what is promised to them; darker the more of that is used."""
     by = "cpus" if of_hosts else "cpus_committed"
-    largest = list(lines.order_by(f"-{by}", "pk")[: treemap.MOST])
+    ordered = sorted(lines, key=lambda one: (-float(getattr(one, by) or 0), one.name))
+    largest, rest = ordered[: treemap.MOST], ordered[treemap.MOST :]
     found = [_tile(name_of(one), float(getattr(one, by) or 0), one.cpu_p95, url_of(one)) for one in largest]
-    if len(largest) == treemap.MOST:
-        rest = lines.exclude(pk__in=[one.pk for one in largest]).aggregate(size=Sum(by), used=Sum("cpu_p95"))
-        found.append(_tile(_("others"), float(rest["size"] or 0), rest["used"]))
+    if rest:
+        known = [one.cpu_p95 for one in rest if one.cpu_p95 is not None]
+        found.append(
+            _tile(_("others"), sum(float(getattr(one, by) or 0) for one in rest), sum(known) if known else None)
+        )
     return found
 
 
@@ -143,22 +147,28 @@ def _tile(name: str, size: float, used: float | None, url: str = "") -> Part:
     return Part(name, size, units.shown(size, "cores"), share, url)
 
 
-def cards(fleet: Span, ends: Sequence[Ends]) -> list[Card]:
-    """CPU, memory, disk and addresses of the whole fleet, each with what of it ends first."""
-    found = []
+def cards(fleet: Span, ends: Sequence[Ends], pools: Sequence[Pool]) -> list[Card]:
+    """CPU, memory, disk and addresses of the whole fleet, each with what of it ends first. Without a day yet, used is what is used now."""
+    found, now = [], fleet.pk is None
     for resource, unit in (CPU, MEMORY):
-        has, _may, promised = amounts(fleet, resource)
+        has, may, promised = amounts(fleet, resource)
         used = getattr(fleet, f"{resource}_p95")
         values = {
             "promised": units.shown(promised, unit), "has": units.shown(has, unit), "used": units.shown(used, unit),
-            "part": percent(part(promised, has)),
+            "part": percent(part(promised, has)), "free": units.shown(max(0.0, (may or 0) - promised), unit), "may": units.shown(may, unit),
         }  # fmt: skip
-        text = _("%(promised)s promised (%(part)s), %(used)s used (p95), of %(has)s") % values
+        text = (
+            _("%(promised)s promised (%(part)s), %(used)s used now, of %(has)s; %(free)s of %(may)s free to promise")
+            if now
+            else _(
+                "%(promised)s promised (%(part)s), %(used)s used (p95), of %(has)s; %(free)s of %(may)s free to promise"
+            )
+        ) % values
         found.append(
             _card(
                 resource,
                 part(used, has),
-                _("used (p95)"),
+                _("used now") if now else _("used (p95)"),
                 text,
                 promised=part(promised, has),
                 first=_first(resource, ends),
@@ -168,9 +178,9 @@ def cards(fleet: Span, ends: Sequence[Ends]) -> list[Card]:
         "used": units.shown(fleet.disk_used, "bytes"), "has": units.shown(fleet.disk_total, "bytes"),
     }  # fmt: skip
     found.append(_card("disk", part(fleet.disk_used, fleet.disk_total), _("used"), text, first=_first("disk", ends)))
-    of = [one for one in ends if one.resource == "addresses"]
-    total, taken = sum(one.capacity or 0 for one in of), sum(one.taken or 0 for one in of)
-    text = _("%(left)s left of %(has)s") % {"left": f"{total - taken:,.0f}", "has": f"{total:,.0f}"}
+    total, left = sum(one.total for one in pools), sum(one.free for one in pools)
+    taken = total - left
+    text = _("%(left)s left of %(has)s") % {"left": f"{left:,}", "has": f"{total:,}"}
     found.append(_card("addresses", part(taken, total), _("taken"), text, first=_first("addresses", ends)))
     return found
 

@@ -1,6 +1,7 @@
-"""Which instances should move so that hosts are evenly full: few moves, each worth its trouble, none against a rule. Pure.
+"""Which instances should move: first those that stand against a rule, then some so that hosts are evenly full. Few moves, each worth its
+trouble, none against a rule. Pure.
 
-Each step takes one of the fullest hosts and the instance and host with which most is gained. It is bound to end and never goes back and
+Each step of a repair leaves fewer instances against the rules, and goes to the host that is best for them. Each later step takes one of the fullest hosts and the instance and host with which most is gained. It is bound to end and never goes back and
 forth: the sum of the squares of how full hosts are, and their deviation, fall with each step, and no instance moves twice. Room that a move leaves
 behind is given to no other one, so the moves may be carried out in any order, or only the first of them.
 """
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from containers.placement.broken import Broken
 from containers.placement.model import Demand, Host, Standing
 from containers.placement.state import State, milli, static
 
@@ -33,24 +35,31 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One instance of a place; `key` is its piece's. `deviation`: how uneven hosts are when it has moved, too."""
+    """One instance of a place; `key` is its piece's. `deviation`: how uneven hosts are when it has moved, too; `repairs`: which rules it
+    stands against (kinds of `Lack`), so that it is a repair.
+    """
 
     place: int
     key: int
     old: int
     new: int
     deviation: float
+    repairs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`before`, `after`: host → how full it is by what is promised (1: all that it has for real)."""
+    """`before`, `after`: host → how full it is by what is promised (1: all that it has for real); `broken_*`: how many instances at least
+    have to move before all rules are kept.
+    """
 
     moves: tuple[Move, ...]
     before: dict[int, float]
     after: dict[int, float]
     rooms_before: dict[int, float]
     rooms_after: dict[int, float]
+    broken_before: int = 0
+    broken_after: int = 0
 
     @property
     def uneven_before(self) -> float:
@@ -69,14 +78,17 @@ def deviation(shares: Iterable[float]) -> float:
 
 
 def propose(hosts: Iterable[Host], pieces: Iterable[Piece], most: int = MOST) -> Proposal:
-    """At most so many moves, those that gain most first; `hosts` have all that is promised on them in `used_*`."""
+    """At most so many moves, repairs first, then those that gain most; `hosts` have all that is promised on them in `used_*`."""
     rows, parts = list(hosts), sorted(pieces, key=lambda one: (one.one.place, one.one.key, one.host))
     search = _Search(rows, parts)
-    before, rooms_before = search.fills(), search.rooms()
+    before, rooms_before, broken = search.fills(), search.rooms(), search.broken.count()
     moves: list[Move] = []
+    while len(moves) < most and broken and (found := search.repair()) is not None:
+        moves.append(found)
     while len(moves) < most and (found := search.step()) is not None:
         moves.append(found)
-    return Proposal(tuple(moves), before, search.fills(), rooms_before, search.rooms())
+    after = search.broken.count() if broken else 0
+    return Proposal(tuple(moves), before, search.fills(), rooms_before, search.rooms(), broken, after)
 
 
 class _Search:
@@ -95,9 +107,12 @@ class _Search:
         self.left: list[dict[int, int]] = [{} for _h in self.hosts]  # host → piece → how many of it may move
         self.parts = parts
         for number, part in enumerate(parts):
-            if part.host in self.index and not part.pinned and not part.one.rules.pack:
+            if part.host in self.index and not part.pinned:
                 self.left[self.index[part.host]][number] = part.count
         self.own: dict[int, dict[int, int]] = {place: dict(at) for (place, _service), at in of.items()}
+        self.broken = Broken({host.pk: host for host in hosts}, [part.one for part in parts], self.own)
+        self.wrong: set[int] | None = None  # pieces that stand against a rule, once they were looked for
+        self.avoided: dict[int, set[int]] = {}  # place → hosts that it may not share
         self.open = [n for n, host in enumerate(self.hosts) if not host.closed]
         self.full = [self._fill(n, self.cpus[n], self.memory[n]) for n in range(len(self.hosts))]
         self.sum = sum(self.full[n] for n in self.open)
@@ -132,6 +147,43 @@ class _Search:
             found[room] = max(shares)
         return found
 
+    def repair(self) -> Move | None:
+        """The next one that stands against a rule and may stand elsewhere, moved there; None: there is none."""
+        if self.wrong is None:
+            self.wrong = {number for n in self.open for number in self.left[n]}
+        gains = [(self.broken.less(self.parts[number].one, self.parts[number].host), number) for number in self.wrong]
+        gains = [(less, number) for less, number in gains if less[0]]
+        self.wrong = {number for _less, number in gains}  # a repair breaks nothing: there come no others
+        for (_less, kinds), number in sorted(gains, key=lambda one: (-one[0][0], one[1])):
+            part = self.parts[number]
+            n = self._refuge(part, kinds)
+            if n is not None:
+                found = replace(self._move(part, number, n), repairs=kinds)
+                if number not in self.left[self.index[part.host]]:
+                    self.wrong.discard(number)
+                return found
+            self.wrong.discard(number)
+        return None
+
+    def _refuge(self, part: Piece, kinds: frozenset[str]) -> int | None:
+        """The host where it breaks no rule: with the fewest others of its place, then the emptiest."""
+        one, old = part.one, self.index[part.host]
+        away = "per_room" in kinds  # nothing is gained in the same room
+        found = [
+            n
+            for n in self._takes(one)
+            if n != old and (not away or self.hosts[n].room != self.hosts[old].room) and self._free(part, old, n)
+        ]
+        own = self.own[one.place]
+
+        def rank(n: int) -> tuple[float, ...]:
+            if one.rules.pack:
+                return -self.full[n], n
+            room = self._in_room(one.place, self.hosts[n].room) if one.rules.rooms else 0
+            return room, own.get(self.hosts[n].pk, 0), self.full[n], n
+
+        return min(found, key=rank, default=None)
+
     def step(self) -> Move | None:
         """The next move, made; None: no one is worth it any more."""
         for members in self.takes.values():
@@ -153,6 +205,8 @@ class _Search:
         """For each piece of the host the move that gains most: (how much, −piece, −host, −source)."""
         for number in self.left[source]:
             part = self.parts[number]
+            if part.one.rules.pack:
+                continue
             found: tuple[float, int, int, int] | None = None
             for n in self._takes(part.one)[:LOOKED]:
                 if self.full[n] >= self.full[source] - WORTH:
@@ -176,22 +230,31 @@ class _Search:
 
     def _may(self, part: Piece, source: int, n: int) -> bool:
         """Whether the rules and sizes let one of it go there, and the place stays as evenly spread as it is."""
+        one, new, old = part.one, self.hosts[n], self.hosts[source]
+        own = self.own[one.place]
+        if own.get(new.pk, 0) >= own[part.host] or not self._free(part, source, n):
+            return False
+        if new.room == old.room or not one.rules.rooms:
+            return True
+        return self._in_room(one.place, new.room) < self._in_room(one.place, old.room)
+
+    def _free(self, part: Piece, source: int, n: int) -> bool:
+        """Whether the rules and sizes let one of it go there."""
         one, state, rules = part.one, self.state, part.one.rules
         new = self.hosts[n]
-        if not state.room_for(n, milli(one.cpus), one.memory) or n in state.avoided(one):
+        if not state.room_for(n, milli(one.cpus), one.memory) or n in self._avoided(one):
             return False
         if new.pk in one.missing or new.pk in one.not_on or (one.only is not None and new.pk not in one.only):
             return False
-        own, old = self.own[one.place], self.hosts[source]
-        if own.get(new.pk, 0) >= own[part.host]:
-            return False
         if rules.per_host and state.at[one.place][n] >= rules.per_host:
             return False
-        if new.room == old.room:
-            return True
-        if rules.per_room and state.rooms[one.place][new.room] >= rules.per_room:
-            return False
-        return not rules.rooms or self._in_room(one.place, new.room) < self._in_room(one.place, old.room)
+        others = state.rooms[one.place][new.room] - (new.room == self.hosts[source].room)
+        return not (rules.per_room and others >= rules.per_room)
+
+    def _avoided(self, one: Demand) -> set[int]:
+        if one.place not in self.avoided:
+            self.avoided[one.place] = self.state.avoided(one)
+        return self.avoided[one.place]
 
     def _in_room(self, place: int, room: int) -> int:
         return sum(count for pk, count in self.own[place].items() if self.room_of.get(pk) == room)
@@ -209,6 +272,7 @@ class _Search:
         if not self.left[source][number]:
             del self.left[source][number]
         self.state.give(n, replace(one, new_address=False))
+        self.avoided.clear()
         own, new = self.own[one.place], self.hosts[n].pk
         own[part.host] -= 1
         own[new] = own.get(new, 0) + 1

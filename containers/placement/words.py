@@ -79,6 +79,18 @@ def lack_words(lack: Lack) -> str:
     return _("%(count)s of it stand in that room, as many as its rule allows in a room") % {"count": f"{lack.has:g}"}
 
 
+def broken_words(kind: str) -> str:
+    """What an instance that stands somewhere stands against."""
+    return {
+        "label": _("its host lacks a label"),
+        "unlabel": _("its host has a label that it must not have"),
+        "group": _("its host is in no group of the environment"),
+        "avoid": _("a service that it must not be with stands there"),
+        "per_host": _("too many of it on that host"),
+        "per_room": _("too many of it in that room"),
+    }[kind]
+
+
 def _gib(amount: float, *, up: bool = False) -> str:
     """GiB with one decimal, or two below one tenth; a lack is rounded up, so that what is said is enough."""
     digits = 1 if amount >= GIB / 10 else 3

@@ -7,9 +7,11 @@ from collections.abc import Collection
 
 from django.db.models import Count, Q
 
+from builds.models import Image
 from containers.adding import Around
-from containers.models import Deployment, Instance, Service, ServiceEnvironment, Step
+from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment, Step
 from containers.placement import Rules, Standing, stored
+from hosts.models import HostImages, SeenContainer
 
 
 def rules_of(place: ServiceEnvironment) -> Rules:
@@ -46,6 +48,18 @@ def around(place: ServiceEnvironment) -> Around:
         Standing(pk, service, where[pk], avoid) for pk, (service, avoid) in sorted(avoiding.items()) if pk in where
     ]
     return Around(place.pk, place.service_id, rules, tuple(others))
+
+
+def having(image: Image) -> set[int]:
+    """Hosts that have the image, as far as is known: a container of it stands there, or it lay there when the engine was asked last."""
+    names = [name for name in (image.image_id, image.digest) if name]  # engines name an image by one or the other
+    found = set(Container.objects.filter(image=image, ended=None).order_by().values_list("host_id", flat=True))
+    if image.only_on_id is not None:
+        found.add(image.only_on_id)
+    if names:
+        found.update(HostImages.objects.filter(images__has_any_keys=names).values_list("host_id", flat=True))
+        found.update(SeenContainer.objects.filter(image_id__in=names).order_by().values_list("host_id", flat=True))
+    return found
 
 
 def standing_of(places: Collection[int]) -> dict[int, Counter[int]]:

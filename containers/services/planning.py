@@ -74,7 +74,12 @@ def plan_for(
         kind=kind,
         instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
         hosts=host_views(
-            place, instances, settings_, segment, image=image, also={pk for one in hands.values() for pk in one.hosts}
+            place,
+            instances,
+            settings_,
+            segment,
+            image=image if adding else None,
+            also={pk for one in hands.values() for pk in one.hosts},
         ),
         wanted=wanted,
         config=settings_,
@@ -164,9 +169,7 @@ def host_views(
     promised = capacity.promises(place)
     on_segment = set(segment.hosts.values_list("pk", flat=True)) if segment is not None else set()
     unplugged = networks.unusable(segment) if segment is not None else {}
-    ran: set[int] = set()
-    if image is not None:
-        ran.update(Container.objects.filter(image=image).order_by().values_list("host_id", flat=True).distinct())
+    there = placing.having(image) if image is not None else set()
     views = []
     limits = {group.pk: _limits(group) for group in HostGroup.objects.all()}
     fleet = list(Host.objects.only(*HOST_FIELDS))
@@ -199,7 +202,7 @@ def host_views(
                 architecture=host.architecture,
                 **limits.get(host.group_id or 0, {}),
                 labels=host.labels,
-                has_image=host.pk in ran,
+                has_image=host.pk in there,
             )
         )
     return views

@@ -116,6 +116,7 @@ BODIES: dict[str, Any] = {
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},
     "post /services/{slug}/{environment}/instances/move/preview": {"instances": [1]},
     "post /services/{slug}/{environment}/forget": {"instances": [1]},
+    "post /capacity/rebalance": {"count": 1, "mark": "x"},
     "post /capacity/scenarios": {"name": "Less", "changes": ["lose:spare"]},
     "put /capacity/scenarios/{number}": {"name": "Less", "changes": ["lose:spare"]},
     "post /trains": {"name": "x", "cars": [{"service": "flake", "environment": "production"}]},

@@ -39,7 +39,6 @@ READERS = {
     "containers.capacity.cost_card.read",
     "containers.capacity.objectives.may",
     "containers.capacity.overview.lines",
-    "containers.capacity.overview.unseen",
     "containers.capacity.score_detail.read",
     "containers.capacity.scorecard.places_of",
     "containers.capacity.scorecard.read",

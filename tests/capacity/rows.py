@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from containers.capacity import offered, spans, sums
-from containers.capacity.committed import committed
+from containers.capacity.committed import Committed, by_host, by_place
 from containers.capacity.models import Day, HostDay, PlaceDay, SegmentDay, SumDay
 from hosts.models import Host, Segment
 
@@ -24,7 +24,7 @@ def make_days(count: int, level: Callable[[int], float | None] = lambda n: 0.5, 
     """The last so many days of all hosts, places and segments; `level`: the share of each host that was used on the n-th day, None where
     nothing was measured. `segment`: addresses that go a day.
     """
-    given = committed()
+    given = Committed(by_host(), by_place())
     hosts = list(Host.objects.select_related("group"))
     for n in range(count):
         day = yesterday() - timedelta(days=count - 1 - n)

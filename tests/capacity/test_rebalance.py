@@ -15,6 +15,7 @@ from containers.services import capacity, moves, releases
 from hosts.models import Host
 from tests.capacity.uneven import make_uneven
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import Token
 from xqplatform.accounts.rights import Denied
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
@@ -62,6 +63,10 @@ def test_who_may_not_move_them_is_told_and_nothing_is_begun(
     found = rebalancing.find(actor_manager)
     with pytest.raises(Refused, match="you may not move its instances"):
         rebalancing.begin(actor_manager, 4, found.mark)
+    # An attempt without the right is in the log, as of any other verb, one a service; the way back of the transaction leaves it.
+    denied = Event.objects.filter(denied=True)
+    assert set(denied.values_list("actor", flat=True)) == {actor_manager.name}
+    assert {event.object_name for event in denied} == {found.names[move.place] for move in found.proposal.moves}
     with pytest.raises(Denied):
         rebalancing.find(actor_dev)
     assert not Deployment.objects.exists()
@@ -105,6 +110,49 @@ def test_all_places_are_locked_before_the_lock_of_all_plans(actor_sre: Actor, fl
     assert set(first) == {str(row.place) for row in begun.deployments}
     assert set(told[told.index("plans") :]) <= {"plans", *first}
     assert first[:3] == sorted(first[:3])
+
+
+def test_the_api_reads_the_proposal_and_begins_it(client: Client, sre: Any, fleet: list[Host]) -> None:
+    headers = {"Authorization": f"Bearer {Token.make(sre, 'test')[1]}"}
+    url = "/api/v1/capacity/rebalance"
+    found = client.get(url, headers=headers).json()
+    assert [(move["old"], move["repairs"]) for move in found["moves"]] == [("a", [])] * 4
+    assert (found["broken_before"], found["pinned"]) == (0, {"their data lies on their host": 2})
+    assert found["uneven_after"] < found["uneven_before"]
+
+    def send(**body: Any) -> Any:
+        return client.post(url, body, "application/json", headers=headers)
+
+    assert send(count=2, mark="other").status_code == 409
+    for bad in ({"count": 0}, {"count": "x"}, {"count": 10**40}, {"mark": "x" * 65}, {"more": 1}):
+        assert send(**({"count": 1, "mark": found["mark"]} | bad)).status_code in {400, 422}
+    assert not Deployment.objects.exists()
+    answer = send(count=2, mark=found["mark"], reason="b is empty")
+    assert answer.status_code == 202
+    assert (len(answer.json()["deployments"]), answer.json()["instances"]) == (2, 2)
+    assert Event.objects.get(action="capacity.rebalance").reason == "b is empty"
+
+
+def test_a_broken_rule_is_mended_first_and_the_gain_is_shown(client: Client, sre: Any, fleet: list[Host]) -> None:
+    place = ServiceEnvironment.objects.get(service__slug="s0")
+    place.placement = {"labels": ["disk=ssd"]}
+    place.save()
+    Host.objects.filter(pk=fleet[2].pk).update(labels={"disk": "ssd"})
+    client.force_login(sre)
+    text = " ".join(client.get(PAGE).content.decode().split())
+    assert "One move would mend a broken rule of placement" in text
+    assert "its host lacks a label" in text
+    found = rebalancing.find(Actor.person(sre))
+    assert (found.proposal.broken_before, found.proposal.broken_after) == (1, 0)
+    first = found.proposal.moves[0]
+    assert (first.place, first.new, first.repairs) == (place.pk, fleet[2].pk, {"label"})
+    begun = rebalancing.begin(Actor.person(sre), 1, found.mark)
+    assert begun.deployments[0].reason == "rules of placement are kept again"
+    # Where nothing can take it, that is told.
+    Deployment.objects.all().delete()
+    Host.objects.update(labels={})
+    Host.objects.exclude(pk=fleet[0].pk).update(cordoned=True)
+    assert "1 instance stands against a rule of placement" in client.get(PAGE).content.decode()
 
 
 def test_an_even_fleet_has_nothing_to_move(client: Client, sre: Any, fleet: list[Host]) -> None:

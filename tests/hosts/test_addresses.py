@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts.addresses import free_addresses, mac_of, parse_ranges, pool_size, refusal, within
+from hosts.addresses import free_addresses, mac_of, parse_ranges, pool_ranges, pool_size, refusal, within
 
 networks = st.builds(
     lambda base, bits: str(IPv4Network((base, bits), strict=False)),
@@ -72,6 +73,12 @@ def test_what_is_free_is_in_the_pool_and_nobodys(cidr: str, data: st.DataObject)
         and str(ip) != gateway
     }
     assert set(free) == expected
+    ranges = pool_ranges(cidr, spell(pick), reserved=spell(kept), gateway=gateway)
+    given = [number for first, last in ranges for number in range(first, last + 1)]
+    assert given == sorted(
+        int(IPv4Address(ip)) for ip in free_addresses(cidr, spell(pick), (), reserved=spell(kept), gateway=gateway)
+    )
+    assert all(one[1] < other[0] for one, other in pairwise(ranges))
 
 
 def test_a_pool_is_counted_without_network_broadcast_gateway_and_reserved() -> None:

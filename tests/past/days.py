@@ -30,12 +30,12 @@ def roll_ups(
     from django.db import connection, transaction
 
     from containers.capacity import offered
-    from containers.capacity.committed import committed
+    from containers.capacity.committed import Committed, by_host, by_place
     from containers.capacity.models import HostDay, PlaceDay, SegmentDay
     from hosts.models import Host, Segment
     from hosts.services.addresses import figures
 
-    given, last = committed(), days[-1]
+    given, last = Committed(by_host(), by_place()), days[-1]
 
     def host_row(host: Host) -> HostDay:
         promised, room = given.hosts[host.pk], offered.of_host(host)

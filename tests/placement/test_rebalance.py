@@ -103,14 +103,21 @@ def test_each_step_gains_and_it_ends_without_going_back(world: World) -> None:
         proposal = propose(hosts, pieces, most=3)
         if not proposal.moves:
             break
-        assert squares(proposal.after) < squares(proposal.before)
-        assert max(proposal.after.values()) <= max(proposal.before.values())
+        # Each turn leaves fewer against the rules, or as many, and hosts more evenly full.
+        assert proposal.broken_after <= proposal.broken_before
+        repairs = [move for move in proposal.moves if move.repairs]
+        assert proposal.broken_before - proposal.broken_after >= len(repairs)
+        assert repairs == list(proposal.moves[: len(repairs)])
+        if not repairs:
+            assert squares(proposal.after) < squares(proposal.before)
+            assert max(proposal.after.values()) <= max(proposal.before.values())
         single = propose(hosts, pieces, most=1)
         assert single.moves == proposal.moves[:1]  # the first moves are worth it without the others
         world = carried_out(world, proposal)
         assert {pk: round(share, 9) for pk, share in propose(*world, most=0).before.items()} == {
             pk: round(share, 9) for pk, share in proposal.after.items()
         }
+        assert broken(*world) == proposal.broken_after
         gone |= {(move.place, move.old) for move in proposal.moves}
     else:
         raise AssertionError("it goes on for ever")
@@ -123,6 +130,54 @@ def test_the_order_of_what_comes_in_does_not_matter(world: World, dice: random.R
     for rows in world:
         dice.shuffle(rows)  # type: ignore[arg-type]
     assert propose(*world) == before
+
+
+def broken(hosts: list[Host], pieces: list[Piece]) -> int:
+    """Counted plainly: what has to go before each rule is kept."""
+    state, found = fleet_of(hosts, pieces), 0
+    ones = {part.one.place: part.one for part in pieces}
+    for one in ones.values():
+        for row in hosts:
+            at = state.at[one.place, row.pk]
+            labels = [not state.labelled(row, label) for label in one.rules.labels]
+            labels += [state.labelled(row, label) for label in one.rules.unlabels]
+            found += at if any(labels) or (one.groups and row.room not in one.groups) else 0
+            found += max(0, at - one.rules.per_host) if one.rules.per_host else 0
+            for foe in ones.values():
+                against = foe.service in one.rules.avoid or one.service in foe.rules.avoid
+                found += min(at, state.at[foe.place, row.pk]) if one.place < foe.place and against else 0
+        for room in {row.room for row in hosts} if one.rules.per_room else ():
+            found += max(0, state.in_room(one.place, room) - one.rules.per_room)
+    return found
+
+
+def test_what_stands_against_a_rule_moves_first_and_the_gain_is_told() -> None:
+    first = Demand(1, 1, 1, GIB, service=1, rules=Rules(per_host=1))
+    second = Demand(2, 1, 1, GIB, service=2, rules=Rules(avoid=frozenset({3})))
+    third = Demand(3, 1, 1, GIB, service=3, rules=Rules(pack=True))
+    labelled = Demand(4, 1, 1, GIB, service=4, rules=Rules(labels=frozenset({"gpu"})))
+    pieces = [Piece(first, 1, 3), Piece(second, 2, 1), Piece(third, 2, 4), Piece(labelled, 3, 1)]
+    hosts = [standing(one, pieces) for one in even(4)]
+    hosts[3] = replace(hosts[3], labels={"gpu": "a100"})
+    proposal = propose(hosts, pieces)
+    assert (proposal.broken_before, proposal.broken_after) == (4, 0)
+    assert [move.repairs for move in proposal.moves[:4]] == [{"per_host"}, {"per_host"}, {"avoid"}, {"label"}]
+    assert {move.new for move in proposal.moves if move.place == 1} | {1} == {1, 3, 4} or len(
+        {move.new for move in proposal.moves if move.place == 1}
+    ) == 2
+    assert [move.new for move in proposal.moves if move.place == 4] == [4]
+    assert [(move.place, move.old) for move in proposal.moves[2:3]] == [(2, 2)]  # the fewer of the two go
+    # One that may not move stays broken, and is counted.
+    pinned = [replace(part, pinned="data") for part in pieces]
+    stays = propose(hosts, pinned)
+    assert (stays.broken_before, stays.broken_after, stays.moves) == (4, 4, ())
+
+
+def test_a_crowded_room_is_left_for_another_one() -> None:
+    one = Demand(1, 1, 1, GIB, service=1, rules=Rules(per_room=1))
+    pieces = [Piece(one, 2, 1), Piece(one, 4, 1)]  # both in room 1
+    proposal = propose([standing(row, pieces) for row in even(5)], pieces)
+    assert [(move.new % 2, move.repairs) for move in proposal.moves] == [(1, {"per_room"})]
 
 
 def even(count: int, **fields: Any) -> list[Host]:

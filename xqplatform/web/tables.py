@@ -67,6 +67,15 @@ class Table:
             if asked in {value for value, _label in one.options} and asked:
                 one.value = asked
                 rows = one.apply(rows)
+        rows = self._found(rows, search)
+        asked = request.GET.get("sort", "")
+        self.sort = asked if asked.removeprefix("-") in self.sorts else default
+        rows = self._sorted(rows)
+        self.queryset = rows
+        self.page: Page[Any] = Paginator(rows, per_page).get_page(_number(request.GET.get("page", "1")))
+        self.active = bool(self.q or any(f.value for f in self.filters.values()))
+
+    def _found(self, rows: QuerySet[Any], search: Sequence[str]) -> QuerySet[Any]:
         for word in self.q.split() if search else []:
             found = Q()
             for look_up in search:
@@ -74,12 +83,7 @@ class Table:
                 if look_up == "mac" and DASHED_MAC.fullmatch(word):
                     found |= Q(mac__icontains=word.replace("-", ":"))
             rows = rows.filter(found)
-        asked = request.GET.get("sort", "")
-        self.sort = asked if asked.removeprefix("-") in self.sorts else default
-        rows = self._sorted(rows)
-        self.queryset = rows
-        self.page: Page[Any] = Paginator(rows, per_page).get_page(_number(request.GET.get("page", "1")))
-        self.active = bool(self.q or any(f.value for f in self.filters.values()))
+        return rows
 
     def _sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         name, down = self.sort.removeprefix("-"), self.sort.startswith("-")
@@ -105,6 +109,39 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.page)
+
+
+class ListTable(Table):
+    """The same over rows in memory: `search` and `sorts` name their attributes, one each; what is not known comes last."""
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        rows: Sequence[Any],
+        *,
+        search: Sequence[str] = (),
+        sorts: Mapping[str, str] | None = None,
+        default: str = "",
+        per_page: int = PER_PAGE,
+    ) -> None:
+        super().__init__(request, rows, search=search, sorts=sorts, default=default, per_page=per_page)  # type: ignore[arg-type]
+        self.all: Sequence[Any] = list(self.queryset)
+
+    def _found(self, rows: Any, search: Sequence[str]) -> Any:
+        words = self.q.lower().split() if search else []
+        return [
+            row
+            for row in rows
+            if all(any(word in str(getattr(row, name)).lower() for name in search) for word in words)
+        ]
+
+    def _sorted(self, rows: Any) -> Any:
+        name = self.sorts.get(self.sort.removeprefix("-"))
+        if not name:
+            return rows
+        known = [row for row in rows if getattr(row, str(name)) is not None]
+        unknown = [row for row in rows if getattr(row, str(name)) is None]
+        return sorted(known, key=lambda row: getattr(row, str(name)), reverse=self.sort.startswith("-")) + unknown
 
 
 def _number(text: str) -> int:

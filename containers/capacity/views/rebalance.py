@@ -1,4 +1,4 @@
-"""Rebalancing: what should move so that hosts are evenly full, what is gained, and the moves begun."""
+"""Rebalancing: what should move so that rules are kept and hosts are evenly full, what is gained, and the moves begun."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from containers.capacity import rebalancing
 from containers.capacity.rebalancing import Found
 from containers.forms.rebalance import RebalanceForm
+from containers.placement.words import broken_words
 from xqplatform.accounts.http import ActorRequest
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
@@ -56,11 +57,16 @@ def _shown(found: Found) -> dict[str, Any]:
             "old": names[move.old],
             "new": names[move.new],
             "points": move.deviation * 100,
+            "why": ", ".join(broken_words(kind) for kind in sorted(move.repairs)),
         }
         for number, move in enumerate(proposal.moves, 1)
     ]
+    repairs = sum(bool(move.repairs) for move in proposal.moves)
     return {
         "lines": lines,
+        "repairs": repairs,
+        "evening": len(lines) - repairs,
+        "broken": {"before": proposal.broken_before, "after": proposal.broken_after},
         "hosts": [_pair(names[pk], proposal.before[pk], proposal.after[pk]) for pk in changed[:SHOWN_HOSTS]],
         "more_hosts": max(0, len(changed) - SHOWN_HOSTS),
         "rooms": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -58,11 +59,13 @@ def show(request: ActorRequest) -> HttpResponseBase:
         return _pdf(request, card, what)
     sort = request.GET.get("sort", "")
     services = scorecard.ordered(card.services, sort)
+    kept = {name: value for name in ("environment", "weeks") if (value := request.GET.get(name))}
     context = {
         "card": card,
         "what": what,
         "wrong": wrong,
         "page": Paginator(services, PAGE).get_page(request.GET.get("page")),
+        "keep": f"?{urlencode(kept)}&" if kept else "?",
         **_choices(request),
     }
     return render(request, "capacity/scorecard.html", context, status=wrong.code if wrong else 200)
