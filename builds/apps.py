@@ -5,12 +5,13 @@ class BuildsConfig(AppConfig):
     name = "builds"
 
     def ready(self) -> None:
-        from builds import around, leaving, notices, owned
+        from builds import around, leaving, notices, owned, roots
         from builds.forges import notices as push_notices
         from builds.forges import statuses, taking
         from xqplatform.secrets import known
 
         owned.register()
+        roots.register()
         known.EVERYWHERE |= {
             "builds.registry.password": known.text,
             "builds.project.repository_password": known.text,

@@ -6,10 +6,13 @@ The environment (proxies, CA bundles) does not count: a registry is a neighbour,
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -35,6 +38,7 @@ _ADDRESS = re.compile(
     r"(?P<prefix>(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)",
     re.ASCII,
 )
+_PIECE = 1 << 20
 _LARGEST = 8 << 20  # bytes of an answer
 
 
@@ -145,6 +149,48 @@ class Client:
             answer = self._send("GET", urljoin(self.base + path, answer.headers.get("Location", "")), {})
         self._expect(answer, 200)
         return answer
+
+    def download(self, repository: str, layer: Layer, path: Path, told: Callable[[int], None]) -> None:
+        """A layer into a file, its digest checked; `told` hears of every MiB. Raises RegistryError, OSError, whatever `told` raises."""
+        place = f"/v2/{self.path(repository)}/blobs/{layer.digest}"
+        url, scope = self.base + place, f"repository:{self.path(repository)}:pull"
+        answer = self._open(url, self._authorization(scope))
+        try:
+            if answer.status == 401 and answer.headers.get("WWW-Authenticate", "").lower().startswith("bearer"):
+                answer.release_conn()
+                self.tokens[scope] = self._token(answer.headers["WWW-Authenticate"], scope)
+                answer = self._open(url, self._authorization(scope))
+            if answer.status in {302, 303, 307, 308}:
+                answer.release_conn()
+                answer = self._open(urljoin(url, answer.headers.get("Location", "")), {})
+            self._expect(_Answer(answer.status, answer.headers, b""), 200)
+            digest, done = hashlib.sha256(), 0
+            with path.open("wb") as file:
+                while piece := self._piece(answer):
+                    done += len(piece)
+                    if done > layer.size:
+                        raise RegistryError("other", _("%s sent too large an answer.") % self.name)
+                    digest.update(piece)
+                    file.write(piece)
+                    told(done)
+        finally:
+            answer.release_conn()
+        if f"sha256:{digest.hexdigest()}" != layer.digest:
+            words = _("%(name)s sent a layer whose content is not what its digest says: %(digest)s.")
+            raise RegistryError("other", words % {"name": self.name, "digest": layer.digest}, retry=True)
+
+    def _open(self, url: str, headers: dict[str, str]) -> Any:
+        """An answer whose body is still to be read."""
+        try:
+            return self.pool.request(method="GET", url=url, headers=headers, redirect=False, preload_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _piece(self, answer: Any) -> bytes:
+        try:
+            return bytes(answer.read(_PIECE))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """What the registry holds under a tag or digest. Raises RegistryError of kind not_found."""

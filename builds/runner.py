@@ -28,7 +28,7 @@ from builds.registry import Client, RegistryError, auth_of
 from builds.services.blueprints import base_blueprint, newest_image, rendered
 from builds.services.projects import secrets_of, source_of
 from builds.services.registries import check_registry, registry_of
-from hosts.engine import Auth, Engine, EngineError, connect
+from hosts.engine import Auth, DockerEngine, EngineError, connect, docker_of
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
@@ -102,10 +102,10 @@ def _work(holder: Holder, secrets: dict[str, str]) -> None:
         for before in around.BEFORE:
             before(around.Moment(build, holder.check, holder.say))
         with plan.context() as context:
-            _build(holder, plan, context, connect(host), secrets)
+            _build(holder, plan, context, docker_of(connect(host)), secrets)
     if build.host is None:
         raise Failed(_("The host that built the image is gone."))
-    _push(holder, connect(build.host))
+    _push(holder, docker_of(connect(build.host)))
 
 
 def _name(build: Build) -> str:
@@ -217,7 +217,7 @@ def _auths(project: Project | None, used: list[Image]) -> dict[str, Auth]:
 # on the engine
 
 
-def _build(holder: Holder, plan: Plan, context: IO[bytes], engine: Engine, secrets: dict[str, str]) -> None:
+def _build(holder: Holder, plan: Plan, context: IO[bytes], engine: DockerEngine, secrets: dict[str, str]) -> None:
     build = holder.build
     made: list[str] = []
 
@@ -278,7 +278,7 @@ def _ref(build: Build) -> str:
     return f"{registry.address}/{build.tag}" if registry else build.tag
 
 
-def _without_values(holder: Holder, engine: Engine, image: str, plan: Plan, secrets: dict[str, str]) -> str:
+def _without_values(holder: Holder, engine: DockerEngine, image: str, plan: Plan, secrets: dict[str, str]) -> str:
     """Tags the image; when its history tells a build argument, it is first written anew without."""
     ref, arguments = _ref(holder.build), plan.arguments
     facts = engine.inspect_image(image).get("Config") or {}
@@ -322,7 +322,7 @@ def _without_values(holder: Holder, engine: Engine, image: str, plan: Plan, secr
     return loaded
 
 
-def _remove(engine: Engine, image: str) -> None:
+def _remove(engine: DockerEngine, image: str) -> None:
     try:
         engine.remove_image(image)
     except EngineError as error:
@@ -332,7 +332,7 @@ def _remove(engine: Engine, image: str) -> None:
 # to the registry
 
 
-def _push(holder: Holder, engine: Engine) -> None:
+def _push(holder: Holder, engine: DockerEngine) -> None:
     build = holder.build
     registry = registry_of(build.project.registry if build.project else None)
     if registry is None:
@@ -401,7 +401,7 @@ class _Layers:
 # the end
 
 
-def _finish(holder: Holder, engine: Engine, registry: Registry | None, digest: str) -> None:
+def _finish(holder: Holder, engine: DockerEngine, registry: Registry | None, digest: str) -> None:
     build = holder.build
     facts = engine.inspect_image(_ref(build))
     repository, _colon, tag = build.tag.rpartition(":")

@@ -29,7 +29,7 @@ class Change:
 
 
 def changes(old: Config, new: Config, api_version: str = "") -> list[Change]:
-    """Every setting that differs, with whether a running container of an engine of that API version can take it."""
+    """Every setting that differs, with whether a running container can take it. `api_version`: `Host.speaks`."""
     return [_judged(name, before, after, api_version) for name, before, after in difference(old, new)]
 
 
@@ -38,7 +38,7 @@ def _judged(name: str, before: Any, after: Any, api_version: str) -> Change:
         return Change(name, before, after, False, _("an engine cannot change a disk's rates of a running container"))
     if name == "io_weight" and not after:
         return Change(name, before, after, False, _("a weight can be changed, but not taken away again"))
-    if name == "pids" and api_version and version_tuple(api_version) < PIDS_API:
+    if name == "pids" and "." in api_version and version_tuple(api_version) < PIDS_API:
         words = _("needs API %(needs)s, the engine has %(has)s") % {"needs": "1.40", "has": api_version}
         return Change(name, before, after, False, words)
     if name in LIVE or name.split(".", maxsplit=1)[0] in ASIDE:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from hosts import labels
-from hosts.engine import Engine, EngineError, Stream
+from hosts.engine import Answer, Engine, EngineError
 
 log = logging.getLogger(__name__)
 TOLD = ("health_status", "die", "destroy", "oom")
@@ -23,7 +23,7 @@ class Pulse:
     def __init__(self, deployment: int) -> None:
         self._deployment = deployment
         self._lock = threading.Lock()
-        self._streams: dict[int, Stream[dict[str, object]] | None] = {}
+        self._streams: dict[int, Answer[dict[str, object]] | None] = {}
         self._up: set[int] = set()
         self._bells: dict[str, threading.Event] = {}
         self._closed = False

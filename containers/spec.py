@@ -117,7 +117,7 @@ def _bind(place: Place, *, source: str, target: str, read_only: bool) -> str:
     return f"{source}:{target}{':ro' if read_only else ''}"
 
 
-def missing(config: Config, api_version: str) -> list[str]:
-    """What an engine with this API version lacks of what the settings want, as sentences."""
+def missing(config: Config, speaks: str) -> list[str]:
+    """What a runtime lacks of what the settings want, as sentences. `speaks`: `Host.speaks`."""
     place = Place("x", "x", 1, 1)
-    return missing_features(container_spec(place, config, {}, "x", platform="x", deployment=1, step="x"), api_version)
+    return missing_features(container_spec(place, config, {}, "x", platform="x", deployment=1, step="x"), speaks)

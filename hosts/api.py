@@ -10,6 +10,7 @@ from ninja.pagination import LimitOffsetPagination, paginate
 
 from hosts import unseen
 from hosts.models import Host, SeenContainer
+from hosts.runtimes import Runtime
 from hosts.services import machines
 from hosts.views.machines import counted, in_state
 from xqplatform.accounts.http import actor_of
@@ -22,6 +23,7 @@ class HostOut(Schema):
 
     id: int
     name: str
+    runtime: str
     connection: str
     address: str
     roles: list[str]
@@ -83,6 +85,8 @@ class HostChangeIn(Schema):
     model_config = {"extra": "forbid"}
     name: str | None = None
     connection: Literal["local", "tcp", "ssh"] | None = None
+    trust: str | None = None  # of an LXD server that shall take the platform in: a token, or its password
+    fingerprint: str | None = None  # of that server's certificate, SHA-256, where a password is given
     address: str | None = None
     ca: str | None = None
     certificate: str | None = None
@@ -98,6 +102,7 @@ class HostChangeIn(Schema):
 
 class HostIn(HostChangeIn):
     name: str
+    runtime: Runtime = "docker"
     connection: Literal["local", "tcp", "ssh"] = "tcp"
 
 

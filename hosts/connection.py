@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from django.utils.translation import gettext as _
 
 from hosts import ssh
+from hosts.runtimes import TRAITS
 from xqplatform.errors import Refused
 
 NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
@@ -22,15 +23,15 @@ LABEL_KEY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?")
 PEM_LIMIT = 200_000  # characters; a chain of certificates is a few thousand
 
 
-def clean_address(kind: str, text: str) -> str:
+def clean_address(kind: str, text: str, runtime: str = "docker") -> str:
     """The address in its stored shape: a socket's path, HOST:PORT, or USER@HOST[:PORT]."""
     text = text.strip()
     if len(text) > 250:
         raise Refused(_("At most 250 characters."), "address", 400)
     if kind == "local":
-        path = re.sub(r"^unix://", "", text) or "/var/run/docker.sock"
+        path = re.sub(r"^unix://", "", text) or TRAITS[runtime].socket
         if not re.fullmatch(r"/[\x21-\x7e]{1,106}", path):
-            raise Refused(_("The path of a socket, like /var/run/docker.sock."), "address", 400)
+            raise Refused(_("The path of a socket, like %(path)s.") % {"path": TRAITS[runtime].socket}, "address", 400)
         return path
     text = re.sub(r"^(tcp|https|ssh)://", "", text).rstrip("/")
     if kind == "ssh":
@@ -40,8 +41,9 @@ def clean_address(kind: str, text: str) -> str:
         host, port = host_port(rest, None)
         return f"{user}@{host}" + (f":{port}" if port not in (None, 22) else "")
     if not text or "@" in text or re.match(r"^\w+://", text):
-        raise Refused(_("Write it like 10.1.2.3:2376 or machine.example:2376."), "address", 400)
-    host, port = host_port(text, 2376)
+        words = _("Write it like 10.1.2.3:%(port)s or machine.example:%(port)s.") % {"port": TRAITS[runtime].port}
+        raise Refused(words, "address", 400)
+    host, port = host_port(text, TRAITS[runtime].port)
     return f"{host}:{port}"
 
 

@@ -6,32 +6,42 @@ import datetime as dt
 import os
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from django.utils.translation import gettext as _
 
-from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, missing_features, version_tuple
-from hosts.engine_client import NEWEST_API, OLDEST_API, Engine
+from hosts import engine_body
+from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, version_tuple
+from hosts.engine_client import NEWEST_API, OLDEST_API
+from hosts.engine_client import Engine as DockerEngine
 from hosts.engine_errors import EngineError
 from hosts.engine_specs import Auth, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
+from hosts.lxd import making
+from hosts.lxd.engine import LxdEngine
+from hosts.runtime import Answer, Engine
+from hosts.runtimes import TRAITS
 
 if TYPE_CHECKING:
     from hosts.models import Host, Segment
 
 __all__ = [
-    "NEWEST_API", "OLDEST_API", "Auth", "ConnectionSpec", "ContainerSpec", "Diagnosis", "Engine", "EngineError",
+    "NEWEST_API", "OLDEST_API", "Answer", "Auth", "ConnectionSpec", "ContainerSpec", "Diagnosis", "DockerEngine", "Engine", "EngineError",
     "Healthcheck", "Limits", "LogLine", "NetworkSpec", "Stream", "connect", "connect_spec", "create_body", "diagnose",
-    "forget", "missing_features", "network_of", "spec_of", "split_ref", "version_tuple",
+    "docker_of", "forget", "missing_features", "network_of", "spec_of", "split_ref", "version_tuple",
 ]  # fmt: skip
 
 # One engine a host and process: (process, host) → (version of its connection settings, engine).
 # The process is part of the key because a forked worker must not use its parent's connections.
 _engines: dict[tuple[int, int], tuple[int, Engine]] = {}
 _lock = threading.Lock()
+
+
+RUNTIMES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "lxd": LxdEngine}
 
 
 def spec_of(host: Host) -> ConnectionSpec:
@@ -45,6 +55,7 @@ def spec_of(host: Host) -> ConnectionSpec:
         ssh_key=host.ssh_key,
         ssh_host_key=host.ssh_host_key,
         name=host.name,
+        runtime=host.runtime,  # type: ignore[arg-type]
     )
 
 
@@ -69,7 +80,7 @@ def connect(host: Host) -> Engine:
         version, engine = _engines.get(key, (-1, None))
         if engine is not None and version == host.connection_version:
             return engine
-        made = Engine(spec_of(host), host.api_version)
+        made = RUNTIMES[host.runtime](spec_of(host), host.api_version)
         # The old one is not closed: another thread may be in the middle of a call; it goes with its last user.
         _engines[key] = (host.connection_version, made)
         return made
@@ -83,7 +94,20 @@ def forget(host: Host) -> None:
 
 def connect_spec(spec: ConnectionSpec, timeout: float = 10) -> Engine:
     """An engine that is not cached; close it after use."""
-    return Engine(spec, timeout=timeout)
+    return RUNTIMES[spec.runtime](spec, timeout=timeout)
+
+
+def missing_features(spec: ContainerSpec, speaks: str) -> list[str]:
+    """What the spec asks for and a runtime cannot do, as sentences. `speaks`: `Host.speaks`."""
+    return making.missing(spec) if speaks == "lxd" else engine_body.missing_features(spec, speaks)
+
+
+def docker_of(engine: Engine) -> DockerEngine:
+    """The engine where only a Docker Engine will do: it builds images, carries helpers. Raises EngineError."""
+    if isinstance(engine, DockerEngine):
+        return engine
+    words = _("%(where)s is no Docker Engine, which this needs.")
+    raise EngineError("other", "another runtime", words % {"where": engine.where})
 
 
 @dataclass(frozen=True)
@@ -129,7 +153,12 @@ def _own_certificate(spec: ConnectionSpec) -> EngineError | None:
 
 def _missing_certificate(spec: ConnectionSpec, error: EngineError) -> EngineError:
     """An engine that wants a client certificate may just hang up on a client that has none."""
-    if spec.kind == "tcp" and error.kind == "unreachable" and HUNG_UP.search(error.message):
+    if (
+        spec.kind == "tcp"
+        and not TRAITS[spec.runtime].joins
+        and error.kind == "unreachable"
+        and HUNG_UP.search(error.message)
+    ):
         if not spec.cert.strip():
             words = _("%(where)s closed the connection: it probably wants a client certificate, and none is given.")
         else:
@@ -153,11 +182,11 @@ def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
     finally:
         if engine is not None:
             engine.close()
-    words = _("Docker Engine %(version)s answers, API %(api)s.")
+    words = _("%(title)s %(version)s answers, API %(api)s.")
     return Diagnosis(
         True,
         "ok",
-        words % {"version": seen.get("Version", "?"), "api": api},
+        words % {"title": TRAITS[spec.runtime].title, "version": seen.get("Version", "?"), "api": api},
         engine_version=str(seen.get("Version", "")),
         api_version=str(seen["ApiVersion"]),
         min_api_version=str(seen.get("MinAPIVersion", "")),
@@ -169,5 +198,5 @@ def diagnose(spec: ConnectionSpec, timeout: float = 10) -> Diagnosis:
 
 
 def _host_key(engine: Engine | None) -> str:
-    adapter = engine.api._custom_adapter if engine else None
+    adapter = engine.api._custom_adapter if isinstance(engine, DockerEngine) else None
     return adapter.host_key if isinstance(adapter, SshAdapter) else ""

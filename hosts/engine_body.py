@@ -61,12 +61,12 @@ class Limits:
             body["PidsLimit"] = self.pids
         if self.io_weight:
             body["BlkioWeight"] = self.io_weight
-        for key, rate in self._rates():
+        for key, rate in self.rates():
             if rate and self.io_device:
                 body[key] = [{"Path": path, "Rate": rate} for path in self.io_device.split()]
         return body
 
-    def _rates(self) -> tuple[tuple[str, int], ...]:
+    def rates(self) -> tuple[tuple[str, int], ...]:
         return (
             ("BlkioDeviceReadBps", self.io_read_bps),
             ("BlkioDeviceWriteBps", self.io_write_bps),
@@ -148,7 +148,7 @@ class ContainerSpec:
     host_cgroups: bool = False  # no name space of its own for cgroups (only version 2 has one by default)
 
 
-def _health(check: Healthcheck, api: tuple[int, int]) -> Json:
+def health_body(check: Healthcheck, api: tuple[int, int]) -> Json:
     if check.test == ("NONE",):
         return {"Test": ["NONE"]}
     body: Json = {
@@ -214,7 +214,7 @@ def create_body(spec: ContainerSpec, api_version: str) -> Json:
     if spec.stop_timeout is not None and api >= (1, 25):
         body["StopTimeout"] = spec.stop_timeout
     if spec.healthcheck:
-        body["Healthcheck"] = _health(spec.healthcheck, api)
+        body["Healthcheck"] = health_body(spec.healthcheck, api)
     endpoint: Json = {}
     if spec.ip:
         endpoint["IPAMConfig"] = {"IPv4Address": spec.ip}
@@ -238,7 +238,7 @@ def missing_features(spec: ContainerSpec, api_version: str) -> list[str]:
         (spec.init, (1, 25), _("an init process that reaps children")),
         (bool(spec.healthcheck and spec.healthcheck.start_period), (1, 29), _("a start period of the health check")),
         (bool(spec.limits.pids), (1, 23), _("a limit of processes")),
-        (any(rate for _key, rate in spec.limits._rates()), (1, 22), _("limits of a disk's rates")),
+        (any(rate for _key, rate in spec.limits.rates()), (1, 22), _("limits of a disk's rates")),
         (bool(spec.sysctls), (1, 23), _("kernel settings (sysctls)")),
         (bool(spec.tmpfs), (1, 22), _("tmpfs mounts")),
     ]

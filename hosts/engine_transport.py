@@ -23,6 +23,7 @@ from docker.transport.sshconn import SSHConnection, SSHConnectionPool
 from urllib3.connection import HTTPConnection
 
 from hosts.engine_errors import EngineError, Kind
+from hosts.runtimes import TRAITS, Runtime
 from hosts.ssh import CONNECT_SECONDS, KEEPALIVE, Login, SshError, fingerprint, open_transport
 
 __all__ = ["CONNECT_SECONDS", "Client", "ConnectionSpec", "SshAdapter", "abort", "fingerprint"]
@@ -57,6 +58,7 @@ class ConnectionSpec:
     ssh_key: str = ""
     ssh_host_key: str = ""
     name: str = ""
+    runtime: Runtime = "docker"
 
     @property
     def where(self) -> str:
@@ -73,7 +75,8 @@ class ConnectionSpec:
         """The URL with its scheme, and the port where there is a usual one."""
         scheme = {"local": "unix", "tcp": "tcp", "ssh": "ssh"}[self.kind]
         url = f"{scheme}://{self.bare}"
-        return f"{url}:2376" if self.kind == "tcp" and _port(url) is None else url
+        port = TRAITS[self.runtime].port
+        return f"{url}:{port}" if self.kind == "tcp" and _port(url) is None else url
 
 
 def _port(url: str) -> int | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hosts.models import Host, HostGroup, Segment, SshAccess
 from hosts.models.machines import OVERCOMMIT_CPUS, OVERCOMMIT_MEMORY
+from hosts.runtimes import TRAITS
 from xqplatform.secrets import TYPED_FOR, BadSeal, seal, unseal
 
 GIB = 1 << 30
@@ -47,6 +48,14 @@ class HostForm(forms.Form):
     """Connecting a host, and changing one. A key that was typed travels encrypted until it is stored."""
 
     name = forms.CharField(label=_("Name"), help_text=_("Small letters, digits, - and _, such as «room-a-01»."))
+    runtime = forms.ChoiceField(
+        label=_("Runtime"),
+        choices=Host.Runtime.choices,
+        initial="docker",
+        required=False,
+        help_text=_("Stateless services run on Docker, stateful ones on LXD or Incus."),
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
     connection = forms.ChoiceField(
         label=_("Connection"),
         choices=Host.Connection.choices,
@@ -68,6 +77,18 @@ class HostForm(forms.Form):
     ssh_key = _pem(_("SSH key"), _("Without a passphrase. Encrypted at rest, never shown again."))
     ssh_key_file = forms.FileField(label=_("or its file"), required=False)
     ssh_key_kept = forms.CharField(required=False, widget=forms.HiddenInput)
+    trust = forms.CharField(
+        label=_("Trust token or password"),
+        required=False,
+        help_text=_("On the machine: lxc config trust add --name xqplatform. It is used once and not stored."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "class": "mono"}, render_value=False),
+    )
+    fingerprint = forms.CharField(
+        label=_("Fingerprint of the server's certificate"),
+        required=False,
+        help_text=_("Only with a password (a token has it in itself): what lxc info says on the machine."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "mono", "spellcheck": "false"}),
+    )
     role_run = forms.BooleanField(label=_("Runs services"), required=False, initial=True)
     role_build = forms.BooleanField(label=_("Builds images"), required=False)
     role_registry = forms.BooleanField(label=_("Holds a registry"), required=False)
@@ -102,10 +123,14 @@ class HostForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """What the verbs take: of the connection only what its kind has."""
         data = {k: v for k, v in self.cleaned_data.items() if not k.endswith(("_file", "_kept"))}
+        data["runtime"] = data["runtime"] or (self.host.runtime if self.host is not None else "docker")
         if not data["build_slots"]:
             data["build_slots"] = 2
         kind = data["connection"]
         if kind != "tcp":
+            data |= {"ca": "", "certificate": "", "key": ""}
+        elif self.host is None and TRAITS[data["runtime"]].joins:
+            # Whatever stands in the other runtime's fields: joining brings certificates of its own.
             data |= {"ca": "", "certificate": "", "key": ""}
         if kind != "ssh":
             data["ssh_key"] = ""
@@ -125,7 +150,17 @@ class HostForm(forms.Form):
     @classmethod
     def initial_of(cls, host: Host) -> dict[str, Any]:
         """What an edit form starts with: everything but the keys."""
-        names = ("name", "connection", "address", "ca", "certificate", "role_run", "role_build", "role_registry")
+        names = (
+            "name",
+            "runtime",
+            "connection",
+            "address",
+            "ca",
+            "certificate",
+            "role_run",
+            "role_build",
+            "role_registry",
+        )
         return {name: getattr(host, name) for name in names} | {
             "group": host.group.slug if host.group else "",
             "labels": "\n".join(f"{k}={v}" for k, v in host.labels.items()),

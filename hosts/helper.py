@@ -69,12 +69,15 @@ def built(engine: Engine, name: str, program: bytes, context: Callable[[bytes], 
     """
     if engine.has_image(name):
         return name
+    build = getattr(engine, "build", None)
+    if build is None:
+        raise NoHelper(_("%(where)s is no Docker Engine: it takes no helpers.") % {"where": engine.where})
     machine = str(engine.info().get("Architecture") or "")
     if not busybox.fits(program, machine):
         values = {"where": engine.where, "theirs": machine, "ours": busybox.architecture(program)}
         raise NoHelper(elsewhere % values)
     mine = {labels.PLATFORM: labels.installation(), labels.HELPER: "image"}
-    engine.build(context(program), tags=[name], labels=mine)
+    build(context(program), tags=[name], labels=mine)
     return name
 
 

@@ -104,10 +104,12 @@ def _said(what: str, is_: str | None, should: str | None) -> Json:
 
 def look_at_card(engine: Engine, segment: Segment) -> Card:
     """The segment's bridge or parent on the host. Raises NoHelper, EngineError."""
-    said = helper.run(engine, ("ip", "-o", "link"), network="host")
-    found = {name: int(mtu) for name, mtu in LINK.findall(said.output)}
-    if not found:
-        raise helper.NoHelper(_("What it said could not be read: %(text)s") % {"text": said.output[:120]})
+    found = engine.interfaces()
+    if found is None:
+        said = helper.run(engine, ("ip", "-o", "link"), network="host")
+        found = {name: int(mtu) for name, mtu in LINK.findall(said.output)}
+        if not found:
+            raise helper.NoHelper(_("What it said could not be read: %(text)s") % {"text": said.output[:120]})
     # A VLAN's own interface is made by the engine on its parent.
     mtu = found.get(interface(segment), found.get(segment.bridge))
     return Card(mtu is not None, mtu)

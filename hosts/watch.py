@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from hosts import engine as edge
 from hosts import observe
-from hosts.engine import EngineError, Stream
+from hosts.engine import Answer, EngineError
 from hosts.models import Host
 from hosts.outside import listening
 from xqplatform import work
@@ -58,7 +58,7 @@ class Watcher:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.stream: Stream[observe.Json] | None = None
+        self.stream: Answer[observe.Json] | None = None
         self.ended = threading.Event()
         self.events: queue.Queue[observe.Json | None] = queue.Queue()
         self.thread = threading.Thread(target=self._run, name=f"watch {host.name}", daemon=True)
@@ -113,7 +113,7 @@ class Watcher:
                 if outside is not None:
                     outside.close()
 
-    def _take_in(self, engine: edge.Engine, stream: Stream[observe.Json]) -> None:
+    def _take_in(self, engine: edge.Engine, stream: Answer[observe.Json]) -> None:
         """Takes in what the stream brings, moment by moment; an engine that does not answer ends the stream."""
         try:
             moment, until = MOMENT, 0.0

@@ -25,6 +25,8 @@ need mawk /usr/bin/mawk
 need nginx-light /usr/sbin/nginx
 need logrotate /usr/sbin/logrotate
 need systemd /lib/systemd/systemd
+need lxd /usr/sbin/lxd /usr/bin/lxd
+need lxd-client /usr/bin/lxc
 need postgresql /usr/lib/postgresql/*/bin/initdb
 [ -n "$missing" ] || exit 0
 

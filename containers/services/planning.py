@@ -19,6 +19,7 @@ from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
 from containers.services import capacity, init_images, persisted, placing
 from hosts.addresses import Choice
 from hosts.models import Host, HostGroup, Segment
+from hosts.runtimes import unsuited
 from hosts.services import choosing, networks
 from hosts.services.addresses import free_in
 from xqplatform.errors import Refused
@@ -26,7 +27,7 @@ from xqplatform.errors import Refused
 # What a host is judged by, of a thousand of them: without what connects to them, since keys are long and have to be decrypted.
 HOST_FIELDS = (
     "name", "group_id", "labels", "state", "state_reason", "cordoned", "cordon_reason", "draining", "role_run",
-    "cpus", "memory", "architecture", "api_version",
+    "cpus", "memory", "architecture", "api_version", "runtime",
 )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def _stuck(instances: list[Instance], wanted: Config) -> dict[int, str]:
         if row is None:
             found[one.pk] = _("There is no container that could take new limits.")
             continue
-        changes = live_limits.changes(config_of(row.config), wanted, one.host.api_version)
+        changes = live_limits.changes(config_of(row.config), wanted, one.host.speaks)
         if why := live_limits.refusal(changes):
             found[one.pk] = why
     return found
@@ -171,7 +172,9 @@ def host_views(
     there = placing.having(image) if image is not None else set()
     views = []
     limits = {group.pk: _limits(group) for group in HostGroup.objects.all()}
-    for host in Host.objects.only(*HOST_FIELDS):
+    fleet = list(Host.objects.only(*HOST_FIELDS))
+    runtimes = {host.runtime for host in fleet if host.role_run and host.state != Host.State.RETIRED}
+    for host in fleet:
         member = host.role_run and (not groups or host.group_id in groups)
         if not member and host.pk not in own:
             continue
@@ -189,7 +192,8 @@ def host_views(
                 used_cpus=promised[host.pk].cpus,
                 used_memory=promised[host.pk].memory,
                 missing=(
-                    *(spec.missing(config, host.api_version) if host.api_version else ()),
+                    *(spec.missing(config, host.speaks) if host.speaks else ()),
+                    *([no] if (no := unsuited(host.runtime, place.service.kind, runtimes)) else []),
                     *persisted.missing(config, host),
                     *([unplugged[host.pk]] if host.pk in unplugged else []),
                 ),

@@ -26,7 +26,7 @@ from containers.terminal import access, services, shells, tickets
 from containers.terminal.keeper import Keeper, in_thread, keeper
 from containers.terminal.session import Session, TooMuch, Why
 from hosts import execs
-from hosts.engine import EngineError, connect
+from hosts.engine import EngineError, connect, docker_of
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
@@ -104,7 +104,7 @@ def opened(actor: Actor, row: Terminal, size: tuple[int, int], lease: str) -> ex
     """Starts a shell for it. Raises Refused, EngineError; the row has ended then."""
     services.take(row, lease)
     try:
-        engine = connect(row.host)
+        engine = docker_of(connect(row.host))
         command = shells.find(engine, row.engine_id)
         env = {"TERM": "xterm-256color", "XQ_TERMINAL": str(row.pk)}
         made = execs.make(engine, row.engine_id, command, terminal=True, env=env)

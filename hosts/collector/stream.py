@@ -106,7 +106,7 @@ async def _open(spec: ConnectionSpec) -> tuple[asyncio.StreamReader, asyncio.Str
 
 async def _over_ssh(host: Host, path: str) -> AsyncGenerator[bytes, None]:
     """By the connection that the host's other calls use; the engine's answer is put together again as it came."""
-    engine = edge.connect(host)
+    engine = edge.docker_of(edge.connect(host))
     opened = await asyncio.to_thread(engine.follow_raw, path)
     yield b"HTTP/1.1 200 OK\r\n\r\n"
     pieces = _threaded(opened, f"collector of {host.name}")

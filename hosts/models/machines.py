@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hosts.runtimes import TRAITS
 from xqplatform.secrets import EncryptedTextField
 
 # Limits are caps, not reservations: this many times what a host has may be promised before a plan refuses.
@@ -34,12 +35,16 @@ class HostGroup(models.Model):
 
 
 class Host(models.Model):
-    """A machine with a Docker Engine. Pages read what the inventory stored; only workers talk to the engine."""
+    """A machine with a container engine. Pages read what the inventory stored; only workers talk to the engine."""
 
     class Connection(models.TextChoices):
         LOCAL = "local", _("local socket")
         TCP = "tcp", _("TCP with certificates")
         SSH = "ssh", _("SSH")
+
+    class Runtime(models.TextChoices):
+        DOCKER = "docker", _("Docker Engine")
+        LXD = "lxd", _("LXD or Incus")
 
     class State(models.TextChoices):
         NEW = "new", _("new")
@@ -51,6 +56,7 @@ class Host(models.Model):
     ANSWERING = (State.READY, State.DEGRADED)  # its engine was reached the last time it was asked
 
     name = models.SlugField(_("name"), max_length=60, unique=True)
+    runtime = models.CharField(_("runtime"), max_length=8, choices=Runtime, default=Runtime.DOCKER)
     connection = models.CharField(_("connection"), max_length=8, choices=Connection, default=Connection.TCP)
     # local: path of the socket; tcp: HOST:PORT; ssh: USER@HOST[:PORT]
     address = models.CharField(_("address"), max_length=250)
@@ -123,6 +129,11 @@ class Host(models.Model):
         if self.draining:
             return "draining"
         return "cordoned" if self.cordoned else self.state
+
+    @property
+    def speaks(self) -> str:
+        """By what is told which features its runtime has: the API's version, or the runtime where that says nothing. Empty: not known."""
+        return self.api_version if TRAITS[self.runtime].versioned else self.runtime
 
     @property
     def takes_instances(self) -> bool:

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from hosts import engine, group_limits, hooks, tasks
 from hosts.connection import check_ssh_key, check_tls, clean_address, clean_labels
 from hosts.models import Collector, Host, HostChange, HostGroup
+from hosts.runtimes import TRAITS
+from hosts.services.joining import joined, look_at, must_be_trusted
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 TAKEN = {"new", "groups", "setup", "conformance", "commands"}  # pages of the fleet itself
-CONNECTION = ("connection", "address", "ca", "certificate", "key", "ssh_key", "ssh_host_key")
+CONNECTION = ("runtime", "connection", "address", "ca", "certificate", "key", "ssh_key", "ssh_host_key")
 SECRET = ("key", "ssh_key")
-OPEN = ("name", "connection", "address", "role_run", "role_build", "role_registry", "labels", "build_slots")
+OPEN = ("name", "runtime", "connection", "address", "role_run", "role_build", "role_registry", "labels", "build_slots")
 FIELDS = {*OPEN, *CONNECTION, "group"}
 
 
 def create_host(actor: Actor, data: Mapping[str, Any]) -> Host:
     """Connects a host; its inventory is read by a worker. `data` holds FIELDS. Raises Refused with the field."""
     require(actor, "host.manage", extra={"name": str(data.get("name", ""))[:60]})
-    host = filled(Host(), data)
+    host = filled(Host(), joined(data))
+    must_be_trusted(host)
     with transaction.atomic():
         insert(host)
         audit.record(actor, "host.create", host, after=_facts(host))
@@ -48,10 +51,15 @@ def create_host(actor: Actor, data: Mapping[str, Any]) -> Host:
 def change_host(actor: Actor, host: Host, data: Mapping[str, Any]) -> Host:
     """Changes what `data` names. An empty key means: the stored one stays, as it is never shown."""
     require(actor, "host.manage", obj=host)
+    data = joined({"runtime": host.runtime, "connection": host.connection, "address": host.address, **data})
     with transaction.atomic():
         host = Host.objects.select_for_update().get(pk=host.pk)
         before, was = _facts(host), [getattr(host, name) for name in CONNECTION]
+        was_runtime = host.runtime
         filled(host, {k: v for k, v in data.items() if k not in SECRET or v})
+        if host.runtime != was_runtime:
+            raise Refused(_("A host stays of its kind: connect this machine as another host."), "runtime", 400)
+        must_be_trusted(host)
         changed = [name for name, old in zip(CONNECTION, was, strict=True) if getattr(host, name) != old]
         if changed:
             host.connection_version += 1
@@ -213,6 +221,8 @@ def test_connection(actor: Actor, data: Mapping[str, Any], host: Host | None = N
     for name in stored:
         used(actor, host, name.replace("_", " "))  # type: ignore[arg-type]
     row.pk = None  # a connection of its own: nothing cached is used or left behind
+    if TRAITS[row.runtime].joins and row.connection == Host.Connection.TCP and not row.ca:
+        return look_at(engine.spec_of(row))
     return engine.diagnose(engine.spec_of(row))
 
 
@@ -243,12 +253,27 @@ def filled(host: Host, data: Mapping[str, Any]) -> Host:
         raise Refused(_("«%(name)s» is the name of a page.") % {"name": host.name}, "name", 400)
     if host.connection not in Host.Connection.values:
         raise Refused(_("local, tcp or ssh."), "connection", 400)
-    host.address = clean_address(host.connection, host.address)
-    if host.connection == Host.Connection.TCP:
+    if host.runtime not in Host.Runtime.values:
+        raise Refused(_("docker or lxd."), "runtime", 400)
+    _check_runtime(host)
+    host.address = clean_address(host.connection, host.address, host.runtime)
+    if host.connection == Host.Connection.TCP and (host.ca or not TRAITS[host.runtime].joins):
         check_tls(host.ca, host.certificate, host.key)
     elif host.connection == Host.Connection.SSH and host.ssh_key:
         check_ssh_key(host.ssh_key)
     return host
+
+
+def _check_runtime(host: Host) -> None:
+    """What one kind of engine has and the other has not."""
+    traits = TRAITS[host.runtime]
+    if host.connection not in traits.connections:
+        words = _("%(runtime)s is not reached this way: choose one of %(ways)s.")
+        ways = ", ".join(str(way.label) for way in Host.Connection if way in traits.connections)
+        raise Refused(words % {"runtime": traits.title, "ways": ways}, "connection", 400)
+    if not traits.builds and (host.role_build or host.role_registry):
+        field = "role_build" if host.role_build else "role_registry"
+        raise Refused(_("Only a Docker Engine builds images and holds a registry."), field, 400)
 
 
 def _plain(value: Any, field: str) -> str:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.engines import machine, space
+from tests.engines import lxd, machine, space
 from tests.engines.certs import Authority
 from tests.engines.machine import FleetError, inside, run
 from tests.engines.members import FleetHost, FleetRegistry, Segment
@@ -24,6 +24,8 @@ NEEDED = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "sshd": "openssh-server",
+    "lxd": "lxd",
+    "lxc": "lxd-client",
 }
 
 
@@ -42,6 +44,7 @@ def check_machine() -> None:
 def raze(number: int) -> None:
     """Take down whatever there is of a fleet, known only by its number."""
     folder, prefix = BASE / str(number), f"xqf{number}"
+    lxd.raze(folder)
     for _ in range(50):
         # A killed daemon's shims and health checks may just be starting another process: look again until none is left.
         about = machine.processes_about(folder)
@@ -79,7 +82,7 @@ def prepare(
     (folder / "client-key.pem").chmod(0o600)
     _join(hosts[0].prefix, segment)
     for host in hosts:
-        _connect(host)
+        connect(host)
         (host.folder / "etc" / "docker").mkdir(parents=True, exist_ok=True)
         space.prepare(host)
         _write_settings(host, swarm, authority)
@@ -103,7 +106,7 @@ def _join(prefix: str, segment: Segment) -> None:
     _batch(space, commands)
 
 
-def _connect(host: FleetHost) -> None:
+def connect(host: FleetHost | lxd.LxdServer) -> None:
     """A host's namespace: br0 with the host's address, a veth port of it in the joining bridge."""
     run("ip", "netns", "add", host.namespace)
     port, join = f"p{host.name}", f"{host.prefix}-j"

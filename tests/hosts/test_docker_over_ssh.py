@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hosts import observe, shell
-from hosts.engine import ConnectionSpec, Engine, diagnose, spec_of
+from hosts.engine import ConnectionSpec, diagnose, spec_of
+from hosts.engine import DockerEngine as Engine
 from hosts.models import Host
 from hosts.services import machines
 from tests.engines.fleet import Fleet

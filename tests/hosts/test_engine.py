@@ -16,7 +16,6 @@ import pytest
 from hosts.engine import (
     ConnectionSpec,
     ContainerSpec,
-    Engine,
     EngineError,
     Healthcheck,
     Limits,
@@ -24,6 +23,9 @@ from hosts.engine import (
     connect,
     forget,
     split_ref,
+)
+from hosts.engine import (
+    DockerEngine as Engine,
 )
 from tests.engines.fleet import Fleet, FleetHost
 from tests.engines.images import context, tiny_dockerfile, tiny_image

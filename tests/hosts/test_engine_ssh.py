@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
-from hosts.engine import ConnectionSpec, Engine, diagnose
+from hosts.engine import ConnectionSpec, diagnose
+from hosts.engine import DockerEngine as Engine
 from tests.engines.fleet import Fleet
 from tests.engines.machine import wait_for
 from tests.hosts.ssh_server import SshServer, new_key, ssh_server

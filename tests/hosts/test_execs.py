@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from hosts import execs
-from hosts.engine import ConnectionSpec, ContainerSpec, Engine, EngineError
+from hosts.engine import ConnectionSpec, ContainerSpec, EngineError
+from hosts.engine import DockerEngine as Engine
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 from tests.engines.machine import wait_for

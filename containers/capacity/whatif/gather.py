@@ -26,6 +26,7 @@ from hosts import unseen
 from hosts.models import Host as HostRow
 from hosts.models import HostGroup, Segment
 from hosts.models.machines import OVERCOMMIT_CPUS, OVERCOMMIT_MEMORY
+from hosts.runtimes import unsuited
 from hosts.services import networks
 from hosts.services.addresses import free_in
 from xqplatform.accounts.actor import Actor
@@ -148,10 +149,10 @@ def _places(
     fields: tuple[str | Cast, ...] = (
         "pk", "service_id", "service__slug", "environment__slug", "segment_id", "segment__slug",
         *(Cast(f"{of}__content", TextField()) for of in ("current_config", "config")), "environment__placement", "placement", "current_image__only_on_id",
-        "current_image__registry_id", "current_image__digest",
+        "current_image__registry_id", "current_image__digest", "service__kind",
     )  # fmt: skip
     for pk, service, slug, environment, segment, segment_name, current, newest, *rest in rows.values_list(*fields):
-        general, own, only_on, registry, digest = rest
+        general, own, only_on, registry, digest, kind = rest
         config = _config(current or newest)
         where = environments[environment]
         on = (segment, segment_name) if segment else (where.segment, where.segment_name)
@@ -166,7 +167,7 @@ def _places(
             segment=on[0],
             segment_name=on[1] or "",
             only=frozenset({only_on}) if only_on and not (registry and digest) else None,
-            missing=lacks.of(config, on[0]),
+            missing=lacks.of(config, on[0], kind),
         )
         known = slug not in hidden
         name = f"{slug}/{environment}" if known else unseen.nameless()
@@ -188,14 +189,18 @@ class _Lacks:
 
     def __init__(self, hosts: Iterable[HostRow]) -> None:
         self.hosts = list(hosts)
-        self.versions = {row.api_version for row in self.hosts if row.api_version}
+        self.versions = {row.speaks for row in self.hosts if row.speaks}
+        self.runtimes = {row.runtime for row in self.hosts if row.role_run}
         self.unplugged: dict[int | None, dict[int, str]] = {}
 
-    def of(self, config: Config, segment: int | None) -> dict[int, str]:
+    def of(self, config: Config, segment: int | None, kind: str) -> dict[int, str]:
         found: dict[int, str] = {}
         missing = {version: why for version in self.versions if (why := "; ".join(spec.missing(config, version)))}
         if missing:
-            found = {row.pk: missing[row.api_version] for row in self.hosts if row.api_version in missing}
+            found = {row.pk: missing[row.speaks] for row in self.hosts if row.speaks in missing}
+        for runtime in self.runtimes:
+            if why := unsuited(runtime, kind, self.runtimes):
+                found |= {row.pk: why for row in self.hosts if row.runtime == runtime}
         if persisted.persists(config):
             found |= {row.pk: "; ".join(no) for row in self.hosts if (no := persisted.missing(config, row))}
         return found | self._network(segment)

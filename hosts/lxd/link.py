@@ -1,0 +1,259 @@
+"""The way to one LXD or Incus server: its REST API by pylxd's client, its websockets, both over the same pinned TLS.
+
+pylxd's own session would heed the environment, and its websockets check no server certificate: both are replaced.
+Source: https://documentation.ubuntu.com/lxd/en/latest/rest-api/
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pylxd
+import pylxd.exceptions
+import requests
+import urllib3.exceptions
+import websockets.exceptions
+from django.utils.translation import gettext as _
+from pylxd.client import get_session_for_url
+from websockets.sync.client import ClientConnection, connect, unix_connect
+
+from hosts import engine_calls
+from hosts.engine_errors import EngineError, from_exception, from_response
+from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, TlsAdapter, tls_context
+
+Json = dict[str, Any]
+CALL_SECONDS = 30.0
+SLOW_SECONDS = 120.0  # an operation: make, start, stop, remove
+BROKEN = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    pylxd.exceptions.ClientConnectionFailed,
+    OSError,
+    EOFError,
+    ValueError,
+)
+FAILED = 400  # from this status on an operation has failed (its codes are in the API's description)
+
+
+def pinned_context(spec: ConnectionSpec) -> ssl.SSLContext:
+    """TLS that trusts the one certificate that is pinned (`spec.ca`), whatever name stands in it. Raises EngineError."""
+    context = tls_context(spec)
+    # A server's certificate is self-signed, no authority's, and names the machine as it was called at its installation.
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+class PinnedAdapter(TlsAdapter):
+    """The certificate itself is known, so its name does not count."""
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, assert_hostname=False, **options)
+
+
+class Link:
+    """One server. Nothing is sent before the first call; safe to use from many threads. Raises EngineError and nothing else."""
+
+    def __init__(self, spec: ConnectionSpec, timeout: float = CALL_SECONDS) -> None:
+        self.spec, self.timeout, self.where = spec, timeout, spec.where
+        self._lock = threading.Lock()
+        self._client: pylxd.Client | None = None
+        self._context: ssl.SSLContext | None = None
+        if spec.kind == "local":
+            self.url = f"http+unix://{quote(spec.bare, safe='')}"
+        else:
+            self.url = f"https{spec.full.removeprefix('tcp')}"
+            self._context = pinned_context(spec)
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.api.session.close()
+
+    # --- Requests ------------------------------------------------------------------------------------------------
+
+    def _connected(self) -> pylxd.Client:
+        with self._lock:
+            if self._client is None:
+                session = get_session_for_url(self.url)
+                session.trust_env = False
+                if self._context is not None:
+                    session.mount("https://", PinnedAdapter(self._context))
+                wait = (min(CONNECT_SECONDS, self.timeout), self.timeout)
+                self._client = pylxd.Client(endpoint=self.url, session=session, timeout=wait)
+            return self._client
+
+    def server(self) -> Json:
+        """What the server says of itself (`/1.0`); `auth` is «untrusted» for a stranger."""
+        return self.ask("GET", "")
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        absent: bool = False,
+    ) -> Any:
+        """One request below `/1.0`; the answer's metadata, of a background operation the operation.
+
+        `absent`: «not found» is no error, and the answer None.
+        """
+        answer = self.raw(method, path, params=params, body=body, timeout=timeout, headers=headers, absent=absent)
+        return None if answer is None else _metadata(answer)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        data: Any = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        absent: bool = False,
+        stream: bool = False,
+    ) -> requests.Response | None:
+        """The response itself: files, exports, images."""
+        seconds, began, status, words = timeout or self.timeout, time.time(), 0, ""
+        url = f"{self.url}/1.0{path}"
+        try:
+            session = self._connected().api.session
+            answer = session.request(
+                method, url, params=dict(params or {}), json=body, data=data, headers=dict(headers or {}), stream=stream,
+                timeout=(min(CONNECT_SECONDS, seconds), seconds), allow_redirects=False,
+            )  # fmt: skip
+            status = answer.status_code
+            if status == 404 and absent:
+                return None
+            if status >= FAILED:
+                words = _words(answer)
+                raise from_response(status, words, self.where)
+        except pylxd.exceptions.LXDAPIException as error:
+            raise from_response(error.response.status_code, _words(error.response), self.where) from error
+        except BROKEN as error:
+            found = from_exception(error, self.where)
+            words = found.message
+            raise found from error
+        else:
+            return answer
+        finally:
+            engine_calls.tell(self.where, method, f"/1.0{path}", params, began=began, status=status, words=words)
+
+    def operate(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        timeout: float = SLOW_SECONDS,
+        absent: bool = False,
+    ) -> Json:
+        """A request that is worked on in the background, waited for: what the operation says at its end.
+
+        Kind `timeout` if it still runs after so many seconds; it goes on there.
+        """
+        begun = self.ask(method, path, params=params, body=body, absent=absent)
+        return {} if begun is None else self.ended(begun, timeout)
+
+    def ended(self, operation: Json | None, timeout: float = SLOW_SECONDS) -> Json:
+        """Waits for an operation that a request began. Raises EngineError with the server's words if it failed."""
+        if not isinstance(operation, dict) or "id" not in operation:
+            return operation or {}  # it was done at once
+        done = dict(
+            self.ask(
+                "GET", f"/operations/{operation['id']}/wait", params={"timeout": int(timeout)}, timeout=timeout + 10
+            )
+        )
+        code, words = int(done.get("status_code") or 0), str(done.get("err") or "")
+        if code >= FAILED:
+            raise from_response(404 if "not found" in words.lower() else 500, words, self.where)
+        if code != 200:
+            said = _("%(where)s still works on it after %(seconds)d s.")
+            raise EngineError("timeout", "operation", said % {"where": self.where, "seconds": timeout})
+        return done
+
+    # --- Websockets ----------------------------------------------------------------------------------------------
+
+    def socket(self, path: str, timeout: float = CONNECT_SECONDS) -> ClientConnection:
+        """A websocket below `/1.0`, to be closed by the caller."""
+        try:
+            if self.spec.kind == "local":
+                return unix_connect(
+                    self.spec.bare,
+                    f"ws://lxd/1.0{path}",
+                    compression=None,
+                    open_timeout=timeout,
+                    close_timeout=1,
+                    max_size=None,
+                )
+            return connect(
+                f"wss{self.url.removeprefix('https')}/1.0{path}", ssl=self._context, compression=None, proxy=None,
+                open_timeout=timeout, close_timeout=1, max_size=None,
+            )  # fmt: skip
+        except websockets.exceptions.InvalidStatus as error:
+            body = bytes(error.response.body or b"").decode("utf-8", "replace")
+            raise from_response(error.response.status_code, body[:500], self.where) from error
+        except (websockets.exceptions.WebSocketException, OSError, EOFError) as error:
+            raise from_exception(error, self.where) from error
+
+    def events(self, types: Iterable[str]) -> Events:
+        return Events(self.socket(f"/events?type={','.join(types)}"), self.where)
+
+
+class Events:
+    """A server's events as they come; `stop()` ends them from any thread. Raises EngineError when the connection breaks."""
+
+    def __init__(self, socket: ClientConnection, where: str) -> None:
+        self._socket, self._where = socket, where
+        self._stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[Json]:
+        try:
+            for message in self._socket:
+                yield dict(json.loads(message))
+        except websockets.exceptions.ConnectionClosed as error:
+            if not self._stopped.is_set():
+                words = _("%(where)s closed the connection.") % {"where": self._where}
+                raise EngineError("unreachable", str(error), words) from error
+        if not self._stopped.is_set():
+            words = _("%(where)s closed the connection.") % {"where": self._where}
+            raise EngineError("unreachable", "events ended", words)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._socket.close()
+
+
+def _words(answer: requests.Response) -> str:
+    try:
+        said = answer.json()
+    except ValueError:
+        return answer.text[:500]
+    return str(said.get("error") or "")[:2000] if isinstance(said, dict) else str(said)[:500]
+
+
+def _metadata(answer: requests.Response) -> Any:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or "metadata" not in said:
+        raise EngineError("not_docker", answer.text[:200], _("What answers there is no LXD or Incus server."))
+    return said["metadata"]

@@ -1,0 +1,165 @@
+"""A stateful service on a real LXD server, beside stateless ones on real Docker Engines, on one segment."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from builds.models import Image, Project
+from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
+from containers.services import releases
+from containers.services import settings as places
+from hosts import observe
+from hosts.engine import connect
+from hosts.models import Host, SeenContainer
+from hosts.services import machines
+from tests.engines.fleet import Fleet
+from tests.engines.images import tiny_image
+from tests.engines.lxd import LxdServer
+from tests.faults.conftest import Site
+from xqplatform.accounts.actor import Actor
+from xqplatform.errors import Refused
+
+INIT = r"""RUN /bin/busybox mkdir -p /sbin && /bin/busybox ln -s /bin/busybox /sbin/init && /bin/busybox --install -s /bin || true; \
+ /bin/busybox printf '::sysinit:/bin/busybox hostname -F /etc/hostname\n::respawn:/bin/busybox httpd -f -p 80 -h /www\n::ctrlaltdel:/bin/busybox poweroff\n' > /etc/inittab"""
+CONFIG: dict[str, Any] = {
+    "memory": "64m", "cpus": 1, "stop_timeout": 5, "command": [],
+    "volumes": [{"source": "data", "target": "/data", "read_only": False}],
+}  # fmt: skip
+
+
+@dataclass
+class House:
+    """Two Docker hosts and one LXD server, and a stateful service."""
+
+    site: Site
+    server: LxdServer
+    host: Host
+    place: ServiceEnvironment
+
+    def image(self, name: str) -> Image:
+        """A Docker image with an init, in the platform's registry."""
+        site = self.site
+        tag = f"{site.registry.address}/store:{name}"
+        with contextlib.closing(site.fleet.hosts[0].client()) as client:
+            image_id = tiny_image(client, tag, text=name, extra=INIT, interval=1)
+            for line in client.push(tag, stream=True, decode=True):
+                assert "error" not in line, line
+            digest = client.inspect_image(tag)["RepoDigests"][0].partition("@")[2]
+        return Image.objects.create(
+            project=Project.objects.get(name="store"), registry=site.registry, repository="store", tag=name,
+            digest=digest, image_id=image_id,
+        )  # fmt: skip
+
+    def deploy(self, image: Image, **policy: Any) -> Deployment:
+        policy = {"deadline": 90, **policy}
+        return releases.deploy(self.site.actor, self.place, image, policy=policy, reason=f"to {image.tag}")
+
+    @property
+    def instance(self) -> Instance:
+        return Instance.objects.select_related("host", "address").get(place=self.place, removed=None)
+
+    def run(self, command: str) -> str:
+        code, said = connect(self.host).exec(
+            Container.objects.get(instance=self.instance, ended=None).engine_id, ["sh", "-c", command]
+        )
+        assert code == 0, said
+        return said
+
+
+@pytest.fixture
+def house(site: Site) -> Iterator[House]:
+    server = site.fleet.lxd()[0]
+    type(site.registry).objects.update(ca=site.fleet.registry.ca)
+    Host.objects.filter(name=site.fleet.hosts[2].name).delete()
+    host = machines.create_host(
+        site.actor,
+        {"name": "store-1", "runtime": "lxd", "connection": "tcp", "address": server.endpoint, "trust": server.token()},
+    )
+    assert observe.refresh_host(host.pk)
+    host.refresh_from_db()
+    assert site.environment.segment is not None
+    site.environment.segment.hosts.add(host)
+    project = Project.objects.create(name="store")
+    service = Service.objects.create(slug="store", project=project, kind="stateful")
+    place = service.places.create(environment=site.environment, wanted=1)
+    places.save_config(site.actor, place, CONFIG)
+    return House(site, server, host, place)
+
+
+def test_a_server_joins_and_is_read(clean_fleet: Fleet, db: None) -> None:
+    actor, server = Actor.system("tester"), clean_fleet.lxd()[0]
+    data = {"name": "store-1", "runtime": "lxd", "connection": "tcp", "address": server.endpoint}
+    found = machines.test_connection(actor, data)
+    fingerprint = server.query("/1.0")["environment"]["certificate_fingerprint"]
+    assert found.ok
+    assert fingerprint in found.sentence
+    for trust, more, field in (
+        ("", {}, "trust"),
+        ("let me in", {}, "fingerprint"),
+        ("let me in", {"fingerprint": "00" * 32}, "fingerprint"),
+        ("wrong", {"fingerprint": fingerprint}, "trust"),
+    ):
+        with pytest.raises(Refused) as refused:
+            machines.create_host(actor, {**data, "trust": trust, **more})
+        assert refused.value.field == field, refused.value.message
+    assert not Host.objects.exists()
+
+    host = machines.create_host(actor, {**data, "trust": "let me in", "fingerprint": f"sha256:{fingerprint.upper()}"})
+    server.image("tiny")
+    server.lxc("init", "tiny", "elsewhere")
+    assert observe.refresh_host(host.pk)
+    host.refresh_from_db()
+    assert (host.state, host.state_reason) == ("ready", "")
+    assert (host.engine_id, host.cpus > 0, host.memory > 1 << 28) == (fingerprint, True, True)
+    assert host.disk_total
+    assert host.disk_free
+    assert 0 < host.disk_free < host.disk_total
+    seen = SeenContainer.objects.get(host=host)
+    assert (seen.name, seen.ours, seen.state) == ("elsewhere", False, "created")
+    assert machines.test_connection(actor, {}, host).ok
+    assert connect(host).info()["ServerVersion"] == host.engine_version
+
+    server.stop()
+    observe.refresh_host(host.pk)
+    host.refresh_from_db()
+    assert host.state == "unreachable"
+    server.start()
+
+
+def test_a_release_keeps_the_data(house: House) -> None:
+    site = house.site
+    first, second = house.image("one"), house.image("two")
+    site.succeeds(house.deploy(first))
+    instance = house.instance
+    assert instance.host == house.host
+    assert instance.address is not None
+    ip = instance.address.ip
+    assert house.run("cat /www/index.html; hostname").split() == ["one", "store-isolated-1"]
+    house.run("echo 'row 1' > /data/rows; sync")
+
+    # A stateless service stays on Docker, and the two reach each other by their fixed addresses.
+    site.release("v1")
+    others = Instance.objects.filter(place=site.place, removed=None).select_related("host", "address")
+    assert {one.host.runtime for one in others} == {"docker"}
+    neighbour = others[0]
+    assert neighbour.address is not None
+    container = Container.objects.get(instance=neighbour, ended=None)
+    code, said = connect(neighbour.host).exec(container.engine_id, ["wget", "-q", "-O", "-", f"http://{ip}/"])
+    assert (code, said.strip()) == (0, "one")
+    assert house.run(f"wget -q -O - http://{neighbour.address.ip}/").strip() == "v1"
+
+    site.succeeds(house.deploy(second))
+    again = house.instance
+    assert (again.pk, again.address) == (instance.pk, instance.address)
+    assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["two", "row 1"]
+    names = [one.rpartition("/")[2] for one in house.server.query("/1.0/instances")]
+    assert names == ["store-isolated-1"]
+
+    back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
+    site.succeeds(back)
+    assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
