@@ -129,7 +129,8 @@ def _without_right(actor: Actor, wanted: dict[int, list[Move]], found: Found, be
             require(actor, "service.operate", **place.at, obj=place)
         except Denied:
             del wanted[place.pk]
-            begun.refused.append(f"{found.names[place.pk]}: {_('you may not move its instances.')}")
+            why = _("you may not move its instances.")  # outside of the f-string: xgettext does not look into one
+            begun.refused.append(f"{found.names[place.pk]}: {why}")
 
 
 def _begin(actor: Actor, pk: int, mine: list[Move], reason: str) -> tuple[Deployment, int]:

@@ -136,6 +136,7 @@ def rows(found: Trial) -> list[tuple[str, list[Any]]]:
         (_("Cost"), [found.rate.words(one.hours) for one in outcomes]),
         (_("Highest number"), [one.highest for one in outcomes]),
         (_("Minutes above a target"), [f"{one.above:,.0f}" for one in outcomes]),
+        # xgettext:no-python-format
         (_("Minutes at 90 % of a limit or more"), [f"{one.full:,.0f}" for one in outcomes]),
         (_("Changes"), [one.changes for one in outcomes]),
         (_("Changes of direction"), [one.turns for one in outcomes]),
