@@ -1,4 +1,4 @@
-"""The month's capacity, told to those who want to hear of it: in their inbox, by mail, over a channel of the company."""
+"""The month's capacity, cost and releases, told to those who want to hear of it: in their inbox, by mail, over a channel of the company."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from containers.capacity import overview, words
+from containers.capacity import cost_card, overview, scorecard, words
 from containers.capacity.models import Day
 from containers.capacity.runway import Runway, State
+from containers.capacity.templatetags.scorecard import available, money, part, part_change, rate
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.roles.who import holders
 from xqplatform.metrics import units
@@ -19,10 +20,12 @@ from xqplatform.notices import sources
 from xqplatform.notices.kinds import Kind
 from xqplatform.notices.models import Notice
 from xqplatform.notices.telling import tell
+from xqplatform.web.templatetags.xq import duration
 
 SOURCE, RIGHT = "capacity", "fleet.read"
 MOST = 6  # of what ends first
 DAYS = 30
+WEEKS = 4  # of releases
 AMOUNTS = ("hosts", "instances", "cpus", "cpus_committed", "cpu_p95", "memory", "memory_committed", "memory_p95", "disk_total", "disk_used")  # fmt: skip
 
 
@@ -38,7 +41,8 @@ def run(now: datetime) -> Notice | None:
     ends = [_kept(one) for one in overview.runways(fleet.until) if one.found.state in {State.FULL, State.ENDS}]
     return tell(
         Kind.CAPACITY, key=key, source=SOURCE, number=last.year * 100 + last.month, url="/capacity/", actor=Actor.system(), author=None,
-        facts={"until": str(fleet.until), "ends": ends[:MOST]} | {name: getattr(fleet, name) for name in AMOUNTS},
+        facts={"until": str(fleet.until), "ends": ends[:MOST], "cost": _cost(last), "delivery": _delivery(now)}
+        | {name: getattr(fleet, name) for name in AMOUNTS},
     )  # fmt: skip
 
 
@@ -48,6 +52,52 @@ def _kept(one: overview.Ends) -> dict[str, Any]:
         "resource": one.resource, "name": one.name, "promised": one.promised, "until": str(one.until), "state": found.state.value,
         "days": found.days, "soonest": found.soonest, "latest": found.latest,
     }  # fmt: skip
+
+
+def _cost(last: date) -> dict[str, Any]:
+    """Of the month that ends with this day; empty where nothing has a price, or the month is not counted."""
+    card = cost_card.read(Actor.system(), cost_card.Asked(months=3), last + timedelta(days=1))
+    if not card.has_prices or card.whole.last is None:
+        return {}
+    return {
+        "amount": card.whole.last, "change": card.whole.change, "unallocated": card.unallocated.last, "currency": card.currency,
+    }  # fmt: skip
+
+
+def _delivery(now: datetime) -> dict[str, Any]:
+    """Of production in the last weeks; empty without releases."""
+    whole = scorecard.read(Actor.system(), scorecard.Asked(weeks=WEEKS), now).whole
+    tally = whole.tally
+    if tally.empty:
+        return {}
+    return {
+        "frequency": whole.frequency, "lead": tally.lead_median, "failures": tally.failure_rate, "restore": tally.restore_median,
+        "available": available(whole.span),
+    }  # fmt: skip
+
+
+def _more(facts: Mapping[str, Any]) -> list[str]:
+    """Cost and releases, in words. Months told before they were counted have none."""
+    lines = []
+    if cost := facts.get("cost"):
+        said = {
+            "amount": money(cost["amount"]), "currency": cost["currency"], "change": part_change(cost["change"]),
+            "unallocated": money(cost["unallocated"]),
+        }  # fmt: skip
+        lines.append(
+            _("Cost: %(amount)s %(currency)s (month over month: %(change)s), %(unallocated)s of it unallocated.") % said
+        )
+    if found := facts.get("delivery"):
+        said = {
+            "frequency": rate(found["frequency"]), "lead": duration(found["lead"]), "failures": part(found["failures"]),
+            "restore": duration(found["restore"]), "available": found["available"],
+        }  # fmt: skip
+        lines += [
+            _("Releases to production, in four weeks: %(frequency)s a week, lead time %(lead)s (median).") % said,
+            _("Change failure rate %(failures)s, time to restore %(restore)s (median), available %(available)s.")
+            % said,
+        ]
+    return lines
 
 
 def _ends(kept: Mapping[str, Any]) -> overview.Ends:
@@ -67,6 +117,7 @@ def said(notice: Notice) -> sources.Words:
         _("CPU: %(cpus_committed)s promised, %(cpu_p95)s used (p95), of %(cpus)s.") % amounts,
         _("Memory: %(memory_committed)s promised, %(memory_p95)s used (p95), of %(memory)s.") % amounts,
         _("Disk: %(disk_used)s used of %(disk_total)s.") % amounts,
+        *_more(f),
     ]
     lines += [words.sentence(_ends(kept)) for kept in f.get("ends", [])] or [_("Nothing is foreseen to run out.")]
     return sources.Words(_("Capacity in %(month)s") % {"month": date_format(month, "YEAR_MONTH_FORMAT")}, lines)

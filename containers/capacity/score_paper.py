@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.utils.translation import gettext as _
 from reportlab.lib.units import mm
 from reportlab.platypus import PageBreak, Spacer
 
 from containers.capacity import score_words
+from containers.capacity.score_detail import Detail, PlaceHealth
 from containers.capacity.scorecard import Card, Score
+from containers.capacity.scoring import Tally
 from containers.capacity.templatetags.scorecard import available, budget_words, part, rate
 from xqplatform.web.paper import Section, Tile
 from xqplatform.web.pdf import BOLD, bars, document, heading, said, section, style, tiles
@@ -35,6 +38,42 @@ def made(card: Card, where: str) -> bytes:
     if card.services:
         story += [PageBreak(), *section(_scores(_("By service"), _("Service"), card.services))]
     return document(f"{title} {span}", story)
+
+
+def of_service(title: str, detail: Detail, health: Sequence[PlaceHealth]) -> bytes:
+    """One service: its weeks, the newest first, and how available its places are. In the language that is active."""
+    weeks, tally = detail.weeks, detail.whole
+    span = f"{weeks[-1][0]} – {weeks[0][0] + timedelta(days=6)} (UTC)"
+    head = [
+        _("Week"), _("Releases"), _("Lead time"), _("Change failures"), _("Time to restore"), _("Success"), _("Rolled back"),
+    ]  # fmt: skip
+    rows = [[f"{week:%G-W%V}", str(one.succeeded), *_shares(one)] for week, one in weeks]
+    rows.append([_("All"), str(tally.succeeded), *_shares(tally)])
+    places = [
+        [
+            one.place.environment.local_title, available(one.standing.span if one.standing else None),
+            f"{one.standing.objective.shown}" if one.standing and one.standing.objective else "–",
+            budget_words(one.standing.budget) if one.standing and one.standing.objective else "–",
+        ]
+        for one in health
+    ]  # fmt: skip
+    columns = [_("Environment"), _("Available"), _("Objective"), _("Error budget")]
+    story = [
+        *heading(_("Scorecard"), title, span),
+        bars([one.changes for _week, one in reversed(weeks)], [f"{week:%G-W%V}" for week, _one in reversed(weeks)]),
+        Spacer(1, 6 * mm),
+        *section(Section(_("By week"), head, rows, frozenset(range(1, len(head))))),
+    ]
+    if places:
+        story += section(Section(_("By environment"), columns, places, frozenset({1, 2, 3})))
+    return document(f"{title} {span}", story)
+
+
+def _shares(tally: Tally) -> list[str]:
+    return [
+        duration(tally.lead_median), part(tally.failure_rate), duration(tally.restore_median), part(tally.success_rate),
+        part(tally.rollback_rate),
+    ]  # fmt: skip
 
 
 def _tiles(one: Score) -> list[Tile]:

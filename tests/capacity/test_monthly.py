@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from containers.capacity import monthly
+from containers.capacity import bills, monthly, prices, score_weeks
 from containers.capacity.models import Day
 from tests import factories
 from tests.capacity.rows import make_days
+from tests.capacity.test_scorecard import release
 from xqplatform.accounts.actor import Actor
 from xqplatform.notices import sources
 from xqplatform.notices.models import Entry, Notice
@@ -53,6 +54,21 @@ def test_its_words_are_figures_and_what_runs_out(now: datetime) -> None:
     assert "1 hosts, 0 instances." in text
     assert "of 16 cores" in text
     assert "CPU of Room A (used (p95)): full in 61 days" in text
+
+
+def test_cost_and_releases_of_the_month_are_told(now: datetime, team: Any, actor_manager: Any) -> None:
+    place = factories.make_place(factories.make_service("flake", team))
+    assert not {"Cost", "Releases"} & {line.partition(":")[0] for line in sources.words(monthly.run(now)).lines}
+    Notice.objects.all().delete()
+    prices.add(actor_manager, {"monthly": "300", "currency": "EUR", "valid_from": "2020-01-01"})
+    bills.count()
+    release(place, now - timedelta(days=9))
+    release(place, now - timedelta(days=8), "failed")
+    score_weeks.count(now)
+    text = "\n".join(sources.words(monthly.run(now)).lines)
+    assert "Cost: 300.00 EUR" in text
+    assert "Releases to production, in four weeks: 0.2 a week, lead time 6 h (median)." in text
+    assert "Change failure rate 50 %" in text
 
 
 def test_it_waits_for_the_last_day_and_says_nothing_without_any(now: datetime) -> None:

@@ -210,6 +210,10 @@ def test_numbers_lead_to_the_releases_they_count(
     lines = b"".join(client.get(f"{PAGE}flake/", {"weeks": "4", "format": "csv"})).decode().splitlines()  # type: ignore[arg-type]
     assert [line.split(",")[3] for line in lines[1:]] == ["good", "way_back", "failure", "good"]
     assert client.get(f"{PAGE}flake/", {"format": "xls"}).status_code == 400
+    answer = client.get(f"{PAGE}flake/", {"weeks": "4", "format": "pdf"})
+    words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    for word in ("flake", "2026-W47", "Change failures", "Production", "Error budget"):
+        assert word in words
     page = client.get(f"{PAGE}flake/", {"weeks": "4"}).content.decode()
     assert "?weeks=4&amp;week=2026-11-16&amp;counts=failed#releases" in page
     assert "kind=deploy&amp;from=2026-11-02&amp;to=2026-11-29" in page

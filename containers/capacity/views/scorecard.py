@@ -136,9 +136,9 @@ def _service(
     what, wrong = _asked(request)
     detail = score_detail.read(request.actor, found, Asked(environment=what.environment, weeks=what.weeks))
     if asked := request.GET.get("format"):
-        if asked == "pdf":
-            wrong = Refused(_("There is the format csv."), "format", 400)
-        return answers.refusal(wrong) if wrong is not None else _releases(request, found, detail)
+        if wrong is not None:
+            return answers.refusal(wrong)
+        return _releases(request, found, detail) if asked == "csv" else _service_pdf(request, found, detail)
     counts, week = request.GET.get("counts", ""), _week(request, detail)
     shown = score_detail.counted(detail.verdicts, counts, week)
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
@@ -169,6 +169,14 @@ def _service(
     }
     status = wrong.code if wrong is not None else 400 if bad is not None else 200
     return render(request, "capacity/scorecard_service.html", context, status=status)
+
+
+def _service_pdf(request: ActorRequest, service: Service, detail: score_detail.Detail) -> HttpResponseBase:
+    from containers.capacity import score_paper  # what draws is loaded where it is needed
+
+    health = score_detail.health(detail.places, timezone.now().astimezone(UTC).date())
+    content = score_paper.of_service(service.title or service.slug, detail, health)
+    return taken.pdf_response(request, f"scorecard-{service.slug}.pdf", content, rows=len(detail.weeks), obj=service)
 
 
 def _releases(request: ActorRequest, service: Service, detail: score_detail.Detail) -> HttpResponseBase:
