@@ -155,7 +155,8 @@ class LxdEngine(WithImages, WithSegments):
         for volume in making.volumes(spec.binds):
             if volume.of_pool:
                 self.ensure_volume(pool, volume.source, spec.labels)
-        self.link.operate("POST", "/instances", body=body)
+        with self.own("create", spec.name):
+            self.link.operate("POST", "/instances", body=body)
         made = self._instance(spec.name)
         with self._lock:
             self._remember(made)
@@ -193,7 +194,8 @@ class LxdEngine(WithImages, WithSegments):
         try:
             path = self._path(container)
             body = {"action": action, "timeout": timeout, "force": force}
-            self.link.operate("PUT", f"{path}/state", body=body, timeout=timeout + SLOW_SECONDS)
+            with self.own("kill" if force else action, container):
+                self.link.operate("PUT", f"{path}/state", body=body, timeout=timeout + SLOW_SECONDS)
         except EngineError as error:
             if not (absent and error.kind == "not_found") and not SO_ALREADY.search(error.message):
                 raise
@@ -203,10 +205,11 @@ class LxdEngine(WithImages, WithSegments):
         instance = self._instance(container)
         if instance.get("status") != "Running":
             for change in making.before_start(instance, self._all(1)):
-                if change.name:
-                    self.link.operate("POST", f"/instances/{quote(change.of)}", body={"name": change.name})
-                else:
-                    self.link.operate("PATCH", f"/instances/{quote(change.of)}", body={"devices": change.devices})
+                with self.own("rename" if change.name else "update", change.identity):
+                    if change.name:
+                        self.link.operate("POST", f"/instances/{quote(change.of)}", body={"name": change.name})
+                    else:
+                        self.link.operate("PATCH", f"/instances/{quote(change.of)}", body={"devices": change.devices})
             self._all(1)
         self._state(container, "start", int(SLOW_SECONDS))
 
@@ -250,19 +253,22 @@ class LxdEngine(WithImages, WithSegments):
             raise
         if force:
             self.kill(container)
-        self.link.operate("DELETE", path, absent=True)
+        with self.own("remove", container):
+            self.link.operate("DELETE", path, absent=True)
 
     def rename(self, container: str, name: str) -> None:
         """A running one keeps its name until its next start, which gives it the one that it was made for (`start`)."""
         instance = self._instance(container)
         if instance["name"] != name and instance.get("status") != "Running":
-            self.link.operate("POST", f"/instances/{quote(instance['name'])}", body={"name": name})
+            with self.own("rename", container):
+                self.link.operate("POST", f"/instances/{quote(instance['name'])}", body={"name": name})
             with self._lock:
                 self._names[shape.identity(instance)] = name
 
     def update(self, container: str, limits: Limits) -> list[str]:
         """Change the limits of a running instance."""
-        self.link.operate("PATCH", self._path(container), body={"config": making.limits_config(limits)})
+        with self.own("update", container):
+            self.link.operate("PATCH", self._path(container), body={"config": making.limits_config(limits)})
         return []
 
     def memory_used(self, container: str) -> int | None:
@@ -273,7 +279,8 @@ class LxdEngine(WithImages, WithSegments):
     def set_restart(self, container: str, policy: str) -> None:
         """Whether it starts with the machine."""
         starts = str(policy not in {"", "no"}).lower()
-        self.link.operate("PATCH", self._path(container), body={"config": {"boot.autostart": starts}})
+        with self.own("update", container):
+            self.link.operate("PATCH", self._path(container), body={"config": {"boot.autostart": starts}})
 
     def wait(self, container: str, timeout: float) -> int:
         """Wait until it ends; 0, as the server keeps no exit code. Kind `timeout` if it still runs after so many seconds."""
@@ -319,7 +326,9 @@ class LxdEngine(WithImages, WithSegments):
         env: Labels | None = None,
     ) -> tuple[int, str]:
         """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
-        return running.run(self.link, self._path(container), tuple(command), timeout, env=env or {})
+        words, path = tuple(command), self._path(container)
+        with self.own("exec", container, words):
+            return running.run(self.link, path, words, timeout, env=env or {})
 
     def stat_file(self, container: str, path: str) -> Json | None:
         """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""

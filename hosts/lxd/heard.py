@@ -45,8 +45,7 @@ class Heard:
     def _listen(self) -> None:
         try:
             for said in self._events:
-                event = self._translated(said)
-                if event is not None:
+                for event in self._translated(said):
                     self._queue.put(event)
         except EngineError as error:
             self._queue.put(error)
@@ -54,18 +53,22 @@ class Heard:
             self._ended.set()
             self._queue.put(None)
 
-    def _translated(self, said: Json) -> Json | None:
+    def _translated(self, said: Json) -> list[Json]:
         metadata = said.get("metadata") or {}
         name = str(metadata.get("source") or "").rpartition("/instances/")[2].partition("/")[0]
-        if not name or (self._actions and shape.ACTIONS.get(str(metadata.get("action"))) not in self._actions):
-            return None
+        actions = [
+            one
+            for one in shape.ACTIONS.get(str(metadata.get("action")), ())
+            if not self._actions or one in self._actions
+        ]
+        if not name or not actions:
+            return []
         identity, labels = self._engine.known(name)
         moment = inventory.parse_time(str(said.get("timestamp") or ""))
-        event = shape.event(said, labels, name, moment.timestamp() if moment else time.time())
-        if event is None or not shape.wanted(labels, self._labels):
-            return None
-        event["Actor"]["ID"] = identity
-        return event
+        if not shape.wanted(labels, self._labels):
+            return []
+        at = moment.timestamp() if moment else time.time()
+        return [shape.event(said, action, identity, labels, name=name, moment=at) for action in actions]
 
     def _check(self) -> None:
         """Has the checks run that are due, and tells of those whose state has changed."""

@@ -160,6 +160,7 @@ class Change:
     """What an instance gets: another name, or other devices."""
 
     of: str
+    identity: str
     name: str = ""
     devices: Mapping[str, Any] = field(default_factory=dict)
 
@@ -180,15 +181,15 @@ def before_start(instance: Mapping[str, Any], all_of_them: Iterable[Mapping[str,
         stopped = one.get("status") == "Stopped" and f"{shape.OWN}name" in ours
         if stopped and mac and (its.get(shape.NIC) or {}).get("hwaddr") == mac:
             its[shape.NIC] = {key: value for key, value in its[shape.NIC].items() if key != "hwaddr"}
-            changes.append(Change(str(one["name"]), devices=its))
+            changes.append(Change(str(one["name"]), shape.identity(one), devices=its))
         if stopped and one["name"] == wanted:
             free = next(spare for spare in (f"{wanted[:56]}-prev{n or ''}" for n in range(1000)) if spare not in taken)
-            changes.append(Change(wanted, name=free))
+            changes.append(Change(wanted, shape.identity(one), name=free))
             taken = (taken - {wanted}) | {free}
     mine = dict(instance.get("devices") or {})
     if mac and mine.get(shape.NIC) and mine[shape.NIC].get("hwaddr") != mac:
         mine[shape.NIC] = {**mine[shape.NIC], "hwaddr": mac}
-        changes.append(Change(name, devices=mine))
+        changes.append(Change(name, shape.identity(instance), devices=mine))
     if wanted != name and wanted not in taken:
-        changes.append(Change(name, name=wanted))
+        changes.append(Change(name, shape.identity(instance), name=wanted))
     return changes

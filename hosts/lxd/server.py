@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
@@ -11,6 +13,13 @@ from hosts.engine_transport import ConnectionSpec
 from hosts.inventory import Space
 from hosts.lxd import shape
 from hosts.lxd.link import CALL_SECONDS, Json, Link
+from hosts.outside import own_calls
+
+# The Engine API's requests of the same meaning, by which calls are noted.
+OWN_CALLS = {
+    "create": ("POST", "/containers/create"), "remove": ("DELETE", "/containers/{target}"),
+    "pull": ("POST", "/images/create"),
+}  # fmt: skip
 
 
 class Server:
@@ -20,6 +29,19 @@ class Server:
         """`api_version`: as for the other runtime; there is but one."""
         self.spec, self.where, self.timeout = spec, spec.where, timeout
         self.link = Link(spec, timeout)
+
+    @contextmanager
+    def own(self, verb: str, target: str, command: Iterable[str] = ()) -> Iterator[None]:
+        """Notes what the platform does itself, so that whoever hears of it later knows. `verb`: of the Engine API's container calls."""
+        method, path = OWN_CALLS.get(verb, ("POST", f"/containers/{target}/{verb}"))
+        body = {"Cmd": list(command)} if command else None
+        mark = own_calls.begin(
+            self.where, method, path.format(target=target), {"name": target, "fromImage": target}, body
+        )
+        try:
+            yield
+        finally:
+            own_calls.end(mark)
 
     def close(self) -> None:
         self.link.close()

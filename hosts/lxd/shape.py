@@ -23,12 +23,12 @@ OWN = "user.xq.lxd."  # what this module itself keeps in an instance
 NETWORK = "user.xq.network."  # of the server: our segments, as JSON
 NIC = "eth0"
 STATES = {"Running": "running", "Stopped": "exited", "Frozen": "paused", "Error": "dead", "Starting": "restarting"}
-# The server's word → the engine's; what an instance is asked for and what it did itself are the same to an inventory.
-ACTIONS = {
-    "instance-created": "create", "instance-started": "start", "instance-restarted": "restart",
-    "instance-stopped": "die", "instance-shutdown": "die", "instance-paused": "pause", "instance-resumed": "unpause",
-    "instance-renamed": "rename", "instance-updated": "update", "instance-deleted": "destroy",
-    "instance-exec": "exec_create",
+# The server's word → the engine's. A shutdown is told of an instance that ended by itself, too; only a forced stop is surely somebody's.
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "instance-created": ("create",), "instance-started": ("start",), "instance-restarted": ("restart",),
+    "instance-stopped": ("die", "stop"), "instance-shutdown": ("die",), "instance-paused": ("pause",),
+    "instance-resumed": ("unpause",), "instance-renamed": ("rename",), "instance-updated": ("update",),
+    "instance-deleted": ("destroy",), "instance-exec": ("exec_create",),
 }  # fmt: skip
 NEVER = "0001-01-01T00:00:00Z"
 SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30,
@@ -217,19 +217,17 @@ def space(resources: Mapping[str, Any]) -> Space | None:
     return Space(total, total - int(room.get("used") or 0), counted, counted - int(inodes.get("used") or 0))
 
 
-def event(said: Mapping[str, Any], known: Mapping[str, str], name: str, moment: float) -> Json | None:
-    """A lifecycle event as the Engine API's; None for what it has no word for. `known`: of the instance (labels), `moment`: Unix time."""
-    metadata = said.get("metadata") or {}
-    action = ACTIONS.get(str(metadata.get("action") or ""))
-    if action is None:
-        return None
-    context = metadata.get("context") or {}
+def event(
+    said: Mapping[str, Any], action: str, identity: str, known: Mapping[str, str], *, name: str, moment: float
+) -> Json:
+    """A lifecycle event as the Engine API's of this `action` (one of ACTIONS). `known`: of the instance (labels), `moment`: Unix time."""
+    context = (said.get("metadata") or {}).get("context") or {}
     attributes = dict(known)
     if action == "rename":
         attributes["oldName"] = str(context.get("old_name") or "")
     if action == "exec_create":
         action = f"exec_create: {' '.join(str(word) for word in context.get('command') or [])}"
-    return told(action, "", attributes, name, moment)
+    return told(action, identity, attributes, name, moment)
 
 
 def told(action: str, identity: str, attributes: Mapping[str, str], name: str, moment: float) -> Json:

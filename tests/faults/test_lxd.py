@@ -15,13 +15,15 @@ from containers.services import releases
 from containers.services import settings as places
 from hosts import observe
 from hosts.engine import connect
-from hosts.models import Host, SeenContainer
+from hosts.models import Ear, Host, SeenContainer
 from hosts.services import machines
+from hosts.watch import WATCH
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 from tests.engines.lxd import LxdServer
-from tests.faults.conftest import Site
+from tests.faults.conftest import Site, wait_for
 from xqplatform.accounts.actor import Actor
+from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
 
 INIT = r"""RUN /bin/busybox mkdir -p /sbin && /bin/busybox ln -s /bin/busybox /sbin/init && /bin/busybox --install -s /bin || true; \
@@ -163,3 +165,30 @@ def test_a_release_keeps_the_data(house: House) -> None:
     back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
     site.succeeds(back)
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
+
+
+def test_what_an_operator_does_there_is_told_and_a_release_is_not(house: House, settings: Any, enqueued: Any) -> None:
+    settings.HEAR_OUTSIDE = True
+    enqueued.start(threads=4)
+    WATCH.start()
+    try:
+        wait_for("all hosts are listened to", lambda: Ear.objects.count() == Host.objects.count())
+        for name in ("one", "two"):
+            row = house.deploy(house.image(name))
+            house.site.begin(row)
+            house.site.ended(row, "succeeded")
+        instance = house.instance.name
+        house.server.lxc("exec", instance, "--", "true")
+        house.server.lxc("stop", "--force", instance)
+        house.server.lxc("delete", instance)
+
+        def told() -> list[str]:
+            rows = Event.objects.filter(action__startswith="outside.", parent_id=str(house.instance.pk)).order_by("pk")
+            return [row.action.removeprefix("outside.") for row in rows]
+
+        wait_for("three deeds are told", lambda: len(told()) >= 3, 60)
+        assert sorted(told()) == ["exec", "remove", "stop"]
+        on_host = Event.objects.filter(action__startswith="outside.", host=house.host.name)
+        assert on_host.count() == 3, list(on_host.values_list("action", "after"))
+    finally:
+        WATCH.stop()

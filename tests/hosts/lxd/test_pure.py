@@ -140,14 +140,12 @@ def test_sizes(text: str, bytes_: int) -> None:
 
 def test_events_in_the_other_runtime_s_words() -> None:
     said = {"metadata": {"action": "instance-renamed", "context": {"old_name": "a"}}}
-    event = shape.event(said, {"xq.service": "s"}, "b", 12.5)
-    assert event is not None
-    assert (event["Action"], event["Actor"]["Attributes"]["oldName"], event["timeNano"]) == (
-        "rename",
-        "a",
-        12_500_000_000,
-    )
-    assert shape.event({"metadata": {"action": "storage-pool-created"}}, {}, "b", 1) is None
+    event = shape.event(said, "rename", "id-b", {"xq.service": "s"}, name="b", moment=12.5)
+    assert (event["Action"], event["timeNano"]) == ("rename", 12_500_000_000)
+    assert event["Actor"] == {"ID": "id-b", "Attributes": {"xq.service": "s", "oldName": "a", "name": "b"}}
+    ran = {"metadata": {"action": "instance-exec", "context": {"command": ["ls", "-l"]}}}
+    assert shape.event(ran, "exec_create", "id-b", {}, name="b", moment=1)["Action"] == "exec_create: ls -l"
+    assert "storage-pool-created" not in shape.ACTIONS
 
 
 @given(st.binary(max_size=60), st.binary(max_size=30), st.integers(0, 60))
