@@ -24,6 +24,7 @@ from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_respo
 from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
 from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshAdapter
+from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.outside import own_calls
 
@@ -235,6 +236,8 @@ class Engine:
         except OSError:
             return None
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
+
+    execs: Execs | None = None  # by requests of its API: `hosts.execs`
 
     def interfaces(self) -> dict[str, int] | None:
         """The machine's network interfaces and their MTUs: an engine does not tell them, only a helper can."""

@@ -10,35 +10,21 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from django.utils.translation import gettext as _
 
 from hosts import helper
-from hosts.engine_client import Engine, Json
+from hosts.engine import Engine, docker_of
+from hosts.engine_body import Json
+from hosts.engine_client import Engine as DockerEngine
 from hosts.engine_duplex import BROKEN, Duplex, dial
 from hosts.engine_errors import EngineError, from_exception, from_response
 from hosts.engine_streams import Channel, frames
+from hosts.exec_types import How, Ran, Signal, Wire
 
 START_SECONDS = 30.0  # until the engine has started a command
 MOST_HEAD = 64 << 10
 LOOK_EVERY = 0.25  # seconds between two looks whether a command shall end
-How = Literal["exited", "timeout", "cancelled"]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command went. `code`: None when it did not end by itself; `size`: bytes that it said, kept or not."""
-
-    how: How
-    code: int | None
-    size: int
-    exec_id: str
-
-    @property
-    def ok(self) -> bool:
-        return self.how == "exited" and self.code == 0
 
 
 class Kept:
@@ -77,23 +63,28 @@ def make(
     workdir: str = "",
 ) -> str:
     """Makes an exec and does not start it; its id. Raises EngineError (`conflict`: the container does not run)."""
+    if engine.execs is not None:
+        return engine.execs.make(container, argv, user=user, env=env or {}, workdir=workdir)
     body: Json = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True, "User": user, "Tty": terminal}
     body["AttachStdin"] = terminal
     if env:
         body["Env"] = [f"{key}={value}" for key, value in env.items()]
     if workdir:
         body["WorkingDir"] = workdir
-    return str(engine._json("POST", f"/containers/{container}/exec", body=body, repeat=False)["Id"])
+    path = f"/containers/{container}/exec"
+    return str(docker_of(engine)._json("POST", path, body=body, repeat=False)["Id"])
 
 
-def inspect(engine: Engine, exec_id: str) -> Json:
+def inspect(engine: DockerEngine, exec_id: str) -> Json:
     """What the engine knows of it: Running, ExitCode, Pid (of the host), … Raises EngineError, `not_found` when forgotten."""
     return dict(engine._json("GET", f"/exec/{exec_id}/json"))
 
 
 def exit_code(engine: Engine, exec_id: str) -> int | None:
     """None while it runs. Raises EngineError."""
-    code = inspect(engine, exec_id).get("ExitCode")
+    if engine.execs is not None:
+        return engine.execs.exit_code(exec_id)
+    code = inspect(docker_of(engine), exec_id).get("ExitCode")
     return None if code is None else int(code)
 
 
@@ -119,7 +110,9 @@ def run(
     made = make(engine, container, argv, user=user, env=env, workdir=workdir)
     if on_made:
         on_made(made)
-    stream = engine._stream(
+    if engine.execs is not None:
+        return engine.execs.run(made, timeout=timeout, on_output=on_output, cancelled=cancelled)
+    stream = docker_of(engine)._stream(
         "POST", f"/exec/{made}/start", frames, body={"Detach": False, "Tty": False}, timeout=timeout + START_SECONDS,
         repeat=False,
     )  # fmt: skip
@@ -182,7 +175,6 @@ done
 echo "left: $(members | busybox tr '\n' ' ')"
 exit 1
 """
-Signal = Literal["TERM", "HUP"]
 
 
 def end(engine: Engine, container: str, exec_id: str, signal: Signal = "TERM", mark: str = "") -> bool:
@@ -191,8 +183,10 @@ def end(engine: Engine, container: str, exec_id: str, signal: Signal = "TERM", m
     `mark`: «NAME=value» of its `env`, by which it is found where the engine has forgotten it (it was restarted, with containers
     that run on). Safe to repeat. Raises NoHelper (no helper can run on that host, or something is left), EngineError.
     """
+    if engine.execs is not None:
+        return engine.execs.end(container, exec_id, signal, mark)
     try:
-        seen = inspect(engine, exec_id)
+        seen = inspect(docker_of(engine), exec_id)
     except EngineError as error:
         if error.kind not in {"not_found", "conflict"}:
             raise
@@ -220,13 +214,18 @@ def _ended(engine: Engine, pid: int, container: str, signal: Signal, mark: str) 
     return "gone" not in said.output
 
 
+def terminal(engine: Engine, exec_id: str) -> Wire:
+    """Starts an exec that was made with `terminal=True`. Raises EngineError."""
+    return engine.execs.terminal(exec_id) if engine.execs is not None else Terminal(docker_of(engine), exec_id)
+
+
 class Terminal:
     """An exec with a terminal, both ways. One thread reads while another writes; `close` from any thread wakes both.
 
     Closing leaves the command running: `end` ends it.
     """
 
-    def __init__(self, engine: Engine, exec_id: str) -> None:
+    def __init__(self, engine: DockerEngine, exec_id: str) -> None:
         """Starts an exec that was made with `terminal=True`. Raises EngineError."""
         self.engine, self.exec_id = engine, exec_id
         self._wire: Duplex = dial(engine)

@@ -14,6 +14,7 @@ from hosts.engine_body import ContainerSpec, Json, Limits
 from hosts.engine_specs import Auth, Labels, NetworkSpec
 from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
+from hosts.exec_types import Execs
 from hosts.inventory import Space
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -37,6 +38,9 @@ class Engine(Protocol):
 
     spec: ConnectionSpec
     where: str
+
+    @property
+    def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
 
     # The host
     def close(self) -> None: ...

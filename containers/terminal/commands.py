@@ -18,7 +18,7 @@ from containers.models import CommandPiece, CommandRun, Instance
 from containers.terminal import access
 from containers.terminal.output import Output
 from hosts import execs
-from hosts.engine import EngineError, connect, docker_of
+from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
 from xqplatform import audit, leases, live, work
 from xqplatform.accounts.actor import Actor
@@ -187,7 +187,7 @@ def carry_out(pk: int, told: Callable[[str], None] | None = None, lease: str = "
     follower = Follower(pk, Output(), held, told)
     try:
         ran = execs.run(
-            docker_of(connect(run.host)), run.engine_id, run.argv, timeout=run.timeout,
+            connect(run.host), run.engine_id, run.argv, timeout=run.timeout,
             on_output=lambda _channel, data: follower.output.add(data), cancelled=follower.cancelled,
             env={"XQ_COMMAND": str(pk)}, on_made=lambda made: _made(pk, made),
         )  # fmt: skip
@@ -246,7 +246,7 @@ def end_inside(pk: int) -> bool:
     run = rows().get(pk=pk)
     try:
         if run.exec_id:
-            execs.end(docker_of(connect(run.host)), run.engine_id, run.exec_id, mark=f"XQ_COMMAND={pk}")
+            execs.end(connect(run.host), run.engine_id, run.exec_id, mark=f"XQ_COMMAND={pk}")
     except (EngineError, NoHelper) as error:
         log.warning("What command %d left in %s could not be ended yet: %s", pk, run.instance, error)
         given_up = run.ended is not None and run.ended < timezone.now() - GIVE_UP

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from containers.models import Instance, Terminal
 from containers.terminal import access, tickets
 from hosts import execs
-from hosts.engine import EngineError, connect, docker_of
+from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
 from xqplatform import audit, leases, live
 from xqplatform.accounts.actor import Actor
@@ -175,7 +175,7 @@ def end_inside(pk: int) -> bool:
     if not row.exec_id:
         return True
     try:
-        execs.end(docker_of(connect(row.host)), row.engine_id, row.exec_id, "HUP", f"XQ_TERMINAL={row.pk}")
+        execs.end(connect(row.host), row.engine_id, row.exec_id, "HUP", f"XQ_TERMINAL={row.pk}")
     except (EngineError, NoHelper) as error:
         log.warning("What terminal %d left in %s could not be ended yet: %s", pk, row.instance, error)
         given_up = row.ended is not None and row.ended < timezone.now() - GIVE_UP

@@ -20,8 +20,8 @@ from containers.models import Terminal
 from containers.terminal.cast import Recorder
 from containers.terminal.limits import Clocks
 from containers.terminal.ring import Ring
-from hosts import execs
 from hosts.engine import EngineError
+from hosts.exec_types import Wire
 from xqplatform.secrets.masking import NOTHING, Masker
 from xqplatform.secrets.masking_live import Live, Said
 
@@ -51,7 +51,7 @@ class Session:
     def __init__(
         self,
         row: Terminal,
-        wire: execs.Terminal,
+        wire: Wire,
         loop: asyncio.AbstractEventLoop,
         session_key: str,
         on_end: Callable[[], None],

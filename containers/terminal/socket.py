@@ -26,7 +26,8 @@ from containers.terminal import access, services, shells, tickets
 from containers.terminal.keeper import Keeper, in_thread, keeper
 from containers.terminal.session import Session, TooMuch, Why
 from hosts import execs
-from hosts.engine import EngineError, connect, docker_of
+from hosts.engine import EngineError, connect
+from hosts.exec_types import Wire
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Denied, Refused
@@ -100,16 +101,16 @@ def admitted(pk: int, visit: Visit) -> tuple[Actor, Terminal]:
         raise Closed(error.code, error.message) from error
 
 
-def opened(actor: Actor, row: Terminal, size: tuple[int, int], lease: str) -> execs.Terminal:
+def opened(actor: Actor, row: Terminal, size: tuple[int, int], lease: str) -> Wire:
     """Starts a shell for it. Raises Refused, EngineError; the row has ended then."""
     services.take(row, lease)
     try:
-        engine = docker_of(connect(row.host))
+        engine = connect(row.host)
         command = shells.find(engine, row.engine_id)
         env = {"TERM": "xterm-256color", "XQ_TERMINAL": str(row.pk)}
         made = execs.make(engine, row.engine_id, command, terminal=True, env=env)
         services.begin(actor, row, made, " ".join(command), size)
-        wire = execs.Terminal(engine, made)
+        wire = execs.terminal(engine, made)
     except (Refused, EngineError) as error:
         gone = isinstance(error, EngineError) and error.kind in {"not_found", "conflict"}
         why = Why.CONTAINER if gone else Why.NEVER if isinstance(error, Refused) else Why.ENGINE

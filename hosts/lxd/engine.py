@@ -22,6 +22,7 @@ from hosts.engine_transport import ConnectionSpec
 from hosts.lxd import exec as running
 from hosts.lxd import making, shape
 from hosts.lxd.console import ConsoleLines
+from hosts.lxd.execs import LxdExecs
 from hosts.lxd.has_images import WithImages
 from hosts.lxd.has_segments import WithSegments
 from hosts.lxd.health import Checks
@@ -42,8 +43,13 @@ class LxdEngine(WithImages, WithSegments):
         super().__init__(spec, api_version, timeout)
         self._lock = threading.Lock()
         self._checks = Checks()
+        self._execs = LxdExecs(self)
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
+
+    @property
+    def execs(self) -> LxdExecs:
+        return self._execs
 
     def events(
         self,
@@ -97,7 +103,7 @@ class LxdEngine(WithImages, WithSegments):
                 return one
         raise EngineError("not_found", container, _("%(where)s has no such container.") % {"where": self.where})
 
-    def _path(self, container: str) -> str:
+    def path_of(self, container: str) -> str:
         return f"/instances/{quote(str(self._instance(container)['name']))}"
 
     def list_containers(self, *, all: bool = True, labels: Labels | Iterable[str] = ()) -> list[Json]:
@@ -192,7 +198,7 @@ class LxdEngine(WithImages, WithSegments):
 
     def _state(self, container: str, action: str, timeout: int, *, force: bool = False, absent: bool = False) -> None:
         try:
-            path = self._path(container)
+            path = self.path_of(container)
             body = {"action": action, "timeout": timeout, "force": force}
             with self.own("kill" if force else action, container):
                 self.link.operate("PUT", f"{path}/state", body=body, timeout=timeout + SLOW_SECONDS)
@@ -246,7 +252,7 @@ class LxdEngine(WithImages, WithSegments):
     def remove(self, container: str, *, force: bool = False, volumes: bool = True) -> None:
         """Remove it; gone is done. Volumes of the pool stay, whatever `volumes` says: they are nobody's but the service's."""
         try:
-            path = self._path(container)
+            path = self.path_of(container)
         except EngineError as error:
             if error.kind == "not_found":
                 return
@@ -268,19 +274,19 @@ class LxdEngine(WithImages, WithSegments):
     def update(self, container: str, limits: Limits) -> list[str]:
         """Change the limits of a running instance."""
         with self.own("update", container):
-            self.link.operate("PATCH", self._path(container), body={"config": making.limits_config(limits)})
+            self.link.operate("PATCH", self.path_of(container), body={"config": making.limits_config(limits)})
         return []
 
     def memory_used(self, container: str) -> int | None:
         """Bytes that it uses (with what is cached of files: the server counts both together)."""
-        state = self.link.ask("GET", f"{self._path(container)}/state")
+        state = self.link.ask("GET", f"{self.path_of(container)}/state")
         return int((state.get("memory") or {}).get("usage") or 0)
 
     def set_restart(self, container: str, policy: str) -> None:
         """Whether it starts with the machine."""
         starts = str(policy not in {"", "no"}).lower()
         with self.own("update", container):
-            self.link.operate("PATCH", self._path(container), body={"config": {"boot.autostart": starts}})
+            self.link.operate("PATCH", self.path_of(container), body={"config": {"boot.autostart": starts}})
 
     def wait(self, container: str, timeout: float) -> int:
         """Wait until it ends; 0, as the server keeps no exit code. Kind `timeout` if it still runs after so many seconds."""
@@ -313,7 +319,7 @@ class LxdEngine(WithImages, WithSegments):
         The server keeps the last 1 MiB and no times: a line carries the moment at which it was read, so `since` and `until` say
         only whether anything is wanted at all.
         """
-        return ConsoleLines(self.link, self._path(container), tail=tail, follow=follow)
+        return ConsoleLines(self.link, self.path_of(container), tail=tail, follow=follow)
 
     @engine_calls.as_one
     def exec(
@@ -326,13 +332,15 @@ class LxdEngine(WithImages, WithSegments):
         env: Labels | None = None,
     ) -> tuple[int, str]:
         """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
-        words, path = tuple(command), self._path(container)
+        words, path = tuple(command), self.path_of(container)
         with self.own("exec", container, words):
             return running.run(self.link, path, words, timeout, env=env or {})
 
     def stat_file(self, container: str, path: str) -> Json | None:
         """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""
-        answer = self.link.raw("GET", f"{self._path(container)}/files", params={"path": path}, absent=True, stream=True)
+        answer = self.link.raw(
+            "GET", f"{self.path_of(container)}/files", params={"path": path}, absent=True, stream=True
+        )
         if answer is None:
             return None
         try:
@@ -346,7 +354,7 @@ class LxdEngine(WithImages, WithSegments):
 
     def read_file(self, container: str, path: str, most: int = MOST_FILE) -> bytes:
         """A file's first bytes, at most so many. Raises EngineError, kind `not_found` if it is not there."""
-        answer = self.link.raw("GET", f"{self._path(container)}/files", params={"path": path}, stream=True)
+        answer = self.link.raw("GET", f"{self.path_of(container)}/files", params={"path": path}, stream=True)
         assert answer is not None
         try:
             if answer.headers.get("X-LXD-type") != "file":

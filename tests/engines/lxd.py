@@ -24,7 +24,7 @@ from tests.engines.machine import FleetError, inside, run
 
 PASSWORD = "let me in"
 PROGRAMS = ("sh", "cat", "ls", "echo", "sleep", "ip", "ping", "httpd", "hostname", "ps", "kill", "mount", "touch", "poweroff", "halt", "reboot",
-            "true", "false", "wget", "df", "id", "env", "dd", "rm", "sync")  # fmt: skip
+            "true", "false", "wget", "df", "id", "env", "dd", "rm", "sync", "tr", "grep", "stty")  # fmt: skip
 INITTAB = (
     "::sysinit:/bin/hostname -F /etc/hostname\n::respawn:/bin/httpd -f -p 80 -h /srv\n::ctrlaltdel:/bin/poweroff\n"
 )

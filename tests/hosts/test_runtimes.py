@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts import execs
 from hosts.engine import ConnectionSpec, ContainerSpec, Engine, EngineError, Limits, NetworkSpec, connect_spec
 from hosts.engine_body import Healthcheck
 from tests.engines.fleet import Fleet
@@ -165,6 +166,73 @@ def test_a_command_that_does_not_end(subject: Subject) -> None:
         engine.exec(made, ["sleep", "60"], timeout=1)
     assert late.value.kind == "timeout"
     assert time.monotonic() - began < 15
+
+
+def started(subject: Subject) -> str:
+    subject.engine.ensure_network(subject.network)
+    made = subject.engine.create(spec_of(subject))
+    subject.engine.start(made)
+    return made
+
+
+def test_commands_are_followed_and_ended(subject: Subject) -> None:
+    engine, made = subject.engine, started(subject)
+    kept, named = execs.Kept(), []
+    ran = execs.run(
+        engine, made, ["sh", "-c", "echo out; echo err >&2; echo $A; exit 3"], timeout=20, on_output=kept,
+        env={"A": "雪球"}, on_made=named.append,
+    )  # fmt: skip
+    assert (ran.how, ran.code, named) == ("exited", 3, [ran.exec_id])
+    assert sorted(kept.text.split()) == ["err", "out", "雪球"]
+    assert ran.size == len(kept.text.encode())
+
+    late = execs.run(engine, made, ["sleep", "98"], timeout=1, on_output=kept)
+    assert (late.how, late.code) == ("timeout", None)
+    asked = iter([False, True, True, True])
+    ended = execs.run(engine, made, ["sleep", "97"], timeout=30, on_output=kept, cancelled=lambda: next(asked, True))
+    assert ended.how == "cancelled"
+    _until(lambda: not re.search(r"sleep 9[78]", engine.exec(made, ["ps"])[1]))
+
+    # A command whose platform died is found by its mark.
+    thread = threading.Thread(
+        target=lambda: execs.run(engine, made, ["sleep", "96"], timeout=60, on_output=kept, env={"XQ_COMMAND": "7"}, on_made=named.append),
+        daemon=True,
+    )  # fmt: skip
+    thread.start()
+    _until(lambda: "sleep 96" in engine.exec(made, ["ps"])[1])
+    assert execs.end(engine, made, named[-1], mark="XQ_COMMAND=7")
+    _until(lambda: "sleep 96" not in engine.exec(made, ["ps"])[1])
+    assert not execs.end(engine, made, named[-1], mark="XQ_COMMAND=7")
+
+
+def test_terminals(subject: Subject) -> None:
+    engine, made = subject.engine, started(subject)
+    exec_id = execs.make(engine, made, ["/bin/sh"], terminal=True, env={"TERM": "xterm", "XQ_TERMINAL": "9"})
+    wire = execs.terminal(engine, exec_id)
+    said = bytearray()
+
+    def read() -> None:
+        while data := wire.read():
+            said.extend(data)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    wire.resize(123, 45)
+    wire.write(b"echo $XQ_TERMINAL-$((40+2)); stty size 2>/dev/null || busybox stty size\n")
+    _until(lambda: b"9-42" in said and b"45 123" in said)
+    wire.write("echo 雪; exit 5\n".encode())
+    reader.join(20)
+    assert not reader.is_alive()
+    _until(lambda: execs.exit_code(engine, exec_id) == 5)
+    wire.close()
+
+    again = execs.make(engine, made, ["/bin/sh"], terminal=True, env={"XQ_TERMINAL": "10"})
+    open_one = execs.terminal(engine, again)
+    open_one.write(b"sleep 95\n")
+    _until(lambda: "sleep 95" in engine.exec(made, ["ps"])[1])
+    assert execs.end(engine, made, again, "HUP", "XQ_TERMINAL=10")
+    _until(lambda: "sleep 95" not in engine.exec(made, ["ps"])[1])
+    open_one.close()
 
 
 def test_what_a_host_tells_of_itself(subject: Subject) -> None:

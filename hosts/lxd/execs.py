@@ -1,0 +1,235 @@
+"""Commands inside instances as `hosts.execs` promises them: followed as they speak, ended, and terminals.
+
+A server begins a command as soon as it is asked for, so what is «made» waits here until it starts. It is found again by the mark in its
+surroundings, which needs a shell, `tr` and `grep` inside: a system container has them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import websockets.exceptions
+from websockets.sync.client import ClientConnection
+
+from hosts.engine_errors import EngineError, from_exception
+from hosts.engine_streams import Channel
+from hosts.exec_types import How, OnOutput, Ran, Signal
+from hosts.lxd.link import CALL_SECONDS, Json
+
+if TYPE_CHECKING:
+    from hosts.lxd.engine import LxdEngine
+
+LOOK_EVERY = 0.25  # seconds between two looks whether a command shall end
+REMEMBERED = 500  # exit codes
+LOST = 30.0  # seconds in which a command that was told to end has to
+# Arguments: the signal, the mark. Those that have the mark in their environment get the signal, and KILL after 1.5 s.
+END_SCRIPT = r"""
+marked() { for d in /proc/[0-9]*; do tr '\0' '\n' <"$d/environ" 2>/dev/null | grep -qxF "$2" && echo "${d#/proc/}"; done; }
+found=$(marked "$1" "$2"); [ -n "$found" ] || { echo gone; exit 0; }
+kill -"$1" $found 2>/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do [ -z "$(marked "$1" "$2")" ] && { echo ended; exit 0; }; sleep 0.1; done
+kill -KILL $(marked "$1" "$2") 2>/dev/null
+sleep 0.2; [ -z "$(marked "$1" "$2")" ] && { echo killed; exit 0; }
+echo "left: $(marked "$1" "$2")"; exit 1
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A command that was not started yet."""
+
+    container: str
+    body: Json
+
+
+class LxdExecs:
+    """Of one server. Ids are of this process; the server knows none before a command runs."""
+
+    def __init__(self, engine: LxdEngine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._made: dict[str, Made] = {}
+        self._codes: dict[str, int] = {}
+
+    def make(self, container: str, argv: Iterable[str], *, user: str, env: Mapping[str, str], workdir: str) -> str:
+        """Raises EngineError (`conflict`: it does not run; `not_found`)."""
+        if not self._engine.inspect(container)["State"]["Running"]:
+            raise EngineError("conflict", "not running", f"{self._engine.where}: {container[:12]} does not run.")
+        body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
+        if user.isdigit():
+            body["user"] = int(user)
+        if workdir:
+            body["cwd"] = workdir
+        exec_id = f"lxd-{secrets.token_hex(12)}"
+        with self._lock:
+            self._made[exec_id] = Made(container, body)
+        return exec_id
+
+    def begin(self, exec_id: str, *, interactive: bool) -> Json:
+        """Has the server begin it; the operation."""
+        with self._lock:
+            made = self._made.pop(exec_id, None)
+        if made is None:
+            raise EngineError("not_found", exec_id, f"{self._engine.where}: {exec_id}")
+        body = made.body | {"interactive": interactive}
+        if interactive:
+            body |= {"width": 80, "height": 24}
+        return dict(self._engine.link.ask("POST", f"{self._engine.path_of(made.container)}/exec", body=body))
+
+    def socket(self, operation: Json, name: str) -> ClientConnection:
+        secret = quote(operation["metadata"]["fds"][name])
+        return self._engine.link.socket(f"/operations/{operation['id']}/websocket?secret={secret}")
+
+    def ended(self, exec_id: str, operation: Json) -> int | None:
+        """Its exit code, once the server has noted it."""
+        done = self._engine.link.ended(operation, CALL_SECONDS)
+        code = (done.get("metadata") or {}).get("return")
+        if code is None:
+            return None
+        with self._lock:
+            if len(self._codes) >= REMEMBERED:
+                self._codes.clear()
+            self._codes[exec_id] = int(code)
+        return int(code)
+
+    def exit_code(self, exec_id: str) -> int | None:
+        with self._lock:
+            return self._codes.get(exec_id)
+
+    def run(self, exec_id: str, *, timeout: float, on_output: OnOutput, cancelled: Callable[[], bool] | None) -> Ran:
+        """Follows it to its end, or ends it: by KILL, as nobody else could any more. Raises EngineError."""
+        operation = self.begin(exec_id, interactive=False)
+        sizes, lock = [0], threading.Lock()
+        with ExitStack() as stack:
+            control, stdin, *outputs = [
+                stack.enter_context(self.socket(operation, name)) for name in ("control", "0", "1", "2")
+            ]
+            stdin.close()
+
+            def follow(socket: ClientConnection, channel: Channel) -> None:
+                for data in _messages(socket):
+                    with lock:
+                        sizes[0] += len(data)
+                        on_output(channel, data)
+
+            readers = [
+                threading.Thread(target=follow, args=pair, name=f"exec-{exec_id[:12]}", daemon=True)
+                for pair in zip(outputs, ("stdout", "stderr"), strict=True)
+            ]
+            for reader in readers:
+                reader.start()
+            how, until = self._watched(readers, time.monotonic() + timeout, cancelled), time.monotonic() + LOST
+            if how != "exited":
+                _tell(control, {"command": "signal", "signal": 9})
+                for reader in readers:
+                    reader.join(max(0.1, until - time.monotonic()))
+        code = self.ended(exec_id, operation)
+        return Ran(how, code if how == "exited" else None, sizes[0], exec_id)
+
+    @staticmethod
+    def _watched(readers: list[threading.Thread], until: float, cancelled: Callable[[], bool] | None) -> How:
+        while any(reader.is_alive() for reader in readers):
+            if time.monotonic() >= until:
+                return "timeout"
+            if cancelled is not None and cancelled():
+                return "cancelled"
+            next(reader for reader in readers if reader.is_alive() or reader is readers[-1]).join(LOOK_EVERY)
+        return "exited"
+
+    def end(self, container: str, exec_id: str, signal: Signal, mark: str) -> bool:
+        """Ends what carries the mark. False: there was nothing. Raises EngineError."""
+        if not mark:
+            return False
+        try:
+            if not self._engine.inspect(container)["State"]["Running"]:
+                return False
+        except EngineError as error:
+            if error.kind == "not_found":
+                return False
+            raise
+        code, said = self._engine.exec(container, ("sh", "-c", END_SCRIPT, "sh", signal, mark), timeout=CALL_SECONDS)
+        if code:
+            raise EngineError("other", said, f"{self._engine.where}: {said.strip()[-200:] or code}")
+        return "gone" not in said
+
+    def terminal(self, exec_id: str) -> LxdTerminal:
+        return LxdTerminal(self._engine, self, exec_id)
+
+
+class LxdTerminal:
+    """A command with a terminal. Closing it leaves the command to its hang-up; `end` makes sure."""
+
+    def __init__(self, engine: LxdEngine, execs: LxdExecs, exec_id: str) -> None:
+        self.engine, self.exec_id = engine, exec_id
+        self._execs = execs
+        self._operation = execs.begin(exec_id, interactive=True)
+        self._control = execs.socket(self._operation, "control")
+        try:
+            self._data = execs.socket(self._operation, "0")
+        except BaseException:
+            self._control.close()
+            raise
+        self._over = False
+
+    def read(self) -> bytes:
+        """What the command said; b"" when it has ended. Raises EngineError when the connection breaks."""
+        while not self._over:
+            try:
+                message = self._data.recv()
+            except websockets.exceptions.ConnectionClosedOK:
+                break
+            except (websockets.exceptions.WebSocketException, OSError, EOFError) as error:
+                raise from_exception(error, self.engine.where) from error
+            data = message.encode() if isinstance(message, str) else bytes(message)
+            if data:
+                return data
+            if isinstance(message, str):
+                break
+        if not self._over:
+            self._over = True
+            self.close()  # the server waits for that before it notes the end
+            self._execs.ended(self.exec_id, self._operation)
+        return b""
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._data.send(data)
+        except (websockets.exceptions.WebSocketException, OSError, EOFError) as error:
+            raise from_exception(error, self.engine.where) from error
+
+    def resize(self, columns: int, rows: int) -> None:
+        _tell(self._control, {"command": "window-resize", "args": {"width": str(columns), "height": str(rows)}})
+
+    def close(self) -> None:
+        self._data.close()
+        self._control.close()
+
+
+def _messages(socket: ClientConnection) -> Iterable[bytes]:
+    """Until the stream ends: the server says so by an empty text, or closes."""
+    try:
+        for message in socket:
+            if isinstance(message, str):
+                if not message:
+                    return
+                yield message.encode()
+            else:
+                yield bytes(message)
+    except websockets.exceptions.ConnectionClosed:
+        return
+
+
+def _tell(control: ClientConnection, words: Json) -> None:
+    """A command that has just ended listens no more: nothing is lost by that."""
+    try:
+        control.send(json.dumps(words))
+    except websockets.exceptions.ConnectionClosed:
+        return
