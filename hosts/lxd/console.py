@@ -1,52 +1,87 @@
-"""An instance's console as lines of a log: the server keeps its last part in a ring, which is read again and again."""
+"""An instance's console as lines of a log.
+
+A server hands out what the console said since it was last asked, whoever asks. What was handed out is kept here, so that all readers of this
+process see the same; what another process has read is not seen by this one.
+"""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from hosts.engine_errors import EngineError
 from hosts.engine_streams import LogLine
 from hosts.lxd.link import Link
 
 EVERY = 1.0  # seconds between two looks of one who follows
+MOST = 1 << 20  # bytes kept of each console
+NOTHING_NEW = re.compile(r"no such file or directory|ENODATA|no data available", re.I)
 
 
-def added(before: bytes, now: bytes) -> bytes:
-    """What came to the ring since it was `before`. Pure.
+class Consoles:
+    """What the consoles of a server have said, as far as this process was told."""
 
-    The ring drops its beginning when it is full; of what was turned over in between nothing can be told.
-    """
-    if now.startswith(before):
-        return now[len(before) :]
-    for length in range(min(len(before), len(now)), 0, -1):
-        if before.endswith(now[:length]):
-            return now[length:]
-    return now
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+        self._said: dict[str, bytes] = {}
+        self._dropped: dict[str, int] = {}  # bytes that were too many
+
+    def read(self, identity: str, path: str) -> tuple[int, bytes]:
+        """All that is kept, with the number of bytes before it; asks the server for more first. Raises EngineError."""
+        with self._lock:  # or what one is handed another would miss
+            try:
+                answer = self._link.raw("GET", f"{path}/console", absent=True)
+                new = answer.content if answer is not None else b""
+            except EngineError as error:
+                if not NOTHING_NEW.search(error.message):
+                    raise
+                new = b""
+            said = self._said.get(identity, b"") + new
+            self._dropped[identity] = self._dropped.get(identity, 0) + max(0, len(said) - MOST)
+            self._said[identity] = said[-MOST:]
+            return self._dropped[identity], self._said[identity]
+
+    def forget(self, identity: str) -> None:
+        """It is gone."""
+        with self._lock:
+            self._said.pop(identity, None)
+            self._dropped.pop(identity, None)
 
 
 class ConsoleLines:
-    """Lines as they come; `stop()` ends them from any thread. Raises EngineError."""
+    """Lines as they come, until the instance stops; `stop()` ends them from any thread. Raises EngineError.
 
-    def __init__(self, link: Link, path: str, *, tail: int | None, follow: bool) -> None:
-        self._link, self._path, self._tail, self._follow = link, path, tail, follow
+    `past`: with those that are there.
+    """
+
+    def __init__(
+        self, consoles: Consoles, link: Link, identity: str, path: str, *, tail: int | None, follow: bool, past: bool
+    ) -> None:
+        self._consoles, self._link, self._identity, self._path = consoles, link, identity, path
+        self._tail, self._follow, self._past = tail, follow, past
         self._stopped = threading.Event()
         self._items = self._lines()
 
-    def _read(self) -> bytes:
-        answer = self._link.raw("GET", f"{self._path}/console", absent=True)
-        return answer.content if answer is not None else b""
+    def _runs(self) -> bool:
+        instance = self._link.ask("GET", self._path, absent=True)
+        return instance is not None and instance.get("status") in {"Running", "Frozen"}
 
     def _lines(self) -> Iterator[LogLine]:
-        before = self._read()
-        lines = before.split(b"\n")
-        rest = lines.pop()
-        for line in lines[-self._tail :] if self._tail else ([] if self._tail == 0 else lines):
-            yield _line(line)
-        while self._follow and not self._stopped.wait(EVERY):
-            now = self._read()
-            *lines, rest = (rest + added(before, now)).split(b"\n")
-            before = now
+        dropped, said = self._consoles.read(self._identity, self._path)
+        at = dropped + len(said)
+        *lines, rest = said.split(b"\n")
+        if self._past:
+            for line in lines[-self._tail :] if self._tail else ([] if self._tail == 0 else lines):
+                yield _line(line)
+        runs = self._follow
+        while runs and not self._stopped.wait(EVERY):
+            runs = self._runs()  # before the look: what it says last is read, too
+            dropped, said = self._consoles.read(self._identity, self._path)
+            *lines, rest = (rest + said[max(0, at - dropped) :]).split(b"\n")
+            at = dropped + len(said)
             for line in lines:
                 yield _line(line)
         if rest:

@@ -21,7 +21,7 @@ from hosts.engine_specs import Labels
 from hosts.engine_transport import ConnectionSpec
 from hosts.lxd import exec as running
 from hosts.lxd import making, shape
-from hosts.lxd.console import ConsoleLines
+from hosts.lxd.console import ConsoleLines, Consoles
 from hosts.lxd.execs import LxdExecs
 from hosts.lxd.has_images import WithImages
 from hosts.lxd.has_segments import WithSegments
@@ -44,6 +44,7 @@ class LxdEngine(WithImages, WithSegments):
         self._lock = threading.Lock()
         self._checks = Checks()
         self._execs = LxdExecs(self)
+        self._consoles = Consoles(self.link)
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
 
@@ -261,6 +262,7 @@ class LxdEngine(WithImages, WithSegments):
             self.kill(container)
         with self.own("remove", container):
             self.link.operate("DELETE", path, absent=True)
+        self._consoles.forget(container)
 
     def rename(self, container: str, name: str) -> None:
         """A running one keeps its name until its next start, which gives it the one that it was made for (`start`)."""
@@ -316,10 +318,12 @@ class LxdEngine(WithImages, WithSegments):
     ) -> ConsoleLines:
         """Lines of the console, the oldest first: the last `tail`, going on if `follow`.
 
-        The server keeps the last 1 MiB and no times: a line carries the moment at which it was read, so `since` and `until` say
-        only whether anything is wanted at all.
+        The server keeps the last 1 MiB and no times: a line carries the moment at which it was read. One who goes on following
+        (`follow` with `since`) gets only what comes; else `since` and `until` leave nothing out.
         """
-        return ConsoleLines(self.link, self.path_of(container), tail=tail, follow=follow)
+        identity, path = shape.identity(self._instance(container)), self.path_of(container)
+        past = not (follow and since is not None)
+        return ConsoleLines(self._consoles, self.link, identity, path, tail=tail, follow=follow, past=past)
 
     @engine_calls.as_one
     def exec(

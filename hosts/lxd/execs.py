@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import websockets.exceptions
+from django.utils.translation import gettext as _
 from websockets.sync.client import ClientConnection
 
 from hosts.engine_errors import EngineError, from_exception
@@ -62,7 +63,8 @@ class LxdExecs:
     def make(self, container: str, argv: Iterable[str], *, user: str, env: Mapping[str, str], workdir: str) -> str:
         """Raises EngineError (`conflict`: it does not run; `not_found`)."""
         if not self._engine.inspect(container)["State"]["Running"]:
-            raise EngineError("conflict", "not running", f"{self._engine.where}: {container[:12]} does not run.")
+            words = _("The container does not run on %(where)s.")
+            raise EngineError("conflict", "not running", words % {"where": self._engine.where})
         body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
         if user.isdigit():
             body["user"] = int(user)
@@ -78,7 +80,8 @@ class LxdExecs:
         with self._lock:
             made = self._made.pop(exec_id, None)
         if made is None:
-            raise EngineError("not_found", exec_id, f"{self._engine.where}: {exec_id}")
+            words = _("%(where)s has no such container.")
+            raise EngineError("not_found", exec_id, words % {"where": self._engine.where})
         body = made.body | {"interactive": interactive}
         if interactive:
             body |= {"width": 80, "height": 24}
@@ -157,7 +160,8 @@ class LxdExecs:
             raise
         code, said = self._engine.exec(container, ("sh", "-c", END_SCRIPT, "sh", signal, mark), timeout=CALL_SECONDS)
         if code:
-            raise EngineError("other", said, f"{self._engine.where}: {said.strip()[-200:] or code}")
+            words = _("%(where)s: %(text)s") % {"where": self._engine.where, "text": said.strip()[-200:] or code}
+            raise EngineError("other", said, words)
         return "gone" not in said
 
     def terminal(self, exec_id: str) -> LxdTerminal:

@@ -28,6 +28,7 @@ class Subject:
     network: NetworkSpec
     ip: str
     neighbour: str  # an address of the segment that answers
+    output: str  # where its first process says what its log has
 
 
 @pytest.fixture(params=["docker", "lxd"])
@@ -49,7 +50,8 @@ def subject(request: pytest.FixtureRequest, clean_fleet: Fleet) -> Iterator[Subj
             connect_spec(ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd")),
             "tiny",
         )
-    yield Subject(engine, image, network, segment.address(7), segment.gateway)
+    output = {"docker": "/proc/1/fd/1", "lxd": "/dev/console"}[request.param]
+    yield Subject(engine, image, network, segment.address(7), segment.gateway, output)
     engine.close()
 
 
@@ -233,6 +235,22 @@ def test_terminals(subject: Subject) -> None:
     assert execs.end(engine, made, again, "HUP", "XQ_TERMINAL=10")
     _until(lambda: "sleep 95" not in engine.exec(made, ["ps"])[1])
     open_one.close()
+
+
+def test_a_log_is_followed_to_the_end_of_its_container(subject: Subject) -> None:
+    engine, made = subject.engine, started(subject)
+    assert engine.exec(made, ["sh", "-c", f"echo first > {subject.output}"])[0] == 0
+    _until(lambda: "first" in "".join(line.text for line in engine.logs(made)))
+    heard: list[str] = []
+    stream = engine.logs(made, follow=True, tail=5)
+    thread = threading.Thread(target=lambda: heard.extend(line.text for line in stream), daemon=True)
+    thread.start()
+    _until(lambda: any("first" in one for one in heard))
+    assert engine.exec(made, ["sh", "-c", f"echo second > {subject.output}"])[0] == 0
+    _until(lambda: any("second" in one for one in heard))
+    engine.stop(made, 1)
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_what_a_host_tells_of_itself(subject: Subject) -> None:

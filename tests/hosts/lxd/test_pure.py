@@ -8,6 +8,7 @@ import json
 import tarfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given
@@ -148,12 +149,34 @@ def test_events_in_the_other_runtime_s_words() -> None:
     assert "storage-pool-created" not in shape.ACTIONS
 
 
-@given(st.binary(max_size=60), st.binary(max_size=30), st.integers(0, 60))
-def test_a_console_is_read_on_where_it_was_left(before: bytes, more: bytes, dropped: int) -> None:
-    """A ring that only grew, or that dropped its beginning, gives what came; never less."""
-    assert console.added(before, before + more) == more
-    now = (before + more)[dropped:]
-    assert more.endswith(console.added(before, now)) or now.endswith(console.added(before, now))
+class Ring:
+    """A server whose console hands out what is new, once."""
+
+    def __init__(self, *said: bytes) -> None:
+        self.said = list(said)
+
+    def raw(self, _method: str, _path: str, **_: Any) -> Any:
+        if not self.said:
+            raise EngineError("other", "open : no such file or directory")
+        return Mock(content=self.said.pop(0))
+
+    def ask(self, _method: str, _path: str, **_: Any) -> Any:
+        return {"status": "Running" if self.said else "Stopped"}
+
+
+@given(st.lists(st.binary(max_size=20), min_size=1, max_size=6), st.integers(1, 40))
+def test_a_console_is_told_once_and_whole(said: list[bytes], most: int) -> None:
+    """Whatever the pieces are: their lines come in order and once, and the last ones are there for who comes later."""
+    with patch.multiple(console, EVERY=0.0, MOST=most):
+        ring: Any = Ring(*said)
+        consoles = console.Consoles(ring)
+        lines = console.ConsoleLines(consoles, ring, "a", "/a", tail=None, follow=True, past=True)
+        whole = b"".join(said)
+        found = [one.text for one in lines]
+        wanted = [line.rstrip(b"\r").decode("utf-8", "replace") for line in whole.split(b"\n")]
+        if max(map(len, said)) <= most:
+            assert found == (wanted if whole.split(b"\n")[-1] else wanted[:-1])
+        assert consoles.read("a", "/a") == (max(0, len(whole) - most), whole[-most:])
 
 
 def test_which_services_go_where() -> None:
