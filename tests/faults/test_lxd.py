@@ -15,13 +15,15 @@ from containers.services import releases
 from containers.services import settings as places
 from hosts import observe
 from hosts.engine import connect
-from hosts.models import Ear, Host, SeenContainer
+from hosts.models import Ear, Host, SeenContainer, Segment
 from hosts.services import machines
 from hosts.watch import WATCH
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 from tests.engines.lxd import LxdServer
 from tests.faults.conftest import Site, wait_for
+from tests.faults.test_kills import ALL, BACK
+from tests.faults.workers import Workers
 from xqplatform.accounts.actor import Actor
 from xqplatform.audit.models import Event
 from xqplatform.errors import Refused
@@ -43,12 +45,12 @@ class House:
     host: Host
     place: ServiceEnvironment
 
-    def image(self, name: str) -> Image:
+    def image(self, name: str, **options: Any) -> Image:
         """A Docker image with an init, in the platform's registry."""
         site = self.site
         tag = f"{site.registry.address}/store:{name}"
         with contextlib.closing(site.fleet.hosts[0].client()) as client:
-            image_id = tiny_image(client, tag, text=name, extra=INIT, interval=1)
+            image_id = tiny_image(client, tag, text=name, extra=INIT, **{"interval": 1, **options})
             for line in client.push(tag, stream=True, decode=True):
                 assert "error" not in line, line
             digest = client.inspect_image(tag)["RepoDigests"][0].partition("@")[2]
@@ -165,6 +167,34 @@ def test_a_release_keeps_the_data(house: House) -> None:
     back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
     site.succeeds(back)
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
+
+
+def test_killed_workers_lose_no_row(house: House, workers: Workers) -> None:
+    """`kill -9` at every stage of a release and of its way back: the next worker ends it, and what was written is there."""
+    Segment.objects.update(probe=False)
+    first, second, sick = house.image("one"), house.image("two"), house.image("sick", health_command="false")
+    house.site.succeeds(house.deploy(first))
+    address = house.instance.address
+    rows = [f"row {n}" for n in range(500)]
+    house.run('i=0; while [ $i -lt 500 ]; do echo "row $i"; i=$((i+1)); done > /data/rows && sync')
+
+    def walk(row: Deployment, points: list[str], state: str) -> None:
+        left = set(points)
+        while died := workers.advance(row.pk, left):
+            left.remove(died)
+            running = [one for one in house.server.query("/1.0/instances?recursion=1") if one["status"] == "Running"]
+            assert len(running) <= 1, [one["name"] for one in running]
+        assert not left, "the release never came to these points"
+        row.refresh_from_db()
+        assert row.state == state, (row.outcome, [(one.state, one.reason) for one in row.steps.all()])
+        assert house.run("cat /data/rows").splitlines() == rows
+        assert [one.rpartition("/")[2] for one in house.server.query("/1.0/instances")] == ["store-isolated-1"]
+        assert house.instance.address == address
+
+    walk(house.deploy(second), ALL, "succeeded")
+    assert house.run("cat /www/index.html").strip() == "two"
+    walk(house.deploy(sick, deadline=5), BACK, "rolled_back")
+    assert house.run("cat /www/index.html").strip() == "two"
 
 
 def test_what_an_operator_does_there_is_told_and_a_release_is_not(house: House, settings: Any, enqueued: Any) -> None:
