@@ -131,6 +131,14 @@ class Host(models.Model):
         return "cordoned" if self.cordoned else self.state
 
     @property
+    def engine(self) -> str:
+        """Its engine for people: «20.10.24», «LXD 5.0.2»; empty: not known."""
+        traits = TRAITS[self.runtime]
+        return (
+            self.engine_version if traits.builds or not self.engine_version else f"{traits.title} {self.engine_version}"
+        )
+
+    @property
     def speaks(self) -> str:
         """By what is told which features its runtime has: the API's version, or the runtime where that says nothing. Empty: not known."""
         return self.api_version if TRAITS[self.runtime].versioned else self.runtime

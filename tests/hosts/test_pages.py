@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from hosts import engine
+from hosts import ca, engine
 from hosts.models import Host, HostGroup, SeenContainer, Segment
-from hosts.services import addresses
+from hosts.services import addresses, joining
 from tests.engines.certs import Authority
 
 CA = Authority()
@@ -279,3 +279,45 @@ def test_others_look_and_may_not_touch(request: pytest.FixtureRequest, furnished
         assert client.post(url, FORM).status_code == 403
     assert client.post("/network/room-a/reserve/", {"ip": "10.7.0.40"}).status_code == 403
     assert Client().get("/hosts/").status_code == 302
+
+
+def test_an_lxd_server_is_connected_by_its_trust(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong is said beside its field, nothing typed is lost but what was said once."""
+    form = {"name": "store-1", "runtime": "lxd", "connection": "tcp", "address": "10.9.9.9", "role_run": "on"}
+
+    def errors(**more: str) -> dict[str, list[str]]:
+        answer = page.post("/hosts/new/", form | more)
+        assert answer.status_code == 400
+        assert b"store-1" in answer.content
+        assert b"let me in" not in answer.content
+        return {name: list(words) for name, words in answer.context["form"].errors.items()}
+
+    assert list(errors()) == ["trust"]
+    monkeypatch.setattr(joining, "shown_by", lambda spec: None)
+    assert list(errors(trust="let me in")) == ["address"]
+    monkeypatch.setattr(joining, "shown_by", lambda spec: ca.load(CA.cert))
+    fingerprint = ca.facts(CA.cert).fingerprint
+    assert fingerprint in errors(trust="let me in")["fingerprint"][0]
+    assert list(errors(trust="let me in", fingerprint="ab" * 32)) == ["fingerprint"]
+    assert list(errors(role_build="on")) == ["role_build"]
+    assert list(errors(connection="ssh")) == ["connection"]
+    assert not Host.objects.exists()
+    seen = page.post("/hosts/new/", form | {"test": "1"}).content.decode()
+    assert fingerprint in seen
+
+
+def test_the_pages_of_an_lxd_server(page: Client, db: None) -> None:
+    Host.objects.create(
+        name="store-1", runtime="lxd", address="10.9.9.9:8443", ca=CA.cert, certificate=CLIENT.cert, key=CLIENT.key,
+        state="ready", engine_version="5.0.2", api_version="1.0",
+    )  # fmt: skip
+    assert "LXD 5.0.2" in page.get("/hosts/store-1/").content.decode()
+    assert "LXD 5.0.2" in page.get("/hosts/").content.decode()
+    form = {"name": "store-1", "connection": "tcp", "address": "10.9.9.9:8443", "ca": CA.cert, "certificate": CLIENT.cert,
+            "role_run": "on", "labels": "disk=fast"}  # fmt: skip
+    assert page.get("/hosts/store-1/edit/").status_code == 200
+    assert page.post("/hosts/store-1/edit/", form).status_code == 302
+    row = Host.objects.get()
+    assert (row.runtime, row.labels) == ("lxd", {"disk": "fast"})
+    answer = page.post("/hosts/store-1/edit/", form | {"runtime": "docker"})
+    assert list(answer.context["form"].errors) == ["runtime"]
