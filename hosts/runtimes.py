@@ -16,7 +16,8 @@ STATELESS, STATEFUL = "stateless", "stateful"
 class Traits:
     """`port`, `socket`: where it listens unless somebody says otherwise; `takes`: kinds of services, `prefers`: those that go there and
     nowhere else as soon as there is such a host; `joins`: over TCP it has to be told to trust the platform; `versioned`: what it can do
-    is told by its API's version; `checked`: there are conformance checks for it.
+    is told by its API's version; `checked`: there are conformance checks for it; `folders`: data may
+    lie in folders of the host, made when they are first wanted.
     """
 
     title: str
@@ -29,12 +30,13 @@ class Traits:
     joins: bool = False
     versioned: bool = False
     checked: bool = False
+    folders: bool = False
 
 
 TRAITS = {
     "docker": Traits(
         "Docker Engine", 2376, "/var/run/docker.sock", frozenset({"local", "tcp", "ssh"}),
-        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, checked=True,
+        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, checked=True, folders=True,
     ),
     "lxd": Traits(
         "LXD", 8443, "/var/snap/lxd/common/lxd/unix.socket", frozenset({"local", "tcp"}),

@@ -18,6 +18,7 @@ from containers.persisted import parse_sizes, root_of
 from hosts import helper
 from hosts.engine import EngineError, connect
 from hosts.models import Address, Host
+from hosts.runtimes import TRAITS
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -42,7 +43,11 @@ def folder(host: Host, ip: str) -> str:
 
 def missing(config: Config, host: Host) -> list[str]:
     """Why a host cannot persist anything where the settings want a folder; empty: it can."""
-    wrong = _root(host)[1] if config.persist and config.persist_in == "folder" else ""
+    if not persists(config):
+        return []
+    if not TRAITS[host.runtime].folders:
+        return [_("it persists in volumes, not in folders of the host: choose volumes in the settings")]
+    wrong = _root(host)[1]
     return [wrong] if wrong else []
 
 

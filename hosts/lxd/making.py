@@ -105,6 +105,10 @@ def create_body(
         device = {"type": "disk", "source": volume.source, "path": volume.target}
         if volume.of_pool:
             device["pool"] = pool
+        else:
+            device["shift"] = (
+                "true"  # users of the host's folder are those inside, whatever numbers the server maps them to
+            )
         if volume.read_only:
             device["readonly"] = "true"
         devices[f"data{number}"] = device

@@ -59,7 +59,13 @@ def test_what_an_instance_is_made_of() -> None:
         "lxc.uts.name = store-prod-1", "lxc.net.0.ipv4.address = 10.1.2.9/24", "lxc.net.0.ipv4.gateway = 10.1.2.1",
     ]  # fmt: skip
     assert body["devices"]["data1"] == {"type": "disk", "source": "data", "path": "/data", "pool": "default"}
-    assert body["devices"]["data2"] == {"type": "disk", "source": "/srv/x", "path": "/x", "readonly": "true"}
+    assert body["devices"]["data2"] == {
+        "type": "disk",
+        "source": "/srv/x",
+        "path": "/x",
+        "shift": "true",
+        "readonly": "true",
+    }
     instance = {"name": "store-prod-1", "status": "Stopped", **body, "last_used_at": "1970-01-01T00:00:00Z"}
     seen = shape.inspected(instance)
     assert seen["State"]["Status"] == "created"
