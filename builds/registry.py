@@ -120,9 +120,12 @@ class Client:
             raise RegistryError("not_a_registry", _("%s answers, but is no registry (no /v2/).") % self.name)
         self._expect(answer, 200)
 
-    def contents(self, repository: str, reference: str, architecture: str) -> Manifest:
-        """The same with each layer's `diff`; of an image for several machines that one for `architecture` («amd64»)."""
-        document, _headers = self._manifest(repository, reference)
+    def contents(self, repository: str, reference: str, architecture: str, *, verify: bool = False) -> Manifest:
+        """The same with each layer's `diff`; of an image for several machines that one for `architecture` («amd64»).
+
+        `verify`: what is asked for by digest must have it, as an engine sees to.
+        """
+        document, _headers = self._manifest(repository, reference, verify)
         try:
             for entry in document.get("manifests", []):
                 if entry["platform"]["os"] == "linux" and entry["platform"]["architecture"] == architecture:
@@ -132,9 +135,9 @@ class Client:
                 if "manifests" in document:
                     words = _("%(name)s has no image for %(machine)s there.")
                     raise RegistryError("not_found", words % {"name": self.name, "machine": architecture})
-            found = self.manifest(repository, reference)
-            answer = self._blob(repository, found.config)
-            diffs = [str(one) for one in json.loads(answer.data)["rootfs"]["diff_ids"]]
+            found = self.manifest(repository, reference, verify)
+            data = self.verified(repository, found.config) if verify else self._blob(repository, found.config).data
+            diffs = [str(one) for one in json.loads(data)["rootfs"]["diff_ids"]]
             layers = [replace(one, diff=diff) for one, diff in zip(found.layers, diffs, strict=True)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryError("other", _("%s sent a manifest that cannot be read.") % self.name) from error
@@ -176,7 +179,7 @@ class Client:
         finally:
             answer.release_conn()
         if f"sha256:{digest.hexdigest()}" != layer.digest:
-            words = _("%(name)s sent a layer whose content is not what its digest says: %(digest)s.")
+            words = _("%(name)s sent something else than what was asked for by its digest: %(digest)s.")
             raise RegistryError("other", words % {"name": self.name, "digest": layer.digest}, retry=True)
 
     def _open(self, url: str, headers: dict[str, str]) -> Any:
@@ -192,9 +195,20 @@ class Client:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
 
-    def manifest(self, repository: str, reference: str) -> Manifest:
+    def verified(self, repository: str, digest: str) -> bytes:
+        """A small blob that has its digest. Raises RegistryError."""
+        data = bytes(self._blob(repository, digest).data)
+        self._check(digest, data)
+        return data
+
+    def _check(self, digest: str, data: bytes) -> None:
+        if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+            words = _("%(name)s sent something else than what was asked for by its digest: %(digest)s.")
+            raise RegistryError("other", words % {"name": self.name, "digest": digest})
+
+    def manifest(self, repository: str, reference: str, verify: bool = False) -> Manifest:
         """What the registry holds under a tag or digest. Raises RegistryError of kind not_found."""
-        content, headers = self._manifest(repository, reference)
+        content, headers = self._manifest(repository, reference, verify)
         try:
             layers = [Layer(layer["digest"], int(layer["size"])) for layer in content.get("layers", [])]
             config = content.get("config") or {}
@@ -204,11 +218,13 @@ class Client:
         digest = headers.get("Docker-Content-Digest") or (reference if ":" in reference else "")
         return Manifest(digest, size, layers, str(config.get("digest") or ""))
 
-    def _manifest(self, repository: str, reference: str) -> tuple[Any, Any]:
+    def _manifest(self, repository: str, reference: str, verify: bool = False) -> tuple[Any, Any]:
         """A manifest as it came, and its headers."""
         scope = f"repository:{self.path(repository)}:pull"
         answer = self._call("GET", f"/v2/{self.path(repository)}/manifests/{reference}", scope, {"Accept": MANIFESTS})
         self._expect(answer, 200)
+        if verify and ":" in reference:
+            self._check(reference, answer.data)
         try:
             return json.loads(answer.data), answer.headers
         except ValueError as error:

@@ -34,8 +34,8 @@ def fetch(reference: str, folder: Path, progress: images.OnProgress, check: Call
     repository = name.removeprefix(f"{registry.address}/")
     try:
         client = Client(registry)
-        found = client.contents(repository, digest, ARCHITECTURE)
-        config = json.loads(client._blob(repository, found.config).data)
+        found = client.contents(repository, digest, ARCHITECTURE, verify=True)
+        config = json.loads(client.verified(repository, found.config))
         files = []
         for number, layer in enumerate(found.layers):
             path = folder / f"layer-{number}"

@@ -55,11 +55,11 @@ def _refresh(host: Host) -> None:
         info = engine.info()
         listed = timezone.now()
         entries = engine.list_containers()
+        space = engine.data_root_space(str(info.get("DockerRootDir") or "")[:250])
     except EngineError as error:
         _store_state(host, Host.State.UNREACHABLE, error.words, {})
         return
     fields = {**inventory.host_fields(version, info, asked, listed), "seen": timezone.now()}
-    space = engine.data_root_space(fields["data_root"])
     if space is not None:
         fields |= inventory.space_fields(space, timezone.now())
     else:

@@ -44,7 +44,7 @@ class LxdEngine(WithImages, WithSegments):
         self._lock = threading.Lock()
         self._checks = Checks()
         self._execs = LxdExecs(self)
-        self._consoles = Consoles(self.link)
+        self._consoles = Consoles(self.link, self._found)
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
 
@@ -104,6 +104,14 @@ class LxdEngine(WithImages, WithSegments):
                 return one
         raise EngineError("not_found", container, _("%(where)s has no such container.") % {"where": self.where})
 
+    def _found(self, container: str) -> Json | None:
+        try:
+            return self._instance(container)
+        except EngineError as error:
+            if error.kind == "not_found":
+                return None
+            raise
+
     def path_of(self, container: str) -> str:
         return f"/instances/{quote(str(self._instance(container)['name']))}"
 
@@ -126,7 +134,7 @@ class LxdEngine(WithImages, WithSegments):
 
     def checked(self) -> list[Json]:
         """Running instances that have a health check; what is known of others is forgotten."""
-        found = [one for one in self._all(1) if shape.check_of(one) and one.get("status") == "Running"]
+        found = [one for one in self._all(1) if shape.check_of(one) and shape.is_running(one)]
         self._checks.forget({shape.identity(one) for one in found})
         return found
 
@@ -136,7 +144,7 @@ class LxdEngine(WithImages, WithSegments):
     def _looked_health(self, instance: Json) -> Json:
         """What its check says; run now if that is due, and it runs."""
         check, since = shape.check_of(instance), inventory.parse_time(str(instance.get("last_used_at") or ""))
-        if not check or instance.get("status") != "Running" or since is None:
+        if not check or not shape.is_running(instance) or since is None:
             return self._known_health(instance)
         path = f"/instances/{quote(str(instance['name']))}"
 
@@ -167,8 +175,6 @@ class LxdEngine(WithImages, WithSegments):
         made = self._instance(spec.name)
         with self._lock:
             self._remember(made)
-        for path, text in making.files(spec).items():
-            self._write_file(spec.name, path, text)
         return shape.identity(made)
 
     def _write_file(self, name: str, path: str, text: str) -> None:
@@ -210,7 +216,9 @@ class LxdEngine(WithImages, WithSegments):
     def start(self, container: str) -> None:
         """Start it. What it takes over from a stopped one, a name and a MAC address, is that one's no more."""
         instance = self._instance(container)
-        if instance.get("status") != "Running":
+        if not shape.is_running(instance):
+            for path, text in shape.files_of(instance).items():
+                self._write_file(str(instance["name"]), path, text)
             for change in making.before_start(instance, self._all(1)):
                 with self.own("rename" if change.name else "update", change.identity):
                     if change.name:
@@ -236,8 +244,15 @@ class LxdEngine(WithImages, WithSegments):
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
-        if shape.inspected(self._instance(container))["State"]["Running"]:
+        if self._status(container) not in {"Stopped", ""}:
             self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
+            if (left := self._status(container)) not in {"Stopped", ""}:
+                words = _("It could not be stopped on %(where)s: it is %(state)s.")
+                raise EngineError("other", left, words % {"where": self.where, "state": left}, retry=True)
+
+    def _status(self, container: str) -> str:
+        """The server's word; empty: it is gone."""
+        return str((self._found(container) or {}).get("status") or "")
 
     def restart(self, container: str, timeout: int | None = None) -> None:
         self.stop(container, timeout)
@@ -262,12 +277,11 @@ class LxdEngine(WithImages, WithSegments):
             self.kill(container)
         with self.own("remove", container):
             self.link.operate("DELETE", path, absent=True)
-        self._consoles.forget(container)
 
     def rename(self, container: str, name: str) -> None:
         """A running one keeps its name until its next start, which gives it the one that it was made for (`start`)."""
         instance = self._instance(container)
-        if instance["name"] != name and instance.get("status") != "Running":
+        if instance["name"] != name and not shape.is_running(instance):
             with self.own("rename", container):
                 self.link.operate("POST", f"/instances/{quote(instance['name'])}", body={"name": name})
             with self._lock:
@@ -321,9 +335,9 @@ class LxdEngine(WithImages, WithSegments):
         The server keeps the last 1 MiB and no times: a line carries the moment at which it was read. One who goes on following
         (`follow` with `since`) gets only what comes; else `since` and `until` leave nothing out.
         """
-        identity, path = shape.identity(self._instance(container)), self.path_of(container)
         past = not (follow and since is not None)
-        return ConsoleLines(self._consoles, self.link, identity, path, tail=tail, follow=follow, past=past)
+        identity = shape.identity(self._instance(container))
+        return ConsoleLines(self._consoles, identity, tail=tail, follow=follow, past=past)
 
     @engine_calls.as_one
     def exec(

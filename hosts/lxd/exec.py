@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from urllib.parse import quote
@@ -52,17 +54,19 @@ def run(
         sockets: dict[str, ClientConnection] = {}
         for name in ("control", "0", "1", "2"):
             address = f"/operations/{operation['id']}/websocket?secret={quote(secrets[name])}"
-            sockets[name] = stack.enter_context(link.socket(address))
+            sockets[name] = stack.enter_context(link.socket(address, pings=False))
         sockets["0"].close()
         readers = [threading.Thread(target=_read, args=(sockets[name], kept), daemon=True) for name in ("1", "2")]
         for reader in readers:
             reader.start()
-        late = False
+        late, until = False, time.monotonic() + timeout
         for reader in readers:
-            reader.join(timeout)
+            reader.join(max(0.0, until - time.monotonic()))
             late = late or reader.is_alive()
         if late:
-            sockets["control"].send(json.dumps({"command": "signal", "signal": 9}))
+            # One that has just ended listens no more.
+            with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+                sockets["control"].send(json.dumps({"command": "signal", "signal": 9}))
     if late:
         words = _("The command did not end within %(seconds)s s on %(where)s, and was killed.")
         raise EngineError("timeout", "exec", words % {"seconds": f"{timeout:g}", "where": link.where}, retry=False)

@@ -6,8 +6,10 @@ surroundings, which needs a shell, `tr` and `grep` inside: a system container ha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.25  # seconds between two looks whether a command shall end
 REMEMBERED = 500  # exit codes
+MARKS = {"XQ_COMMAND", "XQ_TERMINAL"}  # by which the platform finds again what it runs
 LOST = 30.0  # seconds in which a command that was told to end has to
 # Arguments: the signal, the mark. Those that have the mark in their environment get the signal, and KILL after 1.5 s.
 END_SCRIPT = r"""
@@ -49,6 +52,9 @@ class Made:
 
     container: str
     body: Json
+
+
+NOTHING = Made("", {"environment": {}})
 
 
 class LxdExecs:
@@ -89,7 +95,7 @@ class LxdExecs:
 
     def socket(self, operation: Json, name: str) -> ClientConnection:
         secret = quote(operation["metadata"]["fds"][name])
-        return self._engine.link.socket(f"/operations/{operation['id']}/websocket?secret={secret}")
+        return self._engine.link.socket(f"/operations/{operation['id']}/websocket?secret={secret}", pings=False)
 
     def ended(self, exec_id: str, operation: Json) -> int | None:
         """Its exit code, once the server has noted it."""
@@ -109,19 +115,24 @@ class LxdExecs:
 
     def run(self, exec_id: str, *, timeout: float, on_output: OnOutput, cancelled: Callable[[], bool] | None) -> Ran:
         """Follows it to its end, or ends it: by KILL, as nobody else could any more. Raises EngineError."""
+        with self._lock:
+            made = self._made.get(exec_id, NOTHING)
         operation = self.begin(exec_id, interactive=False)
-        sizes, lock = [0], threading.Lock()
+        sizes, lock, broken = [0], threading.Lock(), list[EngineError]()
         with ExitStack() as stack:
             control, stdin, *outputs = [
                 stack.enter_context(self.socket(operation, name)) for name in ("control", "0", "1", "2")
             ]
             stdin.close()
 
-            def follow(socket: ClientConnection, channel: Channel) -> None:
-                for data in _messages(socket):
-                    with lock:
-                        sizes[0] += len(data)
-                        on_output(channel, data)
+            def follow(wire: ClientConnection, channel: Channel) -> None:
+                try:
+                    for data in _messages(wire):
+                        with lock:
+                            sizes[0] += len(data)
+                            on_output(channel, data)
+                except websockets.exceptions.ConnectionClosed as error:
+                    broken.append(from_exception(error, self._engine.where))
 
             readers = [
                 threading.Thread(target=follow, args=pair, name=f"exec-{exec_id[:12]}", daemon=True)
@@ -134,8 +145,14 @@ class LxdExecs:
                 _tell(control, {"command": "signal", "signal": 9})
                 for reader in readers:
                     reader.join(max(0.1, until - time.monotonic()))
-        code = self.ended(exec_id, operation)
-        return Ran(how, code if how == "exited" else None, sizes[0], exec_id)
+        if how != "exited":
+            # KILL reached its first process only.
+            for name in MARKS & set(made.body["environment"]):
+                self.end(made.container, exec_id, "TERM", f"{name}={made.body['environment'][name]}")
+            return Ran(how, None, sizes[0], exec_id)
+        if broken:
+            raise broken[0]
+        return Ran(how, self.ended(exec_id, operation), sizes[0], exec_id)
 
     @staticmethod
     def _watched(readers: list[threading.Thread], until: float, cancelled: Callable[[], bool] | None) -> How:
@@ -213,22 +230,21 @@ class LxdTerminal:
         _tell(self._control, {"command": "window-resize", "args": {"width": str(columns), "height": str(rows)}})
 
     def close(self) -> None:
-        self._data.close()
-        self._control.close()
+        """At once, from any thread: whoever waits in a send or for an answer wakes up."""
+        for one in (self._data, self._control):
+            with contextlib.suppress(OSError):
+                one.socket.shutdown(socket.SHUT_RDWR)
 
 
-def _messages(socket: ClientConnection) -> Iterable[bytes]:
-    """Until the stream ends: the server says so by an empty text, or closes."""
-    try:
-        for message in socket:
-            if isinstance(message, str):
-                if not message:
-                    return
-                yield message.encode()
-            else:
-                yield bytes(message)
-    except websockets.exceptions.ConnectionClosed:
-        return
+def _messages(wire: ClientConnection) -> Iterable[bytes]:
+    """Until the stream ends: the server says so by an empty text, or closes. Raises ConnectionClosed when it breaks."""
+    for message in wire:
+        if isinstance(message, str):
+            if not message:
+                return
+            yield message.encode()
+        else:
+            yield bytes(message)
 
 
 def _tell(control: ClientConnection, words: Json) -> None:

@@ -83,6 +83,8 @@ class Heard:
                             self._queue.put(event)
                 except EngineError as error:
                     log.info("Health checks on %s: %s", self._engine.where, error.message)
+                except Exception:  # the next look tries again; nobody else would
+                    log.exception("Health checks on %s failed", self._engine.where)
 
     def _looked(self, instance: Json) -> Json | None:
         try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from hosts.lxd import roots
 from hosts.lxd.link import Link
 
 UPLOAD_SECONDS = 900.0
+LEFT_SECONDS = 6 * 3600.0  # older than that is no transfer any more
 OnProgress = Callable[[Json], None]
 Check = Callable[[], None]
 # Fills a folder with the layers of a reference; the apps above know their registries. Raises EngineError, whatever `check` raises.
@@ -42,6 +47,7 @@ def take_in(
 ) -> None:
     """Fetches a reference and imports it. `room`: bytes that the storage pool has left. Raises EngineError."""
     Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
+    sweep(Path(settings.DATA_DIR))
     with tempfile.TemporaryDirectory(prefix="xq-image-", dir=settings.DATA_DIR) as folder:
         fetched = None
         for fetch in FETCH:
@@ -65,16 +71,30 @@ def take_in(
                 "POST", "/images", data=file, timeout=UPLOAD_SECONDS, headers={"X-LXD-filename": "image.tar"}
             )
         assert answer is not None
-        fingerprint = _imported(link, answer.json()["metadata"])
-        link.ask("POST", "/images/aliases", body={"name": alias, "target": fingerprint, "description": reference[:200]})
+        _imported(link, answer.json()["metadata"])
+        with image.open("rb") as file:
+            fingerprint = hashlib.file_digest(file, "sha256").hexdigest()  # which is what the server calls it, too
+        body = {"name": alias, "target": fingerprint, "description": reference[:200]}
+        try:
+            link.ask("POST", "/images/aliases", body=body)
+        except EngineError as error:
+            if error.kind != "conflict" and "already exists" not in error.message:
+                raise
+            link.ask("PUT", f"/images/aliases/{alias}", body=body)
 
 
-def _imported(link: Link, operation: Json) -> str:
+def _imported(link: Link, operation: Json) -> None:
+    """Waits for it; what is there already, of another reference or of one who died before the alias, is as good."""
     try:
-        done = link.ended(operation, UPLOAD_SECONDS)
+        link.ended(operation, UPLOAD_SECONDS)
     except EngineError as error:
-        # The same content under another reference: it gets a second name.
-        if "same fingerprint" not in error.message or "fingerprint" not in (operation.get("metadata") or {}):
+        if "same fingerprint" not in error.message:
             raise
-        return str(operation["metadata"]["fingerprint"])
-    return str((done.get("metadata") or {})["fingerprint"])
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed workers left of their transfers."""
+    for path in folder.glob("xq-image-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - LEFT_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

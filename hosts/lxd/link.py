@@ -29,6 +29,7 @@ from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, TlsAdapter, 
 
 Json = dict[str, Any]
 CALL_SECONDS = 30.0
+PING_SECONDS = 20.0
 SLOW_SECONDS = 120.0  # an operation: make, start, stop, remove
 BROKEN = (
     requests.RequestException,
@@ -43,6 +44,9 @@ FAILED = 400  # from this status on an operation has failed (its codes are in th
 
 def pinned_context(spec: ConnectionSpec) -> ssl.SSLContext:
     """TLS that trusts the one certificate that is pinned (`spec.ca`), whatever name stands in it. Raises EngineError."""
+    if not spec.ca.strip():
+        words = _("%(where)s has not been joined yet: no certificate of it is known.")
+        raise EngineError("tls", "no pinned certificate", words % {"where": spec.where})
     context = tls_context(spec)
     # A server's certificate is self-signed, no authority's, and names the machine as it was called at its installation.
     context.check_hostname = False
@@ -62,37 +66,29 @@ class Link:
 
     def __init__(self, spec: ConnectionSpec, timeout: float = CALL_SECONDS) -> None:
         self.spec, self.timeout, self.where = spec, timeout, spec.where
-        self._lock = threading.Lock()
-        self._client: pylxd.Client | None = None
         self._context: ssl.SSLContext | None = None
         if spec.kind == "local":
             self.url = f"http+unix://{quote(spec.bare, safe='')}"
         else:
             self.url = f"https{spec.full.removeprefix('tcp')}"
             self._context = pinned_context(spec)
+        # pylxd's client would ask the server at once, and answers of others surprise it: its session does.
+        self._session = get_session_for_url(self.url)
+        self._session.trust_env = False
+        if self._context is not None:
+            self._session.mount("https://", PinnedAdapter(self._context))
 
     def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.api.session.close()
+        self._session.close()
 
     # --- Requests ------------------------------------------------------------------------------------------------
 
-    def _connected(self) -> pylxd.Client:
-        with self._lock:
-            if self._client is None:
-                session = get_session_for_url(self.url)
-                session.trust_env = False
-                if self._context is not None:
-                    session.mount("https://", PinnedAdapter(self._context))
-                wait = (min(CONNECT_SECONDS, self.timeout), self.timeout)
-                self._client = pylxd.Client(endpoint=self.url, session=session, timeout=wait)
-            return self._client
-
     def server(self) -> Json:
         """What the server says of itself (`/1.0`); `auth` is «untrusted» for a stranger."""
-        return self.ask("GET", "")
+        found = self.ask("GET", "")
+        if not isinstance(found, dict):
+            raise EngineError("not_docker", str(found)[:200], _("What answers there is no LXD or Incus server."))
+        return found
 
     def ask(
         self,
@@ -129,8 +125,7 @@ class Link:
         seconds, began, status, words = timeout or self.timeout, time.time(), 0, ""
         url = f"{self.url}/1.0{path}"
         try:
-            session = self._connected().api.session
-            answer = session.request(
+            answer = self._session.request(
                 method, url, params=dict(params or {}), json=body, data=data, headers=dict(headers or {}), stream=stream,
                 timeout=(min(CONNECT_SECONDS, seconds), seconds), allow_redirects=False,
             )  # fmt: skip
@@ -187,8 +182,9 @@ class Link:
 
     # --- Websockets ----------------------------------------------------------------------------------------------
 
-    def socket(self, path: str, timeout: float = CONNECT_SECONDS) -> ClientConnection:
-        """A websocket below `/1.0`, to be closed by the caller."""
+    def socket(self, path: str, timeout: float = CONNECT_SECONDS, *, pings: bool = True) -> ClientConnection:
+        """A websocket below `/1.0`, to be closed by the caller. `pings`: off where its reader may pause, which is no death."""
+        every = PING_SECONDS if pings else None
         try:
             if self.spec.kind == "local":
                 return unix_connect(
@@ -197,11 +193,12 @@ class Link:
                     compression=None,
                     open_timeout=timeout,
                     close_timeout=1,
+                    ping_interval=every,
                     max_size=None,
                 )
             return connect(
                 f"wss{self.url.removeprefix('https')}/1.0{path}", ssl=self._context, compression=None, proxy=None,
-                open_timeout=timeout, close_timeout=1, max_size=None,
+                open_timeout=timeout, close_timeout=1, ping_interval=every, max_size=None,
             )  # fmt: skip
         except websockets.exceptions.InvalidStatus as error:
             body = bytes(error.response.body or b"").decode("utf-8", "replace")

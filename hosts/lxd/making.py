@@ -17,9 +17,11 @@ from django.utils.translation import gettext as _
 from hosts.engine_body import ContainerSpec, Limits, health_body
 from hosts.engine_errors import EngineError
 from hosts.engine_specs import NetworkSpec
+from hosts.labels import INSTANCE, PLATFORM
 from hosts.lxd import shape
 
 Json = dict[str, Any]
+SAME = (f"{shape.USER}{PLATFORM}", f"{shape.USER}{INSTANCE}")
 NAME = re.compile(r"[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -112,6 +114,8 @@ def create_body(
         if volume.read_only:
             device["readonly"] = "true"
         devices[f"data{number}"] = device
+    if written := files(spec):
+        config[f"{shape.OWN}files"] = json.dumps(written)
     if raw:
         config["raw.lxc"] = "\n".join(raw)
     return {
@@ -182,7 +186,9 @@ def before_start(instance: Mapping[str, Any], all_of_them: Iterable[Mapping[str,
     changes: list[Change] = []
     for one in others:
         its, ours = dict(one.get("devices") or {}), one.get("config") or {}
-        stopped = one.get("status") == "Stopped" and f"{shape.OWN}name" in ours
+        # Several platforms may share a server: only what the same one made for the same instance gives way.
+        same = all(ours.get(label) == config.get(label) for label in SAME)
+        stopped = one.get("status") == "Stopped" and f"{shape.OWN}name" in ours and same
         if stopped and mac and (its.get(shape.NIC) or {}).get("hwaddr") == mac:
             its[shape.NIC] = {key: value for key, value in its[shape.NIC].items() if key != "hwaddr"}
             changes.append(Change(str(one["name"]), shape.identity(one), devices=its))

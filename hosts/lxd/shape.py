@@ -22,7 +22,14 @@ USER = "user."
 OWN = "user.xq.lxd."  # what this module itself keeps in an instance
 NETWORK = "user.xq.network."  # of the server: our segments, as JSON
 NIC = "eth0"
-STATES = {"Running": "running", "Stopped": "exited", "Frozen": "paused", "Error": "dead", "Starting": "restarting"}
+STATES = {
+    "Running": "running",
+    "Ready": "running",
+    "Stopped": "exited",
+    "Frozen": "paused",
+    "Error": "dead",
+    "Starting": "restarting",
+}
 # The server's word → the engine's. A shutdown is told of an instance that ended by itself, too; only a forced stop is surely somebody's.
 ACTIONS: dict[str, tuple[str, ...]] = {
     "instance-created": ("create",), "instance-started": ("start",), "instance-restarted": ("restart",),
@@ -238,9 +245,27 @@ def told(action: str, identity: str, attributes: Mapping[str, str], name: str, m
     }  # fmt: skip
 
 
+def is_running(instance: Mapping[str, Any]) -> bool:
+    """«Ready» is what an instance says of itself while it runs."""
+    return instance.get("status") in {"Running", "Ready"}
+
+
 def check_of(instance: Mapping[str, Any]) -> Json:
-    """Its health check; empty: none."""
-    return dict(json.loads((instance.get("config") or {}).get(f"{OWN}health") or "{}"))
+    """Its health check; empty: none, or one that somebody has spoiled."""
+    try:
+        found = json.loads((instance.get("config") or {}).get(f"{OWN}health") or "{}")
+    except ValueError:
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def files_of(instance: Mapping[str, Any]) -> dict[str, str]:
+    """What is to lie in its root file system before it starts: path → content."""
+    try:
+        found = json.loads((instance.get("config") or {}).get(f"{OWN}files") or "{}")
+    except ValueError:
+        return {}
+    return {str(path): str(text) for path, text in found.items()} if isinstance(found, dict) else {}
 
 
 def network_json(spec: NetworkSpec) -> str:

@@ -17,7 +17,7 @@ from hosts import engine, group_limits, hooks, tasks
 from hosts.connection import check_ssh_key, check_tls, clean_address, clean_labels
 from hosts.models import Collector, Host, HostChange, HostGroup
 from hosts.runtimes import TRAITS
-from hosts.services.joining import joined, look_at, must_be_trusted
+from hosts.services.joining import JOIN, joined, look_at, must_be_trusted
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -38,6 +38,7 @@ FIELDS = {*OPEN, *CONNECTION, "group"}
 def create_host(actor: Actor, data: Mapping[str, Any]) -> Host:
     """Connects a host; its inventory is read by a worker. `data` holds FIELDS. Raises Refused with the field."""
     require(actor, "host.manage", extra={"name": str(data.get("name", ""))[:60]})
+    free(filled(Host(), {name: value for name, value in data.items() if name not in JOIN}))  # before a token is used up
     host = filled(Host(), joined(data))
     must_be_trusted(host)
     with transaction.atomic():
@@ -305,14 +306,21 @@ def _group(value: Any) -> HostGroup | None:
 
 def insert(host: Host) -> None:
     """Saves it. Raises Refused when its name or address is taken."""
-    twin = Host.objects.exclude(pk=host.pk).filter(connection=host.connection, address=host.address).first()
-    if twin is not None:
-        raise Refused(_("%(host)s has this address already.") % {"host": twin}, "address")
+    free(host)
     try:
         with transaction.atomic():
             host.save()
     except IntegrityError:
         raise Refused(_("There is a host of this name already."), "name") from None
+
+
+def free(host: Host) -> None:
+    """Raises Refused when its name or address is taken."""
+    twin = Host.objects.exclude(pk=host.pk).filter(connection=host.connection, address=host.address).first()
+    if twin is not None:
+        raise Refused(_("%(host)s has this address already.") % {"host": twin}, "address")
+    if Host.objects.exclude(pk=host.pk).filter(name=host.name).exists():
+        raise Refused(_("There is a host of this name already."), "name")
 
 
 def _facts(host: Host) -> dict[str, Any]:

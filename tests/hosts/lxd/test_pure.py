@@ -102,6 +102,12 @@ def test_one_that_replaces_another_takes_its_name_and_its_address() -> None:
     assert back[2].devices["eth0"]["hwaddr"] == "02:42:0a:01:02:09"
 
 
+def test_what_another_platform_made_gives_way_to_nobody() -> None:
+    new = made("store-1-next", hostname="store-1", labels={"xq.platform": "a", "xq.instance": "1"})
+    for labels in ({"xq.platform": "b", "xq.instance": "1"}, {"xq.platform": "a", "xq.instance": "2"}):
+        assert making.before_start(new, [made("store-1", hostname="store-1", labels=labels), new]) == []
+
+
 def test_what_runs_or_is_not_ours_gives_way_to_nobody() -> None:
     new = made("store-1-next", hostname="store-1")
     running = made("store-1", "Running", hostname="store-1")
@@ -166,8 +172,8 @@ class Ring:
             raise EngineError("other", "open : no such file or directory")
         return Mock(content=self.said.pop(0))
 
-    def ask(self, _method: str, _path: str, **_: Any) -> Any:
-        return {"status": "Running" if self.said else "Stopped"}
+    def find(self, _identity: str) -> Any:
+        return {"name": "a", "status": "Running" if self.said else "Stopped"}
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=6), st.integers(1, 40))
@@ -175,14 +181,14 @@ def test_a_console_is_told_once_and_whole(said: list[bytes], most: int) -> None:
     """Whatever the pieces are: their lines come in order and once, and the last ones are there for who comes later."""
     with patch.multiple(console, EVERY=0.0, MOST=most):
         ring: Any = Ring(*said)
-        consoles = console.Consoles(ring)
-        lines = console.ConsoleLines(consoles, ring, "a", "/a", tail=None, follow=True, past=True)
+        consoles = console.Consoles(ring, ring.find)
+        lines = console.ConsoleLines(consoles, "a", tail=None, follow=True, past=True)
         whole = b"".join(said)
         found = [one.text for one in lines]
         wanted = [line.rstrip(b"\r").decode("utf-8", "replace") for line in whole.split(b"\n")]
         if max(map(len, said)) <= most:
             assert found == (wanted if whole.split(b"\n")[-1] else wanted[:-1])
-        assert consoles.read("a", "/a") == (max(0, len(whole) - most), whole[-most:])
+        assert consoles.read("a") == (max(0, len(whole) - most), whole[-most:])
 
 
 def test_which_services_go_where() -> None:
