@@ -228,4 +228,6 @@ def raze(folder: Path) -> None:
             names |= {path.name for path in (directory / place).glob("*")}
     for name in names:
         for group in (f"lxc.payload.{name}", f"lxc.monitor.{name}"):
-            machine.end_cgroup(group)
+            for path in machine.cgroup_folders(group):
+                with contextlib.suppress(OSError):  # another fleet's instance of the same name lives on
+                    path.rmdir()

@@ -306,7 +306,7 @@ def test_connect_caches_until_the_connection_changes(fleet: Fleet) -> None:
     member = fleet.hosts[0]
     row: Any = SimpleNamespace(
         pk=987654, name="h1", connection="tcp", address=f"{member.address}:2376", ca=member.ca, key=member.key,
-        certificate=member.cert, ssh_key="", ssh_host_key="", connection_version=1, api_version="",
+        certificate=member.cert, ssh_key="", ssh_host_key="", connection_version=1, api_version="", runtime="docker",
     )  # fmt: skip
     first = connect(row)
     assert first.info()["Name"]
