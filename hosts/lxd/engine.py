@@ -19,7 +19,6 @@ from hosts.engine_body import ContainerSpec, Limits
 from hosts.engine_errors import EngineError
 from hosts.engine_specs import Labels
 from hosts.engine_transport import ConnectionSpec
-from hosts.lxd import exec as running
 from hosts.lxd import making, shape
 from hosts.lxd.console import ConsoleLines, Consoles
 from hosts.lxd.execs import LxdExecs
@@ -146,20 +145,18 @@ class LxdEngine(WithImages, WithSegments):
         check, since = shape.check_of(instance), inventory.parse_time(str(instance.get("last_used_at") or ""))
         if not check or not shape.is_running(instance) or since is None:
             return self._known_health(instance)
-        path = f"/instances/{quote(str(instance['name']))}"
+        identity = shape.identity(instance)
 
         def execute(words: list[str], seconds: float) -> tuple[int, str]:
             try:
-                return running.run(self.link, path, words, seconds, env={})
+                return self._execs.whole(identity, words, seconds, {}, noted=False)
             except EngineError as error:
                 if error.out_of_reach and error.kind != "timeout":
                     raise
                 return 1, error.message
 
         up = (datetime.now(UTC) - since).total_seconds()
-        return self._checks.looked(
-            shape.identity(instance), str(instance["last_used_at"]), check, up, execute
-        ).as_json()
+        return self._checks.looked(identity, str(instance["last_used_at"]), check, up, execute).as_json()
 
     def create(self, spec: ContainerSpec) -> str:
         """Make an instance of an image that is there; its identity. A name in use is a `conflict`."""
@@ -350,9 +347,7 @@ class LxdEngine(WithImages, WithSegments):
         env: Labels | None = None,
     ) -> tuple[int, str]:
         """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
-        words, path = tuple(command), self.path_of(container)
-        with self.own("exec", container, words):
-            return running.run(self.link, path, words, timeout, env=env or {})
+        return self._execs.whole(container, command, timeout, env or {})
 
     def stat_file(self, container: str, path: str) -> Json | None:
         """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
 LOOK_EVERY = 0.25  # seconds between two looks whether a command shall end
+OUTPUT = 1 << 20  # bytes kept of a command that is run to its end
 REMEMBERED = 500  # exit codes
 MARKS = {"XQ_COMMAND", "XQ_TERMINAL"}  # by which the platform finds again what it runs
 LOST = 30.0  # seconds in which a command that was told to end has to
@@ -52,6 +53,7 @@ class Made:
 
     container: str
     body: Json
+    noted: bool = True  # as the platform's own; health checks are known by their command
 
 
 NOTHING = Made("", {"environment": {}})
@@ -76,10 +78,29 @@ class LxdExecs:
             body["user"] = int(user)
         if workdir:
             body["cwd"] = workdir
+        return self._keep(Made(container, body))
+
+    def _keep(self, made: Made) -> str:
         exec_id = f"lxd-{secrets.token_hex(12)}"
         with self._lock:
-            self._made[exec_id] = Made(container, body)
+            self._made[exec_id] = made
         return exec_id
+
+    def whole(
+        self, container: str, argv: Iterable[str], timeout: float, env: Mapping[str, str], *, noted: bool = True
+    ) -> tuple[int, str]:
+        """Runs a command to its end: (exit code, what both streams said, its first MB). Kind `timeout`: it was killed."""
+        said = bytearray()
+        body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
+        ran = self.run(
+            self._keep(Made(container, body, noted)), timeout=timeout, cancelled=None,
+            on_output=lambda _channel, data: said.extend(data[: max(0, OUTPUT - len(said))]),
+        )  # fmt: skip
+        if ran.how != "exited":
+            words = _("The command did not end within %(seconds)s s on %(where)s, and was killed.")
+            values = {"seconds": f"{timeout:g}", "where": self._engine.where}
+            raise EngineError("timeout", "exec", words % values, retry=False)
+        return -1 if ran.code is None else ran.code, said.decode("utf-8", "replace")
 
     def begin(self, exec_id: str, *, interactive: bool) -> Json:
         """Has the server begin it; the operation."""
@@ -91,7 +112,8 @@ class LxdExecs:
         body = made.body | {"interactive": interactive}
         if interactive:
             body |= {"width": 80, "height": 24}
-        return dict(self._engine.link.ask("POST", f"{self._engine.path_of(made.container)}/exec", body=body))
+        with self._engine.own("exec", made.container, body["command"]) if made.noted else nullcontext():
+            return dict(self._engine.link.ask("POST", f"{self._engine.path_of(made.container)}/exec", body=body))
 
     def socket(self, operation: Json, name: str) -> ClientConnection:
         secret = quote(operation["metadata"]["fds"][name])

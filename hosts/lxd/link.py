@@ -1,4 +1,4 @@
-"""The way to one LXD or Incus server: its REST API by pylxd's client, its websockets, both over the same pinned TLS.
+"""The way to one LXD or Incus server: its REST API by pylxd's session, its websockets, both over the same pinned TLS.
 
 pylxd's own session would heed the environment, and its websockets check no server certificate: both are replaced.
 Source: https://documentation.ubuntu.com/lxd/en/latest/rest-api/
@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import pylxd
-import pylxd.exceptions
 import requests
 import urllib3.exceptions
 import websockets.exceptions
@@ -34,7 +32,6 @@ SLOW_SECONDS = 120.0  # an operation: make, start, stop, remove
 BROKEN = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
-    pylxd.exceptions.ClientConnectionFailed,
     OSError,
     EOFError,
     ValueError,
@@ -135,8 +132,6 @@ class Link:
             if status >= FAILED:
                 words = _words(answer)
                 raise from_response(status, words, self.where)
-        except pylxd.exceptions.LXDAPIException as error:
-            raise from_response(error.response.status_code, _words(error.response), self.where) from error
         except BROKEN as error:
             found = from_exception(error, self.where)
             words = found.message
