@@ -16,6 +16,7 @@ from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
+from hosts.volume_copies import VolumeCopies
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -41,6 +42,11 @@ class Engine(Protocol):
 
     @property
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
+
+    @property
+    def copies(
+        self,
+    ) -> VolumeCopies | None: ...  # its volumes go to other servers, and come from them; None: they do not
 
     # The host
     def close(self) -> None: ...

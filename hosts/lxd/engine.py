@@ -27,6 +27,7 @@ from hosts.lxd.has_segments import WithSegments
 from hosts.lxd.health import Checks
 from hosts.lxd.heard import Heard
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.volume_copy import LxdVolumeCopies
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 REMEMBERED = 4096  # names of instances by what stays of them
@@ -43,6 +44,7 @@ class LxdEngine(WithImages, WithSegments):
         self._lock = threading.Lock()
         self._checks = Checks()
         self._execs = LxdExecs(self)
+        self.copies = LxdVolumeCopies(self)
         self._consoles = Consoles(self.link, self._found)
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
