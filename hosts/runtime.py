@@ -44,9 +44,7 @@ class Engine(Protocol):
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
 
     @property
-    def copies(
-        self,
-    ) -> VolumeCopies | None: ...  # its volumes go to other servers, and come from them; None: they do not
+    def copies(self) -> VolumeCopies | None: ...  # its volumes go to other servers; None: they do not
 
     # The host
     def close(self) -> None: ...
