@@ -17,7 +17,7 @@ from builds.imports import packed
 from builds.imports.machines import image_name
 from hosts.lxd.roots import UNREADABLE, Unusable, clean_path
 
-Kind = Literal["root", "lxd", "docker", "oci"]
+Kind = Literal["root", "unified", "docker", "oci"]
 Check = Callable[[], None]
 MOST_TEXT = 4 << 20  # bytes of a manifest or configuration
 MOST_ENTRIES = 500_000
@@ -100,7 +100,7 @@ class _Archive:
             raise Unusable(_("Its metadata.yaml cannot be read.")) from error
         if not isinstance(about, dict):
             raise Unusable(_("Its metadata.yaml cannot be read."))
-        return Source("lxd", (plain,), "rootfs/", image_name(str(about.get("architecture") or "")[:20]))
+        return Source("unified", (plain,), "rootfs/", image_name(str(about.get("architecture") or "")[:20]))
 
     def docker(self) -> Source:
         images = _parsed(self.text("manifest.json"), list)
