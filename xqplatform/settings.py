@@ -277,6 +277,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
+    "hosts-forgotten": {"task": "hosts.tasks.forget_instances", "schedule": 3600.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
     "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
