@@ -27,6 +27,7 @@ from hosts.lxd.has_segments import WithSegments
 from hosts.lxd.health import Checks
 from hosts.lxd.heard import Heard
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.volumes import LxdVolumes
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 REMEMBERED = 4096  # names of instances by what stays of them
@@ -43,6 +44,7 @@ class LxdEngine(WithImages, WithSegments):
         self._lock = threading.Lock()
         self._checks = Checks()
         self._execs = LxdExecs(self)
+        self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found)
         self._names: dict[str, str] = {}  # identity → name
         self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
@@ -50,6 +52,10 @@ class LxdEngine(WithImages, WithSegments):
     @property
     def execs(self) -> LxdExecs:
         return self._execs
+
+    @property
+    def volumes(self) -> LxdVolumes:
+        return self._volumes
 
     def events(
         self,
@@ -110,6 +116,10 @@ class LxdEngine(WithImages, WithSegments):
             if error.kind == "not_found":
                 return None
             raise
+
+    def inspect_raw(self, container: str) -> Json:
+        """As the server tells it. Raises EngineError, kind `not_found`."""
+        return self._instance(container)
 
     def path_of(self, container: str) -> str:
         return f"/instances/{quote(str(self._instance(container)['name']))}"
@@ -241,13 +251,13 @@ class LxdEngine(WithImages, WithSegments):
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
-        if self._status(container) not in {"Stopped", ""}:
+        if self.status_of(container) not in {"Stopped", ""}:
             self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
-            if (left := self._status(container)) not in {"Stopped", ""}:
+            if (left := self.status_of(container)) not in {"Stopped", ""}:
                 words = _("It could not be stopped on %(where)s: it is %(state)s.")
                 raise EngineError("other", left, words % {"where": self.where, "state": left}, retry=True)
 
-    def _status(self, container: str) -> str:
+    def status_of(self, container: str) -> str:
         """The server's word; empty: it is gone."""
         return str((self._found(container) or {}).get("status") or "")
 
