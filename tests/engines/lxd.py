@@ -169,7 +169,7 @@ class LxdServer:
         for one in self.query("/1.0/instances"):
             self.lxc("delete", "--force", one.rpartition("/")[2])
         for one in self.query("/1.0/storage-pools/default/volumes/custom"):
-            if "/snapshots/" not in one:  # (they go with their volume)
+            if "/snapshots/" not in one:  # they go with their volume
                 self.lxc("storage", "volume", "delete", "default", one.rpartition("/")[2])
         for one in self.query("/1.0/images"):
             self.lxc("image", "delete", one.rpartition("/")[2])
