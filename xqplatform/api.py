@@ -16,6 +16,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
 from builds.api_images import router as images
+from builds.api_imports import router as imports
 from builds.api_waves import router as waves
 from builds.badges.api import router as badges
 from builds.forges.api import router as forges
@@ -134,6 +135,7 @@ api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
+api.add_router("/v1/", imports)  # before images: /images/imports is no image
 api.add_router("/v1/", images)
 api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)

@@ -6,13 +6,15 @@ Source: https://documentation.ubuntu.com/lxd/en/latest/rest-api/
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -191,15 +193,35 @@ class Link:
                     ping_interval=every,
                     max_size=None,
                 )
-            return connect(
-                f"wss{self.url.removeprefix('https')}/1.0{path}", ssl=self._context, compression=None, proxy=None,
-                open_timeout=timeout, close_timeout=1, ping_interval=every, max_size=None,
-            )  # fmt: skip
+            sock = self._dial(timeout)
+            # A library's thread that waits within TLS is woken by nothing but this, and whoever gives up would wait for it for ever.
+            alarm = threading.Timer(timeout, _hang_up, [sock])
+            alarm.start()
+            try:
+                return connect(
+                    f"ws{self.url.removeprefix('https')}/1.0{path}", sock=sock, compression=None, proxy=None,
+                    open_timeout=2 * timeout, close_timeout=1, ping_interval=every, max_size=None,
+                )  # fmt: skip
+            finally:
+                alarm.cancel()
         except websockets.exceptions.InvalidStatus as error:
             body = bytes(error.response.body or b"").decode("utf-8", "replace")
             raise from_response(error.response.status_code, body[:500], self.where) from error
         except (websockets.exceptions.WebSocketException, OSError, EOFError) as error:
             raise from_exception(error, self.where) from error
+
+    def _dial(self, timeout: float) -> ssl.SSLSocket:
+        """A connection over the same TLS as the session's. Raises OSError."""
+        assert self._context is not None
+        there = urlsplit(self.url)
+        plain = socket.create_connection((there.hostname, there.port), timeout)
+        try:
+            sock = self._context.wrap_socket(plain, server_hostname=there.hostname)
+        except BaseException:
+            plain.close()
+            raise
+        sock.settimeout(None)
+        return sock
 
     def events(self, types: Iterable[str]) -> Events:
         return Events(self.socket(f"/events?type={','.join(types)}"), self.where)
@@ -231,6 +253,11 @@ class Events:
     def stop(self) -> None:
         self._stopped.set()
         self._socket.close()
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _words(answer: requests.Response) -> str:

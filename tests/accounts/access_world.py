@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
+from builds.models import Badge, Blueprint, Forge, Image, ImageImport, Project, Registry, Wave
 from containers.capacity.models import Price, Scenario
 from containers.keeping.models import Snapshot
 from containers.models import (
@@ -91,6 +91,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "import": ImageImport.objects.create(project=place.service.project, name="root.tar", size=5, state="queued"),
         "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),

@@ -13,8 +13,9 @@ from unittest.mock import patch
 from django.utils import timezone
 
 from builds import git
+from builds.imports import place
 from builds.models import Blueprint
-from builds.services import blueprints, builds, registries, waves
+from builds.services import blueprints, builds, imports, registries, waves
 from containers.ascode import applying
 from containers.gates import services as gates
 from containers.gates.sets import Scope
@@ -71,6 +72,29 @@ def fetch_now(world: World, actor: Actor) -> Call:
 
 def check_now(world: World, actor: Actor) -> Call:
     return lambda: registries.check_now(actor, altered(world.more["registry"], password="pass word"))
+
+
+def publish(world: World, actor: Actor) -> Call:
+    instance, project = world.more["instance"], world.more["place"].service.project
+    altered(world.more["registry"], default=True)
+    return lambda: imports.begin_publish(
+        actor, project, host=instance.host, engine_id="e1", name=instance.name, parent=None
+    )
+
+
+def announce(world: World, actor: Actor) -> Call:
+    altered(world.more["registry"], default=True)
+    return lambda: imports.announce(actor, world.more["place"].service.project, "root.tar", 5)
+
+
+def receive(world: World, actor: Actor) -> Call:
+    row = altered(world.more["import"], state="receiving")
+
+    def call() -> None:
+        with patch.object(place, "append", return_value=row.size):
+            imports.receive(actor, row, 0, b"bytes")
+
+    return call
 
 
 def cancel_build(world: World, actor: Actor) -> Call:
@@ -257,6 +281,9 @@ DATA: dict[str, Prepare] = (
         ),
         "builds.services.builds.cancel_build": cancel_build,
         "builds.services.builds.start_build": start_build,
+        "builds.services.imports.announce": announce,
+        "builds.services.imports.begin_publish": publish,
+        "builds.services.imports.receive": receive,
         "builds.services.waves.stop_wave": lambda w, a: (
             lambda: waves.stop_wave(a, altered(w.more["wave"], state="building"))
         ),

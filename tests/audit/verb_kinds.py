@@ -24,6 +24,7 @@ QUIET: dict[str, str] = {
 # Functions that are told who acts, and change nothing: rights, previews, readings. One that is seen to change a row fails the test.
 READERS = {
     "builds.forges.services.may",
+    "builds.services.imports.may_import",
     "builds.services.standing.seen_by",
     "builds.services.waves.items_seen_by",
     "containers.as_json.drain_json",

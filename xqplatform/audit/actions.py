@@ -192,6 +192,11 @@ ACTIONS: dict[str, Any] = {
     "wave.retry": _("tries again what failed of the wave"),
     "wave.finish": _("finished the wave"),
     "image.discard": _("discarded the image"),
+    "image.import": _("began to upload an image for"),
+    "image.import.upload": _("finished uploading an image for"),
+    "image.import.cancel": _("cancelled the import of an image for"),
+    "image.import.finish": _("finished the import of an image for"),
+    "image.publish": _("began to make an image of an instance for"),
     # containers
     "environment.create": _("made the environment"),
     "environment.change": _("changed the environment"),

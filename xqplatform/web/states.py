@@ -117,6 +117,7 @@ STATES: dict[str, Look] = {
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
     # pushes that a forge told of
+    "receiving": Look(_("receiving"), "busy", "spin"),
     "received": Look(_("received"), "busy", "half"),
     "nothing": Look(_("nothing to do"), "off", "dash"),
     "refused": Look(_("refused"), "bad", "triangle"),
