@@ -206,7 +206,7 @@ def test_start_first_stops_nothing_before_the_new_one_is_well(house: House) -> N
     """A running instance keeps the name that it was made with: the next one is made under the other of the two names."""
     type(house.site.environment).objects.update(segment=None)
     house.place = ServiceEnvironment.objects.get(pk=house.place.pk)
-    places.save_config(house.site.actor, house.place, {**CONFIG, "volumes": []})
+    places.save_config(house.site.actor, house.place, {**CONFIG, "volumes": [], "health": {"kind": "none"}})
     running: list[list[str]] = []
 
     def look(name: str, _step: int) -> None:
