@@ -238,6 +238,7 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    meter: None = None  # a collector measures its containers
 
     def interfaces(self) -> dict[str, int] | None:
         """The machine's network interfaces and their MTUs: an engine does not tell them, only a helper can."""

@@ -16,6 +16,7 @@ from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
+from hosts.meter_types import Meter
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -41,6 +42,9 @@ class Engine(Protocol):
 
     @property
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
+
+    @property
+    def meter(self) -> Meter | None: ...  # None: it does not measure all at once, a collector does
 
     # The host
     def close(self) -> None: ...

@@ -27,6 +27,7 @@ from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.meter import LxdMeter
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 WAIT_PAUSE = 0.2  # seconds
@@ -45,10 +46,15 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         self._checks = Checks(kept)
         self._execs = LxdExecs(self)
         self._consoles = Consoles(self.link, self._found, kept)
+        self._meter = LxdMeter(self)
 
     @property
     def execs(self) -> LxdExecs:
         return self._execs
+
+    @property
+    def meter(self) -> LxdMeter:
+        return self._meter
 
     def events(
         self,
