@@ -27,6 +27,7 @@ from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshA
 from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.outside import own_calls
+from hosts.volume_types import Volumes
 
 OLDEST_API = "1.24"
 NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it
@@ -239,6 +240,7 @@ class Engine:
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
     meter: None = None  # a collector measures its containers
+    volumes: Volumes | None = None  # an engine's volumes have no snapshots
 
     def interfaces(self) -> dict[str, int] | None:
         """The machine's network interfaces and their MTUs: an engine does not tell them, only a helper can."""

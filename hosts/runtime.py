@@ -17,6 +17,7 @@ from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.meter_types import Meter
+from hosts.volume_types import Volumes
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -42,7 +43,8 @@ class Engine(Protocol):
 
     @property
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
-
+    @property
+    def volumes(self) -> Volumes | None: ...  # snapshots of what volumes hold; None: it has none
     @property
     def meter(self) -> Meter | None: ...  # None: it does not measure all at once, a collector does
 
