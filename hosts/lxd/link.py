@@ -19,11 +19,11 @@ import urllib3.exceptions
 import websockets.exceptions
 from django.utils.translation import gettext as _
 from pylxd.client import get_session_for_url
-from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from hosts import engine_calls
 from hosts.engine_errors import EngineError, from_exception, from_response
 from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, TlsAdapter, tls_context
+from hosts.lxd.wires import Wire, dial
 
 Json = dict[str, Any]
 CALL_SECONDS = 30.0
@@ -177,24 +177,17 @@ class Link:
 
     # --- Websockets ----------------------------------------------------------------------------------------------
 
-    def socket(self, path: str, timeout: float = CONNECT_SECONDS, *, pings: bool = True) -> ClientConnection:
-        """A websocket below `/1.0`, to be closed by the caller. `pings`: off where its reader may pause, which is no death."""
+    def socket(self, path: str, timeout: float = CONNECT_SECONDS, *, pings: bool = True, silent: bool = False) -> Wire:
+        """A websocket below `/1.0`, to be closed by the caller.
+
+        `pings`: off where its reader may pause, which is no death. `silent`: see `wires.Silent`.
+        """
         every = PING_SECONDS if pings else None
         try:
             if self.spec.kind == "local":
-                return unix_connect(
-                    self.spec.bare,
-                    f"ws://lxd/1.0{path}",
-                    compression=None,
-                    open_timeout=timeout,
-                    close_timeout=1,
-                    ping_interval=every,
-                    max_size=None,
-                )
-            return connect(
-                f"wss{self.url.removeprefix('https')}/1.0{path}", ssl=self._context, compression=None, proxy=None,
-                open_timeout=timeout, close_timeout=1, ping_interval=every, max_size=None,
-            )  # fmt: skip
+                return dial(f"ws://lxd/1.0{path}", path=self.spec.bare, timeout=timeout, pings=every, silent=silent)
+            url = f"wss{self.url.removeprefix('https')}/1.0{path}"
+            return dial(url, tls=self._context, timeout=timeout, pings=every, silent=silent)
         except websockets.exceptions.InvalidStatus as error:
             body = bytes(error.response.body or b"").decode("utf-8", "replace")
             raise from_response(error.response.status_code, body[:500], self.where) from error
@@ -208,7 +201,7 @@ class Link:
 class Events:
     """A server's events as they come; `stop()` ends them from any thread. Raises EngineError when the connection breaks."""
 
-    def __init__(self, socket: ClientConnection, where: str) -> None:
+    def __init__(self, socket: Wire, where: str) -> None:
         self._socket, self._where = socket, where
         self._stopped = threading.Event()
 
