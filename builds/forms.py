@@ -125,3 +125,40 @@ class WaveForm(forms.Form):
         label=_("Projects are built at"), choices=Wave.Source.choices, initial="running", widget=forms.RadioSelect
     )
     reason = forms.CharField(label=_("Why"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class ImportForm(forms.Form):
+    """An upload; where a browser sends it in pieces, the file itself stays out of this form."""
+
+    target = forms.ChoiceField(
+        label=_("Becomes an image of"), help_text=_("Of a project, or of a base image that others stand on.")
+    )
+    file = forms.FileField(
+        label=_("File"),
+        max_length=200,
+        allow_empty_file=True,
+        help_text=_(
+            "A root file system (tar), a unified LXD image, or docker save; packed with gzip, bzip2, xz, zstd or not."
+        ),
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=500, required=False, help_text=_("Where it comes from, and why.")
+    )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        projects = list(visible(actor, Project).order_by("name"))
+        places = all_at(projects)
+        mine = [(f"project:{one.name}", one.name) for one in projects if can(actor, "build.start", **places[one.pk])]
+        bases: list[tuple[str, str]] = []
+        if can(actor, "base_image.manage"):
+            names = visible(actor, Blueprint).filter(base=True).order_by("name").values_list("name", flat=True)
+            bases = [(f"base:{name}", name) for name in names]
+        groups = [(_("Projects"), mine), (_("Base images"), bases)]
+        self.fields["target"].choices = [group for group in groups if group[1]]  # type: ignore[attr-defined]
+        self.possible = bool(mine or bases)
+
+    def clean_target(self) -> Project | Blueprint:
+        kind, _colon, name = self.cleaned_data["target"].partition(":")
+        found: Project | Blueprint = (Project if kind == "project" else Blueprint).objects.get(name=name)
+        return found

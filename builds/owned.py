@@ -12,6 +12,7 @@ from builds.models import (
     ForgeDelivery,
     ForgeStatus,
     Image,
+    ImageImport,
     Project,
     Wave,
     WaveItem,
@@ -27,6 +28,7 @@ def register() -> None:
     owned(Build, "project__team", "blueprint__team")
     owned(BuildLine, "build__project__team", "build__blueprint__team")
     owned(Image, "project__team", "blueprint__team")
+    owned(ImageImport, "project__team", "blueprint__team")
     owned(Forge, "project__team")
     owned(ForgeDelivery, "forge__project__team")
     owned(ForgeStatus, "forge__project__team")
@@ -34,6 +36,7 @@ def register() -> None:
     owned(Wave, "blueprint__team")
     owned(WaveItem, "wave__blueprint__team", "blueprint__team", "project__team")
     TOPICS["build"] = (Build, "pk")
+    TOPICS["import"] = (ImageImport, "pk")
     TOPICS["wave"] = (Wave, "pk")
     TOPICS["ahead"] = (Image, "pk")
     TOPICS["forge"] = (Project, "pk")

@@ -281,10 +281,14 @@ class Client:
         except (ValueError, KeyError, AttributeError) as error:
             raise RegistryError("other", _("%s sent a token that cannot be read.") % self.name) from error
 
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> Any:
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], *, body: Any = None, timeout: urllib3.Timeout = TIMEOUT
+    ) -> Any:
         try:
             # A redirect is not followed: credentials stay with the registry.
-            answer = self.pool.request(method, url, headers=headers, redirect=False, preload_content=False)
+            answer = self.pool.request(
+                method, url, headers=headers, body=body, timeout=timeout, redirect=False, preload_content=False
+            )
             try:
                 data = answer.read(_LARGEST + 1)
             finally:

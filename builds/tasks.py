@@ -70,6 +70,24 @@ def remove_from_host(pk: int) -> None:
         log.info("The image %s stays on %s: %s", image, image.only_on, error)
 
 
+@shared_task(name="builds.tasks.run_import")
+def run_import(pk: int) -> None:
+    """Works on an import, if nobody else does."""
+    from builds.imports import work
+
+    work.run(pk)
+
+
+@shared_task(name="builds.tasks.resume_imports", expires=30)
+def resume_imports() -> None:
+    """Takes up again what waits, and what a process left that went away; forgets uploads that nobody goes on with."""
+    from builds.imports import sweep
+
+    for pk in sweep.due():
+        enqueue(run_import, pk)
+    sweep.tidy()
+
+
 @shared_task(name="builds.tasks.take_delivery")
 def take_delivery(pk: int) -> None:
     """One step of what a push begins."""

@@ -2,7 +2,7 @@ from django.urls import path, re_path
 
 from builds.badges.urls import urlpatterns as badges
 from builds.forges.urls import urlpatterns as forges
-from builds.views import builds, images, registries, waves
+from builds.views import builds, images, imports, registries, waves
 
 app_name = "builds"
 urlpatterns = [
@@ -17,6 +17,9 @@ urlpatterns = [
     path("images/", images.images, name="images"),
     path("images/<int:pk>/", images.image, name="image"),
     path("images/<int:pk>/discard/", images.discard, name="discard"),
+    path("images/imports/", imports.imports, name="imports"),
+    path("images/imports/<int:pk>/", imports.one, name="import"),
+    path("images/imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
     path("images/blueprints/new/", images.edit, name="blueprint_new"),
     path("images/blueprints/<slug:name>/", images.blueprint, name="blueprint"),
     path("images/blueprints/<slug:name>/edit/", images.edit, name="blueprint_edit"),

@@ -81,11 +81,20 @@ def versions(
                 build=build,
             )
         )
-    for image in Image.objects.filter(project=project, build=None).select_related("registry", "only_on")[:limit]:
+    unbuilt_images = Image.objects.filter(project=project, build=None)
+    for image in unbuilt_images.select_related("registry", "only_on", "imported")[:limit]:
         if image.branch and not _matches(image.branch, environment_branch):
             continue
         rows.append(
-            Version(image.revision, image.branch, str(image.state), image.created, base=image.base, image=image)
+            Version(
+                image.revision,
+                image.branch,
+                str(image.state),
+                image.created,
+                *_origin(image),
+                base=image.base,
+                image=image,
+            )
         )
         seen.add((image.revision, image.branch))
     if unbuilt:
@@ -98,6 +107,12 @@ def versions(
     rows = rows[:limit]
     _add_running(rows)
     return rows
+
+
+def _origin(image: Image) -> tuple[str, str]:
+    """Who brought an image that was not built here, and of what."""
+    found = getattr(image, "imported", None)
+    return (found.created_name, found.note or found.name) if found else ("", "")
 
 
 def refresh(project: Project) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -23,6 +24,7 @@ from hosts.engine_streams import LogLine, Stream
 from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
 from hosts.lxd import making
 from hosts.lxd.engine import LxdEngine
+from hosts.lxd.kept_rows import Rows
 from hosts.runtime import Answer, Engine
 from hosts.runtimes import TRAITS
 
@@ -42,6 +44,8 @@ _lock = threading.Lock()
 
 
 RUNTIMES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "lxd": LxdEngine}
+# The same for hosts that have a row: what an LXD server does not keep of its instances is kept in rows, too.
+OF_HOSTS: dict[str, Callable[..., Engine]] = {**RUNTIMES, "lxd": partial(LxdEngine, kept=Rows())}
 
 
 def spec_of(host: Host) -> ConnectionSpec:
@@ -80,7 +84,7 @@ def connect(host: Host) -> Engine:
         version, engine = _engines.get(key, (-1, None))
         if engine is not None and version == host.connection_version:
             return engine
-        made = RUNTIMES[host.runtime](spec_of(host), host.api_version)
+        made = OF_HOSTS[host.runtime](spec_of(host), host.api_version)
         # The old one is not closed: another thread may be in the middle of a call; it goes with its last user.
         _engines[key] = (host.connection_version, made)
         return made

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from hosts import disk, observe, operation_runner, watch
 from hosts.collector import placing, readers
 from hosts.conformance import store
+from hosts.lxd import kept_rows
 from hosts.models import Host, HostOperation, SegmentNetwork
 from hosts.services import addresses, certificates, networks
 from xqplatform import leases, work
@@ -70,6 +71,12 @@ def place_collector(host_pk: int) -> None:
 @shared_task(name="hosts.tasks.end_quarantines", ignore_result=True)
 def end_quarantines() -> None:
     addresses.end_quarantines()
+
+
+@shared_task(name="hosts.tasks.forget_instances", ignore_result=True)
+def forget_instances() -> None:
+    """What was kept of system containers that are gone."""
+    kept_rows.tidy()
 
 
 @shared_task(name="hosts.tasks.operate", ignore_result=True)

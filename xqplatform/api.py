@@ -16,6 +16,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from builds.api import router as builds
 from builds.api_images import router as images
+from builds.api_imports import router as imports
 from builds.api_waves import router as waves
 from builds.badges.api import router as badges
 from builds.forges.api import router as forges
@@ -34,6 +35,7 @@ from containers.capacity.api_scores import router as scores
 from containers.capacity.whatif.api import router as what_if
 from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
+from containers.keeping.api import router as keeping
 from containers.recorder.api import router as recorder
 from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
@@ -133,6 +135,7 @@ api.add_router("/v1/", certificates)
 api.add_router("/v1/", operations)
 api.add_router("/v1/", conformance)
 api.add_router("/v1/", builds)
+api.add_router("/v1/", imports)  # before images: /images/imports is no image
 api.add_router("/v1/", images)
 api.add_router("/v1/", waves)
 api.add_router("/v1/", forges)
@@ -142,6 +145,7 @@ api.add_router("/v1/", placement)
 api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
+api.add_router("/v1/", keeping)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)
 api.add_router("/v1/", gates)

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "containers",
     "containers.capacity",
     "containers.scaling",
+    "containers.keeping",
 ]
 
 MIDDLEWARE = [
@@ -251,6 +252,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 # Bytes of a whole request, files included; counted as they come, so that none fills the disk.
 REQUEST_MOST = env.number("XQ_REQUEST_MIB", 64) << 20
+# Bytes of one file that becomes an image; it comes in pieces, each a request.
+IMPORT_MOST = env.number("XQ_IMPORT_MIB", 4096) << 20
 # Calls of the API that one token, session or address may make in a minute, and how many of an address may be refused.
 CALLS_A_MINUTE = env.number("XQ_API_CALLS_PER_MINUTE", 1200)
 REFUSED_A_MINUTE = env.number("XQ_API_REFUSED_PER_MINUTE", 60)
@@ -275,6 +278,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hosts-inventory": {"task": "hosts.tasks.refresh_all", "schedule": 30.0},
     "hosts-events": {"task": "hosts.tasks.watch_all", "schedule": 10.0},
     "hosts-collectors": {"task": "hosts.tasks.collect", "schedule": 10.0},
+    "hosts-forgotten": {"task": "hosts.tasks.forget_instances", "schedule": 3600.0},
     "hosts-certificates": {"task": "hosts.tasks.look_at_certificates", "schedule": 600.0},
     "hosts-conformance": {"task": "hosts.tasks.check_conformance_all", "schedule": 60.0},
     "hosts-quarantine": {"task": "hosts.tasks.end_quarantines", "schedule": 60.0},
@@ -282,6 +286,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "builds-resume": {"task": "builds.tasks.resume", "schedule": 5.0},
     "builds-deliveries": {"task": "builds.tasks.resume_deliveries", "schedule": 5.0},
     "builds-tidy-deliveries": {"task": "builds.tasks.tidy_deliveries", "schedule": 3600.0},
+    "builds-imports": {"task": "builds.tasks.resume_imports", "schedule": 10.0},
     "builds-waves": {"task": "builds.tasks.waves", "schedule": 10.0},
     "commit-statuses": {"task": "containers.tasks.commit_statuses", "schedule": 10.0},
     "builds-registries": {"task": "builds.tasks.check_registries", "schedule": 60.0},
@@ -318,6 +323,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "capacity-costs": {"task": "capacity.tasks.count_costs", "schedule": 300.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
     "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
+    "keeping-look": {"task": "keeping.tasks.look_all", "schedule": 60.0},
+    "keeping-sweep": {"task": "keeping.tasks.sweep", "schedule": 10.0},
     "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }
 

@@ -2,6 +2,7 @@
 
 from builds.models.builds import Blueprint, BlueprintVersion, Build, BuildLine, Image, Project, Registry
 from builds.models.forges import Badge, Forge, ForgeDelivery, ForgeStatus
+from builds.models.imports import ImageImport
 from builds.models.waves import Wave, WaveItem
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ForgeDelivery",
     "ForgeStatus",
     "Image",
+    "ImageImport",
     "Project",
     "Registry",
     "Wave",

@@ -48,7 +48,7 @@ def images(request: ActorRequest) -> HttpResponse:
 def image(request: ActorRequest, pk: int) -> HttpResponse:
     row = get_visible(
         request.actor,
-        Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build"),
+        Image.objects.select_related("project", "blueprint", "registry", "only_on", "parent", "build", "imported"),
         pk=pk,
     )
     words: list[str] = []

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
@@ -22,34 +19,42 @@ from hosts.engine_transport import ConnectionSpec
 from hosts.lxd import making, shape
 from hosts.lxd.console import ConsoleLines, Consoles
 from hosts.lxd.execs import LxdExecs
+from hosts.lxd.has_files import WithFiles
 from hosts.lxd.has_images import WithImages
 from hosts.lxd.has_segments import WithSegments
-from hosts.lxd.health import Checks
+from hosts.lxd.health import Checks, Subject
+from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
+from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.volumes import LxdVolumes
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
-REMEMBERED = 4096  # names of instances by what stays of them
-MOST_FILE = 1 << 20
 WAIT_PAUSE = 0.2  # seconds
 SO_ALREADY = re.compile(r"already (running|stopped)|is not running", re.I)
 
 
-class LxdEngine(WithImages, WithSegments):
+class LxdEngine(WithImages, WithSegments, WithFiles):
     """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
 
-    def __init__(self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS) -> None:
+    def __init__(
+        self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS, kept: Kept | None = None
+    ) -> None:
+        """`kept`: where what is known of its instances is; without it, in this engine."""
         super().__init__(spec, api_version, timeout)
-        self._lock = threading.Lock()
-        self._checks = Checks()
+        kept = kept or Memory()
+        self._checks = Checks(kept)
         self._execs = LxdExecs(self)
-        self._consoles = Consoles(self.link, self._found)
-        self._names: dict[str, str] = {}  # identity → name
-        self._labels: dict[str, dict[str, str]] = {}  # of the same, for events of what is gone
+        self._volumes = LxdVolumes(self)
+        self._consoles = Consoles(self.link, self._found, kept)
 
     @property
     def execs(self) -> LxdExecs:
         return self._execs
+
+    @property
+    def volumes(self) -> LxdVolumes:
+        return self._volumes
 
     def events(
         self,
@@ -64,62 +69,13 @@ class LxdEngine(WithImages, WithSegments):
 
     # --- Instances -----------------------------------------------------------------------------------------------
 
-    def _all(self, recursion: int) -> list[Json]:
-        found = self.link.ask("GET", "/instances", params={"recursion": recursion, "instance-type": "container"})
-        with self._lock:
-            if len(self._names) > REMEMBERED:
-                self._names.clear()
-                self._labels.clear()
-            for one in found:
-                self._remember(one)
-        return [dict(one) for one in found]
-
-    def _remember(self, instance: Mapping[str, Any]) -> str:
-        """Its identity. With the lock."""
-        identity = shape.identity(instance)
-        self._names[identity] = str(instance["name"])
-        self._labels[identity] = shape.labels_of(instance)
-        return identity
-
-    def known(self, name: str) -> tuple[str, dict[str, str]]:
-        """Identity and labels of an instance by its name; what was last known of one that is gone."""
-        instance = self.link.ask("GET", f"/instances/{quote(name)}", absent=True)
-        with self._lock:
-            if instance is not None:
-                identity = self._remember(instance)
-            else:
-                identity = next((found for found, its in self._names.items() if its == name), name)
-            return identity, dict(self._labels.get(identity, {}))
-
-    def _instance(self, container: str) -> Json:
-        """By its identity, or its name. Raises EngineError, kind `not_found`."""
-        with self._lock:
-            name = self._names.get(container, container)
-        instance = self.link.ask("GET", f"/instances/{quote(name)}", absent=True)
-        if instance is not None and container in {shape.identity(instance), name}:
-            return dict(instance)
-        for one in self._all(1):
-            if shape.identity(one) == container:
-                return one
-        raise EngineError("not_found", container, _("%(where)s has no such container.") % {"where": self.where})
-
-    def _found(self, container: str) -> Json | None:
-        try:
-            return self._instance(container)
-        except EngineError as error:
-            if error.kind == "not_found":
-                return None
-            raise
-
-    def path_of(self, container: str) -> str:
-        return f"/instances/{quote(str(self._instance(container)['name']))}"
-
     def list_containers(self, *, all: bool = True, labels: Labels | Iterable[str] = ()) -> list[Json]:
         """Instances, also stopped ones, that carry all the labels (`key`, `key=value`, or a mapping)."""
         marks = [f"{key}={value}" for key, value in labels.items()] if isinstance(labels, Mapping) else list(labels)
-        entries = []
-        for instance in self._all(2):
-            seen = shape.inspected(instance, self._known_health(instance))
+        entries, found = [], self._all(2)
+        healths = self._checks.seen(map(_subject, found))
+        for instance in found:
+            seen = shape.inspected(instance, healths[shape.identity(instance)].as_json())
             if shape.wanted(seen["Config"]["Labels"], marks) and (all or seen["State"]["Running"]):
                 created = inventory.parse_time(seen["Created"])
                 words = inventory.status_words(seen["State"], datetime.now(UTC))
@@ -129,7 +85,8 @@ class LxdEngine(WithImages, WithSegments):
     def inspect(self, container: str) -> Json:
         instance = self._instance(container)
         state = self.link.ask("GET", f"/instances/{quote(instance['name'])}/state", absent=True)
-        return shape.inspected(instance | {"state": state or {}}, self._looked_health(instance))
+        health = self._looked([instance])[shape.identity(instance)]
+        return shape.inspected(instance | {"state": state or {}}, health.as_json())
 
     def checked(self) -> list[Json]:
         """Running instances that have a health check; what is known of others is forgotten."""
@@ -137,26 +94,30 @@ class LxdEngine(WithImages, WithSegments):
         self._checks.forget({shape.identity(one) for one in found})
         return found
 
-    def _known_health(self, instance: Json) -> Json:
-        return self._checks.seen(shape.identity(instance), str(instance.get("last_used_at"))).as_json()
+    def look(self, instances: list[Json]) -> dict[str, str]:
+        """How healthy they are by what is known; checks that are due begin."""
+        return {identity: state.status for identity, state in self._looked(instances).items()}
 
-    def _looked_health(self, instance: Json) -> Json:
-        """What its check says; run now if that is due, and it runs."""
-        check, since = shape.check_of(instance), inventory.parse_time(str(instance.get("last_used_at") or ""))
-        if not check or not shape.is_running(instance) or since is None:
-            return self._known_health(instance)
-        identity = shape.identity(instance)
+    def looked(self, done: int, timeout: float) -> int:
+        """Waits until more checks have ended than so many; how many have."""
+        return self._checks.wait(done, timeout)
 
-        def execute(words: list[str], seconds: float) -> tuple[int, str]:
-            try:
-                return self._execs.whole(identity, words, seconds, {}, noted=False)
-            except EngineError as error:
-                if error.out_of_reach and error.kind != "timeout":
-                    raise
-                return 1, error.message
+    def _looked(self, instances: list[Json]) -> dict[str, State]:
+        for instance in instances:
+            since = inventory.parse_time(str(instance.get("last_used_at") or ""))
+            if since is not None and shape.is_running(instance):
+                up = (datetime.now(UTC) - since).total_seconds()
+                subject = _subject(instance)
+                self._checks.look(subject, up, partial(self._run_check, subject.identity))
+        return self._checks.seen(map(_subject, instances))
 
-        up = (datetime.now(UTC) - since).total_seconds()
-        return self._checks.looked(identity, str(instance["last_used_at"]), check, up, execute).as_json()
+    def _run_check(self, identity: str, words: list[str], seconds: float) -> tuple[int, str]:
+        try:
+            return self._execs.whole(identity, words, seconds, {}, noted=False)
+        except EngineError as error:
+            if error.out_of_reach and error.kind != "timeout":
+                raise
+            return 1, error.message
 
     def create(self, spec: ContainerSpec) -> str:
         """Make an instance of an image that is there; its identity. A name in use is a `conflict`."""
@@ -173,23 +134,6 @@ class LxdEngine(WithImages, WithSegments):
         with self._lock:
             self._remember(made)
         return shape.identity(made)
-
-    def _write_file(self, name: str, path: str, text: str) -> None:
-        """As root's, for all to read; a link of the image at this place (systemd's resolv.conf) becomes a file."""
-        url = f"/instances/{quote(name)}/files"
-        headers = {
-            "X-LXD-uid": "0",
-            "X-LXD-gid": "0",
-            "X-LXD-mode": "0644",
-            "X-LXD-type": "file",
-            "X-LXD-write": "overwrite",
-        }
-        try:
-            self.link.raw("DELETE", url, params={"path": path}, absent=True)
-        except EngineError as error:
-            if "does not exist" not in error.message and "not found" not in error.message.lower():
-                raise
-        self.link.raw("POST", url, params={"path": path}, data=text.encode(), headers=headers)
 
     def ensure_volume(self, pool: str, name: str, labels: Labels) -> None:
         """A volume that is there stays as it is, with what is in it."""
@@ -241,15 +185,11 @@ class LxdEngine(WithImages, WithSegments):
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
-        if self._status(container) not in {"Stopped", ""}:
+        if self.status_of(container) not in {"Stopped", ""}:
             self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
-            if (left := self._status(container)) not in {"Stopped", ""}:
+            if (left := self.status_of(container)) not in {"Stopped", ""}:
                 words = _("It could not be stopped on %(where)s: it is %(state)s.")
                 raise EngineError("other", left, words % {"where": self.where, "state": left}, retry=True)
-
-    def _status(self, container: str) -> str:
-        """The server's word; empty: it is gone."""
-        return str((self._found(container) or {}).get("status") or "")
 
     def restart(self, container: str, timeout: int | None = None) -> None:
         self.stop(container, timeout)
@@ -347,31 +287,8 @@ class LxdEngine(WithImages, WithSegments):
         env: Labels | None = None,
     ) -> tuple[int, str]:
         """Run a command inside; (exit code, output of both streams, its first MB). Kind `timeout` after so many seconds."""
-        return self._execs.whole(container, command, timeout, env or {})
+        return self._execs.whole(container, command, timeout, env or {}, user=user)
 
-    def stat_file(self, container: str, path: str) -> Json | None:
-        """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""
-        answer = self.link.raw(
-            "GET", f"{self.path_of(container)}/files", params={"path": path}, absent=True, stream=True
-        )
-        if answer is None:
-            return None
-        try:
-            mode = int(answer.headers.get("X-LXD-mode") or "0", 8)
-            folder = answer.headers.get("X-LXD-type") == "directory"
-            size = int(answer.headers.get("Content-Length") or 0)
-        finally:
-            answer.close()
-        bits = stat.S_IMODE(mode) | (1 << 31 if folder else 0)
-        return {"name": os.path.basename(path), "size": size, "mode": bits, "linkTarget": ""}
 
-    def read_file(self, container: str, path: str, most: int = MOST_FILE) -> bytes:
-        """A file's first bytes, at most so many. Raises EngineError, kind `not_found` if it is not there."""
-        answer = self.link.raw("GET", f"{self.path_of(container)}/files", params={"path": path}, stream=True)
-        assert answer is not None
-        try:
-            if answer.headers.get("X-LXD-type") != "file":
-                return b""
-            return bytes(answer.raw.read(most))
-        finally:
-            answer.close()
+def _subject(instance: Json) -> Subject:
+    return Subject(shape.identity(instance), str(instance.get("last_used_at")), shape.check_of(instance))

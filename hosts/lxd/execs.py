@@ -68,15 +68,22 @@ class LxdExecs:
 
     def make(self, container: str, argv: Iterable[str], *, user: str, env: Mapping[str, str], workdir: str) -> str:
         """Raises EngineError (`conflict`: it does not run; `not_found`)."""
-        if not self._engine.inspect(container)["State"]["Running"]:
+        if not self._engine.runs(container):
             words = _("The container does not run on %(where)s.")
             raise EngineError("conflict", "not running", words % {"where": self._engine.where})
-        body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
-        if user.isdigit():
-            body["user"] = int(user)
+        body = self._body(container, argv, env, user)
         if workdir:
             body["cwd"] = workdir
         return self._keep(Made(container, body))
+
+    def _body(self, container: str, argv: Iterable[str], env: Mapping[str, str], user: str) -> Json:
+        body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
+        if user:
+            found = self._engine.user(container, user)
+            known = {"HOME": found.home or "/", "USER": found.name}
+            body |= {"user": found.uid, "group": found.gid}
+            body["environment"] = {key: value for key, value in known.items() if value} | body["environment"]
+        return body
 
     def _keep(self, made: Made) -> str:
         exec_id = f"lxd-{secrets.token_hex(12)}"
@@ -85,13 +92,19 @@ class LxdExecs:
         return exec_id
 
     def whole(
-        self, container: str, argv: Iterable[str], timeout: float, env: Mapping[str, str], *, noted: bool = True
+        self,
+        container: str,
+        argv: Iterable[str],
+        timeout: float,
+        env: Mapping[str, str],
+        *,
+        user: str = "",
+        noted: bool = True,
     ) -> tuple[int, str]:
         """Runs a command to its end: (exit code, what both streams said, its first MB). Kind `timeout`: it was killed."""
         said = bytearray()
-        body: Json = {"command": list(argv), "environment": dict(env), "wait-for-websocket": True}
         ran = self.run(
-            self._keep(Made(container, body, noted)), timeout=timeout, cancelled=None,
+            self._keep(Made(container, self._body(container, argv, env, user), noted)), timeout=timeout, cancelled=None,
             on_output=lambda _channel, data: said.extend(data[: max(0, OUTPUT - len(said))]),
         )  # fmt: skip
         if ran.how != "exited":
@@ -192,7 +205,7 @@ class LxdExecs:
         if not mark:
             return False
         try:
-            if not self._engine.inspect(container)["State"]["Running"]:
+            if not self._engine.runs(container):
                 return False
         except EngineError as error:
             if error.kind == "not_found":

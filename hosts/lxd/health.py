@@ -1,98 +1,115 @@
-"""Health checks of instances: an LXD server runs none, so the platform does, by the rules of the other runtime.
+"""Health checks of instances: an LXD server runs none, so the platform does. None of them holds up another, or whoever asks.
 
-States are of one process: another one comes to the same verdict by itself. Rules: https://docs.docker.com/reference/dockerfile/#healthcheck
+Each process that listens to a server runs the checks; changes are kept, so that all others know, and the next start begins with them.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-SECOND = 1_000_000_000
-INTERVAL, TIMEOUT, RETRIES = 30.0, 30.0, 3  # the other runtime's own defaults
-SAID = 4096  # characters kept of what a check said
+from hosts.engine_errors import EngineError
+from hosts.lxd.health_states import TIMEOUT, State, after, command, is_due, is_fresh, seconds
+from hosts.lxd.kept import Away, Kept
+
+log = logging.getLogger(__name__)
+SIDE_BY_SIDE = 32  # checks of one server; more of them wait for the next look
 Run = Callable[[list[str], float], tuple[int, str]]
 
 
 @dataclass(frozen=True)
-class State:
-    """Of one run of an instance. `streak`: failures in a row, `at`: when it was last checked (monotonic seconds)."""
+class Subject:
+    """An instance that may be checked. `run`: tells one run of it from the next."""
 
+    identity: str
     run: str
-    status: str = "starting"
-    streak: int = 0
-    at: float | None = None
-    said: str = ""
-    code: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        log = [{"ExitCode": self.code, "Output": self.said}] if self.at is not None else []
-        return {"Status": self.status, "FailingStreak": self.streak, "Log": log}
-
-
-def command(check: Mapping[str, Any]) -> list[str]:
-    """What is run inside; empty: nothing. Pure."""
-    kind, *words = check.get("Test") or ["NONE"]
-    return ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words if kind == "CMD" else []
-
-
-def seconds(check: Mapping[str, Any], name: str, default: float) -> float:
-    return float(check.get(name) or 0) / SECOND or default
-
-
-def is_due(state: State, check: Mapping[str, Any], now: float) -> bool:
-    return state.at is None or now - state.at >= seconds(check, "Interval", INTERVAL)
-
-
-def after(state: State, check: Mapping[str, Any], code: int, said: str, *, now: float, up: float) -> State:
-    """The state after one more check; `up`: seconds that the instance has run. Pure."""
-    done = replace(state, at=now, code=code, said=said[-SAID:])
-    if code == 0:
-        return replace(done, status="healthy", streak=0)
-    if state.status == "starting" and up < seconds(check, "StartPeriod", 0):
-        return done
-    streak = state.streak + 1
-    return replace(
-        done, streak=streak, status="unhealthy" if streak >= int(check.get("Retries") or RETRIES) else state.status
-    )
+    check: Mapping[str, Any]
 
 
 class Checks:
     """The states of one server's instances; each check runs at most once at a time."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._changed = threading.Condition()
         self._states: dict[str, State] = {}
         self._busy: set[str] = set()
+        self._done = 0  # checks that have ended
 
-    def seen(self, identity: str, run: str) -> State:
-        """What is known, without a look. `run`: tells one run of the instance from the next."""
-        with self._lock:
-            state = self._states.get(identity)
-        return state if state is not None and state.run == run else State(run)
-
-    def looked(self, identity: str, run: str, check: Mapping[str, Any], up: float, execute: Run) -> State:
-        """The same after a look, if one is due."""
-        state = self.seen(identity, run)
-        words = command(check)
-        with self._lock:
-            if not words or identity in self._busy or not is_due(state, check, time.monotonic()):
-                return state
-            self._busy.add(identity)
+    def seen(self, subjects: Iterable[Subject]) -> dict[str, State]:
+        """What is known of each, at once. What this process has not checked lately is what the others know."""
+        asked, now = list(subjects), time.monotonic()
+        with self._changed:
+            own = {one.identity: self._states[one.identity] for one in asked if one.identity in self._states}
+        found = {
+            one.identity: own[one.identity]
+            for one in asked
+            if one.identity in own and own[one.identity].run == one.run and is_fresh(own[one.identity], one.check, now)
+        }
+        rest = [one for one in asked if one.identity not in found and command(one.check)]
         try:
-            code, said = execute(words, seconds(check, "Timeout", TIMEOUT))
-            state = after(state, check, code, said, now=time.monotonic(), up=up)
-            with self._lock:
-                self._states[identity] = state
-            return state
+            others = self._kept.states([one.identity for one in rest]) if rest else {}
+        except Away as error:
+            log.warning("Health is told as this process knows it: %s", error)
+            others = own
+        for one in asked:
+            state = others.get(one.identity)
+            found.setdefault(one.identity, state if state is not None and state.run == one.run else State(one.run))
+        return found
+
+    def look(self, subject: Subject, up: float, execute: Run) -> None:
+        """Begins its check if that is due, and waits for nothing. `up`: seconds that it has run."""
+        with self._changed:
+            own = self._states.get(subject.identity)
+            mine = own if own is not None and own.run == subject.run else State(subject.run)
+            if (
+                not command(subject.check)
+                or subject.identity in self._busy
+                or len(self._busy) >= SIDE_BY_SIDE
+                or not is_due(mine, subject.check, time.monotonic())
+            ):
+                return
+            self._busy.add(subject.identity)
+        threading.Thread(
+            target=self._check, args=(subject, up, execute), name=f"lxd-check {subject.identity[:8]}", daemon=True
+        ).start()
+
+    def _check(self, subject: Subject, up: float, execute: Run) -> None:
+        began = time.monotonic()
+        try:
+            before = self.seen([subject])[subject.identity]
+            code, said = execute(command(subject.check), seconds(subject.check, "Timeout", TIMEOUT))
+            now = time.monotonic()
+            state = after(before, subject.check, code, said, now=now, up=up + now - began)
+            with self._changed:
+                self._states[subject.identity] = state
+            if state.told != before.told:
+                self._kept.put_state(subject.identity, state)
+        except EngineError as error:
+            log.info("A health check could not be run: %s", error.message)
+        except Away as error:
+            with self._changed:  # the next check tells it
+                self._states.pop(subject.identity, None)
+            log.warning("A health check's result is not kept: %s", error)
+        except Exception:  # nobody else would tell
+            log.exception("A health check failed")
         finally:
-            with self._lock:
-                self._busy.discard(identity)
+            with self._changed:
+                self._busy.discard(subject.identity)
+                self._done += 1
+                self._changed.notify_all()
+
+    def wait(self, done: int, timeout: float) -> int:
+        """Waits until more checks have ended than `done`, at most so many seconds; how many have."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._done != done, timeout)
+            return self._done
 
     def forget(self, kept: set[str]) -> None:
-        """Those that are gone."""
-        with self._lock:
+        """Those that are gone, or run no more."""
+        with self._changed:
             self._states = {identity: state for identity, state in self._states.items() if identity in kept}

@@ -7,7 +7,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from hosts import inventory
@@ -18,7 +17,6 @@ from hosts.lxd.link import Events, Json
 log = logging.getLogger(__name__)
 HEALTH = "health_status"
 LOOK_EVERY = 1.0  # seconds between two looks which checks are due
-SIDE_BY_SIDE = 8  # checks
 
 
 class Server(Protocol):
@@ -28,7 +26,8 @@ class Server(Protocol):
 
     def known(self, name: str) -> tuple[str, dict[str, str]]: ...
     def checked(self) -> list[Json]: ...
-    def inspect(self, container: str) -> Json: ...
+    def look(self, instances: list[Json]) -> dict[str, str]: ...
+    def looked(self, done: int, timeout: float) -> int: ...
 
 
 class Heard:
@@ -71,38 +70,33 @@ class Heard:
         return [shape.event(said, action, identity, labels, name=name, moment=at) for action in actions]
 
     def _check(self) -> None:
-        """Has the checks run that are due, and tells of those whose state has changed."""
-        last: dict[str, str] = {}
-        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="lxd-check") as pool:
-            while not self._ended.wait(LOOK_EVERY):
-                try:
+        """Has the checks begun that are due, and tells of instances whose state has changed, as soon as that is known."""
+        told: dict[str, str] = {}
+        mine: list[Json] = []
+        asked, done = 0.0, 0
+        while not self._ended.is_set():
+            try:
+                if time.monotonic() - asked >= LOOK_EVERY:
+                    asked = time.monotonic()
                     mine = [one for one in self._engine.checked() if shape.wanted(shape.labels_of(one), self._labels)]
-                    for event in pool.map(self._looked, mine):
-                        if event is not None and last.get(event["Actor"]["ID"]) != event["Action"]:
-                            last[event["Actor"]["ID"]] = event["Action"]
-                            self._queue.put(event)
-                except EngineError as error:
-                    log.info("Health checks on %s: %s", self._engine.where, error.message)
-                except Exception:  # the next look tries again; nobody else would
-                    log.exception("Health checks on %s failed", self._engine.where)
+                    told = {identity: told[identity] for identity in map(shape.identity, mine) if identity in told}
+                for event in self._changes(mine, told):
+                    self._queue.put(event)
+            except EngineError as error:
+                log.info("Health checks on %s: %s", self._engine.where, error.message)
+            except Exception:  # the next look tries again; nobody else would
+                log.exception("Health checks on %s failed", self._engine.where)
+            done = self._engine.looked(done, max(0.05, LOOK_EVERY - (time.monotonic() - asked)))
 
-    def _looked(self, instance: Json) -> Json | None:
-        try:
-            seen = self._engine.inspect(shape.identity(instance))
-        except EngineError as error:
-            if error.kind == "not_found":
-                return None
-            raise
-        status = str((seen["State"].get("Health") or {}).get("Status") or "")
-        if status not in {"healthy", "unhealthy"}:
-            return None
-        return shape.told(
-            f"{HEALTH}: {status}",
-            shape.identity(instance),
-            shape.labels_of(instance),
-            str(instance["name"]),
-            time.time(),
-        )
+    def _changes(self, mine: list[Json], told: dict[str, str]) -> Iterator[Json]:
+        """An event for each that is known to be well or ill and was not so before; `told` is kept up."""
+        found = self._engine.look(mine)
+        for one in mine:
+            identity, status = shape.identity(one), found.get(shape.identity(one), "")
+            if status in {"healthy", "unhealthy"} and told.get(identity) != status:
+                told[identity] = status
+                action = f"{HEALTH}: {status}"
+                yield shape.told(action, identity, shape.labels_of(one), str(one["name"]), time.time())
 
     def __iter__(self) -> Iterator[Json]:
         return self

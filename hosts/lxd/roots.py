@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import posixpath
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,17 @@ ARCHITECTURES = {
 }
 INITS = ("sbin/init", "usr/sbin/init", "etc/init", "bin/init")
 MOST_ENTRIES = 2_000_000
+# What tarfile raises for bytes that are no tarball, or one made to be none.
+UNREADABLE = (
+    tarfile.TarError,
+    EOFError,
+    ValueError,
+    KeyError,
+    RecursionError,
+    OverflowError,
+    lzma.LZMAError,
+    zlib.error,
+)
 
 
 class Unusable(Exception):
@@ -42,12 +56,14 @@ class Layers:
 
 
 @dataclass
-class _Above:
-    """What upper layers have said: there already, deleted, whole folders made anew."""
+class Contents:
+    """What layers have said: there already, deleted, whole folders made anew; where links lead, and whose second names there are."""
 
     there: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
+    seconds: set[str] = field(default_factory=set)
 
     def covers(self, path: str) -> bool:
         if path in self.there or path in self.hidden:
@@ -85,37 +101,73 @@ def metadata(reference: str, config: Mapping[str, Any], architecture: str) -> by
 
 def write(layers: Layers, about: bytes, out: Path, most: int, check: Callable[[], None] = lambda: None) -> None:
     """Writes the tarball. `most`: bytes that the files together may have. Raises Unusable, whatever `check` raises, OSError."""
-    above, size, entries, init = _Above(), 0, 0, False
     with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as target:
         head = tarfile.TarInfo("metadata.yaml")
         head.size, head.mode = len(about), 0o644
         target.addfile(head, io.BytesIO(about))
-        for file in reversed(layers.files):
-            mine = _Above()
-            try:
-                with tarfile.open(file, "r:*") as source:
-                    for member in source:
-                        check()
-                        entries += 1
-                        size += member.size
-                        if size > most or entries > MOST_ENTRIES:
-                            raise Unusable(_("The image unpacks to more than the storage pool has room for."))
-                        _take(source, member, target, above, mine)
-            except (tarfile.TarError, EOFError) as error:
-                raise Unusable(_("A layer of the image cannot be read: %(why)s") % {"why": error}) from error
-            above.there |= mine.there
-            above.hidden |= mine.hidden
-            above.opaque |= mine.opaque
-        init = any(path in above.there for path in INITS)
-    if not init:
+        found = flatten(layers.files, target, most, check=check, prefix="rootfs/")
+    if not any(path in found.there for path in INITS):
         words = _("The image has no /sbin/init: a system container is a small machine, and needs one.")
         raise Unusable(words)
 
 
-def _take(
-    source: tarfile.TarFile, member: tarfile.TarInfo, target: tarfile.TarFile, above: _Above, mine: _Above
-) -> None:
+def flatten(
+    files: Sequence[Path],
+    target: tarfile.TarFile,
+    most: int,
+    *,
+    check: Callable[[], None] = lambda: None,
+    prefix: str = "",
+    inside: str = "",
+    without: Collection[str] = (),
+    entries: int = MOST_ENTRIES,
+    opened: Callable[[Path], AbstractContextManager[tarfile.TarFile]] = tarfile.open,
+) -> Contents:
+    """Lays layers (the lowest first) upon one another into one tarball, below `prefix`; what was written.
+
+    `inside`: the folder of the layers that counts («rootfs/»); `without`: paths that are left out. `most`, `entries`: bytes and files that they may have together.
+    Raises Unusable, whatever `check` raises, OSError.
+    """
+    above, size, count = Contents(hidden=set(without)), 0, 0
+    for file in reversed(files):
+        mine = Contents()
+        try:
+            with opened(file) as source:
+                for member in source:
+                    check()
+                    count += 1
+                    size += member.size
+                    if size > most or count > entries:
+                        raise Unusable(_("The image unpacks to more than there is room for."))
+                    _take(source, member, _Way(target, above, mine, prefix, inside))
+        except UNREADABLE as error:
+            raise Unusable(_("A layer of the image cannot be read: %(why)s") % {"why": error}) from error
+        above.there |= mine.there
+        above.hidden |= mine.hidden
+        above.opaque |= mine.opaque
+        above.links = mine.links | above.links
+        above.seconds |= mine.seconds
+    return above
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Where a layer's members go: the tarball and the folder in it, what layers above have said, what this one says."""
+
+    target: tarfile.TarFile
+    above: Contents
+    mine: Contents
+    prefix: str
+    inside: str
+
+
+def _take(source: tarfile.TarFile, member: tarfile.TarInfo, way: _Way) -> None:
+    above, mine = way.above, way.mine
     path = clean_path(member.name)
+    if way.inside:
+        if not path.startswith(way.inside):
+            return
+        path = path.removeprefix(way.inside)
     folder, name = posixpath.split(path)
     if name == OPAQUE:
         mine.opaque.add(folder)
@@ -128,18 +180,24 @@ def _take(
         return
     data = None
     if member.islnk():
-        linked = clean_path(member.linkname)
+        linked = clean_path(member.linkname).removeprefix(way.inside)
         if above.covers(linked):
             # What it is a second name of is another file by now: it becomes a file of its own.
             data = source.extractfile(member)
             member.type, member.size = tarfile.REGTYPE, source.getmember(member.linkname).size
         else:
-            member.linkname = f"rootfs/{linked}"
+            member.linkname = f"{way.prefix}{linked}"
+            mine.seconds.add(linked)
     elif member.isreg():
         data = source.extractfile(member)
-    member.name = f"rootfs/{path}"
+        member.type = tarfile.REGTYPE  # one with holes is written whole
+    elif member.issym():
+        mine.links[path] = member.linkname
+    member.name = f"{way.prefix}{path}"
     member.pax_headers = {
-        key: value for key, value in member.pax_headers.items() if key not in {"path", "linkpath", "size"}
+        key: value
+        for key, value in member.pax_headers.items()
+        if key not in {"path", "linkpath", "size"} and not key.startswith("GNU.sparse")
     }
-    target.addfile(member, data)
+    way.target.addfile(member, data)
     mine.there.add(path)

@@ -22,6 +22,7 @@ USER = "user."
 OWN = "user.xq.lxd."  # what this module itself keeps in an instance
 NETWORK = "user.xq.network."  # of the server: our segments, as JSON
 NIC = "eth0"
+BRANDS = ("LXD", "Incus")  # whose headers a file has («X-LXD-mode»): a server heeds its own and no others
 STATES = {
     "Running": "running",
     "Ready": "running",
@@ -40,6 +41,11 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 NEVER = "0001-01-01T00:00:00Z"
 SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30,
          "tib": 1 << 40}  # fmt: skip
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """What is said of a file, by either kind of server; `headers`: whose names' case does not count."""
+    return next((headers[f"X-{brand}-{name}"] for brand in BRANDS if f"X-{brand}-{name}" in headers), "")
 
 
 def size(text: str) -> int:

@@ -5,6 +5,7 @@ from hosts.models.certificates import Authority, DaemonFile, IssuedCertificate, 
 from hosts.models.collectors import Collector
 from hosts.models.commands import HostCommand
 from hosts.models.images import HostImages
+from hosts.models.lxd import ConsoleEnd, ConsolePiece, KeptHealth
 from hosts.models.machines import Host, HostChange, HostGroup, SeenContainer
 from hosts.models.networks import Address, Segment, SegmentNetwork
 from hosts.models.operations import HostOperation
@@ -17,6 +18,8 @@ __all__ = [
     "Authority",
     "CheckResult",
     "Collector",
+    "ConsoleEnd",
+    "ConsolePiece",
     "DaemonFile",
     "Ear",
     "Host",
@@ -27,6 +30,7 @@ __all__ = [
     "HostImages",
     "HostOperation",
     "IssuedCertificate",
+    "KeptHealth",
     "OwnCall",
     "Profile",
     "SeenCertificate",

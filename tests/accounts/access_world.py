@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from builds.models import Badge, Blueprint, Forge, Image, Project, Registry, Wave
+from builds.models import Badge, Blueprint, Forge, Image, ImageImport, Project, Registry, Wave
 from containers.capacity.models import Price, Scenario
+from containers.keeping.models import Snapshot
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -90,6 +91,7 @@ def rows(world: World) -> None:
         "done": factories.make_deployment(place),
         "build": factories.make_build(place.service.project, "succeeded"),
         "image": factories.make_image(place.service.project),
+        "import": ImageImport.objects.create(project=place.service.project, name="root.tar", size=5, state="queued"),
         "badge": Badge.objects.create(project=place.service.project),
         "forge": Forge.objects.create(project=other.service.project, kind="github"),
         "kept": factories.make_kept_log(factories.make_container(instance)),
@@ -106,6 +108,9 @@ def rows(world: World) -> None:
             instance=instance, host=instance.host, engine_id="e1", who="paula", via="page", argv=["true"], timeout=9
         ),
     }  # fmt: skip
+    world.more["snapshot"] = Snapshot.objects.create(
+        instance=instance, host=instance.host, state="ready", taken=timezone.now(), who="paula"
+    )
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")

@@ -13,13 +13,15 @@ from unittest.mock import patch
 from django.utils import timezone
 
 from builds import git
+from builds.imports import place
 from builds.models import Blueprint
-from builds.services import blueprints, builds, registries, waves
+from builds.services import blueprints, builds, imports, registries, waves
 from containers.ascode import applying
 from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
+from containers.keeping.services import snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
@@ -70,6 +72,29 @@ def fetch_now(world: World, actor: Actor) -> Call:
 
 def check_now(world: World, actor: Actor) -> Call:
     return lambda: registries.check_now(actor, altered(world.more["registry"], password="pass word"))
+
+
+def publish(world: World, actor: Actor) -> Call:
+    instance, project = world.more["instance"], world.more["place"].service.project
+    altered(world.more["registry"], default=True)
+    return lambda: imports.begin_publish(
+        actor, project, host=instance.host, engine_id="e1", name=instance.name, parent=None
+    )
+
+
+def announce(world: World, actor: Actor) -> Call:
+    altered(world.more["registry"], default=True)
+    return lambda: imports.announce(actor, world.more["place"].service.project, "root.tar", 5)
+
+
+def receive(world: World, actor: Actor) -> Call:
+    row = altered(world.more["import"], state="receiving")
+
+    def call() -> None:
+        with patch.object(place, "append", return_value=row.size):
+            imports.receive(actor, row, 0, b"bytes")
+
+    return call
 
 
 def cancel_build(world: World, actor: Actor) -> Call:
@@ -221,6 +246,23 @@ def end_terminal(world: World, actor: Actor) -> Call:
     return lambda: terminals.end(actor, world.more["terminal"].pk)
 
 
+def keeping_host(world: World) -> Any:
+    """The place, where data is kept."""
+    Host.objects.update(runtime="lxd")
+    return world.more["place"]
+
+
+def take_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    return lambda: snapshots.take(actor, place, [1])
+
+
+def begin_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    one = place.instances.get(number=1)
+    return lambda: snapshots.begin(actor, one, "hand")
+
+
 def ensure_config(world: World, actor: Actor) -> Call:
     place = altered(world.more["place"], config=None)
     return lambda: settings.ensure_config(actor, place)
@@ -239,11 +281,16 @@ DATA: dict[str, Prepare] = (
         ),
         "builds.services.builds.cancel_build": cancel_build,
         "builds.services.builds.start_build": start_build,
+        "builds.services.imports.announce": announce,
+        "builds.services.imports.begin_publish": publish,
+        "builds.services.imports.receive": receive,
         "builds.services.waves.stop_wave": lambda w, a: (
             lambda: waves.stop_wave(a, altered(w.more["wave"], state="building"))
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.snapshots.take": take_snapshot,
+        "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,
         "containers.guardrails.approvals.approve": approve,

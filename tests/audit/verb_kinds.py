@@ -24,6 +24,7 @@ QUIET: dict[str, str] = {
 # Functions that are told who acts, and change nothing: rights, previews, readings. One that is seen to change a row fails the test.
 READERS = {
     "builds.forges.services.may",
+    "builds.services.imports.may_import",
     "builds.services.standing.seen_by",
     "builds.services.waves.items_seen_by",
     "containers.as_json.drain_json",
@@ -52,6 +53,7 @@ READERS = {
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
+    "containers.keeping.reading.snapshots_of",
     "containers.guardrails.approvals.may_approve",
     "containers.guardrails.approvals.require_right",
     "containers.guardrails.approvals.standing",

@@ -197,7 +197,8 @@ class LxdServer:
         for one in self.query("/1.0/instances"):
             self.lxc("delete", "--force", one.rpartition("/")[2])
         for one in self.query("/1.0/storage-pools/default/volumes/custom"):
-            self.lxc("storage", "volume", "delete", "default", one.rpartition("/")[2])
+            if "/snapshots/" not in one:  # they go with their volume
+                self.lxc("storage", "volume", "delete", "default", one.rpartition("/")[2])
         for one in self.query("/1.0/images"):
             self.lxc("image", "delete", one.rpartition("/")[2])
         for one in self.query("/1.0/certificates"):

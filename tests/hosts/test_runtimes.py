@@ -183,6 +183,27 @@ def test_a_command_that_does_not_end(subject: Subject) -> None:
     assert time.monotonic() - began < 15
 
 
+def test_commands_run_as_somebody(subject: Subject) -> None:
+    engine = subject.engine
+    engine.ensure_network(subject.network)
+    made = engine.create(spec_of(subject))
+    engine.start(made)
+    assert engine.exec(made, ["sh", "-c", "echo app:x:1000:1001::/data:/bin/sh >> /etc/passwd"])[0] == 0
+    assert engine.exec(made, ["sh", "-c", "echo staff:x:50:app >> /etc/group"])[0] == 0
+    who = ["sh", "-c", "echo $(id -u) $(id -g) $HOME"]
+    told = [engine.exec(made, who, user=user) for user in ("app", "1000:50", "app:staff")]
+    assert told == [(0, "1000 1001 /data\n"), (0, "1000 50 /data\n"), (0, "1000 50 /data\n")]
+    kept = execs.Kept()
+    assert execs.run(engine, made, who, timeout=20, on_output=kept, user="app").ok
+    assert kept.text == "1000 1001 /data\n"
+    try:
+        code, said = engine.exec(made, ["id"], user="nobody-here")
+    except EngineError as error:
+        code, said = 126, error.message
+    assert code
+    assert "nobody-here" in said
+
+
 def started(subject: Subject) -> str:
     subject.engine.ensure_network(subject.network)
     made = subject.engine.create(spec_of(subject))

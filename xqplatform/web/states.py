@@ -54,6 +54,9 @@ STATES: dict[str, Look] = {
     "planned": Look(_("planned"), "off", "dashed"),
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
+    # snapshots
+    "taking": Look(_("being taken"), "busy", "spin"),
+    "dropping": Look(_("being removed"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
     # what use says of limits
     "oom": Look(_("killed for lack of memory"), "bad", "cross"),
@@ -114,6 +117,7 @@ STATES: dict[str, Look] = {
     "creating": Look(_("creating"), "busy", "spin"),
     "checking": Look(_("checking"), "busy", "half"),
     # pushes that a forge told of
+    "receiving": Look(_("receiving"), "busy", "spin"),
     "received": Look(_("received"), "busy", "half"),
     "nothing": Look(_("nothing to do"), "off", "dash"),
     "refused": Look(_("refused"), "bad", "triangle"),

@@ -8,7 +8,6 @@ import json
 import tarfile
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from hosts.engine import ContainerSpec, EngineError, Limits, NetworkSpec, missing_features
 from hosts.engine_body import Healthcheck
-from hosts.lxd import console, health, making, roots, shape, trust
+from hosts.lxd import making, roots, shape, trust
 from hosts.runtimes import TRAITS, unsuited
 
 NETWORK = NetworkSpec("lan", "10.1.2.0/24", "10.1.2.1")
@@ -161,36 +160,6 @@ def test_events_in_the_other_runtime_s_words() -> None:
     assert "storage-pool-created" not in shape.ACTIONS
 
 
-class Ring:
-    """A server whose console hands out what is new, once."""
-
-    def __init__(self, *said: bytes) -> None:
-        self.said = list(said)
-
-    def raw(self, _method: str, _path: str, **_: Any) -> Any:
-        if not self.said:
-            raise EngineError("other", "open : no such file or directory")
-        return Mock(content=self.said.pop(0))
-
-    def find(self, _identity: str) -> Any:
-        return {"name": "a", "status": "Running" if self.said else "Stopped"}
-
-
-@given(st.lists(st.binary(max_size=20), min_size=1, max_size=6), st.integers(1, 40))
-def test_a_console_is_told_once_and_whole(said: list[bytes], most: int) -> None:
-    """Whatever the pieces are: their lines come in order and once, and the last ones are there for who comes later."""
-    with patch.multiple(console, EVERY=0.0, MOST=most):
-        ring: Any = Ring(*said)
-        consoles = console.Consoles(ring, ring.find)
-        lines = console.ConsoleLines(consoles, "a", tail=None, follow=True, past=True)
-        whole = b"".join(said)
-        found = [one.text for one in lines]
-        wanted = [line.rstrip(b"\r").decode("utf-8", "replace") for line in whole.split(b"\n")]
-        if max(map(len, said)) <= most:
-            assert found == (wanted if whole.split(b"\n")[-1] else wanted[:-1])
-        assert consoles.read("a") == (max(0, len(whole) - most), whole[-most:])
-
-
 def test_which_services_go_where() -> None:
     assert unsuited("lxd", "stateless", {"lxd"})
     assert not unsuited("lxd", "stateful", {"docker", "lxd"})
@@ -203,46 +172,6 @@ def test_which_services_go_where() -> None:
 def test_what_a_system_container_has_not() -> None:
     assert missing_features(ContainerSpec("a", "b", read_only=True, command=("x",)), "lxd") != []
     assert missing_features(ContainerSpec("a", "b"), "lxd") == []
-
-
-# --- Health -------------------------------------------------------------------------------------------------------------
-
-CHECK = {"Test": ["CMD-SHELL", "ok"], "Interval": 5_000_000_000, "Retries": 3, "StartPeriod": 10_000_000_000}
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.floats(0, 60)), max_size=30))
-def test_health_by_the_rules(checks: list[tuple[int, float]]) -> None:
-    """Healthy exactly after a success; unhealthy only after so many failures in a row out of the start period."""
-    state, streak, up = health.State("run"), 0, 0.0
-    for code, later in checks:
-        up += later
-        before = state
-        state = health.after(state, CHECK, code, "said", now=up, up=up)
-        if code == 0:
-            streak = 0
-            assert state.status == "healthy"
-        elif not (before.status == "starting" and up < 10):
-            streak += 1
-            assert (state.status == "unhealthy") == (streak >= 3 or before.status == "unhealthy")
-        else:
-            assert state.status == "starting"
-        assert state.streak == streak
-
-
-def test_a_check_runs_when_it_is_due_and_once() -> None:
-    checks, ran = health.Checks(), []
-
-    def execute(words: list[str], seconds: float) -> tuple[int, str]:
-        ran.append((words, seconds))
-        assert checks.looked("a", "run", CHECK, 1, execute).status == "starting"  # it runs already
-        return 0, "fine"
-
-    assert checks.looked("a", "run", CHECK, 1, execute).status == "healthy"
-    assert checks.looked("a", "run", CHECK, 2, execute).status == "healthy"
-    assert ran == [(["/bin/sh", "-c", "ok"], 30.0)]
-    assert checks.seen("a", "another run").status == "starting"
-    checks.forget(set())
-    assert checks.seen("a", "run").status == "starting"
 
 
 # --- Trust --------------------------------------------------------------------------------------------------------------

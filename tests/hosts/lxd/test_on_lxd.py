@@ -1,0 +1,61 @@
+"""What an LXD server does not keep of its instances, on a real one: two processes' engines, and one that begins later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from hosts.engine import ConnectionSpec, ContainerSpec
+from hosts.engine_body import Healthcheck
+from hosts.lxd.engine import LxdEngine
+from hosts.lxd.kept import Memory
+from tests.engines.fleet import Fleet
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_processes_know_the_same_of_health_and_consoles(clean_fleet: Fleet) -> None:
+    server, kept = clean_fleet.lxd()[0], Memory()
+    server.image("tiny")
+
+    def process() -> LxdEngine:
+        return LxdEngine(ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd"), kept=kept)
+
+    first, second = process(), process()
+    made: dict[str, str] = {}
+    for name, check in (("kept-slow", "sleep 20"), ("kept-well", "true")):
+        healthcheck = Healthcheck(("CMD-SHELL", check), interval=1, timeout=25)
+        made[name] = first.create(ContainerSpec(name, "tiny", healthcheck=healthcheck))
+        first.start(made[name])
+    heard: list[tuple[str, str]] = []
+    with first.events(actions=["health_status", "die"]) as stream:
+
+        def hear() -> None:
+            heard.extend((event["Actor"]["ID"], event["Action"]) for event in stream)
+
+        threading.Thread(target=hear, daemon=True).start()
+        # A check that takes its time holds up neither the others' events nor whoever asks.
+        until(lambda: (made["kept-well"], "health_status: healthy") in heard, 10)
+        began = time.monotonic()
+        assert first.inspect(made["kept-slow"])["State"]["Health"]["Status"] == "starting"
+        assert time.monotonic() - began < 5
+
+    # A process that has begun just now knows what was known last.
+    states = {one["Id"]: one["Status"] for one in process().list_containers()}
+    assert "(healthy)" in states[made["kept-well"]]
+
+    well = made["kept-well"]
+    for n, reader in enumerate([first, second, first]):
+        reader.exec(well, ["sh", "-c", f"echo line {n} > /dev/console"])
+        assert f"line {n}" in [line.text for line in reader.logs(well, tail=1)]
+    first.exec(well, ["sh", "-c", "echo the end > /dev/console"])
+    first.kill(well)
+    wanted = ["line 0", "line 1", "line 2", "the end"]
+    for reader in (second, first, second, process()):
+        assert [line.text for line in reader.logs(well) if line.text in wanted] == wanted
