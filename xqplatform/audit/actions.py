@@ -279,6 +279,7 @@ ACTIONS: dict[str, Any] = {
     "front.apply": _("wrote the upstream files anew of"),
     "instance.drift": _("found drift on"),
     "instance.contract": _("found the runtime contract not kept by"),
+    "moved.remove": _("removed what a move had left of"),
     "persisted.remove": _("removed the persisted folder"),
     "instance.repair": _("put right"),
     "instance.oom": _("saw the kernel kill for lack of memory on"),
