@@ -240,6 +240,7 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    meter: None = None  # a collector measures its containers
     copies: VolumeCopies | None = None
     volumes: Volumes | None = None  # an engine's volumes have no snapshots
 
