@@ -7,10 +7,14 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers.keeping import operations
+        from containers import left_behind
+        from containers.keeping import following, operations
         from containers.keeping.models import DataVolume, Snapshot, SnapshotPolicy
         from xqplatform.accounts.visibility import owned
 
+        left_behind.RENAMED.append(following.renamed)
+        left_behind.HOLDS.append(following.holds)
+        left_behind.REMOVED.append(following.removed)
         assert operations.TAKE  # importing it registered its kinds
         for model in (DataVolume, Snapshot):
             owned(model, "instance__place__service__team")
