@@ -27,6 +27,7 @@ from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshA
 from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.outside import own_calls
+from hosts.volume_types import Volumes
 
 OLDEST_API = "1.24"
 NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it
@@ -238,6 +239,7 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    volumes: Volumes | None = None  # an engine's volumes have no snapshots
 
     def interfaces(self) -> dict[str, int] | None:
         """The machine's network interfaces and their MTUs: an engine does not tell them, only a helper can."""

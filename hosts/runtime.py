@@ -16,6 +16,7 @@ from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
+from hosts.volume_types import Volumes
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -41,6 +42,8 @@ class Engine(Protocol):
 
     @property
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
+    @property
+    def volumes(self) -> Volumes | None: ...  # snapshots of what volumes hold; None: it has none
 
     # The host
     def close(self) -> None: ...

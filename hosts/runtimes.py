@@ -17,7 +17,7 @@ class Traits:
     """`port`, `socket`: where it listens unless somebody says otherwise; `takes`: kinds of services, `prefers`: those that go there and
     nowhere else as soon as there is such a host; `joins`: over TCP it has to be told to trust the platform; `versioned`: what it can do
     is told by its API's version; `checked`: there are conformance checks for it; `folders`: data may
-    lie in folders of the host, made when they are first wanted.
+    lie in folders of the host, made when they are first wanted; `keeps`: its volumes have snapshots.
     """
 
     title: str
@@ -31,6 +31,7 @@ class Traits:
     versioned: bool = False
     checked: bool = False
     folders: bool = False
+    keeps: bool = False
 
 
 TRAITS = {
@@ -40,7 +41,7 @@ TRAITS = {
     ),
     "lxd": Traits(
         "LXD", 8443, "/var/snap/lxd/common/lxd/unix.socket", frozenset({"local", "tcp"}),
-        takes=frozenset({STATEFUL}), prefers=frozenset({STATEFUL}), joins=True,
+        takes=frozenset({STATEFUL}), prefers=frozenset({STATEFUL}), joins=True, keeps=True,
     ),
 }  # fmt: skip
 

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "containers",
     "containers.capacity",
     "containers.scaling",
+    "containers.keeping",
 ]
 
 MIDDLEWARE = [
@@ -322,6 +323,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "capacity-costs": {"task": "capacity.tasks.count_costs", "schedule": 300.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
     "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
+    "keeping-look": {"task": "keeping.tasks.look_all", "schedule": 60.0},
+    "keeping-sweep": {"task": "keeping.tasks.sweep", "schedule": 10.0},
     "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }
 

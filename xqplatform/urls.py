@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("builds.urls")),
     path("", include("containers.urls")),
     path("", include("containers.capacity.urls")),
+    path("", include("containers.keeping.urls")),
     path("api/", api.urls),
 ]
 handler404 = "xqplatform.web.views.not_found"

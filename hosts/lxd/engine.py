@@ -27,6 +27,7 @@ from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.volumes import LxdVolumes
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
 WAIT_PAUSE = 0.2  # seconds
@@ -44,11 +45,16 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         kept = kept or Memory()
         self._checks = Checks(kept)
         self._execs = LxdExecs(self)
+        self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
 
     @property
     def execs(self) -> LxdExecs:
         return self._execs
+
+    @property
+    def volumes(self) -> LxdVolumes:
+        return self._volumes
 
     def events(
         self,
@@ -179,9 +185,9 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
-        if self._status(container) not in {"Stopped", ""}:
+        if self.status_of(container) not in {"Stopped", ""}:
             self._state(container, "stop", int(SLOW_SECONDS), force=True, absent=True)
-            if (left := self._status(container)) not in {"Stopped", ""}:
+            if (left := self.status_of(container)) not in {"Stopped", ""}:
                 words = _("It could not be stopped on %(where)s: it is %(state)s.")
                 raise EngineError("other", left, words % {"where": self.where, "state": left}, retry=True)
 

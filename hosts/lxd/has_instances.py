@@ -72,6 +72,10 @@ class WithInstances(Server):
                 return None
             raise
 
+    def inspect_raw(self, container: str) -> Json:
+        """As the server tells it. Raises EngineError, kind `not_found`."""
+        return self._instance(container)
+
     def path_of(self, container: str) -> str:
         return f"/instances/{quote(str(self._instance(container)['name']))}"
 
@@ -79,6 +83,6 @@ class WithInstances(Server):
         """Whether it does, frozen or not. Raises EngineError, kind `not_found`."""
         return self._instance(container).get("status") in {"Running", "Ready", "Frozen"}
 
-    def _status(self, container: str) -> str:
+    def status_of(self, container: str) -> str:
         """The server's word; empty: it is gone."""
         return str((self._found(container) or {}).get("status") or "")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from builds.models import Badge, Blueprint, Forge, Image, ImageImport, Project, Registry, Wave
 from containers.capacity.models import Price, Scenario
+from containers.keeping.models import Snapshot
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -107,6 +108,9 @@ def rows(world: World) -> None:
             instance=instance, host=instance.host, engine_id="e1", who="paula", via="page", argv=["true"], timeout=9
         ),
     }  # fmt: skip
+    world.more["snapshot"] = Snapshot.objects.create(
+        instance=instance, host=instance.host, state="ready", taken=timezone.now(), who="paula"
+    )
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")
     world.more["operation"] = HostOperation.objects.create(host=spare, kind="command.run", who="x")

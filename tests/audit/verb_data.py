@@ -21,6 +21,7 @@ from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
+from containers.keeping.services import snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -250,6 +251,23 @@ def end_terminal(world: World, actor: Actor) -> Call:
     return lambda: terminals.end(actor, world.more["terminal"].pk)
 
 
+def keeping_host(world: World) -> Any:
+    """The place, where data is kept."""
+    Host.objects.update(runtime="lxd")
+    return world.more["place"]
+
+
+def take_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    return lambda: snapshots.take(actor, place, [1])
+
+
+def begin_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    one = place.instances.get(number=1)
+    return lambda: snapshots.begin(actor, one, "hand")
+
+
 def ensure_config(world: World, actor: Actor) -> Call:
     place = altered(world.more["place"], config=None)
     return lambda: settings.ensure_config(actor, place)
@@ -277,6 +295,8 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.snapshots.take": take_snapshot,
+        "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,
         "containers.guardrails.approvals.approve": approve,

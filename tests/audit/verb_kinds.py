@@ -53,6 +53,7 @@ READERS = {
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
+    "containers.keeping.reading.snapshots_of",
     "containers.guardrails.approvals.may_approve",
     "containers.guardrails.approvals.require_right",
     "containers.guardrails.approvals.standing",

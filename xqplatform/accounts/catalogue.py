@@ -62,6 +62,7 @@ GROUPS = (
             Right("service.command", _("Run a single command in a container.")),
             Right("service.create", _("Make a new service."), whole=True, of=Of.TEAM),
             Right("service.remove", _("Remove a service, or what it runs in an environment."), whole=True),
+            Right("data.restore", _("Put data back as it was at a snapshot or backup, and remove these.")),
             Right("release.approve", _("Approve releases of other people.")),
             Right("release.break_glass", _("Release in spite of guardrails, with a reason that is reviewed.")),
             Right("alerts.silence", _("Silence alerts of services.")),

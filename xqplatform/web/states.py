@@ -54,6 +54,9 @@ STATES: dict[str, Look] = {
     "planned": Look(_("planned"), "off", "dashed"),
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
+    # snapshots
+    "taking": Look(_("being taken"), "busy", "spin"),
+    "dropping": Look(_("being removed"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),
     # what use says of limits
     "oom": Look(_("killed for lack of memory"), "bad", "cross"),

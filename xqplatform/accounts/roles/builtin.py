@@ -24,6 +24,7 @@ DEVELOPER = frozenset(
         "service.logs",
         "service.terminal",
         "service.command",
+        "data.restore",
         "release.approve",
         "build.start",
         "build.cancel",

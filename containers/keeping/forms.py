@@ -1,0 +1,45 @@
+"""Forms of the page of data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from containers.forms import SaneForm
+from containers.keeping.shape import BOUNDS, EVERY
+
+
+def _choices() -> list[tuple[int, Any]]:
+    hours = [(n, ngettext_lazy("every hour", "every %(n)s hours", n) % {"n": n}) for n in EVERY if n]
+    return [(0, _("none by themselves")), *hours]
+
+
+class PolicyForm(SaneForm):
+    """`containers.keeping.shape.Policy`."""
+
+    every = forms.TypedChoiceField(label=_("Snapshots"), coerce=int, choices=_choices)
+    at = forms.CharField(label=_("Counted from (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00."))
+    keep_last = forms.IntegerField(label=_("The newest"))
+    keep_hourly = forms.IntegerField(label=_("One of each of so many hours"))
+    keep_daily = forms.IntegerField(label=_("One of each of so many days"))
+    keep_weekly = forms.IntegerField(label=_("One of each of so many weeks"))
+    release = forms.BooleanField(label=_("One before each release"), required=False)
+    most_still = forms.IntegerField(
+        label=_("An instance stands still for at most so many seconds"),
+        help_text=_(
+            "Where a pool copies data, a snapshot takes as long as that wants; after this time it goes on without one."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (low, high) in BOUNDS.items():
+            number = self.fields[name]
+            assert isinstance(number, forms.IntegerField)
+            number.widget.attrs |= {"min": low, "max": high}
+
+    def policy(self) -> dict[str, Any]:
+        return dict(self.cleaned_data)

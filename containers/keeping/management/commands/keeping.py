@@ -1,0 +1,74 @@
+"""`manage.py keeping VERB …`: snapshots of a place's data, by the same verbs as the page."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from containers.keeping import reading
+from containers.keeping.models import Snapshot
+from containers.keeping.services import snapshots
+from containers.models import ServiceEnvironment
+from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.models import User
+from xqplatform.accounts.visibility import visible
+from xqplatform.errors import Denied, Refused
+
+
+class Command(BaseCommand):
+    help = "Snapshots of a service's data: list, take, remove. What it begins, workers carry on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", required=True, help="who does it: the rights and the record are this person's")
+        parser.add_argument("--reason", default="")
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        for name in ("list", "take"):
+            verb = verbs.add_parser(name)
+            verb.add_argument("service")
+            verb.add_argument("environment")
+            if name == "take":
+                verb.add_argument("--instance", type=int, action="append", help="its number (usual: all)")
+        verb = verbs.add_parser("remove")
+        verb.add_argument("snapshot", help="its name, such as xq-7")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.filter(username=options["user"], is_active=True).first()
+        if user is None:
+            raise CommandError(f"There is no {options['user']}.")
+        actor = Actor.person(user)
+        try:
+            getattr(self, f"do_{options['verb']}")(actor, options)
+        except (Refused, Denied) as error:
+            raise CommandError(error.message) from error
+
+    def do_list(self, actor: Actor, options: dict[str, Any]) -> None:
+        for row in reading.snapshots_of(actor, _found(actor, options)):
+            taken = f"{row.taken:%Y-%m-%d %H:%M:%S}" if row.taken else "–"
+            self.stdout.write(f"{row.label}\t{row.instance}\t{taken}\t{row.state}\t{row.why}\t{row.host.name}")
+
+    def do_take(self, actor: Actor, options: dict[str, Any]) -> None:
+        for row in snapshots.take(actor, _found(actor, options), options["instance"], options["reason"]):
+            self.stdout.write(f"{row.label} of {row.instance} is being taken.")
+
+    def do_remove(self, actor: Actor, options: dict[str, Any]) -> None:
+        name = options["snapshot"]
+        number = name.removeprefix("xq-")
+        rows = visible(actor, Snapshot).select_related("instance__place__service__team", "instance__place__environment")
+        row = (
+            rows.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 15 else None
+        )
+        if row is None:
+            raise CommandError(f"There is no snapshot {name[:40]}.")
+        snapshots.remove(actor, row, name, options["reason"])
+        self.stdout.write(f"{name} is being removed.")
+
+
+def _found(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
+    """Raises CommandError."""
+    rows = visible(actor, ServiceEnvironment).select_related("service__team", "environment", "active")
+    place = rows.filter(service__slug=options["service"], environment__slug=options["environment"]).first()
+    if place is None:
+        raise CommandError(f"There is no {options['service']}/{options['environment']}.")
+    return place

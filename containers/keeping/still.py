@@ -1,0 +1,44 @@
+"""Holding instances still while their data is snapshot. Whatever happens they go on: who holds them stands in the row before they
+are held, so that any worker that finds the row can let them go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.utils import timezone
+
+from containers.keeping.models import Snapshot
+from hosts.volume_types import Volumes
+
+
+def let_go(row: Snapshot, volumes: Volumes) -> None:
+    """Lets all go on that stand still for this snapshot, and counts how long that was. Raises EngineError."""
+    if not row.held:
+        return
+    for container in row.held:
+        volumes.thaw(container)
+    row.still_ms += _since(row.held_since)
+    row.held, row.held_since = [], None
+    row.save(update_fields=["held", "held_since", "still_ms"])
+
+
+@contextmanager
+def held(row: Snapshot, volumes: Volumes, containers: Iterable[str]) -> Iterator[None]:
+    """Nothing in these containers moves inside the `with`."""
+    let_go(row, volumes)
+    # One that somebody else holds stays held: it is not ours to let go.
+    row.held = [one for one in containers if not volumes.frozen(one)]
+    row.held_since = timezone.now()
+    row.save(update_fields=["held", "held_since"])
+    try:
+        for container in row.held:
+            volumes.freeze(container)
+        yield
+    finally:
+        let_go(row, volumes)
+
+
+def _since(moment: datetime | None) -> int:
+    return max(0, int((timezone.now() - moment).total_seconds() * 1000)) if moment is not None else 0

@@ -1,0 +1,29 @@
+"""What workers do for data."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task(name="keeping.tasks.look", ignore_result=True)
+def look(host: int) -> None:
+    """Looks at the volumes of a host."""
+    from containers.keeping.seeing import look_at_host
+    from hosts.models import Host
+
+    look_at_host(Host.objects.get(pk=host))
+
+
+@shared_task(name="keeping.tasks.look_all", ignore_result=True)
+def look_all() -> None:
+    from containers.keeping.seeing import look_at_all
+
+    look_at_all()
+
+
+@shared_task(name="keeping.tasks.sweep", ignore_result=True)
+def sweep() -> None:
+    """Puts right what operations left that ended without a word."""
+    from containers.keeping.sweeping import sweep as verb
+
+    verb()

@@ -1,0 +1,149 @@
+"""Volumes of an LXD server's storage pools, and their snapshots (`hosts.volume_types`).
+
+Source: https://documentation.ubuntu.com/lxd/en/latest/rest-api/ (storage-pools/…/volumes/custom)
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+
+from hosts.engine_errors import EngineError
+from hosts.volume_types import Volume
+
+if TYPE_CHECKING:
+    from hosts.lxd.engine import LxdEngine
+
+COPYING = frozenset({"dir"})  # drivers of pools without copy-on-write
+SO_ALREADY = re.compile(r"already (frozen|running|stopped)|not (frozen|running)|is (frozen|stopped)", re.I)
+NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
+STATE_SECONDS = 30
+INSTANCE = "/1.0/instances/"
+
+
+def path_of(volume: Volume) -> str:
+    return f"/storage-pools/{quote(volume.pool)}/volumes/custom/{quote(volume.name)}"
+
+
+class LxdVolumes:
+    def __init__(self, engine: LxdEngine) -> None:
+        self._engine, self.link = engine, engine.link
+
+    # --- What there is -------------------------------------------------------------------------------------------
+
+    def of(self, container: str) -> list[Volume]:
+        instance = self._engine.inspect_raw(container)
+        devices = instance.get("expanded_devices") or instance.get("devices") or {}
+        found = []
+        for _key, device in sorted(devices.items()):
+            pool, source, target = (str(device.get(key) or "") for key in ("pool", "source", "path"))
+            if device.get("type") == "disk" and pool and source and target not in {"", "/"}:
+                volume = self.named(source, pool, target)
+                if volume is not None:
+                    found.append(volume)
+        return found
+
+    def named(self, name: str, pool: str, target: str = "") -> Volume | None:
+        bare = Volume(name, target, pool)
+        seen = self.link.ask("GET", path_of(bare), absent=True)
+        if seen is None:
+            return None
+        driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool)}").get("driver") or "")
+        return Volume(name, target, pool, self._size(bare), self._users(seen), driver in COPYING)
+
+    def _size(self, volume: Volume) -> int | None:
+        try:
+            state = self.link.ask("GET", f"{path_of(volume)}/state", absent=True)
+        except EngineError as error:
+            if NOT_COUNTED.search(error.message):
+                return None  # the pool's driver does not count
+            raise
+        used = ((state or {}).get("usage") or {}).get("used")
+        return int(used) if used is not None else None
+
+    def _users(self, seen: dict[str, Any]) -> tuple[str, ...]:
+        names = [str(one).partition("?")[0] for one in seen.get("used_by") or []]
+        instances = [one.removeprefix(INSTANCE) for one in names if one.startswith(INSTANCE)]
+        return tuple(sorted({self._engine.known(one)[0] for one in instances if "/" not in one}))
+
+    def snapshots(self, volume: Volume) -> list[str]:
+        found = self.link.ask("GET", f"{path_of(volume)}/snapshots", absent=True) or []
+        return sorted(str(one).rpartition("/")[2] for one in found)
+
+    # --- Holding still -------------------------------------------------------------------------------------------
+
+    def _state(self, container: str, action: str, verb: str) -> None:
+        try:
+            path = self._engine.path_of(container)
+            with self._engine.own(verb, container):
+                self.link.operate("PUT", f"{path}/state", body={"action": action, "timeout": STATE_SECONDS})
+        except EngineError as error:
+            if error.kind != "not_found" and not SO_ALREADY.search(error.message):
+                raise
+
+    def freeze(self, container: str) -> None:
+        self._state(container, "freeze", "pause")
+
+    def thaw(self, container: str) -> None:
+        self._state(container, "unfreeze", "unpause")
+
+    def frozen(self, container: str) -> bool:
+        return self._engine.status_of(container) == "Frozen"
+
+    # --- Snapshots -----------------------------------------------------------------------------------------------
+
+    def take(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        until = time.monotonic() + timeout
+        self._settled(volume, timeout)
+        if snapshot in self.snapshots(volume):
+            self.drop(volume, snapshot, max(1.0, until - time.monotonic()))
+        left = max(1.0, until - time.monotonic())
+        self.link.operate("POST", f"{path_of(volume)}/snapshots", body={"name": snapshot}, timeout=left)
+
+    def put_back(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        self._settled(volume, timeout)
+        if snapshot not in self.snapshots(volume):
+            words = _("%(where)s has no snapshot %(snapshot)s of the volume %(name)s.")
+            values = {"where": self._engine.where, "snapshot": snapshot, "name": volume.name}
+            raise EngineError("not_found", snapshot, words % values)
+        # The server answers when it is done.
+        self.link.ask("PUT", path_of(volume), body={"restore": snapshot}, timeout=timeout)
+
+    def drop(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        self._settled(volume, timeout)
+        path = f"{path_of(volume)}/snapshots/{quote(snapshot)}"
+        self.link.operate("DELETE", path, absent=True, timeout=timeout)
+
+    def _settled(self, volume: Volume, timeout: float) -> None:
+        """Waits for what the server still does to the volume: who asked for it may have died. Kind `timeout`."""
+        until = time.monotonic() + timeout
+        for one in self._running():
+            touched = [part for parts in (one.get("resources") or {}).values() for part in parts or []]
+            if any(volume.name in str(part).split("?")[0].split("/") for part in touched):
+                left = int(until - time.monotonic())
+                self.link.ask(
+                    "GET",
+                    f"/operations/{one['id']}/wait",
+                    params={"timeout": max(1, left)},
+                    timeout=left + 10,
+                    absent=True,
+                )
+                if left <= 0:
+                    words = _("%(where)s still works on the volume %(name)s.")
+                    raise EngineError(
+                        "timeout", volume.name, words % {"where": self._engine.where, "name": volume.name}
+                    )
+
+    def _running(self) -> list[dict[str, Any]]:
+        found = self.link.ask("GET", "/operations", params={"recursion": 1}) or {}
+        groups = found.values() if isinstance(found, dict) else [found]
+        return [
+            dict(one)
+            for group in groups
+            for one in group
+            if one.get("status") == "Running" and one.get("class") == "task"
+        ]

@@ -1,0 +1,59 @@
+"""What a runtime that keeps data can do with volumes, whichever it is: reached as `engine.volumes` (None: the runtime cannot)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of a storage pool. `target`: its path inside (empty: no container was asked about); `size`: bytes that it takes,
+    None where the pool does not count; `users`: identities of all containers of the server that have it, stopped ones, too;
+    `copies`: a snapshot copies all of it, so that it takes as long as its size wants.
+    """
+
+    name: str
+    target: str
+    pool: str
+    size: int | None = None
+    users: tuple[str, ...] = ()
+    copies: bool = False
+
+
+class Volumes(Protocol):
+    """All may be repeated and raise EngineError; times in seconds."""
+
+    def of(self, container: str) -> list[Volume]:
+        """The volumes of the pool that a container has, stopped or not. Kind `not_found`: there is no such container."""
+        ...
+
+    def named(self, name: str, pool: str, target: str = "") -> Volume | None:
+        """A volume by its name; None: there is none."""
+        ...
+
+    def freeze(self, container: str) -> None:
+        """Hold all its processes still; one that is held, or does not run, stays as it is."""
+        ...
+
+    def thaw(self, container: str) -> None:
+        """Let them go on; what is not held, or gone, is none's concern."""
+        ...
+
+    def frozen(self, container: str) -> bool: ...
+
+    def take(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        """A snapshot under this name; one that is there, whole or not, is made anew."""
+        ...
+
+    def snapshots(self, volume: Volume) -> list[str]:
+        """The names of all its snapshots, ours and others'."""
+        ...
+
+    def put_back(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        """The volume is as it was at the snapshot; what was written since is lost. Refused while a container that has it runs."""
+        ...
+
+    def drop(self, volume: Volume, snapshot: str, timeout: float) -> None:
+        """Remove a snapshot; gone is done."""
+        ...
