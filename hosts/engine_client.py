@@ -27,6 +27,7 @@ from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshA
 from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.outside import own_calls
+from hosts.volume_copies import VolumeCopies
 from hosts.volume_types import Volumes
 
 OLDEST_API = "1.24"
@@ -239,6 +240,8 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    meter: None = None  # a collector measures its containers
+    copies: VolumeCopies | None = None
     volumes: Volumes | None = None  # an engine's volumes have no snapshots
 
     def interfaces(self) -> dict[str, int] | None:

@@ -16,6 +16,8 @@ from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
+from hosts.meter_types import Meter
+from hosts.volume_copies import VolumeCopies
 from hosts.volume_types import Volumes
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -44,6 +46,10 @@ class Engine(Protocol):
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
     @property
     def volumes(self) -> Volumes | None: ...  # snapshots of what volumes hold; None: it has none
+    @property
+    def meter(self) -> Meter | None: ...  # None: it does not measure all at once, a collector does
+    @property
+    def copies(self) -> VolumeCopies | None: ...  # its volumes go to other servers; None: they do not
 
     # The host
     def close(self) -> None: ...

