@@ -27,6 +27,7 @@ from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
+from hosts.lxd.meter import LxdMeter
 from hosts.lxd.volume_copy import LxdVolumeCopies
 from hosts.lxd.volumes import LxdVolumes
 
@@ -49,6 +50,7 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         self.copies = LxdVolumeCopies(self)
         self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
+        self.meter = LxdMeter(self)
 
     @property
     def execs(self) -> LxdExecs:

@@ -141,6 +141,12 @@ class Link:
         finally:
             engine_calls.tell(self.where, method, f"/1.0{path}", params, began=began, status=status, words=words)
 
+    def text(self, path: str, *, params: Mapping[str, Any] | None = None) -> str:
+        """An answer that is a text."""
+        answer = self.raw("GET", path, params=params)
+        assert answer is not None
+        return answer.content.decode("utf-8", "replace")
+
     def operate(
         self,
         method: str,

@@ -15,6 +15,7 @@ class Collector(models.Model):
         WAITING = "waiting", _("waiting")  # the host was not reached yet
         PLACED = "placed", _("placed")
         PROCESS = "process", _("a process over SSH")
+        SERVER = "server", _("the server's own counters")
         FALLBACK = "fallback", _("the engine is asked instead")
         OFF = "off", _("off")  # (where the engine refuses to be asked, too, the trouble says so)
 
@@ -23,7 +24,7 @@ class Collector(models.Model):
         SSH = "ssh", _("a process over SSH, without a container")
         OFF = "off", _("not at all")
 
-    READ = (State.PLACED, State.PROCESS, State.FALLBACK)
+    READ = (State.PLACED, State.PROCESS, State.SERVER, State.FALLBACK)
     host = models.OneToOneField(Host, models.CASCADE, related_name="collector")
     way = models.CharField(max_length=10, choices=Way, default=Way.CONTAINER)  # how the host shall be measured
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
