@@ -7,15 +7,19 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers import left_behind
-        from containers.keeping import following, operations
-        from containers.keeping.models import DataVolume, Snapshot, SnapshotPolicy
+        from containers import holds, left_behind
+        from containers.keeping import following, operations, restoring
+        from containers.keeping.models import DataVolume, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
 
+        assert operations.TAKE  # importing them registered their kinds
+        assert restoring.RESTORE
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
-        assert operations.TAKE  # importing it registered its kinds
-        for model in (DataVolume, Snapshot):
+        holds.HOLDERS.append(restores.under_way)
+        holds.KEEPS.append(lambda release: restores.under_way(release.place))
+        for model in (DataVolume, Restore, Snapshot):
             owned(model, "instance__place__service__team")
         owned(SnapshotPolicy, "place__service__team")

@@ -178,7 +178,9 @@ def test_the_page_says_what_is_where(row: MovedVolume, client: Client, developer
 
 def test_a_move_takes_data_along_where_both_hosts_can(instance: Instance, sre: Any) -> None:
     place = instance.place
-    config = make_config(place, {"volumes": [{"source": "data", "target": "/data"}], "persist": True, "memory": 64 << 20})
+    config = make_config(
+        place, {"volumes": [{"source": "data", "target": "/data"}], "persist": True, "memory": 64 << 20}
+    )
     make_container(instance, config=config)
     place.current_config = place.config = config
     place.save()
