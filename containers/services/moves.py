@@ -130,7 +130,7 @@ def plan_for(
     segments = {one.address.segment_id for one in chosen if one.address}
     images = images_of(standing)
     keepers = frozenset(Host.objects.filter(runtime__in=KEEP).values_list("pk", flat=True))
-    views = {one.pk: instance_view(one, images.get(one.pk, "")) for one in standing}
+    views = {one.pk: instance_view(one, images.get(one.pk, ""), config) for one in standing}
     return plan_moves(
         standing=list(views.values()),
         movers=[_mover(one, views[one.pk], place, standing, keepers) for one in chosen],

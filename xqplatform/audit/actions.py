@@ -256,6 +256,7 @@ ACTIONS: dict[str, Any] = {
     "deployment.break_glass": _("broke the glass for the release"),
     "deployment.review_glass": _("reviewed the broken glass of the release"),
     "deployment.export": _("took along the record of"),
+    "deployment.roles": _("asked instances what they are before a batch of the release"),
     "deployment.finish": _("finished the release"),
     "scenario.save": _("kept the scenario"),
     "scenario.remove": _("removed the scenario"),
