@@ -8,7 +8,7 @@ runtime asks `hosts.engine.connect(host)`; which one it is nobody above needs to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from hosts.engine_body import ContainerSpec, Json, Limits
 from hosts.engine_specs import Auth, Labels, NetworkSpec
@@ -90,6 +90,8 @@ class Engine(Protocol):
     ) -> tuple[int, str]: ...
     def stat_file(self, container: str, path: str) -> Json | None: ...
     def read_file(self, container: str, path: str, most: int = 1 << 20) -> bytes: ...
+
+    def export_root(self, container: str, mark: str, out: IO[bytes], told: Callable[[int], None]) -> None: ...
 
     # Images
     def has_image(self, image: str) -> bool: ...

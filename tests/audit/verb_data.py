@@ -24,7 +24,7 @@ from containers.guardrails import services as guardrails
 from containers.keeping.services import snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
-from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
+from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
 from containers.terminal import services as terminals
 from containers.terminal import tickets
 from containers.trains import services as trains
@@ -80,6 +80,11 @@ def publish(world: World, actor: Actor) -> Call:
     return lambda: imports.begin_publish(
         actor, project, host=instance.host, engine_id="e1", name=instance.name, parent=None
     )
+
+
+def publish_instance(world: World, actor: Actor) -> Call:
+    altered(world.more["registry"], default=True)
+    return lambda: publishing.publish(actor, world.more["instance"])
 
 
 def announce(world: World, actor: Actor) -> Call:
@@ -284,6 +289,7 @@ DATA: dict[str, Prepare] = (
         "builds.services.imports.announce": announce,
         "builds.services.imports.begin_publish": publish,
         "builds.services.imports.receive": receive,
+        "containers.services.publishing.publish": publish_instance,
         "builds.services.waves.stop_wave": lambda w, a: (
             lambda: waves.stop_wave(a, altered(w.more["wave"], state="building"))
         ),
