@@ -7,11 +7,16 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers.keeping import operations
-        from containers.keeping.models import DataVolume, Snapshot, SnapshotPolicy
+        from containers import holds
+        from containers.keeping import operations, restoring
+        from containers.keeping.models import DataVolume, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
 
-        assert operations.TAKE  # importing it registered its kinds
-        for model in (DataVolume, Snapshot):
+        assert operations.TAKE  # importing them registered their kinds
+        assert restoring.RESTORE
+        holds.HOLDERS.append(restores.under_way)
+        holds.KEEPS.append(lambda release: restores.under_way(release.place))
+        for model in (DataVolume, Restore, Snapshot):
             owned(model, "instance__place__service__team")
         owned(SnapshotPolicy, "place__service__team")

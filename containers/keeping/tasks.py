@@ -27,3 +27,11 @@ def sweep() -> None:
     from containers.keeping.sweeping import sweep as verb
 
     verb()
+
+
+@shared_task(name="keeping.tasks.schedule", ignore_result=True)
+def schedule() -> None:
+    """Begins what is due, removes what no rule keeps."""
+    from containers.keeping.scheduling import run
+
+    run()

@@ -222,6 +222,8 @@ ACTIONS: dict[str, Any] = {
     "data.snapshot.taken": _("took a snapshot of the data of"),
     "data.snapshot.pin": _("said whether a snapshot is kept of"),
     "data.snapshot.remove": _("removed a snapshot of the data of"),
+    "data.restore": _("began to put back the data of"),
+    "data.restored": _("put back the data of"),
     "data.policy": _("changed when snapshots are taken of"),
     "service.scaling": _("changed the elasticity of"),
     "service.restart": _("restarted instances of"),

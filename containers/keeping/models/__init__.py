@@ -1,3 +1,3 @@
-from containers.keeping.models.snapshots import DataVolume, Snapshot, SnapshotPolicy
+from containers.keeping.models.snapshots import DataVolume, Restore, Snapshot, SnapshotPolicy
 
-__all__ = ["DataVolume", "Snapshot", "SnapshotPolicy"]
+__all__ = ["DataVolume", "Restore", "Snapshot", "SnapshotPolicy"]
