@@ -115,6 +115,7 @@ BODIES: dict[str, Any] = {
         "loads": [{"metric": "cpu.percent", "target": 50}],
     },
     "put /services/{slug}/{environment}/snapshots/policy": {"every": 6},
+    "post /snapshots/{number}/copy": {"name": "none-here-1"},
     "post /snapshots/{number}/restore": {"name": "flake-production-1"},
     "patch /snapshots/{number}": {"pinned": True},
     "post /services/{slug}/{environment}/scale/preview": {"instances": 3},

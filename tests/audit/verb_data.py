@@ -22,7 +22,7 @@ from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping.models import Snapshot
-from containers.keeping.services import restores, snapshots
+from containers.keeping.services import copies, restores, snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -272,6 +272,17 @@ def restore(world: World, actor: Actor) -> Call:
     return lambda: restores.restore(actor, row, row.instance.name)
 
 
+def copy_data(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    place.deployments.update(state="succeeded")
+    row = Snapshot.objects.select_related("instance__host", "instance__place__service").get(
+        pk=world.more["snapshot"].pk
+    )
+    other = factories.make_instance(place, row.host, 77)
+    factories.make_container(other)
+    return lambda: copies.copy(actor, row, other.name)
+
+
 def begin_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     one = place.instances.get(number=1)
@@ -305,6 +316,7 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.copies.copy": copy_data,
         "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,

@@ -222,6 +222,7 @@ ACTIONS: dict[str, Any] = {
     "data.snapshot.taken": _("took a snapshot of the data of"),
     "data.snapshot.pin": _("said whether a snapshot is kept of"),
     "data.snapshot.remove": _("removed a snapshot of the data of"),
+    "data.copy": _("copies another instance's data into"),
     "data.restore": _("began to put back the data of"),
     "data.restored": _("put back the data of"),
     "data.policy": _("changed when snapshots are taken of"),
