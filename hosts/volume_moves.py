@@ -44,8 +44,8 @@ class VolumeMoves(Protocol):
         """A volume gets what another one of the pool holds; its snapshots and labels stay. Nobody may be running on it."""
         ...
 
-    def remove_marked(self, pool: str, prefix: str, mark: str) -> list[str]:
-        """Removes volumes whose name begins so and that carry the label `mark`; their names. Others are somebody else's."""
+    def remove_marked(self, pool: str, prefix: str, labels: Mapping[str, str]) -> list[str]:
+        """Removes volumes whose name begins so and that carry all these labels; their names. Others are somebody else's."""
         ...
 
     def pool(self) -> str:

@@ -58,7 +58,7 @@ def take(run: Run) -> None:
     run.on_failure(undo, _("Let it go on, and remove what there is of the snapshot"))
     if run.todo("take"):
         with run.step("take", _("Hold it still and take the snapshot")):
-            _take(run, row, volumes)
+            take_now(run, row, volumes)
     if run.todo("note"):
         with run.step("note", _("Note what there is")):
             seeing.look_at(row.instance, volumes)
@@ -72,7 +72,8 @@ def take(run: Run) -> None:
             run.write(words=said)
 
 
-def _take(run: Run, row: Snapshot, volumes: Volumes) -> None:
+def take_now(run: Run, row: Snapshot, volumes: Volumes) -> None:
+    """All volumes of its instance, which stands still for that. Raises EngineError, Failed."""
     container = row.instance.current
     if container is None:
         raise Failed(_("%(instance)s has no container.") % {"instance": row.instance})

@@ -124,11 +124,11 @@ class LxdVolumeMoves:
         if any(ours.get(key, "") != text for key, text in moved.items()):
             self._set(pool, volume, {**ours, **moved})
 
-    def remove_marked(self, pool: str, prefix: str, mark: str) -> list[str]:
-        gone = []
+    def remove_marked(self, pool: str, prefix: str, labels: Mapping[str, str]) -> list[str]:
+        gone, marks = [], _marks(labels).items()
         for one in self.link.ask("GET", _path(pool), params={"recursion": 1}):
             name, config = str(one["name"]), one.get("config") or {}
-            if "/" not in name and name.startswith(prefix) and f"{USER}{mark}" in config:
+            if "/" not in name and name.startswith(prefix) and marks <= config.items():
                 self.link.ask("DELETE", _path(pool, name), absent=True)
                 gone.append(name)
         return gone

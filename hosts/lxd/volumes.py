@@ -13,6 +13,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError
+from hosts.lxd.volume_moves import LxdVolumeMoves
 from hosts.volume_types import Volume
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ def path_of(volume: Volume) -> str:
 class LxdVolumes:
     def __init__(self, engine: LxdEngine) -> None:
         self._engine, self.link = engine, engine.link
+        self._moves = LxdVolumeMoves(engine)
+
+    @property
+    def moves(self) -> LxdVolumeMoves:
+        return self._moves
 
     # --- What there is -------------------------------------------------------------------------------------------
 
