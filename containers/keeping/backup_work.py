@@ -114,7 +114,7 @@ def _finish(run: Run, row: Backup, store: Store, snapshot: Snapshot) -> None:
     manifest = Manifest(
         place.service.slug, place.environment.slug, row.instance.number, str(said.get("image") or ""),
         int(said.get("config") or 0), str(said.get("address") or ""), snapshot.taken.isoformat() if snapshot.taken else "",
-        snapshot.still_ms, row.target.recipient, tuple(saved), more={"tag": str(said.get("tag") or "")},
+        snapshot.still_ms, row.target.recipient, tuple(saved), more={"tag": str(said.get("tag") or ""), "recipients": row.target.recipients},
     )  # fmt: skip
     transfer.patient(run, lambda: store.put(parts.manifest_key(row.folder), manifest.as_bytes()))
     volumes = [{"source": one.source, "target": one.target, "bytes": one.bytes} for one in saved]

@@ -59,7 +59,7 @@ def send(
             return
         file = moves.read_file(pool, name, there * parts.PART)
         for number, piece in enumerate(parts.pieces(file, parts.PART), there + 1):
-            sealed = sealing.seal(piece, row.target.recipient)
+            sealed = sealing.seal(piece, row.target.recipients)
             part, key = parts.Part.of(number, sealed), parts.part_key(row.folder, volume, number)
             patient(run, partial(store.put, key, sealed))
             BackupPart.objects.create(

@@ -55,7 +55,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 def second_host(house: House) -> tuple[LxdServer, Host]:  # noqa: F811
     server = house.site.fleet.lxd(2)[1]
-    data = {"name": "store-2", "runtime": "lxd", "connection": "tcp", "address": server.endpoint, "trust": server.token()}
+    data = {
+        "name": "store-2",
+        "runtime": "lxd",
+        "connection": "tcp",
+        "address": server.endpoint,
+        "trust": server.token(),
+    }
     host = machines.create_host(house.site.actor, data)
     assert observe.refresh_host(host.pk)
     segment = house.site.environment.segment
@@ -84,7 +90,9 @@ def ended(operation: HostOperation | None, state: str = "succeeded") -> HostOper
 
 @pytest.mark.timeout(400)
 def test_a_backup_is_taken_and_starts_elsewhere(
-    house: House, s3: S3Server, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    house: House,
+    s3: S3Server,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
 ) -> None:
     monkeypatch.setattr(parts, "PART", PIECE)
     site, actor = house.site, house.site.actor
@@ -105,7 +113,7 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     s3_target = targets.create(
         actor,
         {"name": "company", "kind": "s3", "endpoint": place.endpoint, "bucket": place.bucket, "access_key": place.access_key,
-         "secret_key": place.secret_key, "prefix": "xq"},
+         "secret_key": place.secret_key, "key_prefix": "xq"},
     )  # fmt: skip
 
     # A worker is killed in the middle; the next one goes on with the part that is not there yet.
@@ -142,7 +150,9 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     monkeypatch.setattr(
         "containers.keeping.drill_work._checked",
         lambda engine, made, command, real=__import__("containers.keeping.drill_work", fromlist=["x"])._checked: (
-            seen.append((left_on(other)[0], engine.inspect(made)["NetworkSettings"]["Networks"]["xq-lan"]["IPAddress"])),
+            seen.append(
+                (left_on(other)[0], engine.inspect(made)["NetworkSettings"]["Networks"]["xq-lan"]["IPAddress"])
+            ),
             real(engine, made, command),
         )[1],
     )
@@ -270,7 +280,9 @@ def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pyte
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
     # By schedule: one, of this place alone; then the rules keep the newest.
-    backup_policies.save_rules(actor, house.place, "disk", {"every": 1, "keep_last": 1, "keep_daily": 0, "keep_weekly": 0, "drill_days": 1})
+    backup_policies.save_rules(
+        actor, house.place, "disk", {"every": 1, "keep_last": 1, "keep_daily": 0, "keep_weekly": 0, "drill_days": 1}
+    )
     from containers.keeping.models import BackupPolicy
     from django.utils import timezone
     from datetime import timedelta

@@ -232,7 +232,6 @@ ACTIONS: dict[str, Any] = {
     "backup.target.create": _("set up the store of backups"),
     "backup.target.change": _("changed the store of backups"),
     "backup.target.check": _("tried out the store of backups"),
-    "backup.target.key": _("looked at the key that opens all backups in"),
     "backup.target.remove": _("removed the store of backups"),
     "data.policy": _("changed when snapshots are taken of"),
     "service.scaling": _("changed the elasticity of"),

@@ -23,13 +23,15 @@ class BackupTarget(models.Model):
     endpoint = models.CharField(_("endpoint"), max_length=250, blank=True)
     region = models.CharField(_("region"), max_length=60, blank=True)
     bucket = models.CharField(_("bucket"), max_length=100, blank=True)
-    prefix = models.CharField(_("prefix of keys"), max_length=200, blank=True)
+    key_prefix = models.CharField(_("prefix of keys"), max_length=200, blank=True)
     access_key = models.CharField(_("access key"), max_length=200, blank=True)
     secret_key = EncryptedTextField(_("secret key"), blank=True, default="")
     ca = models.TextField(_("certificate of its authority"), blank=True)  # PEM; empty: what the machine trusts
     # What opens the backups: an age identity. Its public half seals them.
     key = EncryptedTextField()
     recipient = models.CharField(max_length=80)
+    # Public keys whose owners open them, too, also when the platform is lost: one a line.
+    others = models.TextField(_("public keys that open them, too"), blank=True)
     author_name = models.CharField(max_length=150, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     changed = models.DateTimeField(auto_now=True)
@@ -42,6 +44,10 @@ class BackupTarget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def recipients(self) -> list[str]:
+        return [self.recipient, *self.others.split()]
 
 
 class BackupPolicy(models.Model):
@@ -162,6 +168,13 @@ class Drill(models.Model):
     def label(self) -> str:
         """The name of the instance."""
         return f"xq-drill-{self.pk}"
+
+    @property
+    def told(self) -> str:
+        """What came of it, or why it could not be tried."""
+        if self.words or self.operation is None or self.state != self.State.BROKEN:
+            return self.words
+        return self.operation.words
 
     @property
     def mark(self) -> str:

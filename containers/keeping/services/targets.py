@@ -1,4 +1,4 @@
-"""The verbs of stores: set up, change, try out, show the key, remove."""
+"""The verbs of stores: set up, change, try out, remove."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
 MANAGING = "backup.manage"
+MOST_OTHERS = 10
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,98}")
 PREFIX = re.compile(r"[A-Za-z0-9._/-]*")
-PLAIN = ("endpoint", "region", "bucket", "prefix", "access_key", "ca")  # fields that are shown
+PLAIN = ("endpoint", "region", "bucket", "key_prefix", "access_key", "ca", "others")  # fields that are shown
 LENGTHS = {
     "endpoint": 250,
     "region": 60,
     "bucket": 100,
-    "prefix": 200,
+    "key_prefix": 200,
     "access_key": 200,
     "secret_key": 500,
     "ca": 20_000,
@@ -38,7 +39,7 @@ LENGTHS = {
 
 
 def create(actor: Actor, data: Mapping[str, Any]) -> BackupTarget:
-    """`data`: name, kind, and for S3 endpoint, region, bucket, prefix, access_key, secret_key, ca. It is tried out first: one that
+    """`data`: name, kind, and for S3 endpoint, region, bucket, key_prefix, access_key, secret_key, ca; `others`: public keys that open its backups, too. It is tried out first: one that
     cannot be used is refused. Raises Denied, Refused.
     """
     require(actor, MANAGING)
@@ -88,14 +89,6 @@ def check(actor: Actor, row: BackupTarget) -> BackupTarget:
     return row
 
 
-def show_key(actor: Actor, row: BackupTarget) -> str:
-    """What opens its backups without the platform, to be kept elsewhere. Raises Denied."""
-    require(actor, MANAGING)
-    with transaction.atomic():
-        audit.record(actor, "backup.target.key", row)
-    return row.key
-
-
 def remove(actor: Actor, row: BackupTarget) -> None:
     """Forgets a store in which nothing lies. Raises Denied, Refused."""
     require(actor, MANAGING)
@@ -115,6 +108,8 @@ def _shown(row: BackupTarget) -> dict[str, Any]:
 
 def _fill(row: BackupTarget, data: Mapping[str, Any]) -> None:
     """Raises Refused with the field."""
+    if isinstance(data.get("others"), str):
+        row.others = _recipients(data["others"])
     if row.kind != BackupTarget.Kind.S3:
         return
     for name, longest in LENGTHS.items():
@@ -130,8 +125,8 @@ def _fill(row: BackupTarget, data: Mapping[str, Any]) -> None:
         raise Refused(_("An address such as https://s3.example.com, without a path of the bucket."), "endpoint", 400)
     if not BUCKET.fullmatch(row.bucket):
         raise Refused(_("The name of a bucket that is there."), "bucket", 400)
-    if not PREFIX.fullmatch(row.prefix) or ".." in row.prefix:
-        raise Refused(_("Letters, digits, «.», «_», «-» and «/»."), "prefix", 400)
+    if not PREFIX.fullmatch(row.key_prefix) or ".." in row.key_prefix:
+        raise Refused(_("Letters, digits, «.», «_», «-» and «/»."), "key_prefix", 400)
     for name in ("access_key", "secret_key"):
         if not getattr(row, name):
             raise Refused(_("It is needed."), name, 400)
@@ -140,6 +135,17 @@ def _fill(row: BackupTarget, data: Mapping[str, Any]) -> None:
             ssl.create_default_context(cadata=row.ca)
         except (ssl.SSLError, ValueError):
             raise Refused(_("This is no certificate in PEM."), "ca", 400) from None
+
+
+def _recipients(text: str) -> str:
+    """Public keys, one a line. Raises Refused."""
+    found = text.split()
+    if len(found) > MOST_OTHERS:
+        raise Refused(_("At most %(n)s keys.") % {"n": MOST_OTHERS}, "others", 400)
+    for one in found:
+        if not sealing.is_recipient(one):
+            raise Refused(_("«%(key)s» is no public key of age (age1…).") % {"key": one[:80]}, "others", 400)
+    return "\n".join(dict.fromkeys(found))
 
 
 def _problem(row: BackupTarget) -> str:

@@ -20,7 +20,7 @@ def open_store(target: BackupTarget) -> Store:
     # Its library takes 30 MB: only who uses it has it.
     from containers.keeping.stores.s3 import S3Place, S3Store
 
-    prefix = f"{target.prefix.strip('/')}/" if target.prefix.strip("/") else ""
+    prefix = f"{target.key_prefix.strip('/')}/" if target.key_prefix.strip("/") else ""
     place = S3Place(
         target.bucket, target.access_key, target.secret_key, target.endpoint, target.region, prefix, target.ca
     )
