@@ -21,7 +21,7 @@ from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
-from containers.keeping.services import snapshots
+from containers.keeping.services import backups, drills, snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
@@ -257,6 +257,28 @@ def take_snapshot(world: World, actor: Actor) -> Call:
     return lambda: snapshots.take(actor, place, [1])
 
 
+def take_backup(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    return lambda: backups.take(actor, place, "disk", [1])
+
+
+def begin_backup(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    one, disk = place.instances.get(number=1), world.more["backup"].target
+    return lambda: backups.begin(actor, one, disk, "hand")
+
+
+def begin_drill(world: World, actor: Actor) -> Call:
+    keeping_host(world)
+    Host.objects.update(state="ready")
+    return lambda: drills.begin(actor, world.more["backup"], "hand")
+
+
+def drill(world: World, actor: Actor) -> Call:
+    begin_drill(world, actor)
+    return lambda: drills.drill(actor, world.more["backup"])
+
+
 def begin_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     one = place.instances.get(number=1)
@@ -291,6 +313,10 @@ DATA: dict[str, Prepare] = (
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
+        "containers.keeping.services.backups.take": take_backup,
+        "containers.keeping.services.backups.begin": begin_backup,
+        "containers.keeping.services.drills.begin": begin_drill,
+        "containers.keeping.services.drills.drill": drill,
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,
         "containers.guardrails.approvals.approve": approve,

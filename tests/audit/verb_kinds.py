@@ -54,6 +54,7 @@ READERS = {
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
     "containers.keeping.reading.snapshots_of",
+    "containers.keeping.reading_backups.backups_of",
     "containers.guardrails.approvals.may_approve",
     "containers.guardrails.approvals.require_right",
     "containers.guardrails.approvals.standing",

@@ -6,16 +6,22 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
+from django.utils import timezone
 
-from containers.keeping import backup_beat, backup_policies, parts
-from containers.keeping.models import Backup, BackupTarget, Drill
+from containers.keeping import backup_beat, backup_policies, drill_work, parts
+from containers.keeping.models import Backup, BackupPolicy, Drill
 from containers.keeping.services import backups, drills, targets
+from containers.keeping.stores import StoreError
+from containers.keeping.stores.folder import FolderStore
 from containers.models import Container
 from hosts import observe, operation_runner
 from hosts.engine import connect
@@ -23,7 +29,8 @@ from hosts.models import Address, Host, HostOperation, Segment
 from hosts.services import machines
 from tests.engines.lxd import LxdServer
 from tests.faults.conftest import wait_for
-from tests.faults.test_lxd import House, house  # noqa: F401
+from tests.faults.test_lxd import House
+from tests.faults.test_lxd import house as house  # noqa: PLC0414  a fixture
 from tests.faults.workers import environment
 from tests.keeping.s3 import S3Server, s3_server
 from xqplatform.audit.models import Event
@@ -53,7 +60,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield one
 
 
-def second_host(house: House) -> tuple[LxdServer, Host]:  # noqa: F811
+def second_host(house: House) -> tuple[LxdServer, Host]:
     server = house.site.fleet.lxd(2)[1]
     data = {
         "name": "store-2",
@@ -92,7 +99,7 @@ def ended(operation: HostOperation | None, state: str = "succeeded") -> HostOper
 def test_a_backup_is_taken_and_starts_elsewhere(
     house: House,
     s3: S3Server,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(parts, "PART", PIECE)
     site, actor = house.site, house.site.actor
@@ -147,15 +154,14 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     drill = drills.drill(actor, row)
     assert drill.host == elsewhere
     seen: list[tuple[list[str], str]] = []
-    monkeypatch.setattr(
-        "containers.keeping.drill_work._checked",
-        lambda engine, made, command, real=__import__("containers.keeping.drill_work", fromlist=["x"])._checked: (
-            seen.append(
-                (left_on(other)[0], engine.inspect(made)["NetworkSettings"]["Networks"]["xq-lan"]["IPAddress"])
-            ),
-            real(engine, made, command),
-        )[1],
-    )
+    real = drill_work._checked
+
+    def checked(engine: Any, made: str, command: str) -> Any:
+        networks = engine.inspect(made)["NetworkSettings"]["Networks"]
+        seen.append((left_on(other)[0], networks["xq-lan"]["IPAddress"]))
+        return real(engine, made, command)
+
+    monkeypatch.setattr(drill_work, "_checked", checked)
     ended(drill.operation)
     drill.refresh_from_db()
     assert (drill.state, drill.seconds is not None, drill.address) == ("starts", True, None), (drill.words, drill.said)
@@ -211,7 +217,7 @@ def test_a_backup_is_taken_and_starts_elsewhere(
 
 
 @pytest.mark.timeout(300)
-def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that goes away, a cancel, and a host that is cut off in the middle: nothing is left, the service serves, and it is said."""
     monkeypatch.setattr(parts, "PART", PIECE)
     monkeypatch.setattr("containers.keeping.transfer.PATIENCE", 1.0)
@@ -221,9 +227,6 @@ def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pyte
     before = left_on(house.server)
     target = targets.create(actor, {"name": "disk", "kind": "folder"})
     folder = Path(settings.DATA_DIR) / "backups" / "disk"
-
-    from containers.keeping.stores import StoreError
-    from containers.keeping.stores.folder import FolderStore
 
     real, calls = FolderStore.put, {"n": 0}
 
@@ -245,10 +248,7 @@ def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pyte
     def cancelled(self: FolderStore, key: str, data: bytes) -> None:
         real(self, key, data)
         HostOperation.objects.filter(state="running").update(ask_cancel=True)
-        wait_for("the cancel is seen", lambda: True)
-        import time
-
-        time.sleep(1)
+        time.sleep(1)  # a cancel is seen within 0.3 s
 
     monkeypatch.setattr(FolderStore, "put", cancelled)
     [row] = backups.take(actor, house.place, "disk")
@@ -283,10 +283,6 @@ def test_a_backup_that_breaks_off_leaves_nothing(house: House, monkeypatch: pyte
     backup_policies.save_rules(
         actor, house.place, "disk", {"every": 1, "keep_last": 1, "keep_daily": 0, "keep_weekly": 0, "drill_days": 1}
     )
-    from containers.keeping.models import BackupPolicy
-    from django.utils import timezone
-    from datetime import timedelta
-
     kept = []
     for _n in range(2):
         BackupPolicy.objects.update(changed=timezone.now() - timedelta(days=1))

@@ -44,12 +44,12 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def do_list(self, actor: Actor, options: dict[str, Any]) -> None:
-        for row in reading.snapshots_of(actor, _found(actor, options)):
+        for row in reading.snapshots_of(actor, found(actor, options)):
             taken = f"{row.taken:%Y-%m-%d %H:%M:%S}" if row.taken else "–"
             self.stdout.write(f"{row.label}\t{row.instance}\t{taken}\t{row.state}\t{row.why}\t{row.host.name}")
 
     def do_take(self, actor: Actor, options: dict[str, Any]) -> None:
-        for row in snapshots.take(actor, _found(actor, options), options["instance"], options["reason"]):
+        for row in snapshots.take(actor, found(actor, options), options["instance"], options["reason"]):
             self.stdout.write(f"{row.label} of {row.instance} is being taken.")
 
     def do_remove(self, actor: Actor, options: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{name} is being removed.")
 
 
-def _found(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
+def found(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
     """Raises CommandError."""
     rows = visible(actor, ServiceEnvironment).select_related("service__team", "environment", "active")
     place = rows.filter(service__slug=options["service"], environment__slug=options["environment"]).first()
