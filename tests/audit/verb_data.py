@@ -21,7 +21,8 @@ from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
-from containers.keeping.services import backups, drills, snapshots
+from containers.keeping import sealing
+from containers.keeping.services import backups, drills, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
@@ -268,6 +269,16 @@ def begin_backup(world: World, actor: Actor) -> Call:
     return lambda: backups.begin(actor, one, disk, "hand")
 
 
+def change_store(world: World, actor: Actor) -> Call:
+    others = sealing.recipient(sealing.new_key())
+    return lambda: targets.change(actor, world.more["backup"].target, {"others": others})
+
+
+def remove_store(world: World, actor: Actor) -> Call:
+    row = targets.create(Actor.system(), {"name": "empty", "kind": "folder"})
+    return lambda: targets.remove(actor, row)
+
+
 def begin_drill(world: World, actor: Actor) -> Call:
     keeping_host(world)
     Host.objects.update(state="ready")
@@ -316,6 +327,8 @@ DATA: dict[str, Prepare] = (
         "containers.keeping.services.backups.take": take_backup,
         "containers.keeping.services.backups.begin": begin_backup,
         "containers.keeping.services.drills.begin": begin_drill,
+        "containers.keeping.services.targets.change": change_store,
+        "containers.keeping.services.targets.remove": remove_store,
         "containers.keeping.services.drills.drill": drill,
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,

@@ -72,10 +72,11 @@ def change(actor: Actor, row: BackupTarget, data: Mapping[str, Any]) -> BackupTa
     old, new = audit.changed(before, _shown(row))
     if row.secret_key != old_secret:
         new["secret_key"] = _("replaced")
+    if not new:
+        return row
     with transaction.atomic():
         row.save()
-        if new:
-            audit.record(actor, "backup.target.change", row, before=old or None, after=new)
+        audit.record(actor, "backup.target.change", row, before=old or None, after=new)
     return row
 
 
