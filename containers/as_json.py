@@ -163,7 +163,7 @@ def glass_json(row: BrokenGlass) -> dict[str, Any]:
 
 def instance_json(row: Instance) -> dict[str, Any]:
     shown = row.shown if hasattr(row, "shown") else row.current
-    names = ("id", "number", "name", "state", "wanted_state", "status", "drift")
+    names = ("id", "number", "name", "state", "wanted_state", "status", "drift", "role", "role_asked")
     return {name: getattr(row, name) for name in names} | {
         "host": row.host.name,
         "address": shown_ip(row),

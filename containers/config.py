@@ -100,6 +100,9 @@ class Config:
     metrics: Told = Told()
     init: str = "none"  # «image»: a small machine, whose first process is the image's own /sbin/init
     # Not of the container, but of what is done around it; a release goes by those of its own settings.
+    role_command: str = (
+        ""  # run inside each instance before each batch: says primary or replica; empty: nobody is asked
+    )
     hooks: tuple[Hook, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
 
@@ -387,6 +390,7 @@ def parse(data: Any) -> Config:
         logs=_logs(data),
         metrics=_told(data),
         init=_init(data),
+        role_command=_text(data, "role_command", "", 4000),
         hooks=hook_shape.read(data.get("hooks")),
         traffic=_traffic(data),
     )

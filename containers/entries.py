@@ -50,6 +50,7 @@ class InstanceView:
     healthy: bool = True
     running: bool = True
     image: str = ""  # what runs in it now, as text for people
+    role: str = ""  # primary, replica, as it last said; empty: it was not asked, or did not say
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The address must never answer from two places. So the new container is made first but not started, the old one is stopped
 and seen to be stopped, the instance's row is switched to the new host, and only then the new one starts. The old one stays,
-stopped, until the new one is well: the way back starts it again.
+stopped, until the new one is well: the way back starts it again. Where both runtimes keep volumes the data goes along, between the stop and the switch (`carrying`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from containers import left_behind
+from containers.carrying import Carry, names_of
 from containers.config import Config, parse
-from containers.models import Instance, KeptLog, Step
+from containers.models import Instance, KeptLog, MovedVolume, Step
 from containers.work import Context, Json, StepFailed, Work, point
 from hosts import helper, probe
 from hosts.engine import Engine, EngineError, connect
@@ -72,6 +74,9 @@ class Move(Work):
 
     def _move(self) -> None:
         lost = self._lost()
+        carry = None if lost or self._stands_on(self.new_host) else Carry.between(self, self.old_host, self.new_host)
+        if carry is not None:
+            carry.prepare()
         with self._at(self.new_host):
             mine, leftovers = self._look(str(self.step.pk))
             for one in leftovers:
@@ -79,9 +84,12 @@ class Move(Work):
             made = self._made(mine, self.step.image, self.step.config, str(self.step.pk))
             self._ready_to_announce()
         old = [] if lost else self._found(self.old_host)
-        side_by_side = self.context.order == "start-first" and not self._fixed and not lost and self.runs
+        side_by_side = self.context.order == "start-first" and not self._fixed and not lost and self.runs and not carry
         if not side_by_side:
             self._stop_there(self.old_host, old)
+        if carry is not None:
+            carry.copy()
+            self._stands_still(self.old_host)
         if lost:
             self._nobody_answers(made)
         self._switch(self.new_host)
@@ -95,7 +103,20 @@ class Move(Work):
                 self.around.drained(old)
             self._stop_there(self.old_host, old, serves=False)
         self._tidy_up(self.old_host, old)
+        left_behind.leave(self, self.old_host, names_of(self))
         self._others_ended(made)
+
+    def _stands_on(self, host: Host) -> bool:
+        return self.instance.host_id == host.pk
+
+    def _stands_still(self, host: Host) -> None:
+        """Nothing wrote to the data while it was copied. Raises StepFailed."""
+        with self._at(host):
+            for one in self._look("")[1]:
+                state = (self._inspect(str(one["Id"])) or {}).get("State") or {}
+                if state.get("Running") or state.get("Restarting"):
+                    words = _("%(name)s was started on %(host)s while its data was copied.")
+                    raise StepFailed(words % {"name": self.instance.name, "host": host})
 
     def _lost(self) -> bool:
         """Its old host is off, as somebody made sure; should it have come back, this is a move like any other."""
@@ -167,22 +188,45 @@ class Move(Work):
             self._switch(self.old_host)
             Instance.objects.filter(pk=self.instance.pk).update(state="missing", status="")
             return
-        mark = f"{self.step.pk}b"
+        mark, back = f"{self.step.pk}b", self._data_back()
         old = sorted(self._found(self.old_host), key=lambda one: (one.get("State") == "running", one.get("Created", 0)))
         with self._at(self.old_host):
+            while back is not None and old:  # they have the volumes that were put aside
+                self._clear(str(old.pop()["Id"]))
             keep = str(old[-1]["Id"]) if old else ""
             if not keep and self.step.old_image is not None:
                 keep = self._made(None, self.step.old_image, self.step.old_config, mark, state=state)
         if not keep:
             raise StepFailed(_("There is nothing that could run on %(host)s again.") % {"host": self.old_host})
         new = self._stop_new()
+        if back is not None:
+            back.copy()
+            self._stands_still(self.new_host)
         self._switch(self.old_host)
         with self._at(self.old_host):
             self._restarts_by_itself(keep)
             if self.runs:
                 self._up(keep, state)
         self._tidy_up(self.new_host, new)
+        if self._went_over():
+            left_behind.leave(self, self.new_host, names_of(self))
+        else:
+            left_behind.withdraw(self.step, ran="start" in self.times)
         self._others_ended(keep)
+
+    def _went_over(self) -> bool:
+        """Whether the instance was well on the new host, so that its data is that of there."""
+        return MovedVolume.objects.filter(step=self.step, host=self.old_host, kind=MovedVolume.Kind.LEFT).exists()
+
+    def _data_back(self) -> Carry | None:
+        """The way of its data back, where that has gone over."""
+        if not self._went_over() or not self._stands_on(self.new_host):
+            return None
+        left_behind.leave(self, self.old_host, names_of(self))
+        carry = Carry.between(self, self.new_host, self.old_host)
+        if carry is not None:
+            carry.prepare()
+        return carry
 
     def _stop_new(self) -> list[Json]:
         """What was made on the new host, stopped; a host that went away there forbids the way back if it may run."""

@@ -23,12 +23,19 @@ HOSTS_TOLD = 8  # of those that cannot take it, with what each lacks
 
 @dataclass(frozen=True)
 class Mover:
-    """An instance that shall move. `segment`: of its address, None without one; `data`: what of it lies on its host only."""
+    """An instance that shall move. `segment`: of its address, None without one; `data`: what of it lies on its host only, and stays;
+    `carried`: what moves along, to hosts that keep such (`keepers`); `shared_by`: instances on its host that have it, too; `shares`:
+    others of the service would have it as theirs where they meet.
+    """
 
     view: InstanceView
     segment: int | None = None
     segment_name: str = ""
     data: str = ""
+    carried: str = ""
+    keepers: frozenset[int] = frozenset()
+    shared_by: tuple[int, ...] = ()
+    shares: bool = False
     only_on: int | None = None  # the one host that has its image, where no registry holds it
     made: bool = True  # there is a release that a container can be made of
     lost: bool = False  # its host cannot be reached
@@ -71,7 +78,11 @@ def plan_moves(
     own = Counter(one.host for one in standing)
     answer = place(
         [as_host(host, config, own[host.pk], _segments(host, on_segment)) for host in hosts],
-        [_demand(mover, by_pk, config, wish, around) for mover in ordered if not entries[mover.view.number].problem],
+        [
+            _demand(mover, by_pk, config, wish, around, own=own)
+            for mover in ordered
+            if not entries[mover.view.number].problem
+        ],
         standing=around.standing(own),
     )
     for one in answer.assignments:
@@ -117,12 +128,19 @@ def _segments(host: HostView, on_segment: Mapping[int, frozenset[int]]) -> froze
     return frozenset(segment for segment, hosts in on_segment.items() if host.pk in hosts)
 
 
-def _demand(mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: Wish, around: Around) -> Demand:
+def _demand(
+    mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: Wish, around: Around, *, own: Mapping[int, int]
+) -> Demand:
     old, to = hosts.get(mover.view.host), wish.host_of(mover.view.number)
     missing = {host.pk: why for host in hosts.values() if (why := lacks(host))}
     if mover.only_on is not None:
         elsewhere = _("the image lies on another host only (release one that a registry holds)")
         missing = {pk: elsewhere for pk in hosts if pk != mover.only_on} | missing
+    rules = around.rules
+    if mover.carried:
+        missing = _no_place_for(mover, hosts, own) | missing
+        if mover.shares:
+            rules = replace(rules, per_host=1)
     return Demand(
         around.place,
         1,
@@ -130,7 +148,7 @@ def _demand(mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: W
         config.memory,
         service=around.service,
         key=mover.view.number,
-        rules=around.rules,
+        rules=rules,
         segment=mover.segment,
         segment_name=mover.segment_name,
         new_address=False,
@@ -143,6 +161,16 @@ def _demand(mover: Mover, hosts: Mapping[int, HostView], config: Config, wish: W
     )
 
 
+def _no_place_for(mover: Mover, hosts: Mapping[int, HostView], own: Mapping[int, int]) -> dict[int, str]:
+    """Hosts that cannot take its data, with why."""
+    cannot = _("its data cannot be copied there")
+    found = {pk: cannot for pk in hosts if pk not in mover.keepers}
+    if mover.shares:
+        theirs = _("another instance of the service has its own data there, under the same name")
+        found |= {pk: theirs for pk in hosts if own.get(pk) and pk != mover.view.host}
+    return found
+
+
 def _stays(mover: Mover, host: str, wish: Wish) -> str:
     """Why the instance must not move, wherever to."""
     if mover.lost and not wish.fenced:
@@ -153,6 +181,9 @@ def _stays(mover: Mover, host: str, wish: Wish) -> str:
     if mover.data and not wish.with_data:
         words = _("It has data on %(host)s that does not move: %(data)s. Confirm that it starts without it elsewhere.")
         return words % {"host": host, "data": mover.data}
+    if mover.carried and mover.shared_by:
+        words = _("It shares its data with %(numbers)s on %(host)s, which would stay without it.")
+        return words % {"numbers": ", ".join(f"#{number}" for number in mover.shared_by), "host": host}
     if not mover.made:
         return _("Nothing has been released that it could be made of.")
     return ""
@@ -173,6 +204,8 @@ def _note(mover: Mover, host: str) -> str:
     notes = []
     if mover.data:
         notes.append(_("its data stays on %(host)s: %(data)s") % {"host": host, "data": mover.data})
+    if mover.carried:
+        notes.append(_("its data moves along: %(data)s; it stands still meanwhile") % {"data": mover.carried})
     if mover.segment is None:
         notes.append(_("gets another address: it has none of a segment"))
     if mover.lost:

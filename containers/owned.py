@@ -39,6 +39,7 @@ PATHS: dict[type[Model], str] = {
     models.CommandRun: OF_INSTANCE,
     models.CommandPiece: "run__instance__place__service__team",
     models.KeptLog: OF_INSTANCE,
+    models.MovedVolume: OF_INSTANCE,
     models.BrokenGlass: OF_RELEASE,
     models.Approval: OF_RELEASE,
     # One car of a closed team hides the whole train: its order and its times tell of it.

@@ -17,9 +17,11 @@ from containers.by_hand import ByHand
 from containers.config import Config
 from containers.entries import Entry, HostView, InstanceView, Plan
 from containers.policy import Policy
+from containers.rollout.roles import PRIMARY, Turn, ordered
 from hosts.addresses import Choice
 
 __all__ = ["Entry", "HostView", "InstanceView", "Plan", "Policy", "in_batches", "make_plan"]
+BY_ROLE = frozenset({"deploy", "restart", "repair", "move"})  # what takes an instance out of service
 KINDS = ("deploy", "scale", "restart", "stop", "start", "remove", "repair", "limits")
 
 
@@ -182,4 +184,18 @@ def in_batches(
     order.sort(key=lambda item: item[:3])
     first = 1 if kind in {"deploy", "restart", "repair", "move", "limits"} and len(order) > 1 else size
     numbers = strategies.batch_numbers(len(order), size, first, lead)
-    return tuple(replace(item[3], batch=batch) for item, batch in zip(order, numbers, strict=True))
+    batched = [replace(item[3], batch=batch) for item, batch in zip(order, numbers, strict=True)]
+    return _by_role(batched, instances) if kind in BY_ROLE else tuple(batched)
+
+
+def _by_role(entries: Sequence[Entry], instances: Mapping[int, InstanceView]) -> tuple[Entry, ...]:
+    """Replicas before the primary, as they last said; they are asked again before each batch."""
+    roles = {pk: one.role for pk, one in instances.items()}
+    turns = [Turn(n, e.batch, n, roles.get(e.instance or 0, "")) for n, e in enumerate(entries)]
+    last = _("primary when it was last asked: goes last")
+    return tuple(
+        replace(entries[turn.key], batch=turn.batch, note=_("; ").join(filter(None, [entries[turn.key].note, last])))
+        if turn.role == PRIMARY
+        else replace(entries[turn.key], batch=turn.batch)
+        for turn in ordered(turns)
+    )

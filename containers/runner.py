@@ -19,7 +19,7 @@ from django.db import DatabaseError, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from containers import holds, leases, rollout, spec
+from containers import holds, leases, roles, rollout, spec
 from containers.address_work import Readdress
 from containers.finish import finish
 from containers.halting import AfterHalt, Halt
@@ -96,6 +96,9 @@ class Runner:
         self.backward: dict[int, tuple[Future[None], threading.Event]] = {}
         self.halting: dict[int, tuple[Future[None], threading.Event]] = {}
         self.switching: Future[None] | None = None
+        self.role_command = roles.command_of(row)
+        self.asking: Future[None] | None = None  # instances are asked what they are
+        self.in_order = -2  # the batch before which they were asked last
         self.broken_off: dict[int, float] = {}  # step → since when its thread is waited for
         self.abandoned: list[int] = []  # steps of which a thread hangs in a call
         self.pulling: dict[int, Future[None]] = {}
@@ -153,7 +156,7 @@ class Runner:
         self._forget(steps)
         now = time.time()
         look_at = now + 2.0
-        actions = rollout.decide(view, steps, now)
+        actions = self._in_order(row, steps, rollout.decide(view, steps, now))
         ready = self._load(actions)
         begun = self._claim(ready)
         for action in actions:
@@ -190,13 +193,33 @@ class Runner:
                         return False, 0
         return row.state in Deployment.ACTIVE, look_at
 
+    def _in_order(
+        self, row: Deployment, steps: Sequence[rollout.StepView], actions: list[rollout.Action]
+    ) -> list[rollout.Action]:
+        """The actions without what begins a batch before which nobody has been asked what they are: that is done first."""
+        if not self.role_command:
+            return actions
+        fresh = {step.pk: step.batch for step in steps if step.state == "waiting" and not step.touched}
+        new = [one.step for one in actions if isinstance(one, rollout.Run) and one.step in fresh]
+        if not new or min(fresh[step] for step in new) == self.in_order:
+            return actions
+        if self.asking is None or self.asking.done():
+
+            def ask() -> None:
+                point("before roles")
+                self.in_order = roles.settle(row, self.lease)
+
+            self.asking = self._submit(ask)
+        return [one for one in actions if not (isinstance(one, rollout.Run) and one.step in new)]
+
     def _all(self) -> list[tuple[Future[None], threading.Event]]:
         return [*self.forward.values(), *self.backward.values(), *self.halting.values()]
 
     @property
     def _in_work(self) -> bool:
         switching = self.switching is not None and not self.switching.done()
-        return switching or any(not future.done() for future, _stop in self._all())
+        asking = self.asking is not None and not self.asking.done()
+        return switching or asking or any(not future.done() for future, _stop in self._all())
 
     def _closed(self, row: Deployment, state: str) -> bool:
         """Whether hooks that come after everything have run; begins them (one that fails makes it fail, while it can)."""
@@ -217,7 +240,7 @@ class Runner:
 
     def _raise_deaths(self) -> None:
         """What a thread did not expect ends this run (the rows stay as they are, the beat begins another)."""
-        switching = [self.switching] if self.switching is not None else []
+        switching = [one for one in (self.switching, self.asking) if one is not None]
         steps = (future for future, _stop in self._all())
         for future in [*steps, *self.pulling.values(), *self.closing.values(), *switching]:
             error = future.exception() if future.done() and not future.cancelled() else None

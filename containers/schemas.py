@@ -317,6 +317,8 @@ class InstanceOut(Schema):
     wanted_state: str
     status: str
     drift: list[dict[str, Any]]
+    role: str = Field("", description="What it last said of itself: `primary`, `replica`, or nothing.")
+    role_asked: datetime | None = None
     container: str | None
     image: str | None
     config: int | None

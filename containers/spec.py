@@ -55,15 +55,7 @@ def container_spec(
     name: str = "",
 ) -> ContainerSpec:
     """What the engine shall make. `step` marks which step made it, so that a restarted runner finds its own work."""
-    binds = [_bind(place, source=v.source, target=v.target, read_only=v.read_only) for v in config.volumes]
-    if config.persist and config.persist_in == "folder" and place.folder:
-        # A second mount does what a link would, also where the image has no place for a link and on a read-only root.
-        binds.append(f"{place.folder}:{PERSIST}")
-        if config.logs:
-            binds.append(f"{place.folder}/logs:{config.logs}")
-    elif config.persist:
-        binds.append(f"xq-vol-{place.name}.persist:{PERSIST}")
-    init = place.init
+    binds, init = _binds(place, config), place.init
     test = health_command(config.health)
     health = config.health
     return ContainerSpec(
@@ -109,6 +101,24 @@ def container_spec(
         log_driver=config.log_driver,
         log_opts=dict(config.log_options),
     )
+
+
+def _binds(place: Place, config: Config) -> list[str]:
+    binds = [_bind(place, source=v.source, target=v.target, read_only=v.read_only) for v in config.volumes]
+    if config.persist and config.persist_in == "folder" and place.folder:
+        # A second mount does what a link would, also where the image has no place for a link and on a read-only root.
+        binds.append(f"{place.folder}:{PERSIST}")
+        if config.logs:
+            binds.append(f"{place.folder}/logs:{config.logs}")
+    elif config.persist:
+        binds.append(f"xq-vol-{place.name}.persist:{PERSIST}")
+    return binds
+
+
+def volumes(place: Place, config: Config) -> tuple[str, ...]:
+    """The names of its volumes, each once; what lies in folders of the host is none."""
+    names = (bind.partition(":")[0] for bind in _binds(place, config))
+    return tuple(dict.fromkeys(name for name in names if not name.startswith("/")))
 
 
 def _bind(place: Place, *, source: str, target: str, read_only: bool) -> str:

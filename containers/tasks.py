@@ -65,6 +65,14 @@ def _measures(row: Deployment) -> bool:
     return GateRun.objects.filter(deployment=row.pk, batch=row.hold_batch, state=GateRun.State.MEASURING).exists()
 
 
+@shared_task(name="containers.tasks.tidy_moved_volumes", ignore_result=True)
+def tidy_moved_volumes() -> int:
+    """Volumes that moves left on hosts: put aside, and removed when their time is over."""
+    from containers.left_behind import tidy
+
+    return tidy()
+
+
 @shared_task(name="containers.tasks.begin_waiting")
 def begin_waiting(place: int) -> None:
     """Begins the first of a place's waiting releases, if it may."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -147,6 +147,8 @@ class Work:
         self.patience = Patience(context, stop, max(10.0, context.deadline), self._note)
         self.times: Json = dict(self.step.times)
         self.around = Around(self)
+        self._before: str | None = None  # the step's reason before it waits for an engine
+        self.own_name = False  # the new container was made under the instance's own name
 
     # --- The two stories -----------------------------------------------------------------------------------------
 
@@ -273,7 +275,7 @@ class Work:
 
     def _take_name(self, made: str, mine: Json | None, others: list[Json]) -> None:
         """The new container was made beside the old one under another name."""
-        if mine is None and not others:
+        if self.own_name or (mine is None and not others):
             return
         self._point("before rename")
         for _attempt in range(5):
@@ -563,6 +565,10 @@ class Work:
                     return self.patience.call(self.engine.create, wanted)
             except EngineError as error:
                 if error.kind == "conflict":
+                    if self._runs_beside(wanted.name, mark):
+                        self.own_name = True
+                        wanted = replace(wanted, name=self.instance.name)
+                        continue
                     found = self._who_has(wanted.name, mark)
                     if found:
                         return found
@@ -571,6 +577,17 @@ class Work:
                 else:
                     raise
         raise StepFailed(_("The name %(name)s stays in use on %(host)s.") % {"name": wanted.name, "host": self.host})
+
+    def _runs_beside(self, name: str, mark: str) -> bool:
+        """What runs still has the name of one that is made beside: its runtime renames nothing that runs, or a process died
+        before it did. Then the instance's own name is free for the new one.
+        """
+        if name == self.instance.name or self._inspect(self.instance.name) is not None:
+            return False
+        seen = self._inspect(name) or {}
+        marks = (seen.get("Config") or {}).get("Labels") or {}
+        mine = labels.is_ours(marks) and marks.get(labels.INSTANCE) == str(self.instance.pk)
+        return mine and marks.get(spec.STEP) != mark and bool((seen.get("State") or {}).get("Running"))
 
     def _who_has(self, name: str, mark: str) -> str:
         """The name is in use. Ours, of this step: its id (a call got through although its answer was lost, or a dead
@@ -603,20 +620,8 @@ class Work:
         self, image: Image, version: ConfigVersion | None, mark: str, *, beside: bool = False
     ) -> spec.ContainerSpec:
         """What the engine is asked for, from the stored rows."""
-        address = self._address
-        place = spec.Place(
-            service=self.instance.place.service.slug,
-            environment=self.instance.place.environment.slug,
-            number=self.instance.number,
-            instance=self.instance.pk,
-            network=address.segment.network_name if address else "",
-            ip=address.ip if address else "",
-            mac=address.mac if address else "",
-            dns=tuple(address.segment.dns) if address else (),
-            dns_search=tuple(address.segment.search) if address else (),
-            folder=persisted.folder(self.host, address.ip) if address else "",
-            init=self._init_needs(parse(version.content) if version is not None else Config(), image),
-        )
+        needed = self._init_needs(parse(version.content) if version is not None else Config(), image)
+        place = replace(self.spec_place, init=needed)
         return spec.container_spec(
             place,
             parse(version.content) if version is not None else Config(),
@@ -627,6 +632,23 @@ class Work:
             step=mark,
             config_version=version.version if version is not None else 0,
             name=f"{place.name}-next" if beside else "",
+        )
+
+    @property
+    def spec_place(self) -> spec.Place:
+        """Where the container stands that is made next."""
+        address = self._address
+        return spec.Place(
+            service=self.instance.place.service.slug,
+            environment=self.instance.place.environment.slug,
+            number=self.instance.number,
+            instance=self.instance.pk,
+            network=address.segment.network_name if address else "",
+            ip=address.ip if address else "",
+            mac=address.mac if address else "",
+            dns=tuple(address.segment.dns) if address else (),
+            dns_search=tuple(address.segment.search) if address else (),
+            folder=persisted.folder(self.host, address.ip) if address else "",
         )
 
     def _init_needs(self, config: Config, image: Image) -> Needs:
@@ -742,7 +764,12 @@ class Work:
                 self.times[name] = [began, time.time()]
 
     def _note(self, words: str) -> None:
-        self.save(reason=words)
+        """What it waits for meanwhile; empty: for nothing any more, and what was said before holds again."""
+        if self._before is None:
+            self._before = self.step.reason
+        self.save(reason=words or self._before)
+        if not words:
+            self._before = None
 
     def save(self, **fields: Any) -> None:
         """Writes the step's row, but only while this process has the lease. Raises Broken when it has not."""

@@ -27,6 +27,7 @@ from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshA
 from hosts.exec_types import Execs
 from hosts.inventory import Space
 from hosts.outside import own_calls
+from hosts.volume_copies import VolumeCopies
 from hosts.volume_types import Volumes
 
 OLDEST_API = "1.24"
@@ -224,6 +225,10 @@ class Engine:
     def info(self) -> Json:
         return dict(self._json("GET", "/info"))
 
+    def facts(self) -> Json:
+        """What conformance checks are told beyond `info`: nothing, the machine is looked at."""
+        return {}
+
     def disk_usage(self) -> Json:
         """What images, containers and volumes take, as the engine counts it (slow on a large host)."""
         return dict(self._json("GET", "/system/df", timeout=SLOW_SECONDS))
@@ -239,6 +244,8 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    meter: None = None  # a collector measures its containers
+    copies: VolumeCopies | None = None
     volumes: Volumes | None = None  # an engine's volumes have no snapshots
 
     def interfaces(self) -> dict[str, int] | None:
@@ -446,6 +453,24 @@ class Engine:
             raise from_exception(error, self.where) from error
         finally:
             answer.close()
+
+    def export_root(self, container: str, mark: str, out: IO[bytes], told: Callable[[int], None]) -> None:
+        """Writes a tarball of its files, volumes left out, while it runs. Raises EngineError, and whatever `told` (bytes so far) raises.
+
+        `mark`: what somebody who died at it left there has it; here nothing is left.
+        """
+        with self.call("GET", f"/containers/{container}/export", stream=True, timeout=SILENCE_SECONDS) as answer:
+            pieces, done = answer.iter_content(1 << 20), 0
+            while True:
+                try:
+                    piece = next(pieces, b"")
+                except BROKEN as error:
+                    raise from_exception(error, self.where) from error
+                if not piece:
+                    return
+                out.write(piece)
+                done += len(piece)
+                told(done)
 
     # --- Images --------------------------------------------------------------------------------------------------
 

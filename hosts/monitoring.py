@@ -46,7 +46,7 @@ class Health:
         """What the collector says of itself, where it is not simply placed and read."""
         if self.collector is None:
             return ""
-        plain = self.collector.state in {Collector.State.PLACED, Collector.State.PROCESS}
+        plain = self.collector.state in {Collector.State.PLACED, Collector.State.PROCESS, Collector.State.SERVER}
         state = "" if plain else str(self.collector.get_state_display())
         return ": ".join(part for part in (state, self.collector.reason, self.collector.trouble) if part)
 

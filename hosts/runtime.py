@@ -8,7 +8,7 @@ runtime asks `hosts.engine.connect(host)`; which one it is nobody above needs to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from hosts.engine_body import ContainerSpec, Json, Limits
 from hosts.engine_specs import Auth, Labels, NetworkSpec
@@ -16,6 +16,8 @@ from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inventory import Space
+from hosts.meter_types import Meter
+from hosts.volume_copies import VolumeCopies
 from hosts.volume_types import Volumes
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -44,6 +46,10 @@ class Engine(Protocol):
     def execs(self) -> Execs | None: ...  # what `hosts.execs` asks; None: the Engine API's own
     @property
     def volumes(self) -> Volumes | None: ...  # snapshots of what volumes hold; None: it has none
+    @property
+    def meter(self) -> Meter | None: ...  # None: it does not measure all at once, a collector does
+    @property
+    def copies(self) -> VolumeCopies | None: ...  # its volumes go to other servers; None: they do not
 
     # The host
     def close(self) -> None: ...
@@ -52,6 +58,7 @@ class Engine(Protocol):
     def ping(self, timeout: float = 5) -> None: ...
     def version(self, timeout: float | None = None) -> Json: ...
     def info(self) -> Json: ...
+    def facts(self) -> Json: ...
     def disk_usage(self) -> Json: ...
     def data_root_space(self, data_root: str) -> Space | None: ...
     def interfaces(self) -> dict[str, int] | None: ...
@@ -84,6 +91,8 @@ class Engine(Protocol):
     ) -> tuple[int, str]: ...
     def stat_file(self, container: str, path: str) -> Json | None: ...
     def read_file(self, container: str, path: str, most: int = 1 << 20) -> bytes: ...
+
+    def export_root(self, container: str, mark: str, out: IO[bytes], told: Callable[[int], None]) -> None: ...
 
     # Images
     def has_image(self, image: str) -> bool: ...

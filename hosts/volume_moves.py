@@ -51,7 +51,3 @@ class VolumeMoves(Protocol):
     def pool(self) -> str:
         """The pool that new volumes of this server go to."""
         ...
-
-    def room(self, pool: str) -> int | None:
-        """Bytes that are free there; None: not told."""
-        ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hosts.inventory import Space
 from hosts.volume_moves import VolumeMoves
 
 
@@ -35,6 +36,10 @@ class Volumes(Protocol):
 
     def named(self, name: str, pool: str, target: str = "") -> Volume | None:
         """A volume by its name; None: there is none."""
+        ...
+
+    def room(self, pool: str) -> Space | None:
+        """How much a pool has, and has left; None: it does not tell."""
         ...
 
     def freeze(self, container: str) -> None:

@@ -1,5 +1,7 @@
 """Makes one closing summary of the parts that scripts/test.py runs: the last one also counts what the others found.
 
+A test's time limit holds for each of its reruns, and for its fixtures' end after it ran out: a second try that hangs is ended, too.
+
 Within a part, tests that may take long begin first, so that processes side by side end at about the same time. A part writes its reports to `--reports-to`; the last part reads them by `--reports-of` and pytest sums up all of them.
 """
 
@@ -7,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_timeout
 
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun")
 
@@ -31,6 +35,23 @@ def patience(item: pytest.Item) -> float:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--part"):
         items.sort(key=patience, reverse=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    time_again(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    time_again(item)
+
+
+def time_again(item: pytest.Item) -> None:
+    """Sets the timer of pytest-timeout again where it ran out: it sets it once for a test with all its reruns, and takes it away at a failure."""
+    settings = pytest_timeout._get_item_settings(item)
+    if settings.timeout and settings.method == "signal" and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+        item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 @pytest.hookimpl(tryfirst=True)

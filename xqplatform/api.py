@@ -24,6 +24,7 @@ from containers.api import router as containers
 from containers.api_hooks import router as hooks
 from containers.api_logs import router as logs
 from containers.api_placement import router as placement
+from containers.api_publishing import router as publishing
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
@@ -143,6 +144,7 @@ api.add_router("/v1/", forges)
 api.add_router("/v1/", badges)
 api.add_router("/v1/", automatic)
 api.add_router("/v1/", placement)
+api.add_router("/v1/", publishing)
 api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)

@@ -296,6 +296,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "persisted": {"task": "containers.tasks.measure_all_persisted", "schedule": 900.0},
     "image-contents": {"task": "containers.tasks.tidy_contents", "schedule": 3600.0},
     "kept-logs": {"task": "containers.tasks.tidy_kept_logs", "schedule": 3600.0},
+    "moved-volumes": {"task": "containers.tasks.tidy_moved_volumes", "schedule": 300.0},
     "drains": {"task": "containers.tasks.drains", "schedule": 10.0},
     "alerts-evaluate": {"task": "alerts.tasks.evaluate", "schedule": 10.0},
     "alerts-deliveries": {"task": "alerts.tasks.resume", "schedule": 5.0},
@@ -324,6 +325,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
     "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
     "keeping-look": {"task": "keeping.tasks.look_all", "schedule": 60.0},
+    "keeping-schedule": {"task": "keeping.tasks.schedule", "schedule": 30.0},
     "keeping-sweep": {"task": "keeping.tasks.sweep", "schedule": 10.0},
     "keeping-backups": {"task": "keeping.tasks.plan_backups", "schedule": 60.0},
     "keeping-backups-sweep": {"task": "keeping.tasks.sweep_backups", "schedule": 30.0},
@@ -347,6 +349,8 @@ SECRET_OLD_DAYS = env.number("XQ_SECRET_OLD_DAYS", 365)
 TEAMS_CLOSED = env.flag("XQ_TEAMS_CLOSED")
 # Host folders that services may mount lie below these roots (ROOT/SERVICE/NAME), so that no service mounts /etc.
 VOLUME_ROOTS = [r for r in env.text("XQ_VOLUME_ROOTS", "/data/services").split(":") if r]
+# Days that a volume which a move left on a host is kept there.
+MOVED_VOLUME_DAYS = env.number("XQ_MOVED_VOLUME_DAYS", 7)
 # Where hosts keep the folders of addresses that are mounted at /persist, unless a host's label `persist_root` says otherwise.
 PERSIST_ROOT = env.text("XQ_PERSIST_ROOT", "/data/persist")
 # Networks that HTTP hooks may go to beside the segments, such as «10.8.0.0/16 192.0.2.7».

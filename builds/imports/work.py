@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from builds.outcomes import Cancelled, Failed, LeaseLost
 from builds.pushing import Pushed, Uploads
 from builds.registry import Client, RegistryError
 from builds.services.registries import check_registry, registry_of
+from hosts.engine import connect
 from hosts.lxd.roots import Unusable
 from hosts.models import Host
 from xqplatform import audit, live
@@ -33,7 +35,9 @@ from xqplatform.secrets import known
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("imports")
-STEPS = ("reading", "packing", "pushing")
+STEPS = ("exporting", "reading", "packing", "pushing")
+# What the platform and engines write anew at each start.
+OF_A_START = (".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab")
 TIMES_UNPACKED = 4  # so many times an upload's largest size may unpack to
 WAIT_FOR = timedelta(hours=24)  # a registry may be away so long
 PAUSE = 15.0  # seconds, that grow with each try
@@ -93,18 +97,41 @@ def _work(holder: Holder) -> None:
 
 def _layer(holder: Holder, folder: Path) -> layer.Made:
     row, upload = holder.row, place.upload(holder.row)
+    instance = row.kind == ImageImport.Kind.INSTANCE
     for path in folder.iterdir():  # what a dead process left
-        if path != upload:
+        if path != upload or instance:
             path.unlink()
-    if not upload.exists() or upload.stat().st_size != row.size:
+    if instance:
+        _export(holder, upload)
+    elif not upload.exists() or upload.stat().st_size != row.size:
         raise Failed(_("The uploaded file is not on this machine any more: upload it again."))
     holder.step("reading", row.size)
     if row.sha256:
         _compare(holder, upload)
     budget = packed.Budget(min(TIMES_UNPACKED * settings.IMPORT_MOST, place.room() // 2))
     source = archives.read(upload, folder, budget, holder.check)
+    if instance:
+        upload.unlink()
+        said = row.parent.config if row.parent else {}
+        source = replace(source, config=said, without=OF_A_START)
     holder.step("packing")
     return layer.make(source, folder, TIMES_UNPACKED * settings.IMPORT_MOST, holder.check, ours=architectures())
+
+
+def _export(holder: Holder, upload: Path) -> None:
+    row = holder.row
+    if row.host is None:
+        raise Failed(_("The host of the instance is gone."))
+    holder.step("exporting")
+    most, room = settings.IMPORT_MOST * TIMES_UNPACKED, place.room() // 3
+    with upload.open("wb") as file:
+
+        def told(done: int) -> None:
+            holder.told(done)
+            if done > min(most, room):
+                raise Failed(_("The instance's root is larger than the platform has room for."))
+
+        connect(row.host).export_root(row.engine_id, f"import-{row.pk}", file, told)
 
 
 def _compare(holder: Holder, upload: Path) -> None:

@@ -156,6 +156,15 @@ class ConfigForm(SaneForm):
         widget=forms.TextInput(attrs={"placeholder": "SIGTERM", "class": "mono"}),
         help_text=gettext_lazy("Empty: the image's."),
     )
+    role_command = forms.CharField(
+        label=gettext_lazy("Command that says its role"),
+        required=False,
+        max_length=4000,
+        widget=forms.TextInput(attrs={"class": "mono"}),
+        help_text=gettext_lazy(
+            "Run inside each instance before each batch of a release. Where its output begins with «primary» (or master, leader) the instance goes last, after those that say «replica»."
+        ),
+    )
     stop_timeout = forms.IntegerField(
         label=gettext_lazy("Time to stop (s)"),
         min_value=0,
@@ -330,7 +339,18 @@ class ConfigForm(SaneForm):
         d = self.cleaned_data
         content: dict[str, Any] = {
             name: d[name]
-            for name in ("cpus", "memory", "read_only", "logs", "tmpfs", "volumes", "env", "command", "stop_signal")
+            for name in (
+                "cpus",
+                "memory",
+                "read_only",
+                "logs",
+                "tmpfs",
+                "volumes",
+                "env",
+                "command",
+                "stop_signal",
+                "role_command",
+            )
         }
         content |= {name: d[name] for name in ("stop_timeout", "restart_policy", "log_driver", "log_options")}
         content |= {

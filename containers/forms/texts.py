@@ -90,6 +90,7 @@ def initial_of(config: settings_of.Config) -> dict[str, Any]:
         "metrics_path": config.metrics.path,
         "metrics_keep": "\n".join(config.metrics.keep),
         "stop_signal": config.stop_signal,
+        "role_command": config.role_command,
         "stop_timeout": config.stop_timeout,
         "restart_policy": config.restart_policy,
         "log_driver": config.log_driver,

@@ -7,14 +7,19 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers.keeping import backup_work, drill_work, operations
-        from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Snapshot, SnapshotPolicy
+        from containers import holds
+        from containers.keeping import backup_work, drill_work, operations, restoring
+        from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known
 
-        assert all([operations.TAKE, backup_work.BACKUP, drill_work.DRILL])  # importing them registered their kinds
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL
+        assert all(kinds)  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
-        for model in (DataVolume, Snapshot, Backup):
+        holds.HOLDERS.append(restores.under_way)
+        holds.KEEPS.append(lambda release: restores.under_way(release.place))
+        for model in (DataVolume, Restore, Snapshot, Backup):
             owned(model, "instance__place__service__team")
         owned(Drill, "backup__instance__place__service__team")
         for policy in (SnapshotPolicy, BackupPolicy):

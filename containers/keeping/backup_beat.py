@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,13 +14,15 @@ from containers.keeping.backup_work import ROWS, changed, tidy_host
 from containers.keeping.drill_work import changed as drill_changed
 from containers.keeping.drill_work import tidy as tidy_drill
 from containers.keeping.edge import volumes_of
-from containers.keeping.models import Backup, BackupPolicy, Drill, Snapshot
+from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Snapshot
 from containers.keeping.retention import Kept
+from containers.keeping.scheduling import AGAIN
 from containers.keeping.services import backups, drills
-from containers.keeping.services.snapshots import busy, why_not
+from containers.keeping.services.snapshots import why_not
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.opening import open_store
 from containers.models import Instance
+from containers.services import releases
 from hosts.engine import EngineError, connect
 from hosts.models import HostOperation
 from hosts.operations import Failed
@@ -44,18 +47,22 @@ def plan() -> None:
             if not backup_rules.concerns(rules, instance.number):
                 continue
             mine = instance.backups.filter(why=Backup.Why.SCHEDULE)
-            newest = mine.order_by("-pk").first()
+            newest = mine.exclude(state=Backup.State.FAILED).order_by("-pk").first()
+            lately = mine.filter(state=Backup.State.FAILED, created__gt=now - AGAIN).exists()
             since = max(policy.changed, instance.created)
-            if backup_rules.backup_due(rules, newest.created if newest else None, since, now):
+            if not lately and backup_rules.backup_due(rules, newest.created if newest else None, since, now):
                 _begin(instance, target)
             _retire(instance, rules)
             _drill(instance, rules)
 
 
-def _begin(instance: Instance, target: object) -> None:
+def _begin(instance: Instance, target: BackupTarget) -> None:
+    if why_not(instance):
+        return
     try:
-        if not why_not(instance) and not busy(instance.place):
-            backups.begin(BEAT, instance, target, Backup.Why.SCHEDULE)  # type: ignore[arg-type]
+        with transaction.atomic():
+            releases.free(instance.place)
+            backups.begin(BEAT, instance, target, Backup.Why.SCHEDULE)
     except Refused as refused:
         log.info("No backup of %s now: %s", instance, refused.message)
 

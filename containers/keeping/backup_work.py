@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.keeping import edge, parts, still, transfer
+from containers.keeping import edge, parts, still, taking, transfer
 from containers.keeping.models import Backup, Snapshot
-from containers.keeping.operations import DROP_SECONDS, take_now, told
+from containers.keeping.operations import told
 from containers.keeping.parts import Manifest, Part, Saved
 from containers.keeping.stores import Store
 from containers.keeping.stores.opening import open_store
@@ -76,7 +76,7 @@ def _snapshot(run: Run, row: Backup) -> Snapshot:
     volumes = edge.volumes_of(run.host)
     if run.todo("take"):
         with run.step("take", _("Hold it still and take a snapshot")):
-            take_now(run, snapshot, volumes)
+            taking.take(snapshot, volumes, run.check)
             Snapshot.objects.filter(pk=snapshot.pk).update(state=Snapshot.State.READY)
             changed(row, taken=snapshot.taken)
     snapshot.refresh_from_db()
@@ -141,7 +141,7 @@ def tidy(row: Backup, moves: VolumeMoves) -> None:
     for pool in sorted({str(one["pool"]) for one in snapshot.volumes}):
         moves.remove_marked(pool, row.mark, marks_of(row))
     for one in snapshot.volumes:
-        volumes.drop(edge.as_volume(one), snapshot.label, DROP_SECONDS)
+        volumes.drop(edge.as_volume(one), snapshot.label, taking.DROP_SECONDS)
     if snapshot.state != Snapshot.State.GONE:
         Snapshot.objects.filter(pk=snapshot.pk).update(state=Snapshot.State.GONE, removed=timezone.now())
 

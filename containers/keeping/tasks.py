@@ -51,3 +51,11 @@ def discard(backup: int) -> None:
     from containers.keeping.backup_beat import discard as verb
 
     verb(backup)
+
+
+@shared_task(name="keeping.tasks.schedule", ignore_result=True)
+def schedule() -> None:
+    """Begins what is due, removes what no rule keeps."""
+    from containers.keeping.scheduling import run
+
+    run()

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/<slug:environment>/data/take/", data.take, name="take"),
     path("services/<slug:slug>/<slug:environment>/data/policy/", data.policy, name="policy"),
     path("snapshots/<int:number>/pin/", data.pin, name="pin"),
+    path("snapshots/<int:number>/restore/", data.restore, name="restore"),
     path("snapshots/<int:number>/remove/", data.remove, name="snapshot_remove"),
     path("services/<slug:slug>/<slug:environment>/data/backups/", backups.show, name="backups"),
     path("services/<slug:slug>/<slug:environment>/data/backups/take/", backups.take, name="backup_take"),

@@ -10,6 +10,7 @@ from containers.models.guardrails import Approval, BrokenGlass, Calendar, Calend
 from containers.models.hooks import HookRun
 from containers.models.instances import Container, ImageFacts, Instance, InstanceEvent, PersistedFolder
 from containers.models.logs import KeptLog
+from containers.models.moved import MovedVolume
 from containers.models.plans import ConfirmedPlan, ImageContents
 from containers.models.services import ConfigVersion, Environment, Service, ServiceEnvironment
 from containers.models.terminals import CommandPiece, CommandRun, Terminal, TerminalPiece
@@ -49,6 +50,7 @@ __all__ = [
     "Instance",
     "InstanceEvent",
     "KeptLog",
+    "MovedVolume",
     "PersistedFolder",
     "Service",
     "ServiceEnvironment",

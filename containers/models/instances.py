@@ -22,6 +22,9 @@ class Instance(models.Model):
     state = models.CharField(max_length=12, default="missing", db_index=True)
     status = models.CharField(max_length=120, blank=True)  # «Up 4 hours (healthy)»
     ip = models.CharField(max_length=45, blank=True)  # the engine's own, where there is no segment
+    # What its command last said of it (`Config.role_command`): primary, replica, or empty; and when it was asked.
+    role = models.CharField(max_length=10, blank=True)
+    role_asked = models.DateTimeField(null=True)
     drift = models.JSONField(default=list, blank=True)  # [{"what": "image", "stored": …, "found": …}]
     drift_since = models.DateTimeField(null=True)
     seen = models.DateTimeField(null=True)

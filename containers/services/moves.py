@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from containers.services import capacity, placing, releases, unchanged
 from containers.services.planning import config_of, host_views, images_of, instance_view
 from containers.services.settings import topic
 from hosts.models import Host, Segment
+from hosts.runtimes import TRAITS
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -25,6 +26,7 @@ from xqplatform.work import enqueue
 
 # How a place that was never released otherwise rolls: the wizard's own proposal.
 USUAL = {"batch": "25%", "pause": 0, "order": "stop-first", "deadline": 60, "on_failure": "rollback"}
+KEEP = [name for name, traits in TRAITS.items() if traits.keeps]  # runtimes between which data moves along
 PolicyData = Mapping[str, Any] | Policy | None
 # What earlier places of the same plan promise to hosts: host → (CPUs, memory in bytes, instances).
 Promised = Mapping[int, tuple[float, int, int]]
@@ -127,10 +129,11 @@ def plan_for(
     chosen = [one for one in standing if one.number in set(numbers)]
     segments = {one.address.segment_id for one in chosen if one.address}
     images = images_of(standing)
-    views = {one.pk: instance_view(one, images.get(one.pk, "")) for one in standing}
+    keepers = frozenset(Host.objects.filter(runtime__in=KEEP).values_list("pk", flat=True))
+    views = {one.pk: instance_view(one, images.get(one.pk, ""), config) for one in standing}
     return plan_moves(
         standing=list(views.values()),
-        movers=[_mover(one, views[one.pk], place) for one in chosen],
+        movers=[_mover(one, views[one.pk], place, standing, keepers) for one in chosen],
         hosts=_hosts(place, standing, config, promised or {}),
         on_segment={
             row.pk: frozenset(row.hosts.values_list("pk", flat=True)) for row in Segment.objects.filter(pk__in=segments)
@@ -157,20 +160,39 @@ def _standing(place: ServiceEnvironment) -> list[Instance]:
     return found
 
 
-def _mover(one: Instance, view: Any, place: ServiceEnvironment) -> Mover:
+def _mover(
+    one: Instance, view: Any, place: ServiceEnvironment, standing: Sequence[Instance], keepers: frozenset[int]
+) -> Mover:
     runs: Container | None = one.runs  # type: ignore[attr-defined]
     image = runs.image if runs is not None else place.current_image
     config = parse(runs.config.content) if runs is not None and runs.config is not None else config_of(place.config)
+    lost = one.host.state not in Host.ANSWERING
+    stays, carried = (data_of(config), "") if lost or one.host_id not in keepers else parted(config)
+    shares = bool(carried) and any(not volume.source.startswith("/") for volume in config.volumes)
+    others = [other.number for other in standing if other.host_id == one.host_id and other.pk != one.pk]
     in_registry = image is not None and bool(image.registry_id and image.digest)
     return Mover(
         view=view,
         segment=one.address.segment_id if one.address else None,
         segment_name=str(one.address.segment) if one.address else "",
-        data=data_of(config),
+        data=stays,
+        carried=carried,
+        keepers=keepers,
+        shared_by=tuple(others) if shares else (),
+        shares=shares,
         only_on=None if image is None or in_registry else image.only_on_id,
         made=image is not None,
-        lost=one.host.state not in Host.ANSWERING,
+        lost=lost,
     )
+
+
+def parted(config: Config) -> tuple[str, str]:
+    """What stays on the host, and what moves along where both hosts keep volumes, in words."""
+    named = [f"{volume.source} ({volume.target})" for volume in config.volumes if not volume.source.startswith("/")]
+    persists = ["/persist"] if config.persist and config.persist_in != "folder" else []
+    folders = [volume for volume in config.volumes if volume.source.startswith("/")]
+    rest = replace(config, volumes=tuple(folders), persist=config.persist and not persists)
+    return data_of(rest), ", ".join([*named, *persists])
 
 
 def data_of(config: Config) -> str:

@@ -72,7 +72,7 @@ def plan_for(
     hands = by_hand(on or {})
     plan = make_plan(
         kind=kind,
-        instances=[instance_view(one, images.get(one.pk, "")) for one in instances],
+        instances=[instance_view(one, images.get(one.pk, ""), settings_) for one in instances],
         hosts=host_views(
             place,
             instances,
@@ -140,7 +140,7 @@ def images_of(instances: list[Instance]) -> dict[int, str]:
     return found
 
 
-def instance_view(one: Instance, image: str) -> InstanceView:
+def instance_view(one: Instance, image: str, config: Config) -> InstanceView:
     return InstanceView(
         pk=one.pk,
         number=one.number,
@@ -149,6 +149,7 @@ def instance_view(one: Instance, image: str) -> InstanceView:
         healthy=one.state in {"healthy", "running"},
         running=one.state in {"healthy", "running", "starting", "unhealthy"},
         image=image,
+        role=one.role if config.role_command else "",
     )
 
 

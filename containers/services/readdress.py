@@ -90,7 +90,7 @@ def plan_for(one: Instance, ip: str = "", *, with_data: bool = False) -> Plan:
     segment = one.address.segment if one.address else None
     host = next(view for view in host_views(place, [one], config, segment) if view.pk == one.host_id)
     candidate = Candidate(
-        instance_view(one, str(image or "")),
+        instance_view(one, str(image or ""), config),
         segment=str(segment or ""),
         data=persisted.folder(one.host, one.address.ip) if one.address and persisted.persists(config) else "",
         made=image is not None,

@@ -98,6 +98,7 @@ def container(before: Reading | None, now: Reading) -> Values:
     _memory(found, now)
     _gauge(found, "processes", now.processes)
     _sockets(found, now)
+    _filesystems(found, now.filesystems or {})
     if before is not None:
         found["restarts"] = 0.0 if before.started == now.started else 1.0
         if before.started == now.started and now.at > before.at:
@@ -181,7 +182,7 @@ def machine(before: HostReading | None, now: HostReading, seconds: float, cpus: 
     _gauge(found, "processes", now.processes)
     _gauge(found, "collector.memory", now.collector_memory)
     _machine_memory(found, now.memory)
-    _filesystems(found, now)
+    _filesystems(found, now.filesystems)
     _gauge(found, "conntrack.count", now.tracked)
     if now.tracked is not None and now.trackable:
         found["conntrack.percent"] = 100 * now.tracked / now.trackable
@@ -203,8 +204,8 @@ def _machine_memory(found: Values, memory: tuple[Number, ...]) -> None:
         found["swap.used"] = max(0.0, swap - swap_free) * 1024
 
 
-def _filesystems(found: Values, now: HostReading) -> None:
-    for mount, (size, blocks, free, usable, inodes, inodes_free) in now.filesystems.items():
+def _filesystems(found: Values, now: Mapping[str, tuple[float, ...]]) -> None:
+    for mount, (size, blocks, free, usable, inodes, inodes_free) in now.items():
         used = max(0.0, blocks - free)
         found[f"fs.size[{mount}]"], found[f"fs.used[{mount}]"] = blocks * size, used * size
         if used + usable > 0:  # as df counts: what only root may use is no use

@@ -19,8 +19,8 @@ PATIENCE = 45.0  # seconds for all of them
 CALL_SECONDS = 15.0
 
 
-def read(host: Host) -> Block:
-    """A block as a collector would have sent it. Raises EngineError if the engine cannot be asked at all."""
+def read(host: Host) -> tuple[Block, float]:
+    """A block as a collector would have sent it, and the seconds until the next. Raises EngineError if the engine cannot be asked at all."""
     engine = edge.connect(host)
     engine.ping()
     began = time.monotonic()
@@ -35,7 +35,7 @@ def read(host: Host) -> Block:
                 raise
             continue
         block.containers[engine_id] = of_stats(seen, time.monotonic())
-    return block
+    return block, EVERY
 
 
 def _running(host: Host) -> list[str]:

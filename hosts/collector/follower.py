@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from hosts.collector import fallback, stream
+from hosts.collector import by_server, fallback, stream
 from hosts.collector.clock import HELD, Clock
 from hosts.collector.ingest import Arrived
 from hosts.collector.protocol import Block, Parser
@@ -86,8 +86,10 @@ class Follower:
     async def _once(self) -> tuple[str, bool]:
         """Follows until it breaks off: why, and whether the collector is gone."""
         try:
+            if self._state == Collector.State.SERVER:
+                await self._ask(by_server.read)
             if self._state == Collector.State.FALLBACK:
-                await self._ask_engine()
+                await self._ask(fallback.read)
             await self._follow()
         except EngineError as error:
             return error.words, error.kind in {"not_found", "conflict"}
@@ -117,6 +119,8 @@ class Follower:
                 arrival = time.time()
                 for line in lines:
                     block = parser.feed(line)
+                    if block is not None and self._state == Collector.State.PROCESS:
+                        block = await asyncio.to_thread(by_server.complete, self._host, block)
                     if block is not None:
                         self._arrived(block, arrival, parser)
 
@@ -145,12 +149,12 @@ class Follower:
             self._position = (block.boot, block.uptime)
             self._lines, self._every, self._heard = block.lines, block.interval, when
 
-    async def _ask_engine(self) -> None:
-        """Where no collector can be: seldom, and only some containers."""
+    async def _ask(self, read: Callable[[Host], tuple[Block, float]]) -> None:
+        """Where no collector is: the engine itself, again after as many seconds as it says."""
         while True:
             began = time.time()
-            block = await asyncio.to_thread(fallback.read, self._host)
+            block, every = await asyncio.to_thread(read, self._host)
             when, clock = own_moment(began, COLLECTOR), round(began - block.uptime, 2)
             self._put(Arrived(self._host.pk, block, when, clock, generation=self._generation))
             self._heard = began
-            await asyncio.sleep(max(1.0, fallback.EVERY - (time.time() - began)))
+            await asyncio.sleep(max(1.0, every - (time.time() - began)))

@@ -175,6 +175,8 @@ def _outcome(row: Collector) -> tuple[str, str, dict[str, Any]]:
             return states.OFF, "", nothing
         if row.way == Collector.Way.SSH:
             return _without_container(row, engine)
+        if engine.meter is not None:
+            return states.SERVER, "", nothing
         wanted = version_for(image.wanted_version())
         container = place(engine, wanted, row.host)
     except NoHelper as error:

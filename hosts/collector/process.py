@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 PIECE = 64 << 10
 COMPLAINTS = 2000  # characters kept of what it says on its second stream
 NOBODY = "none"  # instead of the process of a container
+MACHINE = "1"  # the same where the server tells of its containers itself: the machine alone is looked at
 # What the machine has: busybox where it has what is needed, as in the container; else its own programs.
 _TOOLS = """
 LC_ALL=C; PATH=$PATH:/usr/sbin:/sbin; export LC_ALL PATH
@@ -63,6 +64,8 @@ def brother_of(host: Host) -> str:
     """A process by which the program finds where the engine's containers are in the tree of cgroups."""
     try:
         engine = edge.connect(host)
+        if engine.meter is not None:
+            return MACHINE
         running = engine.list_containers(all=False)
         ours = [one for one in running if labels.is_ours(one.get("Labels") or {})]
         for one in [*ours, *running][:3]:

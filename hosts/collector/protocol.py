@@ -66,6 +66,8 @@ class Reading(NamedTuple):
     listen: Number
     close_wait: Number
     disks: dict[str, Disk] | None  # None: not known
+    # mount → as of a machine's; None: not known
+    filesystems: dict[str, tuple[float, ...]] | None = None
 
 
 @dataclass(slots=True)

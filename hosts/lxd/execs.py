@@ -6,26 +6,24 @@ surroundings, which needs a shell, `tr` and `grep` inside: a system container ha
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import websockets.exceptions
 from django.utils.translation import gettext as _
-from websockets.sync.client import ClientConnection
 
 from hosts.engine_errors import EngineError, from_exception
 from hosts.engine_streams import Channel
 from hosts.exec_types import How, OnOutput, Ran, Signal
 from hosts.lxd.link import CALL_SECONDS, Json
+from hosts.lxd.wires import Wire
 
 if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
@@ -128,9 +126,10 @@ class LxdExecs:
         with self._engine.own("exec", made.container, body["command"]) if made.noted else nullcontext():
             return dict(self._engine.link.ask("POST", f"{self._engine.path_of(made.container)}/exec", body=body))
 
-    def socket(self, operation: Json, name: str) -> ClientConnection:
+    def socket(self, operation: Json, name: str, *, silent: bool = False) -> Wire:
         secret = quote(operation["metadata"]["fds"][name])
-        return self._engine.link.socket(f"/operations/{operation['id']}/websocket?secret={secret}", pings=False)
+        path = f"/operations/{operation['id']}/websocket?secret={secret}"
+        return self._engine.link.socket(path, pings=False, silent=silent)
 
     def ended(self, exec_id: str, operation: Json) -> int | None:
         """Its exit code, once the server has noted it."""
@@ -156,11 +155,13 @@ class LxdExecs:
         sizes, lock, broken = [0], threading.Lock(), list[EngineError]()
         with ExitStack() as stack:
             control, stdin, *outputs = [
-                stack.enter_context(self.socket(operation, name)) for name in ("control", "0", "1", "2")
+                stack.enter_context(self.socket(operation, name, silent=name in {"1", "2"}))
+                for name in ("control", "0", "1", "2")
             ]
-            stdin.close()
+            with suppress(websockets.exceptions.ConnectionClosed):  # a short command has ended by now
+                stdin.send("")
 
-            def follow(wire: ClientConnection, channel: Channel) -> None:
+            def follow(wire: Wire, channel: Channel) -> None:
                 try:
                     for data in _messages(wire):
                         with lock:
@@ -267,11 +268,10 @@ class LxdTerminal:
     def close(self) -> None:
         """At once, from any thread: whoever waits in a send or for an answer wakes up."""
         for one in (self._data, self._control):
-            with contextlib.suppress(OSError):
-                one.socket.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
-def _messages(wire: ClientConnection) -> Iterable[bytes]:
+def _messages(wire: Wire) -> Iterable[bytes]:
     """Until the stream ends: the server says so by an empty text, or closes. Raises ConnectionClosed when it breaks."""
     for message in wire:
         if isinstance(message, str):
@@ -282,7 +282,7 @@ def _messages(wire: ClientConnection) -> Iterable[bytes]:
             yield bytes(message)
 
 
-def _tell(control: ClientConnection, words: Json) -> None:
+def _tell(control: Wire, words: Json) -> None:
     """A command that has just ended listens no more: nothing is lost by that."""
     try:
         control.send(json.dumps(words))

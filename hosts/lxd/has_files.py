@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from typing import IO
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError
-from hosts.lxd import shape, users
+from hosts.lxd import publishing, shape, users
 from hosts.lxd.has_instances import WithInstances
 from hosts.lxd.link import Json
 
@@ -76,3 +78,7 @@ class WithFiles(WithInstances):
             if error.kind != "not_found":
                 raise
             return ""
+
+    def export_root(self, container: str, mark: str, out: IO[bytes], told: Callable[[int], None]) -> None:
+        """Writes a unified image of its root, volumes left out, while it runs. Raises EngineError, and whatever `told` raises."""
+        publishing.export_root(self.link, str(self._instance(container)["name"]), mark, out, told)

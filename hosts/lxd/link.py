@@ -6,26 +6,24 @@ Source: https://documentation.ubuntu.com/lxd/en/latest/rest-api/
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 import urllib3.exceptions
 import websockets.exceptions
 from django.utils.translation import gettext as _
 from pylxd.client import get_session_for_url
-from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from hosts import engine_calls
 from hosts.engine_errors import EngineError, from_exception, from_response
 from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, TlsAdapter, tls_context
+from hosts.lxd.wires import Wire, dial
 
 Json = dict[str, Any]
 CALL_SECONDS = 30.0
@@ -143,6 +141,12 @@ class Link:
         finally:
             engine_calls.tell(self.where, method, f"/1.0{path}", params, began=began, status=status, words=words)
 
+    def text(self, path: str, *, params: Mapping[str, Any] | None = None) -> str:
+        """An answer that is a text."""
+        answer = self.raw("GET", path, params=params)
+        assert answer is not None
+        return answer.content.decode("utf-8", "replace")
+
     def operate(
         self,
         method: str,
@@ -179,49 +183,22 @@ class Link:
 
     # --- Websockets ----------------------------------------------------------------------------------------------
 
-    def socket(self, path: str, timeout: float = CONNECT_SECONDS, *, pings: bool = True) -> ClientConnection:
-        """A websocket below `/1.0`, to be closed by the caller. `pings`: off where its reader may pause, which is no death."""
+    def socket(self, path: str, timeout: float = CONNECT_SECONDS, *, pings: bool = True, silent: bool = False) -> Wire:
+        """A websocket below `/1.0`, to be closed by the caller.
+
+        `pings`: off where its reader may pause, which is no death. `silent`: see `wires.Silent`.
+        """
         every = PING_SECONDS if pings else None
         try:
             if self.spec.kind == "local":
-                return unix_connect(
-                    self.spec.bare,
-                    f"ws://lxd/1.0{path}",
-                    compression=None,
-                    open_timeout=timeout,
-                    close_timeout=1,
-                    ping_interval=every,
-                    max_size=None,
-                )
-            sock = self._dial(timeout)
-            # A library's thread that waits within TLS is woken by nothing but this, and whoever gives up would wait for it for ever.
-            alarm = threading.Timer(timeout, _hang_up, [sock])
-            alarm.start()
-            try:
-                return connect(
-                    f"ws{self.url.removeprefix('https')}/1.0{path}", sock=sock, compression=None, proxy=None,
-                    open_timeout=2 * timeout, close_timeout=1, ping_interval=every, max_size=None,
-                )  # fmt: skip
-            finally:
-                alarm.cancel()
+                return dial(f"ws://lxd/1.0{path}", path=self.spec.bare, timeout=timeout, pings=every, silent=silent)
+            url = f"wss{self.url.removeprefix('https')}/1.0{path}"
+            return dial(url, tls=self._context, timeout=timeout, pings=every, silent=silent)
         except websockets.exceptions.InvalidStatus as error:
             body = bytes(error.response.body or b"").decode("utf-8", "replace")
             raise from_response(error.response.status_code, body[:500], self.where) from error
         except (websockets.exceptions.WebSocketException, OSError, EOFError) as error:
             raise from_exception(error, self.where) from error
-
-    def _dial(self, timeout: float) -> ssl.SSLSocket:
-        """A connection over the same TLS as the session's. Raises OSError."""
-        assert self._context is not None
-        there = urlsplit(self.url)
-        plain = socket.create_connection((there.hostname, there.port), timeout)
-        try:
-            sock = self._context.wrap_socket(plain, server_hostname=there.hostname)
-        except BaseException:
-            plain.close()
-            raise
-        sock.settimeout(None)
-        return sock
 
     def events(self, types: Iterable[str]) -> Events:
         return Events(self.socket(f"/events?type={','.join(types)}"), self.where)
@@ -230,7 +207,7 @@ class Link:
 class Events:
     """A server's events as they come; `stop()` ends them from any thread. Raises EngineError when the connection breaks."""
 
-    def __init__(self, socket: ClientConnection, where: str) -> None:
+    def __init__(self, socket: Wire, where: str) -> None:
         self._socket, self._where = socket, where
         self._stopped = threading.Event()
 
@@ -253,11 +230,6 @@ class Events:
     def stop(self) -> None:
         self._stopped.set()
         self._socket.close()
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _words(answer: requests.Response) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models.machines import Host
+from hosts.runtimes import TRAITS
 
 
 class Collector(models.Model):
@@ -15,6 +17,7 @@ class Collector(models.Model):
         WAITING = "waiting", _("waiting")  # the host was not reached yet
         PLACED = "placed", _("placed")
         PROCESS = "process", _("a process over SSH")
+        SERVER = "server", _("the server's own counters")
         FALLBACK = "fallback", _("the engine is asked instead")
         OFF = "off", _("off")  # (where the engine refuses to be asked, too, the trouble says so)
 
@@ -23,7 +26,7 @@ class Collector(models.Model):
         SSH = "ssh", _("a process over SSH, without a container")
         OFF = "off", _("not at all")
 
-    READ = (State.PLACED, State.PROCESS, State.FALLBACK)
+    READ = (State.PLACED, State.PROCESS, State.SERVER, State.FALLBACK)
     host = models.OneToOneField(Host, models.CASCADE, related_name="collector")
     way = models.CharField(max_length=10, choices=Way, default=Way.CONTAINER)  # how the host shall be measured
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -53,6 +56,19 @@ class Collector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}: {self.state}"
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """How this host can be measured, with words for it."""
+        words = {way.value: str(way.label) for way in self.Way}
+        if TRAITS[self.host.runtime].measures:
+            words["container"] = gettext("the server's own counters")
+            words["ssh"] = gettext("the server's own counters, and a process over SSH for the machine")
+        return list(words.items())
+
+    @property
+    def way_words(self) -> str:
+        return dict(self.ways)[self.way]
 
     @property
     def read(self) -> bool:

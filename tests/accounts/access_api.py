@@ -117,6 +117,7 @@ BODIES: dict[str, Any] = {
         "loads": [{"metric": "cpu.percent", "target": 50}],
     },
     "put /services/{slug}/{environment}/snapshots/policy": {"every": 6},
+    "post /snapshots/{number}/restore": {"name": "flake-production-1"},
     "post /services/{slug}/{environment}/backups": {"store": "disk"},
     "put /services/{slug}/{environment}/backups/policy": {"store": "disk", "every": 6},
     "patch /backups/{number}": {"pinned": True},

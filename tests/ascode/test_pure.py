@@ -37,6 +37,7 @@ parts: dict[str, st.SearchStrategy[Any]] = {
     "env": st.dictionaries(names, words, max_size=3),
     "command": commands,
     "health": st.fixed_dictionaries({"kind": st.just("http")}, optional={"port": st.integers(1, 65535), "timeout": st.just(0.5)}),
+    "role_command": st.sampled_from(["", "cat /role"]),
     "stop_signal": st.sampled_from(["", "SIGINT"]),
     "log_driver": st.sampled_from(["json-file", "journald"]),
     "log_options": st.dictionaries(st.sampled_from(["max-size", "tag"]) | words, words, max_size=2),

@@ -22,10 +22,11 @@ from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
-from containers.keeping.services import backups, drills, snapshots, targets
+from containers.keeping.models import Snapshot
+from containers.keeping.services import backups, drills, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
-from containers.services import drains, fronts, hooks, lost, queue, releases, settings, steering, waiting
+from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
 from containers.terminal import services as terminals
 from containers.terminal import tickets
 from containers.trains import services as trains
@@ -81,6 +82,11 @@ def publish(world: World, actor: Actor) -> Call:
     return lambda: imports.begin_publish(
         actor, project, host=instance.host, engine_id="e1", name=instance.name, parent=None
     )
+
+
+def publish_instance(world: World, actor: Actor) -> Call:
+    altered(world.more["registry"], default=True)
+    return lambda: publishing.publish(actor, world.more["instance"])
 
 
 def announce(world: World, actor: Actor) -> Call:
@@ -290,6 +296,15 @@ def drill(world: World, actor: Actor) -> Call:
     return lambda: drills.drill(actor, world.more["backup"])
 
 
+def restore(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    place.deployments.update(state="succeeded")
+    row = Snapshot.objects.select_related("instance__host", "instance__place__service").get(
+        pk=world.more["snapshot"].pk
+    )
+    return lambda: restores.restore(actor, row, row.instance.name)
+
+
 def begin_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     one = place.instances.get(number=1)
@@ -317,11 +332,13 @@ DATA: dict[str, Prepare] = (
         "builds.services.imports.announce": announce,
         "builds.services.imports.begin_publish": publish,
         "builds.services.imports.receive": receive,
+        "containers.services.publishing.publish": publish_instance,
         "builds.services.waves.stop_wave": lambda w, a: (
             lambda: waves.stop_wave(a, altered(w.more["wave"], state="building"))
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.keeping.services.backups.take": take_backup,

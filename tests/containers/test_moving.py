@@ -183,3 +183,40 @@ def _never_more_than_a_batch_is_away(made: Plan) -> None:
             steps[n] = replace(steps[n], state="done", touched=True)
     assert all(step.state == "done" for step in steps.values())
     assert most <= made.batch_size
+
+
+def test_data_moves_along_to_hosts_that_can_take_it() -> None:
+    hosts = [host(1), host(2), host(3)]
+    data = {"carried": "data (/data)", "keepers": frozenset({1, 3}), "shares": True}
+    made = plan([instance(1)], hosts, **data)
+    assert [(entry.host, entry.problem) for entry in made.entries] == [(3, "")]
+    assert "its data moves along: data (/data)" in made.entries[0].note
+    refused = plan([instance(1)], hosts, wish=Wish(2), **data)
+    assert "its data cannot be copied there" in refused.entries[0].problem
+
+
+def test_two_of_a_service_do_not_meet_where_their_volumes_have_one_name() -> None:
+    data = {"carried": "data (/data)", "keepers": frozenset({1, 2, 3}), "shares": True}
+    there = plan([instance(1), instance(2, on=2)], [host(1), host(2)], **data)
+    assert "has its own data there" in there.entries[0].problem
+    # What each has under a name of its own (/persist) goes there.
+    own = plan([instance(1), instance(2, on=2)], [host(1), host(2)], **{**data, "shares": False})
+    assert [(entry.host, entry.problem) for entry in own.entries] == [(2, "")]
+    together = plan([instance(1)], [host(1), host(2)], shared_by=(4,), **data)
+    assert "It shares its data with #4 on h1" in together.entries[0].problem
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.sets(st.integers(1, 6)))
+def test_no_plan_puts_two_volumes_of_one_name_on_a_host(movers: int, others: int, keepers: set[int]) -> None:
+    hosts = [host(n) for n in range(1, 7)]
+    instances = [
+        *(instance(n) for n in range(1, movers + 1)),
+        *(instance(10 + n, on=1 + n) for n in range(1, others + 1)),
+    ]
+    made = plan(instances, hosts, carried="data (/data)", keepers=frozenset(keepers), shares=True)
+    taken = Counter(one.host for one in instances if one.host != 1)
+    for entry in made.entries:
+        if not entry.problem:
+            assert entry.host in keepers
+            taken[entry.host] += 1
+    assert all(count == 1 for count in taken.values())

@@ -195,7 +195,7 @@ def test_nonsense_is_refused_with_a_reason(place: Any, api: Any, path: str) -> N
 
 SETTINGS = [
     "cpus", "memory", "pids", "read_only", "tmpfs", "volumes", "env", "secret_names", "command", "health",
-    "stop_signal", "stop_timeout", "restart_policy", "log_driver", "log_options", "persist", "unknown",
+    "stop_signal", "role_command", "stop_timeout", "restart_policy", "log_driver", "log_options", "persist", "unknown",
 ]  # fmt: skip
 
 

@@ -1,12 +1,10 @@
 """Real LXD servers beside the Docker hosts of a fleet: each in a network namespace of its own, on the same segment.
 
-A server sees its own /sys (its bridge is looked for there) with this machine's cgroups in it. Its instances' groups stand at the top of each
-hierarchy, where liblxc puts them, so that names of instances have to differ between servers of one machine.
+A server sees its own /sys (its bridge is looked for there) and its own cgroups, so that instances of two servers may have one name.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -28,14 +26,44 @@ PROGRAMS = ("sh", "cat", "ls", "echo", "sleep", "ip", "ping", "httpd", "hostname
 INITTAB = (
     "::sysinit:/bin/hostname -F /etc/hostname\n::respawn:/bin/httpd -f -p 80 -h /srv\n::ctrlaltdel:/bin/poweroff\n"
 )
-START = """
+# A cgroup of its own in each hierarchy, whose root it takes for the machine's: liblxc puts instances there by their names alone.
+# (It asks the machine's first process for the root, whose answer in a cgroup namespace would lead out of it. Where a
+# part of /proc is hidden, an instance may mount one of its own only if another one is to be seen whole.)
+START = r"""
 set -e
 mount --make-rprivate /
-mkdir -p {folder}/cgroup
-mount --rbind /sys/fs/cgroup {folder}/cgroup
-mount -t sysfs sysfs /sys
-mount --rbind {folder}/cgroup /sys/fs/cgroup
-exec env LXD_DIR={folder}/lxd lxd --group root
+grep -E '^cgroup2? ' /proc/mounts | while read -r device folder type options; do
+    mkdir -p "$folder/{group}"
+    for one in cpuset.cpus cpuset.mems; do
+        [ ! -f "$folder/$one" ] || cat "$folder/$one" > "$folder/{group}/$one"
+    done
+    echo $$ > "$folder/{group}/cgroup.procs"
+done
+exec unshare --cgroup --mount sh -c '
+    set -e
+    cat /proc/self/cgroup > {folder}/cgroup
+    mkdir -p {folder}/proc
+    mount -t proc proc {folder}/proc
+    mount --bind {folder}/cgroup /proc/1/cgroup
+    mount -t sysfs sysfs /sys
+    [ -z "$(grep -v ^0:: /proc/self/cgroup)" ] || mount -t tmpfs tmpfs /sys/fs/cgroup
+    while IFS=: read -r number names path; do
+        folder=/sys/fs/cgroup/${{names#name=}} options=$names
+        case $names in
+            "") [ -z "$(grep -v ^0:: /proc/self/cgroup)" ] || folder=/sys/fs/cgroup/unified ;;
+            name=*) options=none,$names ;;
+        esac
+        mkdir -p "$folder"
+        if [ -n "$names" ]; then
+            mount -t cgroup -o "$options" cgroup "$folder"
+        else
+            mount -t cgroup2 cgroup2 "$folder"
+            mkdir -p "$folder/server"
+            echo $$ > "$folder/server/cgroup.procs"
+            for one in $(cat "$folder/cgroup.controllers"); do echo "+$one" > "$folder/cgroup.subtree_control"; done
+        fi
+    done < {folder}/cgroup
+    exec env LXD_DIR={folder}/lxd lxd --group root'
 """
 
 
@@ -94,7 +122,7 @@ class LxdServer:
         """Start it where it does not run, set it up where it is new."""
         if not self.running:
             self.directory.mkdir(parents=True, exist_ok=True)
-            script = START.format(folder=self.folder)
+            script = START.format(folder=self.folder, group=self.namespace)
             machine.spawn(
                 inside(self.namespace, "unshare", "--mount", "sh", "-c", script), self.log, self.folder / "lxd.pid"
             )
@@ -214,21 +242,3 @@ def tarball(files: Mapping[str, str]) -> bytes:
         for path, text in files.items():
             put(f"rootfs/{path.lstrip('/')}", text.encode())
     return buffer.getvalue()
-
-
-def raze(folder: Path) -> None:
-    """End whatever stands of the servers below a fleet's folder: monitors, and what they look after."""
-    names: set[str] = set()
-    for directory in folder.glob("*/lxd"):
-        for pid in machine.processes_about(directory):
-            with contextlib.suppress(OSError, ValueError):
-                for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                    machine.end(int(child))
-            machine.end(pid)
-        for place in ("containers", "logs"):
-            names |= {path.name for path in (directory / place).glob("*")}
-    for name in names:
-        for group in (f"lxc.payload.{name}", f"lxc.monitor.{name}"):
-            for path in machine.cgroup_folders(group):
-                with contextlib.suppress(OSError):  # another fleet's instance of the same name lives on
-                    path.rmdir()

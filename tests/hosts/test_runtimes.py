@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +135,39 @@ def test_a_container_s_whole_life(subject: Subject) -> None:
     thread.join(5)
 
 
+def test_a_root_leaves_its_host_while_it_runs(subject: Subject, tmp_path: Path) -> None:
+    """As a tarball with what was changed inside, without what lies in volumes; nothing of it stays on the host."""
+    engine = subject.engine
+    engine.ensure_network(subject.network)
+    made = engine.create(spec_of(subject))
+    engine.start(made)
+    assert engine.exec(made, ["sh", "-c", "echo mine > /etc/changed; echo kept > /data/row"])[0] == 0
+    before = engine.list_images()
+    told: list[int] = []
+
+    def cut(done: int) -> None:
+        if done:
+            raise InterruptedError
+
+    with (tmp_path / "cut").open("wb") as file, pytest.raises(InterruptedError):
+        engine.export_root(made, "test-1", file, cut)
+    with (tmp_path / "root").open("wb") as file:
+        engine.export_root(made, "test-1", file, told.append)
+    assert told[-1] == (tmp_path / "root").stat().st_size
+    with tarfile.open(tmp_path / "root") as tar:
+        files = {one.name.removeprefix("./").removeprefix("rootfs/"): one for one in tar}
+        changed = tar.extractfile(files["etc/changed"])
+        assert changed is not None
+        assert changed.read() == b"mine\n"
+    assert "data/row" not in files
+    assert engine.inspect(made)["State"]["Running"]
+    assert [one["Id"] for one in engine.list_images()] == [one["Id"] for one in before]
+    with pytest.raises(EngineError) as gone, (tmp_path / "none").open("wb") as file:
+        engine.export_root("nobody", "test-1", file, told.append)
+    assert gone.value.kind == "not_found"
+    engine.remove(made, force=True)
+
+
 def test_health_checks(subject: Subject) -> None:
     engine = subject.engine
     engine.ensure_network(subject.network)
@@ -156,6 +191,18 @@ def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_many_short_commands_lose_no_word(subject: Subject) -> None:
+    """On a machine that is busy with them: both streams whole, none hangs."""
+    engine, made = subject.engine, started(subject)
+
+    def say(n: int) -> tuple[int, list[str]]:
+        code, said = engine.exec(made, ["sh", "-c", f"echo out {n}; echo err {n} >&2"])
+        return code, sorted(said.splitlines())
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(say, range(90))) == [(0, [f"err {n}", f"out {n}"]) for n in range(90)]
 
 
 def test_a_command_that_does_not_end(subject: Subject) -> None:

@@ -20,9 +20,6 @@ class Moves:
     def pool(self) -> str:
         return "default"
 
-    def room(self, pool: str) -> int | None:
-        return None
-
     def clone(
         self, pool: str, volume: str, snapshot: str, name: str, labels: Mapping[str, str], *, check: Check = go_on
     ) -> None:

@@ -98,6 +98,20 @@ def test_what_may_take_long_begins_first(tmp_path: Path) -> None:
     assert names == ["test_longest", "test_long", "test_any"]
 
 
+def test_a_second_try_that_hangs_is_ended_as_well(tmp_path: Path) -> None:
+    """Each try, and the end of its fixtures, has the test's whole time limit."""
+    (tmp_path / "test_them.py").write_text(
+        "import time\nimport pytest\n"
+        "@pytest.fixture\ndef slow():\n    yield\n    time.sleep(100)\n"
+        "@pytest.mark.timeout(1)\ndef test_hangs(slow): time.sleep(100)\n"
+        "def test_good(): pass\n"
+    )
+    done = small_run(tmp_path, "-p", "tests.parts", "--reruns=1", "-n1", str(tmp_path / "test_them.py"))
+    assert "1 rerun" in done.stdout.strip().splitlines()[-1], done.stdout
+    assert "1 passed" in done.stdout.strip().splitlines()[-1], done.stdout
+    assert done.returncode == 1
+
+
 def test_a_test_that_is_left_out_has_failed_where_a_change_is_judged(tmp_path: Path) -> None:
     """Alone or in a process beside others, by its own words or its mark; what is expected to fail may fail."""
     (tmp_path / "test_them.py").write_text(

@@ -1,5 +1,5 @@
 from containers.keeping.models.backups import Backup, BackupPart, BackupPolicy, BackupTarget, Drill
-from containers.keeping.models.snapshots import DataVolume, Snapshot, SnapshotPolicy
+from containers.keeping.models.snapshots import DataVolume, Restore, Snapshot, SnapshotPolicy
 
 __all__ = [
     "Backup",
@@ -8,6 +8,7 @@ __all__ = [
     "BackupTarget",
     "DataVolume",
     "Drill",
+    "Restore",
     "Snapshot",
     "SnapshotPolicy",
 ]

@@ -11,8 +11,9 @@ from containers.keeping import tasks
 from containers.keeping.backup_work import BACKUP
 from containers.keeping.models import Backup, BackupTarget, Drill, Snapshot
 from containers.keeping.parts import folder
-from containers.keeping.services.snapshots import REMOVING, TAKING, busy, checked, instances_of, why_not
+from containers.keeping.services.snapshots import REMOVING, TAKING, checked, instances_of, new, why_not
 from containers.models import Instance, ServiceEnvironment
+from containers.services import releases
 from containers.services.settings import topic
 from hosts.services import operations
 from xqplatform import audit, live, work
@@ -36,10 +37,11 @@ def take(
     require(actor, TAKING, **place.at, obj=place)
     reason, store = checked(reason), target_of(target)
     rows = instances_of(place, numbers)
-    refusal = busy(place) or next((why for why in map(why_not, rows) if why), "")
+    refusal = next((why for why in map(why_not, rows) if why), "")
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
+        releases.free(place)
         found = [begin(actor, row, store, Backup.Why.HAND, reason) for row in rows]
         numbers = [one.instance.number for one in found]
         after = {"backups": [one.pk for one in found], "target": store.name, "instances": numbers}
@@ -54,25 +56,10 @@ def begin(actor: Actor, instance: Instance, target: BackupTarget, why: str, reas
         raise Refused(_("A backup of %(instance)s is being taken already.") % {"instance": instance})
     if container is None or container.image is None:
         raise Refused(_("%(instance)s has no container.") % {"instance": instance})
-    if instance.snapshots.filter(state=Snapshot.State.TAKING).exists():
-        raise Refused(_("A snapshot of %(instance)s is being taken: wait for its end.") % {"instance": instance})
-    manifest = {
-        "image": container.image.reference,
-        "image_row": container.image.pk,
-        "tag": container.image.tag,
-        "config": container.config.version if container.config else None,
-        "address": instance.address.ip if instance.address else instance.ip,
-    }
     place = instance.place
     with transaction.atomic():
-        snapshot = Snapshot.objects.create(
-            instance=instance,
-            host=instance.host,
-            why=Snapshot.Why.BACKUP,
-            who=actor.name,
-            reason=reason,
-            manifest=manifest,
-        )
+        snapshot = new(actor, instance, Snapshot.Why.BACKUP, reason)
+        manifest = snapshot.manifest | {"image": container.image.reference, "image_row": container.image.pk}
         row = Backup.objects.create(
             instance=instance,
             host=instance.host,

@@ -105,6 +105,7 @@ class FakeEngine:
     """Answers what a test wants, and remembers what was asked of it."""
 
     where = "h1"
+    meter: Any = None
 
     def __init__(self, entries: list[dict[str, Any]] | None = None, error: Exception | None = None) -> None:
         self.entries, self.error, self.calls = entries or [], error, list[str]()
@@ -160,6 +161,14 @@ def test_a_host_that_takes_none_is_asked_itself_and_the_row_says_why(
     monkeypatch.setattr(image, "ensure", none)
     row = looked_after(host, FakeEngine(), monkeypatch)
     assert (row.state, row.reason, row.container) == ("fallback", "h1 is a machine of another kind", "")
+
+
+def test_a_server_that_measures_by_itself_gets_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine()
+    engine.meter = object()
+    row = looked_after(host, engine, monkeypatch)
+    assert (row.state, row.reason, engine.calls) == ("server", "", [])
+    assert row.read
 
 
 def test_an_engine_out_of_reach_changes_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from hosts.engine import ConnectionSpec, ContainerSpec
+from hosts.collector import by_server, deltas, placing
+from hosts.conformance import store
+from hosts.engine import ConnectionSpec, ContainerSpec, Limits, connect
 from hosts.engine_body import Healthcheck
 from hosts.lxd.engine import LxdEngine
 from hosts.lxd.kept import Memory
+from hosts.models import Collector, Host
 from tests.engines.fleet import Fleet
 
 
@@ -59,3 +62,50 @@ def test_processes_know_the_same_of_health_and_consoles(clean_fleet: Fleet) -> N
     wanted = ["line 0", "line 1", "line 2", "the end"]
     for reader in (second, first, second, process()):
         assert [line.text for line in reader.logs(well) if line.text in wanted] == wanted
+
+
+def test_all_instances_are_measured_at_once(clean_fleet: Fleet, db: None) -> None:
+    server = clean_fleet.lxd()[0]
+    server.image("tiny")
+    host = Host.objects.create(name="measured-1", address=str(server.socket), connection="local", runtime="lxd", cpus=2)
+    engine = connect(host)
+    made = []
+    for name in ("measured-a", "measured-b"):
+        limits = Limits.of(0.5, 64 << 20, 100)
+        made.append(engine.create(ContainerSpec(name, "tiny", limits=limits, binds=(f"xq-vol-{name}:/data",))))
+        engine.start(made[-1])
+    first, every = by_server.read(host)
+    engine.exec(made[0], ["sh", "-c", "n=0; while [ $n -lt 200000 ]; do n=$((n+1)); done"])
+    until(lambda: time.monotonic() - first.uptime > 9)  # (a server makes its metrics anew after 8 s)
+    second, _every = by_server.read(host)
+    assert every >= 10
+    assert set(first.containers) == set(second.containers) == set(made)
+    ticked = deltas.tick(first, second)
+    busy, idle = (ticked.containers[one] for one in made)
+    assert busy["cpu.cores"] > idle["cpu.cores"] >= 0
+    assert 0 < busy["memory.working_set"] <= busy["memory.limit"] == 64 << 20
+    assert 0 < busy["fs.percent[/data]"] <= 100
+    assert 0 < ticked.host["memory.used"] < ticked.host["memory.total"]
+    assert 0 < ticked.host["fs.percent[default (dir)]"] <= 100
+
+    # The same by states, as of servers that have no metrics.
+    engine.meter._has_metrics = False  # type: ignore[union-attr]
+    third, _every = by_server.read(host)
+    assert third.containers[made[0]].usage
+    assert (third.containers[made[0]].cpu or 0) >= (
+        second.containers[made[0]].cpu or 0
+    ) / 2  # (one counts ticks, the other ns)
+
+    placing.ensure_rows()
+    placing.look_after(host.pk)
+    assert Collector.objects.get(host=host).state == "server"
+
+    # The checks of conformance see the same server.
+    host.certificate = host.ca = ""
+    assert store.read_host(host.pk)
+    states = dict(host.check_results.values_list("check_slug", "state"))
+    assert {slug for slug, state in states.items() if state == "fails"} - {"server_warnings", "pool_space"} == {
+        "pool_driver",
+        "trust",
+    }, states
+    assert "unknown" not in states.values()
