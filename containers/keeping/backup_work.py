@@ -103,7 +103,7 @@ def _volume(run: Run, row: Backup, store: Store, moves: VolumeMoves, *, snapshot
 
 
 def _finish(run: Run, row: Backup, store: Store, snapshot: Snapshot) -> None:
-    place, said = row.instance.place, snapshot.manifest
+    place, said = row.instance.place, row.manifest
     saved = []
     for number, one in enumerate(snapshot.volumes):
         rows = tuple(
