@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.utils import timezone
 
+from builds.models import Image, Project
 from containers import left_behind, work
 from containers.keeping.services import copies, snapshots
 from containers.models import Deployment, MovedVolume, Service
@@ -221,11 +222,13 @@ def test_somebody_elses_volume_there_is_never_touched(pair: Pair) -> None:
 def test_another_service_gets_its_data(pair: Pair) -> None:
     """From a snapshot, while it runs on, into a database of another service on another host."""
     site, house = pair.site, pair.house
-    place = Service.objects.create(slug="twin", project=house.place.service.project, kind="stateful").places.create(
-        environment=site.environment, wanted=1
-    )
+    service = Service.objects.create(slug="twin", project=Project.objects.create(name="twin"), kind="stateful")
+    place = service.places.create(environment=site.environment, wanted=1)
+    image = house.store("one")
+    Image.objects.filter(pk=image.pk).update(project=service.project)
+    image.refresh_from_db()
     save_config(site.actor, place, {**CONFIG, "persist": False})
-    site.succeeds(releases.deploy(site.actor, place, house.store("one"), policy={"deadline": 90}, reason="twin"))
+    site.succeeds(releases.deploy(site.actor, place, image, policy={"deadline": 90}, reason="twin"))
     twin = place.instances.select_related("host", "address").get()
     assert twin.address is not None
     with contextlib.closing(redis.Redis(twin.address.ip, decode_responses=True)) as store:
