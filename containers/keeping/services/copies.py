@@ -25,7 +25,7 @@ def copy(actor: Actor, row: Snapshot, name: str, reason: str = "", *, save: bool
     instance's, as it is typed by the person; `save`: what it has now is kept as a snapshot first. Raises Denied, Refused.
     """
     require(actor, snapshots.REMOVING, **row.instance.place.at, obj=row.instance)
-    instance = named(actor, name)
+    instance = _named(actor, name)
     place = instance.place
     require(actor, snapshots.REMOVING, **place.at, obj=instance)
     reason = snapshots.checked(reason)
@@ -71,7 +71,7 @@ def why_not(row: Snapshot, instance: Instance) -> str:
     return ""
 
 
-def named(actor: Actor, name: str) -> Instance:
+def _named(actor: Actor, name: str) -> Instance:
     """Raises Refused where there is no such instance, as far as this person sees."""
     name = name.strip()
     service, _dash, number = name.rpartition("-")
