@@ -8,13 +8,15 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds
-        from containers.keeping import operations, restoring
+        from containers.keeping import operations, releasing, restoring
         from containers.keeping.models import DataVolume, Restore, Snapshot, SnapshotPolicy
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
 
         assert operations.TAKE  # importing them registered their kinds
         assert restoring.RESTORE
+        holds.KEEPERS.append(releasing.Keeper())
+        holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
         for model in (DataVolume, Restore, Snapshot):
