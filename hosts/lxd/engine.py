@@ -22,10 +22,12 @@ from hosts.lxd.execs import LxdExecs
 from hosts.lxd.has_files import WithFiles
 from hosts.lxd.has_images import WithImages
 from hosts.lxd.has_segments import WithSegments
+from hosts.lxd.has_settings import WithSettings
 from hosts.lxd.health import Checks, Subject
 from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
+from hosts.lxd.kills import Kills
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
 from hosts.lxd.meter import LxdMeter
 from hosts.lxd.volume_copy import LxdVolumeCopies
@@ -36,7 +38,7 @@ WAIT_PAUSE = 0.2  # seconds
 SO_ALREADY = re.compile(r"already (running|stopped)|is not running", re.I)
 
 
-class LxdEngine(WithImages, WithSegments, WithFiles):
+class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
     """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
 
     def __init__(
@@ -51,6 +53,7 @@ class LxdEngine(WithImages, WithSegments, WithFiles):
         self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
         self.meter = LxdMeter(self)
+        self.kills = Kills(self)
 
     @property
     def execs(self) -> LxdExecs:
