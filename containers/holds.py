@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment
+from containers.models import Deployment, ServiceEnvironment
 from containers.rollout.views import Gate
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ FREEZES: list[Callable[[Deployment], Freeze | None]] = []
 KEEPS: list[
     Callable[[Deployment], str]
 ] = []  # why a waiting release does not begin; empty: it may, as far as this goes
+HOLDERS: list[
+    Callable[[ServiceEnvironment], str]
+] = []  # who else does something to a place that nothing else may be done beside
 SWITCHES: list[Callable[[Deployment, str], None]] = []  # (release, «new» or «old»); raises SwitchFailed; safe to repeat
 
 

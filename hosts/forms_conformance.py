@@ -25,6 +25,9 @@ LIMITS: dict[str, tuple[Any, Any]] = {
     "drops_percent": (_("Packets dropped by a card, at most (%)"), ""),
     "skew_seconds": (_("Clock off by, at most (seconds)"), ""),
     "oldest_engine": (_("Oldest engine"), ""),
+    "pool_drivers": (_("Drivers of storage pools"), _("Of LXD hosts. Separated by spaces.")),
+    "oldest_lxd": (_("Oldest LXD"), ""),
+    "oldest_incus": (_("Oldest Incus"), ""),
     "certificate_days": (_("Certificate ends in, at least (days)"), ""),
     "nofile": (_("Open files a container, at least"), ""),
 }

@@ -10,14 +10,16 @@ from django.utils.translation import gettext as _
 
 Runtime = Literal["docker", "lxd"]
 STATELESS, STATEFUL = "stateless", "stateful"
+ENGINE, SERVER = "engine", "server"  # families of conformance checks
 
 
 @dataclass(frozen=True)
 class Traits:
     """`port`, `socket`: where it listens unless somebody says otherwise; `takes`: kinds of services, `prefers`: those that go there and
     nowhere else as soon as there is such a host; `joins`: over TCP it has to be told to trust the platform; `versioned`: what it can do
-    is told by its API's version; `checked`: there are conformance checks for it; `folders`: data may
-    lie in folders of the host, made when they are first wanted; `keeps`: its volumes have snapshots.
+    is told by its API's version; `checks`: which family of conformance checks is about it; `folders`: data may
+    lie in folders of the host, made when they are first wanted; `keeps`: its volumes have snapshots; `measures`: its server
+    counts what all that runs there uses.
     """
 
     title: str
@@ -29,19 +31,20 @@ class Traits:
     builds: bool = False
     joins: bool = False
     versioned: bool = False
-    checked: bool = False
+    checks: str = ENGINE
     folders: bool = False
     keeps: bool = False
+    measures: bool = False
 
 
 TRAITS = {
     "docker": Traits(
         "Docker Engine", 2376, "/var/run/docker.sock", frozenset({"local", "tcp", "ssh"}),
-        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, checked=True, folders=True,
+        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, folders=True,
     ),
     "lxd": Traits(
         "LXD", 8443, "/var/snap/lxd/common/lxd/unix.socket", frozenset({"local", "tcp"}),
-        takes=frozenset({STATEFUL}), prefers=frozenset({STATEFUL}), joins=True, keeps=True,
+        takes=frozenset({STATEFUL}), prefers=frozenset({STATEFUL}), joins=True, checks=SERVER, keeps=True, measures=True,
     ),
 }  # fmt: skip
 

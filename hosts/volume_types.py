@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hosts.inventory import Space
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -38,6 +40,10 @@ class Volumes(Protocol):
 
     def remove(self, volume: Volume, timeout: float) -> None:
         """Remove it with all its snapshots; gone is done. Refused while a container has it, running or not."""
+        ...
+
+    def room(self, pool: str) -> Space | None:
+        """How much a pool has, and has left; None: it does not tell."""
         ...
 
     def freeze(self, container: str) -> None:

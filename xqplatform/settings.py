@@ -327,6 +327,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
     "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},
     "keeping-look": {"task": "keeping.tasks.look_all", "schedule": 60.0},
+    "keeping-schedule": {"task": "keeping.tasks.schedule", "schedule": 30.0},
     "keeping-sweep": {"task": "keeping.tasks.sweep", "schedule": 10.0},
     "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from containers.keeping import policies, reading
-from containers.keeping.models import Snapshot
-from containers.keeping.services import snapshots
+from containers.keeping.models import Restore, Snapshot
+from containers.keeping.services import restores, snapshots
 from containers.keeping.views.data import get_snapshot
 from containers.schemas import Paged
 from containers.views.access import get_place
@@ -68,16 +68,38 @@ class PinIn(Schema):
     pinned: bool
 
 
+class RestoreIn(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field(description="The instance's name, because data is lost: snow-production-3")
+    reason: str = ""
+    save: bool = Field(True, description="Keep what is there now as a snapshot first")
+
+
+class RestoreOut(Schema):
+    id: int
+    instance: int
+    snapshot: str
+    safety: str = Field(description="The snapshot of what was there before; empty: none")
+    state: str
+    who: str
+    reason: str
+    created: datetime
+    ended: datetime | None
+    words: str
+    operation: int | None
+    release: int | None
+
+
 class SnapshotPolicyIn(Schema):
     """`every`: hours, 0: none by themselves; `at`: a time of day (UTC) that they are counted from."""
 
     model_config = {"extra": "forbid"}
-    every: int = 24
+    every: int = 0
     at: str = "03:00"
     keep_last: int = 3
     keep_hourly: int = 0
     keep_daily: int = 7
-    keep_weekly: int = 4
+    keep_weekly: int = 0
     release: bool = Field(True, description="One before each release")
     most_still: int = Field(60, description="Seconds that an instance may stand still")
 
@@ -98,6 +120,20 @@ def out(row: Snapshot) -> dict[str, Any]:
         name: getattr(row, name)
         for name in ("pinned", "volumes", "manifest", "who", "reason", "created", "taken", "still_ms")
     }
+
+
+def restore_out(row: Restore) -> dict[str, Any]:
+    words = row.words or (row.operation.words if row.operation else "")
+    return {
+        "id": row.pk,
+        "instance": row.instance.number,
+        "snapshot": row.snapshot.label,
+        "safety": row.safety.label if row.safety else "",
+        "state": str(row.state),
+        "words": words,
+        "operation": row.operation_id,
+        "release": row.deployment_id,
+    } | {name: getattr(row, name) for name in ("who", "reason", "created", "ended")}
 
 
 @router.get(f"{HERE}/data", response=list[InstanceDataOut], summary="The volumes of each instance")
@@ -150,6 +186,21 @@ def show_snapshot(request: HttpRequest, number: int) -> dict[str, Any]:
 )
 def pin_snapshot(request: HttpRequest, number: int, data: PinIn) -> dict[str, Any]:
     return out(snapshots.pin(actor_of(request), get_snapshot(request, number), data.pinned))
+
+
+@router.get(f"{HERE}/restores", response=list[RestoreOut], summary="When data was put back, newest first")
+def list_restores(request: HttpRequest, slug: str, environment: str, paged: Query[Paged]) -> list[dict[str, Any]]:
+    place = get_place(actor_of(request), slug, environment)
+    rows = reading.restores_of(actor_of(request), place)
+    return [restore_out(row) for row in rows[paged.offset : paged.offset + paged.limit]]
+
+
+@router.post("/snapshots/{number}/restore", response={202: RestoreOut}, summary="Put the data back as it was")
+def restore_snapshot(request: HttpRequest, number: int, data: RestoreIn) -> Any:
+    """What was written since is lost to the instance; `save` keeps it as a snapshot. The instance stops meanwhile."""
+    row = get_snapshot(request, number)
+    made = restores.restore(actor_of(request), row, data.name, data.reason, save=data.save)
+    return Status(202, restore_out(made))
 
 
 @router.delete("/snapshots/{number}", response={202: SnapshotOut}, summary="Remove a snapshot")

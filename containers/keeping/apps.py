@@ -7,14 +7,19 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers.keeping import left, left_operations, operations
-        from containers.keeping.models import DataVolume, LeftData, Snapshot, SnapshotPolicy
+        from containers import holds
+        from containers.keeping import left, left_operations, operations, restoring
+        from containers.keeping.models import DataVolume, LeftData, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
 
         left.join()
         owned(LeftData, "place__service__team")
         assert left_operations.REMOVE
-        assert operations.TAKE  # importing it registered its kinds
-        for model in (DataVolume, Snapshot):
+        assert operations.TAKE  # importing them registered their kinds
+        assert restoring.RESTORE
+        holds.HOLDERS.append(restores.under_way)
+        holds.KEEPS.append(lambda release: restores.under_way(release.place))
+        for model in (DataVolume, Restore, Snapshot):
             owned(model, "instance__place__service__team")
         owned(SnapshotPolicy, "place__service__team")

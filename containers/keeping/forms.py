@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from containers.forms import SaneForm
+from containers.forms import RemoveForm, SaneForm
 from containers.keeping.shape import BOUNDS, EVERY
 
 
@@ -43,3 +43,14 @@ class PolicyForm(SaneForm):
 
     def policy(self) -> dict[str, Any]:
         return dict(self.cleaned_data)
+
+
+class RestoreForm(RemoveForm):
+    """Asks for the instance's name, because what was written since is lost to it."""
+
+    save = forms.BooleanField(
+        label=_("Keep what is there now as a snapshot first"),
+        required=False,
+        initial=True,
+        help_text=_("If the instance is not healthy with the old data, this is put back by itself."),
+    )

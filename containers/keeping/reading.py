@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from containers.keeping.models import DataVolume, Snapshot
+from containers.keeping.models import DataVolume, Restore, Snapshot
 from containers.keeping.services.snapshots import instances_of, why_not
 from containers.models import Instance, ServiceEnvironment
 from xqplatform.accounts.actor import Actor
@@ -56,4 +56,12 @@ def snapshots_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[Snapshot]:
     rows = visible(actor, Snapshot).filter(instance__place=place).exclude(state=Snapshot.State.GONE)
     return rows.select_related(
         "instance__place__service__team", "instance__place__environment", "host", "operation__host"
+    )
+
+
+def restores_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[Restore]:
+    """When data was put back, the newest first."""
+    rows = visible(actor, Restore).filter(instance__place=place)
+    return rows.select_related(
+        "instance__place__service", "instance__place__environment", "snapshot", "safety", "operation__host"
     )

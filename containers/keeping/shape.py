@@ -30,12 +30,12 @@ class Policy:
     `most_still`: seconds that an instance may stand still for one; then it goes on and there is none.
     """
 
-    every: int = 24
+    every: int = 0
     at: str = "03:00"
     keep_last: int = 3
     keep_hourly: int = 0
     keep_daily: int = 7
-    keep_weekly: int = 4
+    keep_weekly: int = 0
     release: bool = True
     most_still: int = 60
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
-from containers.keeping import edge, still
-from containers.keeping.models import Snapshot
-from containers.keeping.operations import DROP_SECONDS, ROWS, changed
+from containers.keeping import edge, restoring, still, taking
+from containers.keeping.models import Restore, Snapshot
+from containers.keeping.operations import ROWS
+from containers.models import Deployment
 from hosts.engine import EngineError
 from hosts.models import HostOperation
 
@@ -17,25 +17,29 @@ log = logging.getLogger(__name__)
 
 
 def sweep() -> None:
-    rows = Snapshot.objects.select_related(*ROWS, "operation").exclude(operation__state__in=HostOperation.ACTIVE)
+    for restore in _left(Restore.objects.select_related(*restoring.ROWS)).filter(state=Restore.State.RUNNING):
+        if not restoring.swept(restore):
+            log.warning("What putting back %s left could not be put right yet", restore)
+    rows = _left(Snapshot.objects.select_related(*ROWS, "operation"))
     for row in rows.filter(Q(state=Snapshot.State.TAKING) | ~Q(held=[])):
         _fail(row)
     # A removal is asked for again by whoever wanted it.
     for row in rows.filter(state=Snapshot.State.DROPPING):
-        changed(row, state=Snapshot.State.READY)
+        taking.changed(row, state=Snapshot.State.READY)
+
+
+def _left(rows: QuerySet) -> QuerySet:  # type: ignore[type-arg]
+    """Those that nobody works on any more: neither an operation nor a release."""
+    active = rows.exclude(operation__state__in=HostOperation.ACTIVE)
+    return active.exclude(deployment__state__in=Deployment.ACTIVE)
 
 
 def _fail(row: Snapshot) -> None:
-    """First all go on that stand still for it; then what there is of it goes."""
     try:
         volumes = edge.volumes_of(row.host)
-        still.let_go(row, volumes)
         if row.state == Snapshot.State.TAKING:
-            for one in row.volumes:
-                volumes.drop(edge.as_volume(one), row.label, DROP_SECONDS)
+            taking.give_up(row, volumes, row.operation.words if row.operation else "")
+        else:
+            still.let_go(row, volumes)
     except EngineError as error:
         log.warning("What stands still for %s could not be let go: %s", row, error)
-        return
-    if row.state == Snapshot.State.TAKING:
-        words = row.operation.words[:500] if row.operation else ""
-        changed(row, state=Snapshot.State.FAILED, removed=timezone.now(), words=words)

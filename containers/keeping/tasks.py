@@ -29,3 +29,11 @@ def sweep() -> None:
 
     verb()
     left.sweep()
+
+
+@shared_task(name="keeping.tasks.schedule", ignore_result=True)
+def schedule() -> None:
+    """Begins what is due, removes what no rule keeps."""
+    from containers.keeping.scheduling import run
+
+    run()

@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("left-data/<int:number>/back/", left.bring_back, name="left_back"),
     path("left-data/<int:number>/remove/", left.remove, name="left_remove"),
     path("snapshots/<int:number>/pin/", data.pin, name="pin"),
+    path("snapshots/<int:number>/restore/", data.restore, name="restore"),
     path("snapshots/<int:number>/remove/", data.remove, name="snapshot_remove"),
 ]

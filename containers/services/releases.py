@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import live_limits
+from containers import holds, live_limits
 from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
 from containers.guardrails.verdict import read
@@ -399,10 +399,10 @@ def _operate(
 
 
 def held_by(place: ServiceEnvironment) -> str:
-    """Who changes the place now, since when and why; empty when nobody does."""
+    """Who changes the place, or puts its data back, now, since when and why; empty when nobody does."""
     row = place.deployments.filter(state__in=Deployment.ACTIVE).first()
     if row is None:
-        return ""
+        return next((words for one in holds.HOLDERS if (words := one(place))), "")
     began = row.started or row.created
     minutes = max(0, int((timezone.now() - began).total_seconds() // 60))
     return _("%(who)s has a %(kind)s (#%(pk)s) under way since %(minutes)s min: %(why)s") % {

@@ -9,9 +9,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hosts.conformance.models import Profile
+from hosts.runtimes import ENGINE
+from hosts.runtimes import SERVER as OF_SERVERS
 
 PASSES, FAILS, UNKNOWN = "passes", "fails", "unknown"
 ALL = ("run", "build", "registry")
+SERVER = (OF_SERVERS,)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Reading:
 
     def missing(self, path: Iterable[str]) -> Missing:
         what = " ".join(path)
-        if self.facts.get("source") == "ssh":
+        if self.facts.get("source") in ("ssh", "server"):
             return Missing(_("Cannot tell: the host did not say %(what)s.") % {"what": what})
         return Missing(_("Cannot tell: needs SSH access (%(what)s).") % {"what": what})
 
@@ -134,6 +137,7 @@ class Check:
     fix: Callable[[Reading, Profile], Fix | None] | None = None
     roles: tuple[str, ...] = ALL
     short: str = ""  # the head of its column in the matrix
+    families: tuple[str, ...] = (ENGINE,)  # `Traits.checks` of the runtimes that it is about
 
     def evaluate(self, facts: Mapping[str, Any], profile: Profile) -> Verdict:
         """The verdict. Pure, and never raises, whatever the facts are."""
@@ -150,6 +154,11 @@ class Check:
             return self.fix(Reading(facts), profile)
         except Missing:
             return None
+
+
+def tool(read: Reading) -> str:
+    """The command line of a server: each kind has its own."""
+    return {"incus": "incus"}.get(read.text("server", "brand"), "lxc")
 
 
 def limit(profile: Profile, name: str) -> float:

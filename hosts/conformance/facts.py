@@ -1,10 +1,10 @@
 """From the script's output to facts: a plain dictionary of sections. Pure functions; what is not there is left out.
 
 Sections (times are epoch seconds, sizes bytes):
-`source` ssh | engine, `clock` {low, high} seconds that the machine may be ahead, `sysctl` {name: text}, `modules` {loaded:
+`source` ssh | engine | server, `clock` {low, high} seconds that the machine may be ahead, `sysctl` {name: text}, `modules` {loaded:
 [names] or None where the kernel has no modules, built_in: [names]}, `blacklist` [names], `tcp` {counter: n}, `links` {name: {…}},
 `addresses` {link: [CIDR]}, `routes` [links of default routes], `daemon` {daemon.json}, `arguments` [of dockerd], `engine` {of
-its info}, `space` {…}, `swaps` [names], `cgroup` {…}, `machine_id`, `certificates` {name: epoch}, `files` {path: text or None}.
+its info}, `server` {of a server that tells its settings itself: hosts/lxd/settings.py}, `space` {…}, `swaps` [names], `cgroup` {…}, `machine_id`, `certificates` {name: epoch}, `files` {path: text or None}.
 Added by gather.py: `host`, `fleet`, `before`.
 """
 
@@ -55,6 +55,7 @@ class Facts(TypedDict, total=False):
     host: Json
     fleet: Json
     before: Json
+    server: Json
 
 
 def sections(output: str) -> dict[str, str]:

@@ -24,6 +24,9 @@ THRESHOLDS: dict[str, Any] = {
     "drops_percent": 0.1,
     "skew_seconds": 1,
     "oldest_engine": "20.10",
+    "pool_drivers": ["zfs", "btrfs", "lvm", "ceph"],
+    "oldest_lxd": "5.0",
+    "oldest_incus": "6.0",
     "certificate_days": 30,
     "nofile": 65536,
 }

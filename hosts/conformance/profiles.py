@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from hosts.conformance.models import Profile, built_in
 from hosts.models import Host
+from hosts.runtimes import TRAITS
 
 
 def role_of(host: Host) -> str:
@@ -13,6 +14,11 @@ def role_of(host: Host) -> str:
     if host.role_run:
         return Profile.Role.RUN
     return Profile.Role.BUILD if host.role_build else Profile.Role.REGISTRY
+
+
+def family(host: Host) -> str:
+    """Which checks are about it."""
+    return TRAITS[host.runtime].checks
 
 
 def profile_of(host: Host) -> Profile:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from hosts.conformance import checks, gather
 from hosts.conformance.check import UNKNOWN, Verdict
 from hosts.conformance.facts import counters, without_secrets
-from hosts.conformance.profiles import choose, profile_of
+from hosts.conformance.profiles import choose, family, profile_of
 from hosts.models import CheckResult, Host, HostFacts, Profile
 from xqplatform import live
 
@@ -69,7 +69,7 @@ def keep(host: Host, facts: Mapping[str, Any], note: str = "") -> dict[str, Verd
 
 def judge(host: Host, profile: Profile, facts: Mapping[str, Any], seen: Any = None) -> dict[str, Verdict]:
     """Stores the verdict of each check that counts for the host, and forgets those of the others."""
-    verdicts = {check.slug: check.evaluate(facts, profile) for check in checks.of(profile)}
+    verdicts = {check.slug: check.evaluate(facts, profile) for check in checks.of(profile, family(host))}
     return _store(host, verdicts, seen)
 
 
@@ -87,7 +87,7 @@ def _not_read(host: Host, reason: str) -> None:
     HostFacts.objects.filter(pk=row.pk).update(note=reason)
     if row.taken is None or row.taken < timezone.now() - STALE:
         words = _("Cannot tell: %(reason)s") % {"reason": reason}
-        _store(host, {check.slug: Verdict(UNKNOWN, "", words) for check in checks.of(profile_of(host))})
+        _store(host, {check.slug: Verdict(UNKNOWN, "", words) for check in checks.of(profile_of(host), family(host))})
     live.bump(TOPIC, f"host:{host.pk}")
 
 

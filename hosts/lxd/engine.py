@@ -22,6 +22,7 @@ from hosts.lxd.execs import LxdExecs
 from hosts.lxd.has_files import WithFiles
 from hosts.lxd.has_images import WithImages
 from hosts.lxd.has_segments import WithSegments
+from hosts.lxd.has_settings import WithSettings
 from hosts.lxd.health import Checks, Subject
 from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
@@ -36,7 +37,7 @@ WAIT_PAUSE = 0.2  # seconds
 SO_ALREADY = re.compile(r"already (running|stopped)|is not running", re.I)
 
 
-class LxdEngine(WithImages, WithSegments, WithFiles):
+class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
     """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
 
     def __init__(

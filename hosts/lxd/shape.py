@@ -282,5 +282,17 @@ def network_json(spec: NetworkSpec) -> str:
     )  # fmt: skip
 
 
+def segments(config: Mapping[str, Any]) -> dict[str, str]:
+    """The bridges of the segments that a server keeps for us, by name."""
+    found = {}
+    for key, text in config.items():
+        if key.startswith(NETWORK) and text:
+            try:
+                found[key.removeprefix(NETWORK)] = str(json.loads(text)["bridge"])
+            except (ValueError, KeyError, TypeError):
+                found[key.removeprefix(NETWORK)] = ""
+    return found
+
+
 def network_spec(name: str, text: str) -> NetworkSpec:
     return NetworkSpec(name=name, **json.loads(text))

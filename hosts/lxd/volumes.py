@@ -13,6 +13,8 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError
+from hosts.inventory import Space
+from hosts.lxd import shape
 from hosts.volume_types import Volume
 
 if TYPE_CHECKING:
@@ -86,6 +88,9 @@ class LxdVolumes:
         names = [str(one).partition("?")[0] for one in seen.get("used_by") or []]
         instances = [one.removeprefix(INSTANCE) for one in names if one.startswith(INSTANCE)]
         return tuple(sorted({self._engine.known(one)[0] for one in instances if "/" not in one}))
+
+    def room(self, pool: str) -> Space | None:
+        return shape.space(self.link.ask("GET", f"/storage-pools/{quote(pool)}/resources"))
 
     def snapshots(self, volume: Volume) -> list[str]:
         found = self.link.ask("GET", f"{path_of(volume)}/snapshots", absent=True) or []

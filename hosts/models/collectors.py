@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hosts.models.machines import Host
+from hosts.runtimes import TRAITS
 
 
 class Collector(models.Model):
@@ -54,6 +56,19 @@ class Collector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}: {self.state}"
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """How this host can be measured, with words for it."""
+        words = {way.value: str(way.label) for way in self.Way}
+        if TRAITS[self.host.runtime].measures:
+            words["container"] = gettext("the server's own counters")
+            words["ssh"] = gettext("the server's own counters, and a process over SSH for the machine")
+        return list(words.items())
+
+    @property
+    def way_words(self) -> str:
+        return dict(self.ways)[self.way]
 
     @property
     def read(self) -> bool:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from hosts.conformance import checks, matrix, store
 from hosts.conformance.check import Check
 from hosts.conformance.models import built_in
-from hosts.conformance.profiles import profile_of
+from hosts.conformance.profiles import family, profile_of
 from hosts.forms_conformance import ProfileForm, WaiverForm
 from hosts.models import CheckResult, Host, HostFacts, HostGroup, HostOperation, Profile, Waiver
 from hosts.services import conformance, operations
@@ -85,7 +85,7 @@ def rows_of(host: Host, facts: dict[str, Any]) -> list[Row]:
         ):
             waivers[waiver.check_slug] = waiver
     fixed, rows = conformance.last_fixes(host), []
-    for check in checks.of(profile):
+    for check in checks.of(profile, family(host)):
         result = results.get(check.slug)
         state = result.state if result else "unknown"
         held = waivers.get(check.slug)

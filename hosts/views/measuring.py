@@ -10,14 +10,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from hosts.models import Collector, Host
+from hosts.models import Host
 from hosts.services import collectors
 from xqplatform.accounts.http import ActorRequest
 
 
 def context(host: Host) -> dict[str, Any]:
     """For `hosts/_measuring.html`."""
-    return {"collector": collectors.of(host), "ways": Collector.Way.choices}
+    row = collectors.of(host)
+    return {"collector": row, "ways": row.ways}
 
 
 @require_POST
@@ -26,5 +27,5 @@ def choose(request: ActorRequest, name: str) -> HttpResponse:
     given = {key: request.POST.get(key, "").replace("\x00", "") for key in ("way", "reason")}
     row = collectors.switch(request.actor, host, given["way"], given["reason"])
     words = _("How %(host)s is measured: %(way)s.")
-    messages.success(request, words % {"host": host, "way": row.get_way_display()})
+    messages.success(request, words % {"host": host, "way": row.way_words})
     return redirect("hosts:host", name=name)

@@ -117,6 +117,7 @@ BODIES: dict[str, Any] = {
     },
     "put /services/{slug}/{environment}/snapshots/policy": {"every": 6},
     "post /left-data/{number}/remove": {"name": "other"},
+    "post /snapshots/{number}/restore": {"name": "flake-production-1"},
     "patch /snapshots/{number}": {"pinned": True},
     "post /services/{slug}/{environment}/scale/preview": {"instances": 3},
     "post /services/{slug}/{environment}/instances/move": {"instances": [1]},

@@ -21,7 +21,8 @@ from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
-from containers.keeping.services import left, snapshots
+from containers.keeping.models import Snapshot
+from containers.keeping.services import left, restores, snapshots
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -262,6 +263,15 @@ def take_snapshot(world: World, actor: Actor) -> Call:
     return lambda: snapshots.take(actor, place, [1])
 
 
+def restore(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    place.deployments.update(state="succeeded")
+    row = Snapshot.objects.select_related("instance__host", "instance__place__service").get(
+        pk=world.more["snapshot"].pk
+    )
+    return lambda: restores.restore(actor, row, row.instance.name)
+
+
 def begin_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     one = place.instances.get(number=1)
@@ -311,6 +321,7 @@ DATA: dict[str, Prepare] = (
         "containers.keeping.services.left.begin": begin_left,
         "containers.keeping.services.left.bring_back": bring_back,
         "containers.keeping.services.left.remove": remove_left,
+        "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.gates.services.add_rule": add_rule,

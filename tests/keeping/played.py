@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hosts.engine import EngineError
+from hosts.inventory import Space
 from hosts.volume_types import Volume
 
 
@@ -17,6 +18,8 @@ class Pool:
     mounts: dict[str, dict[str, str]] = field(default_factory=dict)
     kept: dict[str, dict[str, str]] = field(default_factory=dict)  # volume → snapshot → content
     still: set[str] = field(default_factory=set)
+    left: Space | None = None
+    copies: bool = False
     calls: list[str] = field(default_factory=list)
     wrong: dict[str, Callable[[], None]] = field(default_factory=dict)  # verb → what happens instead of quiet success
 
@@ -35,7 +38,10 @@ class Pool:
 
     def _seen(self, name: str, target: str) -> Volume:
         users = tuple(sorted(one for one, its in self.mounts.items() if name in its.values()))
-        return Volume(name, target, "default", len(self.data[name]), users)
+        return Volume(name, target, "default", len(self.data[name]), users, self.copies)
+
+    def room(self, pool: str) -> Space | None:
+        return self.left
 
     def find(self, name: str) -> Volume | None:
         return self.named(name, "default")

@@ -227,6 +227,8 @@ ACTIONS: dict[str, Any] = {
     "data.left.remove": _("had data removed that was left behind by"),
     "data.gone": _("removed for good what was left behind by"),
     "service.revive": _("brought back the service"),
+    "data.restore": _("began to put back the data of"),
+    "data.restored": _("put back the data of"),
     "data.policy": _("changed when snapshots are taken of"),
     "service.scaling": _("changed the elasticity of"),
     "service.restart": _("restarted instances of"),

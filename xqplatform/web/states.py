@@ -55,6 +55,7 @@ STATES: dict[str, Look] = {
     "removed": Look(_("removed"), "off", "dash"),
     "removing": Look(_("removing"), "busy", "spin"),
     # snapshots
+    "putting": Look(_("being put back"), "busy", "spin"),
     "taking": Look(_("being taken"), "busy", "spin"),
     "dropping": Look(_("being removed"), "busy", "spin"),
     "unknown": Look(_("unknown"), "off", "dashed"),

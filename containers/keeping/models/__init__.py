@@ -1,4 +1,4 @@
 from containers.keeping.models.left import LeftData
-from containers.keeping.models.snapshots import DataVolume, Snapshot, SnapshotPolicy
+from containers.keeping.models.snapshots import DataVolume, Restore, Snapshot, SnapshotPolicy
 
-__all__ = ["DataVolume", "LeftData", "Snapshot", "SnapshotPolicy"]
+__all__ = ["DataVolume", "LeftData", "Restore", "Snapshot", "SnapshotPolicy"]

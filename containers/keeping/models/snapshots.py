@@ -85,6 +85,41 @@ class Snapshot(models.Model):
         return None if not sizes or None in sizes else sum(size for size in sizes if size is not None)
 
 
+class Restore(models.Model):
+    """Data that was put back as it was at a snapshot: by hand, or on a release's way back."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("being put back")
+        DONE = "done", _("put back")
+        FAILED = "failed", _("failed")
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="restores")
+    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="restores")
+    # What was there before it was put back, as a snapshot of its own.
+    safety = models.ForeignKey(Snapshot, models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
+    who = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500, blank=True)
+    deployment = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="restores")
+    operation = models.ForeignKey(HostOperation, models.SET_NULL, null=True, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+    ended = models.DateTimeField(null=True)
+    # To go on, or to go back, after a death: {"ran": [containers], "wanted": {instance: state}, "begun": data was touched?}
+    notes = models.JSONField(default=dict)
+    words = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instance"], condition=models.Q(state="running"), name="one_restore_an_instance"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} ← {self.snapshot.label}"
+
+
 class SnapshotPolicy(models.Model):
     """When a place's data is snapshot by itself, and how long that is kept: see `containers.keeping.shape.Policy`."""
 

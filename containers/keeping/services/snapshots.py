@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from containers.keeping.models import Snapshot
 from containers.keeping.operations import DROP, TAKE
 from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.services import releases
 from containers.services.settings import topic
 from hosts.models import Host
 from hosts.runtimes import TRAITS
@@ -52,9 +53,7 @@ def instances_of(place: ServiceEnvironment, numbers: Collection[int] | None = No
 
 def busy(place: ServiceEnvironment) -> str:
     """Why nothing may be done to the data now."""
-    if place.active is not None:
-        return _("Release #%(number)s is under way: wait for its end.") % {"number": place.active.pk}
-    return ""
+    return releases.held_by(place)
 
 
 def take(
@@ -64,10 +63,11 @@ def take(
     require(actor, TAKING, **place.at, obj=place)
     reason = checked(reason)
     rows = instances_of(place, numbers)
-    refusal = busy(place) or next((why for why in map(why_not, rows) if why), "")
+    refusal = next((why for why in map(why_not, rows) if why), "")
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
+        releases.free(place)
         found = [begin(actor, row, Snapshot.Why.HAND, reason) for row in rows]
         after = {"snapshots": [one.pk for one in found], "instances": [one.instance.number for one in found]}
         audit.record(actor, "data.snapshot", place, after=after, reason=reason, parent=place.service)
@@ -78,6 +78,18 @@ def begin(
     actor: Actor, instance: Instance, why: str, reason: str = "", deployment: Deployment | None = None
 ) -> Snapshot:
     """A row and its operation; who may was asked before. Raises Refused while one is being taken."""
+    row = new(actor, instance, why, reason, deployment)
+    shown = _("Snapshot of %(instance)s") % {"instance": instance}
+    row.operation = operations.begin(
+        actor, instance.host, TAKE, {"snapshot": row.pk, "shown": shown, "instance": instance.pk}, reason=reason
+    )
+    row.save(update_fields=["operation"])
+    live.bump(topic(instance.place))
+    return row
+
+
+def new(actor: Actor, instance: Instance, why: str, reason: str = "", deployment: Deployment | None = None) -> Snapshot:
+    """A row of one that shall be taken. Raises Refused while one is being taken."""
     if instance.snapshots.filter(state=Snapshot.State.TAKING).exists():
         raise Refused(_("A snapshot of %(instance)s is being taken already.") % {"instance": instance})
     container = instance.current
@@ -88,16 +100,15 @@ def begin(
         "config": config.version if config else None,
         "address": instance.address.ip if instance.address else instance.ip,
     }
-    row = Snapshot.objects.create(
-        instance=instance, host=instance.host, why=why, who=actor.name, reason=reason, manifest=manifest, deployment=deployment
-    )  # fmt: skip
-    shown = _("Snapshot of %(instance)s") % {"instance": instance}
-    row.operation = operations.begin(
-        actor, instance.host, TAKE, {"snapshot": row.pk, "shown": shown, "instance": instance.pk}, reason=reason
+    return Snapshot.objects.create(
+        instance=instance,
+        host=instance.host,
+        why=why,
+        who=actor.name,
+        reason=reason,
+        manifest=manifest,
+        deployment=deployment,
     )
-    row.save(update_fields=["operation"])
-    live.bump(topic(instance.place))
-    return row
 
 
 def pin(actor: Actor, row: Snapshot, pinned: bool) -> Snapshot:

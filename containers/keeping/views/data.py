@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers.forms import RemoveForm
 from containers.keeping import policies, reading
-from containers.keeping.forms import PolicyForm
+from containers.keeping.forms import PolicyForm, RestoreForm
 from containers.keeping.models import Snapshot
-from containers.keeping.services import snapshots
+from containers.keeping.services import restores, snapshots
 from containers.models import ServiceEnvironment
 from containers.reading import history
 from containers.views.access import NUMBER_LIMIT, get_place, numbers_of, reason_of
@@ -55,6 +55,7 @@ def _page(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm, sta
         "policy": policies.policy_of(place),
         "form": form,
         "busy": snapshots.busy(place),
+        "restores": reading.restores_of(actor, place)[:5],
         "may_take": can(actor, snapshots.TAKING, **place.at),
         "may_remove": can(actor, snapshots.REMOVING, **place.at),
         "may_change": can(actor, "service.change", **place.at),
@@ -114,6 +115,32 @@ def pin(request: HttpRequest, number: int) -> HttpResponse:
     except Refused as refused:
         messages.error(request, refused.message)
     return back_to(row)
+
+
+@require_http_methods(["GET", "POST"])
+def restore(request: HttpRequest, number: int) -> HttpResponse:
+    row = get_snapshot(request, number)
+    place = row.instance.place
+    require(actor_of(request), snapshots.REMOVING, **place.at, obj=row.instance)
+    form = RestoreForm(request.POST or None, expected=row.instance.name)
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            restores.restore(actor_of(request), row, typed["name"], typed["reason"], save=typed["save"])
+        except Refused as refused:
+            form.add_refusal(refused)
+        else:
+            messages.success(request, _("The data of %(instance)s is being put back.") % {"instance": row.instance})
+            return back_to(row)
+    later = reading.snapshots_of(actor_of(request), place).filter(instance=row.instance, pk__gt=row.pk)
+    context: dict[str, Any] = frame(request, place, "data") | {
+        "row": row,
+        "form": form,
+        "busy": snapshots.busy(place),
+        "later": later.filter(state=Snapshot.State.READY)[:5],
+        "now_runs": row.instance.current,
+    }
+    return render(request, "keeping/restore.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

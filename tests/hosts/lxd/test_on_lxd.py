@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from hosts.collector import by_server, deltas, placing
+from hosts.conformance import store
 from hosts.engine import ConnectionSpec, ContainerSpec, Limits, connect
 from hosts.engine_body import Healthcheck
 from hosts.lxd.engine import LxdEngine
@@ -98,3 +99,13 @@ def test_all_instances_are_measured_at_once(clean_fleet: Fleet, db: None) -> Non
     placing.ensure_rows()
     placing.look_after(host.pk)
     assert Collector.objects.get(host=host).state == "server"
+
+    # The checks of conformance see the same server.
+    host.certificate = host.ca = ""
+    assert store.read_host(host.pk)
+    states = dict(host.check_results.values_list("check_slug", "state"))
+    assert {slug for slug, state in states.items() if state == "fails"} - {"server_warnings", "pool_space"} == {
+        "pool_driver",
+        "trust",
+    }, states
+    assert "unknown" not in states.values()

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from containers.keeping import reading
 from containers.keeping.models import Snapshot
-from containers.keeping.services import snapshots
+from containers.keeping.services import restores, snapshots
 from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
@@ -18,7 +18,7 @@ from xqplatform.errors import Denied, Refused
 
 
 class Command(BaseCommand):
-    help = "Snapshots of a service's data: list, take, remove. What it begins, workers carry on."
+    help = "Snapshots of a service's data: list, take, remove, restore. What it begins, workers carry on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", required=True, help="who does it: the rights and the record are this person's")
@@ -30,8 +30,12 @@ class Command(BaseCommand):
             verb.add_argument("environment")
             if name == "take":
                 verb.add_argument("--instance", type=int, action="append", help="its number (usual: all)")
-        verb = verbs.add_parser("remove")
-        verb.add_argument("snapshot", help="its name, such as xq-7")
+        for name in ("remove", "restore"):
+            verb = verbs.add_parser(name)
+            verb.add_argument("snapshot", help="its name, such as xq-7")
+            if name == "restore":
+                verb.add_argument("--instance", required=True, help="the instance's name, because data is lost")
+                verb.add_argument("--do-not-save", action="store_true", help="keep nothing of what is there now")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
@@ -53,16 +57,26 @@ class Command(BaseCommand):
             self.stdout.write(f"{row.label} of {row.instance} is being taken.")
 
     def do_remove(self, actor: Actor, options: dict[str, Any]) -> None:
-        name = options["snapshot"]
-        number = name.removeprefix("xq-")
-        rows = visible(actor, Snapshot).select_related("instance__place__service__team", "instance__place__environment")
-        row = (
-            rows.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 15 else None
-        )
-        if row is None:
-            raise CommandError(f"There is no snapshot {name[:40]}.")
-        snapshots.remove(actor, row, name, options["reason"])
-        self.stdout.write(f"{name} is being removed.")
+        row = _snapshot(actor, options["snapshot"])
+        snapshots.remove(actor, row, row.label, options["reason"])
+        self.stdout.write(f"{row.label} is being removed.")
+
+    def do_restore(self, actor: Actor, options: dict[str, Any]) -> None:
+        row = _snapshot(actor, options["snapshot"])
+        restores.restore(actor, row, options["instance"], options["reason"], save=not options["do_not_save"])
+        self.stdout.write(f"{row.instance} is being put back as it was at {row.label}.")
+
+
+def _snapshot(actor: Actor, name: str) -> Snapshot:
+    """Raises CommandError."""
+    number = name.removeprefix("xq-")
+    rows = visible(actor, Snapshot).select_related(
+        "instance__place__service__team", "instance__place__environment", "host"
+    )
+    row = rows.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 15 else None
+    if row is None:
+        raise CommandError(f"There is no snapshot {name[:40]}.")
+    return row
 
 
 def _found(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
