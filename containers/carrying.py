@@ -1,12 +1,14 @@
 """The data of an instance that moves: its volumes go along from one host to the other, and nothing of them is removed on the way.
 
-What counts is copied while nothing runs on it, on either side (see `hosts.volume_copies`). The volume of the host that is left keeps its
+Most of it is copied while it runs; what counts is the copy after that, while nothing runs on either side (see `hosts.volume_copies`). The volume of the host that is left keeps its
 name until the instance is well at the other one; then it is put aside as `xq-moved-…` and stays for a time. Which of two volumes is the
 instance's, is told by that: the one that has the instance's name for it, on the host where the instance's row says that it stands.
 """
 
 from __future__ import annotations
 
+import logging
+import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,21 +22,28 @@ from containers.ending import StepFailed
 from containers.left_behind import MOVING, copies_of
 from containers.models import MovedVolume
 from hosts import labels
-from hosts.engine import EngineError
+from hosts.engine import EngineError, connect
 from hosts.models import Host
-from hosts.volume_copies import End, Kept, VolumeCopies, copy
+from hosts.volume_copies import End, Kept, VolumeCopies, copy, settle
 
 if TYPE_CHECKING:
     from containers.move_work import Move
 
+log = logging.getLogger(__name__)
+SECOND = 1.1  # and a little: times of files are compared in whole seconds
+INSIDE_SECONDS = 300.0
 BROKEN_SECONDS = 120.0  # that a copy which is broken off is tried again without a byte in between
 TELL_SECONDS = 1.0
 Kind = MovedVolume.Kind
 
 
-def names_of(work: Move) -> tuple[str, ...]:
-    """The names of the instance's volumes, on whichever host."""
+def volumes_of(work: Move) -> dict[str, list[str]]:
+    """The instance's volumes by name, on whichever host, with the paths inside at which it writes to them."""
     return spec.volumes(work.spec_place, work.config_of(work.step.config))
+
+
+def names_of(work: Move) -> tuple[str, ...]:
+    return tuple(volumes_of(work))
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,63 @@ class Carry:
     def _arriving(self, name: str) -> MovedVolume | None:
         mine = MovedVolume.objects.filter(step=self.work.step, host=self.target.host, was=name, removed=None)
         return mine.filter(kind=Kind.ARRIVING).first()
+
+    def ahead(self, container: str) -> None:
+        """Copies while it runs, so that it stands still only for what changed since. `container`: runs on the host that is left."""
+        kind = self.work.patience.call(self.source.copies.whole, self.source.pool)
+        if kind and kind == self.work.patience.call(self.target.copies.whole, self.target.pool):
+            return  # all of it would go twice
+        # Of the first try, whoever began it: what was written since then is suspect.
+        began = float(self.work.times.setdefault("ahead_since", time.time()))
+        with self.work.timed("ahead", state="creating"):
+            exact = self._said(container, "sync") and all([self._copied_ahead(name) for name in self.names])
+            self.work.point("before settle")
+            if not (exact and self._settled(container, began)):
+                self.anew()
+        self.work.save(reason="")
+
+    def _copied_ahead(self, name: str) -> bool:
+        """False: as it is being written to, it cannot be copied."""
+        try:
+            if self._find(self.source, name) is not None:
+                self._copied(name)
+        except StepFailed as failed:
+            if isinstance(failed.__cause__, EngineError) and failed.__cause__.kind == "other":
+                log.info("%s is not copied ahead: %s", name, failed)
+                return False
+            raise
+        return True
+
+    def _settled(self, container: str, began: float) -> bool:
+        """Whether what was written while it was read will surely be copied once more.
+
+        Such a file may have the size and the second of the copy, and would be taken for the same. Its time becomes that of now, a second
+        and more after the copy; whatever is written later has a later one by itself.
+        """
+        self.work.patience.sleep(SECOND)
+        minutes = int((time.time() - began) / 60) + 2
+        paths = [path for paths in volumes_of(self.work).values() for path in paths]
+        find = f"find {shlex.join(paths)} -xdev -type f -mmin -{minutes} -exec touch -c {{}} +"
+        return not paths or self._said(container, find)
+
+    def _said(self, container: str, command: str) -> bool:
+        """Whether the command inside, of the instance's own programs, did what it should."""
+        engine = connect(self.source.host)
+        try:
+            code, output = engine.exec(container, ("/bin/sh", "-c", command), timeout=INSIDE_SECONDS)
+        except EngineError as error:
+            code, output = -1, error.words
+        if code:
+            log.info("«%s» in %s: %s %s", command, self.work.instance, code, output[:500])
+        return not code
+
+    def anew(self) -> None:
+        """The volumes on the other host are empty again: what is in them cannot be gone on with."""
+        for name in self.names:
+            if self._arriving(name) is not None:
+                settle(self.target.end(name), self.work.patience.sleep)
+                self.work.patience.call(self.target.copies.remove, self.target.pool, name)
+        self.prepare()
 
     def copy(self) -> None:
         """Copies all of it. Nothing may run on either side. Raises StepFailed."""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, InstanceEvent, ServiceEnvironment, Step
-from hosts.charts import LOST, READ, WRITE, pair
+from hosts.charts import FILES, LOST, READ, WRITE, pair
 from xqplatform import metrics
 from xqplatform.metrics import Band, Series, board, catalogue, charts
 from xqplatform.metrics.charts import Chart, Life, Limit, Line, Mark, Spec, Wanted
@@ -127,12 +127,18 @@ REST: tuple[Spec, ...] = (
 )
 
 
+# What is mounted: the root, volumes. Only some runtimes tell it.
+ROOM = Spec("fs", "%s", "bytes", (Wanted("fs.used", gettext_lazy("used"), "plum", fill=True),), FILES, limit="fs.size")
+
+
 def specs(names: Sequence[str]) -> Iterator[Spec]:
     """The charts of an instance that has these metrics, in the order of the page."""
     yield from INSTANCE
     for device in charts.devices(names, "blkio.read_bytes")[:MOST_DEVICES]:
         for spec in DEVICE:
             yield spec.of_device(device, str(spec.title).replace("%s", device))
+    for mount in charts.devices(names, "fs.used")[:MOST_DEVICES]:
+        yield ROOM.of_device(mount, mount)
     yield from REST
     yield from own(names)
 

@@ -6,13 +6,13 @@ The row comes first, the server follows: a host that is away meanwhile is seen t
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from containers.models import Deployment, MovedVolume, Step
 from hosts import labels
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from containers.work import Work
 
 log = logging.getLogger(__name__)
+# Who has to know that a volume was put aside, or is gone: told within the transaction that says so, maybe twice.
+RENAMED: list[Callable[[MovedVolume], None]] = []
+REMOVED: list[Callable[[MovedVolume], None]] = []
+HOLDS: list[Callable[[MovedVolume], str]] = []  # why one must not be removed yet; empty: it may be
 MOVING, MOVED = (
     "xq.moving",
     "xq.moved",
@@ -108,14 +112,20 @@ def settle(row: MovedVolume) -> None:
             return
         copies.mark(pool, row.was, {MOVED: str(row.pk), labels.PLATFORM: labels.installation()})
         copies.rename(pool, row.was, row.aside)
-    row.pool, row.name, row.words = pool, row.aside, ""
-    row.save(update_fields=["pool", "name", "words"])
+    with transaction.atomic():
+        row.pool, row.name, row.words = pool, row.aside, ""
+        row.save(update_fields=["pool", "name", "words"])
+        for told in RENAMED:
+            told(row)
 
 
 def remove(row: MovedVolume) -> None:
     """Removes a volume that was put aside: its time is over. Raises EngineError."""
     copies = copies_of(row.host)
     if copies is None or row.removed is not None or row.name != row.aside:
+        return
+    if why := next((words for hold in HOLDS if (words := hold(row))), ""):
+        MovedVolume.objects.filter(pk=row.pk).update(words=why)
         return
     found = copies.find(row.pool, row.aside)
     if found is not None and found.marks.get(MOVED) == str(row.pk):
@@ -128,6 +138,8 @@ def _gone(row: MovedVolume) -> None:
         if MovedVolume.objects.filter(pk=row.pk, removed=None).update(removed=timezone.now(), words=""):
             after = {"host": row.host.name, "volume": row.was, "name": row.name, "why": str(Kind(row.kind).label)}
             audit.record(Actor.system(), "moved.remove", row.instance, after=after, parent=row.instance.place.service)
+            for told in REMOVED:
+                told(row)
     row.removed = timezone.now()
 
 
@@ -146,16 +158,3 @@ def tidy() -> int:
             attempt(row)
             count += row.removed is not None
     return count
-
-
-def words(row: MovedVolume) -> str:
-    """What a row says to people."""
-    said = (
-        _("%(volume)s, %(why)s: kept on %(host)s as %(name)s until %(until)s")
-        if row.until
-        else _("%(volume)s: %(why)s to %(host)s")
-    )
-    day = row.until.strftime("%Y-%m-%d %H:%M UTC") if row.until else ""
-    return said % {
-        "volume": row.was, "why": str(Kind(row.kind).label), "host": row.host.name, "name": row.name, "until": day
-    }  # fmt: skip

@@ -77,6 +77,7 @@ class Move(Work):
         carry = None if lost or self._stands_on(self.new_host) else Carry.between(self, self.old_host, self.new_host)
         if carry is not None:
             carry.prepare()
+            self._ahead(carry)
         with self._at(self.new_host):
             mine, leftovers = self._look(str(self.step.pk))
             for one in leftovers:
@@ -105,6 +106,18 @@ class Move(Work):
         self._tidy_up(self.old_host, old)
         left_behind.leave(self, self.old_host, names_of(self))
         self._others_ended(made)
+
+    def _ahead(self, carry: Carry) -> None:
+        running = [one for one in self._found(self.old_host) if one.get("State") == "running"]
+        begun = self.times.get("ahead")
+        if begun is not None and begun[1] is not None:
+            return
+        if begun is not None and not running:
+            carry.anew()  # it was stopped before all was sure
+        elif running:
+            self._point("before ahead")
+            carry.ahead(str(running[0]["Id"]))
+            self._point("after ahead")
 
     def _stands_on(self, host: Host) -> bool:
         return self.instance.host_id == host.pk

@@ -205,7 +205,10 @@ def _note(mover: Mover, host: str) -> str:
     if mover.data:
         notes.append(_("its data stays on %(host)s: %(data)s") % {"host": host, "data": mover.data})
     if mover.carried:
-        notes.append(_("its data moves along: %(data)s; it stands still meanwhile") % {"data": mover.carried})
+        notes.append(
+            _("its data moves along: %(data)s; it is stopped while what changed last is copied")
+            % {"data": mover.carried}
+        )
     if mover.segment is None:
         notes.append(_("gets another address: it has none of a segment"))
     if mover.lost:

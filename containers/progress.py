@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from containers.guardrails import holding
 from containers.models import Deployment, Step
 
-PHASES = ("pull", "out", "stop", "create", "data", "start", "healthy", "in", "limits")
+PHASES = ("pull", "ahead", "out", "stop", "create", "data", "start", "healthy", "in", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
 MOVING = {*Step.HALTS, Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
@@ -49,6 +49,7 @@ class Progress:
 def phase_words() -> dict[str, str]:
     return {
         "pull": _("pull"),
+        "ahead": _("copy data ahead"),
         "out": _("out of traffic"),
         "stop": _("stop"),
         "create": _("create"),

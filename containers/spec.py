@@ -115,10 +115,14 @@ def _binds(place: Place, config: Config) -> list[str]:
     return binds
 
 
-def volumes(place: Place, config: Config) -> tuple[str, ...]:
-    """The names of its volumes, each once; what lies in folders of the host is none."""
-    names = (bind.partition(":")[0] for bind in _binds(place, config))
-    return tuple(dict.fromkeys(name for name in names if not name.startswith("/")))
+def volumes(place: Place, config: Config) -> dict[str, list[str]]:
+    """Its volumes by name, with the paths inside at which they can be written to; what lies in folders of the host is none."""
+    found: dict[str, list[str]] = {}
+    for bind in _binds(place, config):
+        name, target, *options = bind.split(":")
+        if not name.startswith("/"):
+            found.setdefault(name, []).extend([] if "ro" in options else [target])
+    return found
 
 
 def _bind(place: Place, *, source: str, target: str, read_only: bool) -> str:

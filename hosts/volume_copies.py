@@ -60,6 +60,10 @@ class VolumeCopies(Protocol):
 
     def pool(self) -> str: ...
 
+    def whole(self, pool: str) -> str:
+        """The kind of pool, if all of a volume goes to another one of that kind, whatever is there already; empty: only what differs."""
+        ...
+
     def find(self, pool: str, name: str) -> Kept | None: ...
 
     def make(self, pool: str, like: Kept, name: str, marks: Mapping[str, str]) -> None:

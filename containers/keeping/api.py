@@ -57,6 +57,18 @@ class SnapshotOut(Schema):
     release: int | None
 
 
+class MovedOut(Schema):
+    id: int
+    volume: str
+    instance: int
+    host: str
+    name: str = Field(description="Its name on the host")
+    why: str = Field(description="arriving, left, returned")
+    created: datetime
+    until: datetime | None = Field(description="When it is removed; null: as long as it is on its way")
+    words: str = Field(description="Why it is not removed, or could not be")
+
+
 class TakeIn(Schema):
     model_config = {"extra": "forbid"}
     instances: list[int] | None = Field(None, description="Their numbers; null: all")
@@ -148,6 +160,17 @@ def show_data(request: HttpRequest, slug: str, environment: str) -> list[dict[st
             "others": line.others,
         }
         for line in reading.lines(place)
+    ]
+
+
+@router.get(f"{HERE}/data/moved", response=list[MovedOut], summary="Volumes that moves made or left on hosts")
+def list_moved(request: HttpRequest, slug: str, environment: str, paged: Query[Paged]) -> list[dict[str, Any]]:
+    place = get_place(actor_of(request), slug, environment)
+    rows = reading.moved_of(actor_of(request), place)[paged.offset : paged.offset + paged.limit]
+    return [
+        {"volume": row.was, "instance": row.instance.number, "host": row.host.name, "why": str(row.kind)}
+        | {name: getattr(row, name) for name in ("id", "name", "created", "until", "words")}
+        for row in rows
     ]
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from containers.keeping.models import DataVolume, Restore, Snapshot
 from containers.keeping.services.snapshots import instances_of, why_not
-from containers.models import Instance, ServiceEnvironment
+from containers.models import Instance, MovedVolume, ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
@@ -49,6 +49,12 @@ def why_nothing(place: ServiceEnvironment, rows: list[Line]) -> str:
     if place.service.kind != place.service.Kind.STATEFUL:
         return _("This service is stateless: it keeps no data here.")
     return rows[0].why if rows else _("There are no instances here yet.")
+
+
+def moved_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[MovedVolume]:
+    """Volumes that moves made or left, as long as they are there; the newest first."""
+    rows = visible(actor, MovedVolume).filter(instance__place=place, removed=None)
+    return rows.select_related("instance__place__service", "instance__place__environment", "host", "step__deployment")
 
 
 def snapshots_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[Snapshot]:

@@ -27,6 +27,7 @@ from hosts.lxd.health import Checks, Subject
 from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
 from hosts.lxd.kept import Kept, Memory
+from hosts.lxd.kills import Kills
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
 from hosts.lxd.meter import LxdMeter
 from hosts.lxd.volume_copy import LxdVolumeCopies
@@ -52,6 +53,7 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
         self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
         self.meter = LxdMeter(self)
+        self.kills = Kills(self)
 
     @property
     def execs(self) -> LxdExecs:

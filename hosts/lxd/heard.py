@@ -11,11 +11,17 @@ from typing import Protocol
 
 from hosts import inventory
 from hosts.engine_errors import EngineError
-from hosts.lxd import shape
+from hosts.lxd import kills, shape
+from hosts.lxd.kills import Kills
 from hosts.lxd.link import Events, Json
 
 log = logging.getLogger(__name__)
-HEALTH = "health_status"
+HEALTH, OOM = "health_status", "oom"
+KILLS_EVERY, KILLS_SHARE = (
+    15.0,
+    20.0,
+)  # seconds between two looks for kills; so many times as long as one takes, if that is longer
+MOST_KILLS = 10  # told of one look
 LOOK_EVERY = 1.0  # seconds between two looks which checks are due
 
 
@@ -28,6 +34,8 @@ class Server(Protocol):
     def checked(self) -> list[Json]: ...
     def look(self, instances: list[Json]) -> dict[str, str]: ...
     def looked(self, done: int, timeout: float) -> int: ...
+    @property
+    def kills(self) -> Kills: ...
 
 
 class Heard:
@@ -40,6 +48,8 @@ class Heard:
         threading.Thread(target=self._listen, name=f"lxd-events {engine.where}", daemon=True).start()
         if not actions or HEALTH in actions:
             threading.Thread(target=self._check, name=f"lxd-health {engine.where}", daemon=True).start()
+        if not actions or OOM in actions:
+            threading.Thread(target=self._count_kills, name=f"lxd-kills {engine.where}", daemon=True).start()
 
     def _listen(self) -> None:
         try:
@@ -97,6 +107,24 @@ class Heard:
                 told[identity] = status
                 action = f"{HEALTH}: {status}"
                 yield shape.told(action, identity, shape.labels_of(one), str(one["name"]), time.time())
+
+    def _count_kills(self) -> None:
+        """Tells of instances in which the kernel has killed since the last look."""
+        pause, before = 0.0, None
+        while not self._ended.wait(pause):
+            began = time.monotonic()
+            try:
+                now = self._engine.kills.look()
+                for identity, more in kills.rose(before, now).items():
+                    one = now[identity]
+                    for _kill in range(min(more, MOST_KILLS) if shape.wanted(one.labels, self._labels) else 0):
+                        self._queue.put(shape.told(OOM, identity, one.labels, one.name, time.time()))
+                before = now
+            except EngineError as error:
+                log.info("Kills on %s: %s", self._engine.where, error.message)
+            except Exception:  # the next look tries again; nobody else would
+                log.exception("Kills on %s could not be counted", self._engine.where)
+            pause = max(KILLS_EVERY, KILLS_SHARE * (time.monotonic() - began))
 
     def __iter__(self) -> Iterator[Json]:
         return self

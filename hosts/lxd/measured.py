@@ -82,7 +82,7 @@ def of_metrics(instance: Mapping[str, Any], samples: Samples, at: float) -> Read
         usage=None if total is None or free is None else max(0.0, total - free),
         cache=_sum(samples, "memory_Cached_bytes"),
         inactive=_sum(samples, "memory_Inactive_file_bytes"),
-        oom_kills=_sum(samples, "memory_OOM_kills_total"),
+        oom_kills=kills_of(samples),
         processes=_sum(samples, "procs_total"),
         network=Traffic(
             *[
@@ -94,6 +94,11 @@ def of_metrics(instance: Mapping[str, Any], samples: Samples, at: float) -> Read
         disks=_disks(samples),
         filesystems=_filesystems(samples),
     )
+
+
+def kills_of(samples: Samples) -> Number:
+    """How often the kernel killed for lack of memory; None: this server does not count it."""
+    return _sum(samples, "memory_OOM_kills_total")
 
 
 def _disks(samples: Samples) -> dict[str, Disk] | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
 log = logging.getLogger(__name__)
+KILLS_EVERY = 60.0  # seconds: what is seen by looking inside of each is seen when it is told, too
 MACHINE_EVERY = 60.0  # seconds: to tell of its machine costs a server more than of some instances
 
 
@@ -39,9 +40,37 @@ class LxdMeter:
                 log.warning("Metrics of %s make no sense, states are asked for: %s", self._engine.where, error)
             else:
                 running = [one for one in self._engine.instances() if one["name"] in found and shape.is_running(one)]
-                return {shape.identity(one): measured.of_metrics(one, found[one["name"]], at) for one in running}
+                return self._with_kills(
+                    {shape.identity(one): measured.of_metrics(one, found[one["name"]], at) for one in running}
+                )
         running = [one for one in self._engine.instances(states=True) if shape.is_running(one)]
-        return {shape.identity(one): measured.of_state(one, at) for one in running}
+        return self._with_kills({shape.identity(one): measured.of_state(one, at) for one in running})
+
+    def _with_kills(self, readings: dict[str, Reading]) -> dict[str, Reading]:
+        """Where the server does not count them, with what was last seen inside of the same run."""
+        if all(one.oom_kills is not None or one.limit is None for one in readings.values()):
+            return readings
+        seen = self._engine.kills.look(KILLS_EVERY)
+        return {
+            identity: reading._replace(oom_kills=float(seen[identity].kills))
+            if reading.oom_kills is None and identity in seen and seen[identity].run == reading.started
+            else reading
+            for identity, reading in readings.items()
+        }
+
+    def kills(self) -> dict[str, int] | None:
+        """How often the kernel killed in each instance, by the server's metrics; None: they do not tell."""
+        if not self._metrics_are_there():
+            return None
+        try:
+            found = measured.samples_of(self._engine.link.text("/metrics", params={"project": "default"}))
+        except measured.Nonsense:
+            return None
+        told = {name: measured.kills_of(samples) for name, samples in found.items()}
+        if not any(count is not None for count in told.values()):
+            return None
+        names = {str(one["name"]): shape.identity(one) for one in self._engine.instances()}
+        return {names[name]: int(count) for name, count in told.items() if count is not None and name in names}
 
     def _metrics_are_there(self) -> bool:
         if self._has_metrics is None:

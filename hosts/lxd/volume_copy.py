@@ -19,6 +19,7 @@ from hosts.lxd.server import Server
 from hosts.volume_copies import Kept, Look, Offer, bytes_of
 
 LOOPS = ("127.", "[::1]", "localhost")
+WHOLE = frozenset({"btrfs", "zfs", "ceph"})  # drivers that send a volume in their own way, not file by file
 INSTANCES = "/1.0/instances/"
 
 
@@ -33,6 +34,10 @@ class LxdVolumeCopies:
 
     def pool(self) -> str:
         return str(self._server.pool()["name"])
+
+    def whole(self, pool: str) -> str:
+        driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool, safe='')}").get("driver") or "")
+        return driver if driver in WHOLE else ""
 
     def find(self, pool: str, name: str) -> Kept | None:
         seen = self.link.ask("GET", _path(pool, name), absent=True)

@@ -44,6 +44,13 @@ def test_an_instance_has_all_its_charts(sara: Client, measured: Measured) -> Non
     assert '<svg viewBox="0 0 1000 1000"' in html  # there without scripts
 
 
+def test_an_instance_whose_runtime_tells_of_its_volumes_has_their_room(sara: Client, measured: Measured) -> None:
+    values = {"fs.used[/data]": 5e9, "fs.size[/data]": 9e9, "fs.percent[/data]": 55.0}
+    metrics.write([Sample(f"instance:{measured.instance.pk}", time.time() - n, values, "abc") for n in (15, 25, 35)])
+    found = charts_of(text_of(sara.get(f"/instances/{measured.instance.pk}/charts/?range=1h")))["fs-data"]
+    assert (found["title"], found["unit"], found["limits"][0]["value"]) == ("/data", "bytes", pytest.approx(9e9))
+
+
 def test_gaps_are_gaps(sara: Client, measured: Measured) -> None:
     data = sara.get(f"/instances/{measured.instance.pk}/charts/?range=1h&format=json&chart=cpu").json()
     one = data["charts"][0]

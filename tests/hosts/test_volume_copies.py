@@ -27,6 +27,9 @@ class Side:
     def pool(self) -> str:
         return "default"
 
+    def whole(self, pool: str) -> str:
+        return ""
+
     def find(self, pool: str, name: str) -> Kept | None:
         return None
 

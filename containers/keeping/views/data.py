@@ -52,6 +52,7 @@ def _page(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm, sta
         "lines": rows,
         "why_nothing": reading.why_nothing(place, rows),
         "table": table,
+        "moved": reading.moved_of(actor, place)[:100],
         "policy": policies.policy_of(place),
         "form": form,
         "busy": snapshots.busy(place),

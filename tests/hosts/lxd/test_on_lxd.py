@@ -6,10 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from hosts.collector import by_server, deltas, placing
 from hosts.conformance import store
 from hosts.engine import ConnectionSpec, ContainerSpec, Limits, connect
 from hosts.engine_body import Healthcheck
+from hosts.lxd import heard as heard_events
+from hosts.lxd import kills
 from hosts.lxd.engine import LxdEngine
 from hosts.lxd.kept import Memory
 from hosts.models import Collector, Host
@@ -109,3 +113,31 @@ def test_all_instances_are_measured_at_once(clean_fleet: Fleet, db: None) -> Non
         "trust",
     }, states
     assert "unknown" not in states.values()
+
+
+MOUNT = """/bin/mount -t tmpfs none /sys/fs/cgroup && /bin/busybox mkdir /sys/fs/cgroup/memory &&
+/bin/mount -t cgroup -o memory none /sys/fs/cgroup/memory 2>/dev/null || /bin/mount -t cgroup2 none /sys/fs/cgroup"""  # as an init does
+
+
+def test_kills_for_lack_of_memory_are_told_and_counted(clean_fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heard_events, "KILLS_EVERY", 0.5)
+    monkeypatch.setattr(kills, "FRESH", 0.1)
+    server = clean_fleet.lxd()[0]
+    server.image("tiny")
+    engine = LxdEngine(ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd"))
+    made = engine.create(ContainerSpec("killed", "tiny", limits=Limits.of(1, 32 << 20, 100)))
+    engine.start(made)
+    assert engine.exec(made, ["sh", "-c", MOUNT])[0] == 0
+    heard: list[str] = []
+    with engine.events(actions=["oom"]) as stream:
+        threading.Thread(target=lambda: heard.extend(event["Actor"]["ID"] for event in stream), daemon=True).start()
+        until(lambda: made in engine.kills.look(60))
+        for n in (1, 2):
+            code, _said = engine.exec(
+                made, ["sh", "-c", "/bin/busybox head -c 200000000 /dev/zero | /bin/busybox tail"]
+            )
+            assert code
+            until(lambda n=n: len(heard) >= n)  # type: ignore[misc]
+    assert set(heard) == {made}
+    found = engine.meter.read(time.monotonic()).containers[made]
+    assert found.oom_kills == engine.kills.look(60)[made].kills == len(heard)
