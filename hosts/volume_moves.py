@@ -44,14 +44,10 @@ class VolumeMoves(Protocol):
         """A volume gets what another one of the pool holds; its snapshots and labels stay. Nobody may be running on it."""
         ...
 
-    def remove_marked(self, pool: str, prefix: str, mark: str) -> list[str]:
-        """Removes volumes whose name begins so and that carry the label `mark`; their names. Others are somebody else's."""
+    def remove_marked(self, pool: str, prefix: str, labels: Mapping[str, str]) -> list[str]:
+        """Removes volumes whose name begins so and that carry all these labels; their names. Others are somebody else's."""
         ...
 
     def pool(self) -> str:
         """The pool that new volumes of this server go to."""
-        ...
-
-    def room(self, pool: str) -> int | None:
-        """Bytes that are free there; None: not told."""
         ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hosts.inventory import Space
+from hosts.volume_moves import VolumeMoves
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Volume:
 
 class Volumes(Protocol):
     """All may be repeated and raise EngineError; times in seconds."""
+
+    @property
+    def moves(self) -> VolumeMoves: ...  # out of the server, and into it
 
     def of(self, container: str) -> list[Volume]:
         """The volumes of the pool that a container has, stopped or not. Kind `not_found`: there is no such container."""

@@ -8,21 +8,30 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import following, left, left_operations, operations, restoring
-        from containers.keeping.models import DataVolume, LeftData, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping import backup_work, drill_work, following, operations, restoring
+        from containers.keeping.models import (
+            Backup,
+            BackupPolicy,
+            DataVolume,
+            Drill,
+            Restore,
+            Snapshot,
+            SnapshotPolicy,
+        )
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
+        from xqplatform.secrets import known
 
-        left.join()
-        owned(LeftData, "place__service__team")
-        assert left_operations.REMOVE
-        assert operations.TAKE  # importing them registered their kinds
-        assert restoring.RESTORE
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL
+        assert all(kinds)  # importing them registered their kinds
+        known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
         holds.HOLDERS.append(restores.under_way)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
-        for model in (DataVolume, Restore, Snapshot):
+        for model in (DataVolume, Restore, Snapshot, Backup):
             owned(model, "instance__place__service__team")
-        owned(SnapshotPolicy, "place__service__team")
+        owned(Drill, "backup__instance__place__service__team")
+        for policy in (SnapshotPolicy, BackupPolicy):
+            owned(policy, "place__service__team")

@@ -12,15 +12,15 @@ from containers.forms import RemoveForm, SaneForm
 from containers.keeping.shape import BOUNDS, EVERY
 
 
-def _choices() -> list[tuple[int, Any]]:
-    hours = [(n, ngettext_lazy("every hour", "every %(n)s hours", n) % {"n": n}) for n in EVERY if n]
-    return [(0, _("none by themselves")), *hours]
+def hours() -> list[tuple[int, Any]]:
+    found = [(n, ngettext_lazy("every hour", "every %(n)s hours", n) % {"n": n}) for n in EVERY if n]
+    return [(0, _("none by themselves")), *found]
 
 
 class PolicyForm(SaneForm):
     """`containers.keeping.shape.Policy`."""
 
-    every = forms.TypedChoiceField(label=_("Snapshots"), coerce=int, choices=_choices)
+    every = forms.TypedChoiceField(label=_("Snapshots"), coerce=int, choices=hours)
     at = forms.CharField(label=_("Counted from (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00."))
     keep_last = forms.IntegerField(label=_("The newest"))
     keep_hourly = forms.IntegerField(label=_("One of each of so many hours"))

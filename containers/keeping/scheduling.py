@@ -57,7 +57,8 @@ def _begin(instance: Instance) -> None:
 
 def tidy() -> None:
     """Removes what no rule keeps. What a release or a restore may go back to stays as long as that is under way."""
-    rows = Snapshot.objects.filter(state=Snapshot.State.READY)
+    # One of a backup is the backup's, and goes with its end.
+    rows = Snapshot.objects.filter(state=Snapshot.State.READY).exclude(why=Snapshot.Why.BACKUP)
     rows = rows.exclude(deployment__state__in=Deployment.ACTIVE)
     used = Restore.objects.filter(state=Restore.State.RUNNING)
     rows = rows.exclude(pk__in=used.values("snapshot")).exclude(pk__in=used.exclude(safety=None).values("safety"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyrage
 from django.utils.translation import gettext as _
 from pyrage import x25519
@@ -19,8 +21,17 @@ def recipient(key: str) -> str:
     return str(x25519.Identity.from_str(key).to_public())
 
 
-def seal(data: bytes, public: str) -> bytes:
-    return bytes(pyrage.encrypt(data, [x25519.Recipient.from_str(public)]))
+def is_recipient(text: str) -> bool:
+    try:
+        x25519.Recipient.from_str(text)
+    except pyrage.RecipientError:
+        return False
+    return True
+
+
+def seal(data: bytes, recipients: Iterable[str]) -> bytes:
+    """`recipients`: public halves of the keys of which each opens it."""
+    return bytes(pyrage.encrypt(data, [x25519.Recipient.from_str(one) for one in recipients]))
 
 
 def unseal(data: bytes, key: str) -> bytes:

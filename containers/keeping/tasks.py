@@ -31,6 +31,30 @@ def sweep() -> None:
     left.sweep()
 
 
+@shared_task(name="keeping.tasks.plan_backups", ignore_result=True)
+def plan_backups() -> None:
+    """Begins backups and drills that are due, and removes what the rules do not keep."""
+    from containers.keeping.backup_beat import plan
+
+    plan()
+
+
+@shared_task(name="keeping.tasks.sweep_backups", ignore_result=True)
+def sweep_backups() -> None:
+    """Puts right what backups and drills left that ended without a word."""
+    from containers.keeping.backup_beat import sweep as verb
+
+    verb()
+
+
+@shared_task(name="keeping.tasks.discard", ignore_result=True)
+def discard(backup: int) -> None:
+    """Removes a backup from its store."""
+    from containers.keeping.backup_beat import discard as verb
+
+    verb(backup)
+
+
 @shared_task(name="keeping.tasks.schedule", ignore_result=True)
 def schedule() -> None:
     """Begins what is due, removes what no rule keeps."""

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.keeping.views import data, left
+from containers.keeping.views import backups, data, left, targets
 
 app_name = "keeping"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,4 +13,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/<int:number>/pin/", data.pin, name="pin"),
     path("snapshots/<int:number>/restore/", data.restore, name="restore"),
     path("snapshots/<int:number>/remove/", data.remove, name="snapshot_remove"),
+    path("services/<slug:slug>/<slug:environment>/data/backups/", backups.show, name="backups"),
+    path("services/<slug:slug>/<slug:environment>/data/backups/take/", backups.take, name="backup_take"),
+    path("services/<slug:slug>/<slug:environment>/data/backups/rules/", backups.rules, name="backup_rules"),
+    path("backups/<int:number>/pin/", backups.pin, name="backup_pin"),
+    path("backups/<int:number>/drill/", backups.drill, name="drill"),
+    path("backups/<int:number>/remove/", backups.remove, name="backup_remove"),
+    path("settings/stores/", targets.targets, name="targets"),
+    path("settings/stores/<slug:name>/", targets.target, name="target"),
+    path("settings/stores/<slug:name>/check/", targets.check, name="target_check"),
+    path("settings/stores/<slug:name>/remove/", targets.remove, name="target_remove"),
 ]

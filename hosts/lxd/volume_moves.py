@@ -14,7 +14,6 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError, from_exception
-from hosts.lxd import shape
 from hosts.lxd.link import BROKEN, FAILED, Json
 from hosts.lxd.server import Server
 from hosts.lxd.shape import USER
@@ -39,10 +38,6 @@ class LxdVolumeMoves:
 
     def pool(self) -> str:
         return str(self.server.pool()["name"])
-
-    def room(self, pool: str) -> int | None:
-        found = shape.space(self.link.ask("GET", f"/storage-pools/{quote(pool, safe='')}/resources"))
-        return found.free if found else None
 
     def clone(
         self, pool: str, volume: str, snapshot: str, name: str, labels: Mapping[str, str], *, check: Check = go_on
@@ -124,11 +119,11 @@ class LxdVolumeMoves:
         if any(ours.get(key, "") != text for key, text in moved.items()):
             self._set(pool, volume, {**ours, **moved})
 
-    def remove_marked(self, pool: str, prefix: str, mark: str) -> list[str]:
-        gone = []
+    def remove_marked(self, pool: str, prefix: str, labels: Mapping[str, str]) -> list[str]:
+        gone, marks = [], _marks(labels).items()
         for one in self.link.ask("GET", _path(pool), params={"recursion": 1}):
             name, config = str(one["name"]), one.get("config") or {}
-            if "/" not in name and name.startswith(prefix) and f"{USER}{mark}" in config:
+            if "/" not in name and name.startswith(prefix) and marks <= config.items():
                 self.link.ask("DELETE", _path(pool, name), absent=True)
                 gone.append(name)
         return gone

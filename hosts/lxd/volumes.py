@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from hosts.engine_errors import EngineError
 from hosts.inventory import Space
 from hosts.lxd import shape
+from hosts.lxd.volume_moves import LxdVolumeMoves
 from hosts.volume_types import Volume
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def path_of(volume: Volume) -> str:
 class LxdVolumes:
     def __init__(self, engine: LxdEngine) -> None:
         self._engine, self.link = engine, engine.link
+        self._moves = LxdVolumeMoves(engine)
+
+    @property
+    def moves(self) -> LxdVolumeMoves:
+        return self._moves
 
     # --- What there is -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Badge, Blueprint, Forge, Image, ImageImport, Project, Registry, Wave
 from containers.capacity.models import Price, Scenario
-from containers.keeping.models import LeftData, Snapshot
+from containers.keeping.models import Backup, BackupTarget, LeftData, Snapshot
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -114,6 +114,16 @@ def rows(world: World) -> None:
     )  # fmt: skip
     world.more["snapshot"] = Snapshot.objects.create(
         instance=instance, host=instance.host, state="ready", taken=timezone.now(), who="paula"
+    )
+    disk = BackupTarget.objects.create(name="disk", kind="folder", key="x", recipient="age1x")
+    world.more["backup"] = Backup.objects.create(
+        instance=instance,
+        host=instance.host,
+        target=disk,
+        state="ready",
+        taken=timezone.now(),
+        who="paula",
+        folder="flake",
     )
     world.more["persisted"] = PersistedFolder.objects.create(host=spare, root="/data/persist", ip="10.77.0.30")
     HostGroup.objects.create(slug="cellar")

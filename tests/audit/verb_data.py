@@ -21,8 +21,9 @@ from containers.gates import services as gates
 from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
+from containers.keeping import sealing
 from containers.keeping.models import Snapshot
-from containers.keeping.services import left, restores, snapshots
+from containers.keeping.services import backups, drills, left, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -263,6 +264,38 @@ def take_snapshot(world: World, actor: Actor) -> Call:
     return lambda: snapshots.take(actor, place, [1])
 
 
+def take_backup(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    return lambda: backups.take(actor, place, "disk", [1])
+
+
+def begin_backup(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    one, disk = place.instances.get(number=1), world.more["backup"].target
+    return lambda: backups.begin(actor, one, disk, "hand")
+
+
+def change_store(world: World, actor: Actor) -> Call:
+    others = sealing.recipient(sealing.new_key())
+    return lambda: targets.change(actor, world.more["backup"].target, {"others": others})
+
+
+def remove_store(world: World, actor: Actor) -> Call:
+    row = targets.create(Actor.system(), {"name": "empty", "kind": "folder"})
+    return lambda: targets.remove(actor, row)
+
+
+def begin_drill(world: World, actor: Actor) -> Call:
+    keeping_host(world)
+    Host.objects.update(state="ready")
+    return lambda: drills.begin(actor, world.more["backup"], "hand")
+
+
+def drill(world: World, actor: Actor) -> Call:
+    begin_drill(world, actor)
+    return lambda: drills.drill(actor, world.more["backup"])
+
+
 def restore(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     place.deployments.update(state="succeeded")
@@ -324,6 +357,12 @@ DATA: dict[str, Prepare] = (
         "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
+        "containers.keeping.services.backups.take": take_backup,
+        "containers.keeping.services.backups.begin": begin_backup,
+        "containers.keeping.services.drills.begin": begin_drill,
+        "containers.keeping.services.targets.change": change_store,
+        "containers.keeping.services.targets.remove": remove_store,
+        "containers.keeping.services.drills.drill": drill,
         "containers.gates.services.add_rule": add_rule,
         "containers.gates.services.remove_rule": remove_rule,
         "containers.guardrails.approvals.approve": approve,

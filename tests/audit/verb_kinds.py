@@ -56,6 +56,7 @@ READERS = {
     "containers.gates.services.require_change",
     "containers.keeping.reading.restores_of",
     "containers.keeping.reading.snapshots_of",
+    "containers.keeping.reading_backups.backups_of",
     "containers.guardrails.approvals.may_approve",
     "containers.guardrails.approvals.require_right",
     "containers.guardrails.approvals.standing",

@@ -77,10 +77,12 @@ def test_keys_sort_as_their_numbers() -> None:
 
 
 def test_only_the_right_key_opens_what_was_sealed() -> None:
-    key, other = sealing.new_key(), sealing.new_key()
-    sealed = sealing.seal(b"rows" * 1000, sealing.recipient(key))
+    key, offline, other = sealing.new_key(), sealing.new_key(), sealing.new_key()
+    sealed = sealing.seal(b"rows" * 1000, [sealing.recipient(key), sealing.recipient(offline)])
     assert b"rows" not in sealed
-    assert sealing.unseal(sealed, key) == b"rows" * 1000
+    assert sealing.unseal(sealed, key) == sealing.unseal(sealed, offline) == b"rows" * 1000
+    for text in ("", "age1", key, "age1" + "q" * 58, "ssh-ed25519 AAAA", "ä"):
+        assert not sealing.is_recipient(text)
     for text, mine in (
         (sealed, other),
         (sealed[:-1], key),

@@ -105,6 +105,7 @@ GROUPS = (
             Right("secrets.manage", _("Replace the keys with which stored secrets are encrypted."), of=Of.PLATFORM),
             Right("alerts.manage", _("Change alert rules and channels."), of=Of.PLATFORM),
             Right("fleet.read", _("See the whole fleet first: home page and alerts of all teams."), of=Of.PLATFORM),
+            Right("backup.manage", _("Set up stores of backups."), of=Of.PLATFORM),
             Right("capacity.manage", _("Change prices and budgets."), of=Of.PLATFORM),
             Right("metrics.read", _("Read all measurements at /metrics."), of=Of.PLATFORM),
             Right("audit.read", _("Read the whole audit log."), of=Of.PLATFORM),

@@ -58,6 +58,9 @@ STATES: dict[str, Look] = {
     "putting": Look(_("being put back"), "busy", "spin"),
     "taking": Look(_("being taken"), "busy", "spin"),
     "dropping": Look(_("being removed"), "busy", "spin"),
+    # restore drills
+    "trying": Look(_("under way"), "busy", "spin"),
+    "starts": Look(_("starts"), "ok", "check"),
     "unknown": Look(_("unknown"), "off", "dashed"),
     # what use says of limits
     "oom": Look(_("killed for lack of memory"), "bad", "cross"),

@@ -44,6 +44,7 @@ class Snapshot(models.Model):
         SCHEDULE = "schedule", _("by schedule")
         RELEASE = "release", _("before a release")
         RESTORE = "restore", _("before a restore")
+        BACKUP = "backup", _("for a backup")
 
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="snapshots")
     host = models.ForeignKey(Host, models.PROTECT, related_name="+")

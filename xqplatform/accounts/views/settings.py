@@ -80,6 +80,7 @@ def _releases() -> list[Card]:
             _("Channels and teams that are told of releases and builds."),
         ),
         ("/settings/registries/", "package", _("Registries"), _("Where images lie, and whether they answer.")),
+        ("/settings/stores/", "database", _("Stores of backups"), _("Where backups lie, and the keys that open them.")),
     ]
 
 

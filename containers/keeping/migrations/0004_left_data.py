@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         ('builds', '0006_imports'),
         ('containers', '0028_roles'),
         ('hosts', '0018_collectors_of_servers'),
-        ('keeping', '0002_restores'),
+        ('keeping', '0003_backups'),
     ]
 
     operations = [

@@ -1,0 +1,144 @@
+"""What the beat does for backups: begins those that are due, removes what the rules do not keep, and puts right what broke off."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from containers.keeping import backup_rules, transfer
+from containers.keeping.backup_work import ROWS, changed, tidy_host
+from containers.keeping.drill_work import changed as drill_changed
+from containers.keeping.drill_work import tidy as tidy_drill
+from containers.keeping.edge import volumes_of
+from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Snapshot
+from containers.keeping.retention import Kept
+from containers.keeping.scheduling import AGAIN
+from containers.keeping.services import backups, drills
+from containers.keeping.services.snapshots import why_not
+from containers.keeping.stores import StoreError
+from containers.keeping.stores.opening import open_store
+from containers.models import Instance
+from containers.services import releases
+from hosts.engine import EngineError, connect
+from hosts.models import HostOperation
+from hosts.operations import Failed
+from xqplatform import audit, work
+from xqplatform.accounts.actor import Actor
+from xqplatform.errors import Refused
+
+log = logging.getLogger(__name__)
+BEAT = Actor.system("keeping")
+LOST = timedelta(days=7)  # for which what a failed backup left is looked for
+
+
+def plan() -> None:
+    """Begins what is due. One that cannot be begun now is due again at the next tick."""
+    now = timezone.now()
+    rows = BackupPolicy.objects.exclude(target=None).filter(place__service__removed=None)
+    for policy in rows.select_related("place__service__team", "place__environment", "target"):
+        rules, target = backup_rules.parse(policy.content), policy.target
+        assert target is not None
+        for instance in policy.place.instances.filter(removed=None).select_related("host", "address"):
+            instance.place = policy.place
+            if not backup_rules.concerns(rules, instance.number):
+                continue
+            mine = instance.backups.filter(why=Backup.Why.SCHEDULE)
+            newest = mine.exclude(state=Backup.State.FAILED).order_by("-pk").first()
+            lately = mine.filter(state=Backup.State.FAILED, created__gt=now - AGAIN).exists()
+            since = max(policy.changed, instance.created)
+            if not lately and backup_rules.backup_due(rules, newest.created if newest else None, since, now):
+                _begin(instance, target)
+            _retire(instance, rules)
+            _drill(instance, rules)
+
+
+def _begin(instance: Instance, target: BackupTarget) -> None:
+    if why_not(instance):
+        return
+    try:
+        with transaction.atomic():
+            releases.free(instance.place)
+            backups.begin(BEAT, instance, target, Backup.Why.SCHEDULE)
+    except Refused as refused:
+        log.info("No backup of %s now: %s", instance, refused.message)
+
+
+def _retire(instance: Instance, rules: backup_rules.Rules) -> None:
+    rows = list(instance.backups.filter(state=Backup.State.READY).exclude(taken=None))
+    kept = [Kept(row.pk, row.taken, row.pinned, row.why == Backup.Why.SCHEDULE) for row in rows if row.taken]
+    stay = backup_rules.stays(rules, kept)
+    gone = backups.drop([row for row in rows if row.pk not in stay])
+    if gone:
+        audit.record(
+            BEAT, "data.backup.remove", instance, after={"backups": gone}, reason=_("by rule"), parent=instance.place
+        )
+
+
+def _drill(instance: Instance, rules: backup_rules.Rules) -> None:
+    now, rows = timezone.now(), Drill.objects.filter(backup__instance=instance, why=Backup.Why.SCHEDULE)
+    newest = rows.order_by("-pk").first()
+    if not backup_rules.drill_due(rules, newest.created if newest else None, now):
+        return
+    row = instance.backups.select_related(*ROWS).filter(state=Backup.State.READY).order_by("-taken").first()
+    if row is not None:
+        try:
+            drills.begin(BEAT, row, Backup.Why.SCHEDULE)
+        except Refused as refused:
+            log.info("No drill of %s now: %s", row, refused.message)
+
+
+def discard(pk: int) -> None:
+    """Removes a backup from its store. One that cannot be reached is asked again by `sweep`."""
+    row = Backup.objects.select_related(*ROWS).filter(pk=pk, state=Backup.State.DROPPING).first()
+    if row is None:
+        return
+    try:
+        transfer.clear(open_store(row.target), row)
+    except StoreError as error:
+        changed(row, words=error.words[:500])
+    else:
+        changed(row, state=Backup.State.GONE, removed=timezone.now(), words="")
+
+
+def sweep() -> None:
+    """Rows whose operation ended without a word of them, and what failed ones left on hosts and in stores."""
+    from containers.keeping import tasks
+
+    at_work = HostOperation.ACTIVE
+    for drill in Drill.objects.filter(state=Drill.State.RUNNING).exclude(operation__state__in=at_work):
+        words = drill.operation.words if drill.operation else ""
+        drill_changed(drill, state=Drill.State.BROKEN, words=words[:2000], ended=timezone.now())
+    for drill in Drill.objects.select_related("host", "address", "backup__instance__place").exclude(address=None):
+        if drill.state != Drill.State.RUNNING and drill.host is not None:
+            _tidy_drill(drill)
+    for row in (
+        Backup.objects.select_related(*ROWS).filter(state=Backup.State.TAKING).exclude(operation__state__in=at_work)
+    ):
+        changed(row, state=Backup.State.FAILED, ended=timezone.now())
+    failed = Backup.objects.select_related(*ROWS, "operation").filter(
+        state=Backup.State.FAILED, created__gt=timezone.now() - LOST
+    )
+    for row in failed.exclude(snapshot__state=Snapshot.State.GONE, parts=None).distinct():
+        _tidy(row)
+    for pk in Backup.objects.filter(state=Backup.State.DROPPING).values_list("pk", flat=True):
+        work.enqueue(tasks.discard, pk)
+
+
+def _tidy(row: Backup) -> None:
+    try:
+        tidy_host(row)
+        transfer.clear(open_store(row.target), row)
+    except (EngineError, StoreError) as error:
+        log.info("What %s left is removed later: %s", row, error)
+
+
+def _tidy_drill(row: Drill) -> None:
+    assert row.host is not None
+    try:
+        tidy_drill(row, connect(row.host), volumes_of(row.host).moves)
+    except (EngineError, Failed) as error:
+        log.info("What %s left is removed later: %s", row, error)
