@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from containers import gone, spec
-from containers.keeping.models import DataVolume, LeftData, Snapshot
+from containers.keeping.models import Backup, DataVolume, LeftData, Snapshot
 from containers.models import Instance, ServiceEnvironment
 from containers.services.planning import config_of
 from containers.services.settings import topic
@@ -85,13 +86,15 @@ def losses(instances: list[Instance]) -> list[str]:
             continue
         volumes = DataVolume.objects.filter(instance=instance, host=instance.host)
         names = ", ".join(f"{one.name} ({_mib(one.size)})" for one in volumes) or _("volumes not looked at yet")
-        newest = Snapshot.objects.filter(instance=instance, state=Snapshot.State.READY).order_by("-taken").first()
-        values = {"instance": instance.name, "host": instance.host.name, "volumes": names}
-        if newest is None or newest.taken is None:
-            found.append(_("%(instance)s on %(host)s: %(volumes)s; there is no snapshot.") % values)
-        else:
-            values["when"] = f"{newest.taken:%Y-%m-%d %H:%M} UTC"
-            found.append(_("%(instance)s on %(host)s: %(volumes)s; newest snapshot %(when)s.") % values)
+        values = {
+            "instance": instance.name, "host": instance.host.name, "volumes": names,
+            "snapshot": _newest(Snapshot.objects.filter(instance=instance, state=Snapshot.State.READY)),
+            "backup": _newest(Backup.objects.filter(instance=instance, state=Backup.State.READY)),
+        }  # fmt: skip
+        words = _(
+            "%(instance)s on %(host)s: %(volumes)s. Newest snapshot: %(snapshot)s, which goes, too; newest backup: %(backup)s, which stays."
+        )
+        found.append(words % values)
     if found:
         days = settings.DATA_GRACE_DAYS
         words = ngettext(
@@ -101,6 +104,11 @@ def losses(instances: list[Instance]) -> list[str]:
         )
         found.append(words % {"n": days})
     return found
+
+
+def _newest(rows: QuerySet[Any]) -> str:
+    taken = rows.exclude(taken=None).order_by("-taken").values_list("taken", flat=True).first()
+    return f"{taken:%Y-%m-%d %H:%M} UTC" if taken else _("none")
 
 
 def _mib(size: int | None) -> str:

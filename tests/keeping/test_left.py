@@ -53,7 +53,7 @@ def overdue(row: LeftData) -> HostOperation:
 def test_what_goes_is_told_before_and_kept(instance: Instance, pool: Pool, settings: Any) -> None:
     settings.DATA_GRACE_DAYS = 9
     first, *rest = gone.losses([instance])
-    assert "store-production-1 on store-1: volumes not looked at yet; there is no snapshot." in first
+    assert "store-production-1 on store-1: volumes not looked at yet. Newest snapshot: none" in first
     assert "for 9 days" in rest[0]
     row = goes(instance, pool)
     assert (row.numbers, row.volumes[0]["name"], row.size) == ([1], "xq-vol-store-1", 3)
