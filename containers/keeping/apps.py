@@ -22,9 +22,11 @@ class KeepingConfig(AppConfig):
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known
 
-        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, left_operations.REMOVE
         assert all(kinds)  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
+        left.join()
+        owned(LeftData, "place__service__team")
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
