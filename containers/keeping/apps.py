@@ -8,12 +8,13 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, operations, restoring
+        from containers.keeping import backup_work, drill_work, following, left, left_operations, operations, restoring
         from containers.keeping.models import (
             Backup,
             BackupPolicy,
             DataVolume,
             Drill,
+            LeftData,
             Restore,
             Snapshot,
             SnapshotPolicy,
