@@ -8,7 +8,16 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, left, left_operations, operations, restoring
+        from containers.keeping import (
+            backup_work,
+            drill_work,
+            following,
+            left,
+            left_operations,
+            operations,
+            releasing,
+            restoring,
+        )
         from containers.keeping.models import (
             Backup,
             BackupPolicy,
@@ -31,6 +40,8 @@ class KeepingConfig(AppConfig):
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        holds.KEEPERS.append(releasing.Keeper())
+        holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
         for model in (DataVolume, Restore, Snapshot, Backup):
