@@ -8,7 +8,7 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, operations, restoring
+        from containers.keeping import backup_work, drill_work, following, operations, releasing, restoring
         from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
@@ -20,6 +20,8 @@ class KeepingConfig(AppConfig):
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        holds.KEEPERS.append(releasing.Keeper())
+        holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
         for model in (DataVolume, Restore, Snapshot, Backup):

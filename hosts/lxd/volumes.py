@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
 COPYING = frozenset({"dir"})  # drivers of pools without copy-on-write
-SO_ALREADY = re.compile(r"already (frozen|running|stopped)|not (frozen|running)|is (frozen|stopped)", re.I)
+SO_ALREADY = re.compile(r"already (frozen|running|stopped)|(not|isn't) (frozen|running)|is (frozen|stopped)", re.I)
 NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
 STATE_SECONDS = 30
 INSTANCE = "/1.0/instances/"
