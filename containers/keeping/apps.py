@@ -8,13 +8,13 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, operations, restoring
+        from containers.keeping import backup_work, drill_work, following, operations, recover_work, restoring
         from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known
 
-        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, recover_work.RECOVER
         assert all(kinds)  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
         left_behind.RENAMED.append(following.renamed)

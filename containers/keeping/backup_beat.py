@@ -14,7 +14,9 @@ from containers.keeping.backup_work import ROWS, changed, tidy_host
 from containers.keeping.drill_work import changed as drill_changed
 from containers.keeping.drill_work import tidy as tidy_drill
 from containers.keeping.edge import volumes_of
-from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Snapshot
+from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Restore, Snapshot
+from containers.keeping.recover_work import tidy as tidy_restore
+from containers.keeping.restoring import ROWS as ROWS_OF_RESTORES
 from containers.keeping.retention import Kept
 from containers.keeping.scheduling import AGAIN
 from containers.keeping.services import backups, drills
@@ -124,6 +126,12 @@ def sweep() -> None:
     )
     for row in failed.exclude(snapshot__state=Snapshot.State.GONE, parts=None).distinct():
         _tidy(row)
+    for restore in (
+        Restore.objects.select_related(*ROWS_OF_RESTORES)
+        .filter(notes__fetched=True)
+        .exclude(state=Restore.State.RUNNING)
+    ):
+        _tidy_restore(restore)
     for pk in Backup.objects.filter(state=Backup.State.DROPPING).values_list("pk", flat=True):
         work.enqueue(tasks.discard, pk)
 
@@ -133,6 +141,13 @@ def _tidy(row: Backup) -> None:
         tidy_host(row)
         transfer.clear(open_store(row.target), row)
     except (EngineError, StoreError) as error:
+        log.info("What %s left is removed later: %s", row, error)
+
+
+def _tidy_restore(row: Restore) -> None:
+    try:
+        tidy_restore(row, volumes_of(row.snapshot.host))
+    except EngineError as error:
         log.info("What %s left is removed later: %s", row, error)
 
 
