@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -67,6 +68,7 @@ from containers.schemas import (
     PlanOut,
     PreviewOut,
     ReasonIn,
+    RollbackIn,
     ScaleIn,
     ServiceChange,
     ServiceNew,
@@ -89,6 +91,7 @@ from xqplatform.errors import Refused
 
 router = Router(tags=["services"])
 NO_REASON, ALL_OF_THEM = ReasonIn.model_validate({}), OperateIn.model_validate({})
+NOTHING_SAID = RollbackIn.model_validate({})
 DRAIN_IT = DrainIn.model_validate({})
 SHOWN = ("place__service", "place__environment", "image", "old_image", "config", "old_config")
 
@@ -422,8 +425,10 @@ def turn(request: HttpRequest, number: int, body: TurnIn, response: HttpResponse
 
 
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
-def rollback(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
-    return _ask(request, number, releases.rollback, body, response)
+def rollback(request: HttpRequest, number: int, response: HttpResponse, body: RollbackIn = NOTHING_SAID) -> Any:
+    """Back to image and settings of before; `data_back`: the data, too, so that what was written since is lost to it."""
+    verb = partial(releases.rollback, data_back=body.data_back)
+    return _ask(request, number, verb, body, response)
 
 
 @router.post("/deployments/{number}/continue", response={202: DeploymentOut}, tags=["deployments"])

@@ -7,12 +7,13 @@ every look while the release is between two batches, so they are quick, and may 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, ServiceEnvironment
+from containers.models import Deployment, ServiceEnvironment, Step
 from containers.rollout.views import Gate
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,28 @@ class Freeze:
     kind: str = "freeze"
 
 
+class Keeper(Protocol):
+    """Who keeps data around a replace. All may be asked again after a death; they raise StepFailed in words, and EngineError.
+    `check` is asked between calls, and raises when this process must not act any more.
+    """
+
+    def wants(self, step: Step) -> bool:
+        """Whether there is something to keep before the step's new container starts."""
+        ...
+
+    def save(self, step: Step, containers: Sequence[str], check: Callable[[], None]) -> None:
+        """Keeps it once a release. `containers`: those whose data it is, the old ones, stopped (or running, if the order is so)."""
+        ...
+
+    def goes_back(self, step: Step) -> bool:
+        """Whether the data of before has still to be put back on the step's way back."""
+        ...
+
+    def put_back(self, step: Step, check: Callable[[], None]) -> None:
+        """Puts it back; nobody runs who has it."""
+        ...
+
+
 class SwitchFailed(Exception):
     """The traffic could not be sent there; the text is for people."""
 
@@ -49,6 +72,9 @@ KEEPS: list[
 HOLDERS: list[
     Callable[[ServiceEnvironment], str]
 ] = []  # who else does something to a place that nothing else may be done beside
+KEEPERS: list[Keeper] = []
+# (place, kind of change) → what is told in its plan besides.
+TOLD: list[Callable[[ServiceEnvironment, str], str]] = []
 SWITCHES: list[Callable[[Deployment, str], None]] = []  # (release, «new» or «old»); raises SwitchFailed; safe to repeat
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from containers.guardrails import holding
 from containers.models import Deployment, Step
 
-PHASES = ("pull", "ahead", "out", "stop", "create", "data", "start", "healthy", "in", "limits")
+PHASES = ("pull", "ahead", "out", "stop", "create", "data", "snapshot", "start", "healthy", "in", "limits")
 OVER = {Step.State.DONE, Step.State.FAILED, Step.State.SKIPPED, Step.State.UNDONE}
 MOVING = {*Step.HALTS, Step.State.STOPPING, Step.State.CREATING, Step.State.STARTING, Step.State.UNDOING}
 
@@ -54,6 +54,7 @@ def phase_words() -> dict[str, str]:
         "stop": _("stop"),
         "create": _("create"),
         "data": _("copy data"),
+        "snapshot": _("take a snapshot"),
         "start": _("start"),
         "healthy": _("get healthy"),
         "in": _("into traffic"),

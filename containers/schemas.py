@@ -97,6 +97,10 @@ class ReasonIn(Schema):
     reason: str = Field("", max_length=2000)
 
 
+class RollbackIn(ReasonIn):
+    data_back: bool | None = Field(None, description="Null: as the place's policy of snapshots says")
+
+
 class StepAskIn(Schema):
     instance: int = Field(ge=0, le=2**31 - 1, description="The instance's number.")
     reason: str = Field("", max_length=2000)

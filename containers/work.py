@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, images, keeping_logs, known, live_limits, spec
+from containers import happenings, health, holds, images, keeping_logs, known, live_limits, spec
 from containers.config import Config, parse
 from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
@@ -207,14 +207,37 @@ class Work:
         if self.step.action == "add":
             self._nobody_else_answers(made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self._fixed:
+            self._save_data(made, others)
             self._bring_up(made, self._deadline())
             self.around.drained(others)
             self._retire_all(others, state="starting", serves=False)
             self._take_name(made, mine, others)
         else:
             self._stop_all(others)
+            self._save_data(made, others)
             self._bring_up(made, self._deadline(), tidy=lambda: self._tidy(made, mine, others))
         self._others_ended(made)
+
+    def _save_data(self, made: str, others: list[Json]) -> None:
+        """Whoever keeps data keeps it as it is before the new container starts; where that fails nothing new does."""
+        for keeper in holds.KEEPERS:
+            if keeper.wants(self.step):
+                with self._timed("snapshot", state="stopping"):
+                    self._point("before snapshot")
+                    self.patience.call(
+                        keeper.save, self.step, [one["Id"] for one in others] or [made], self.patience.check
+                    )
+                    self._point("after snapshot")
+
+    def _put_data_back(self, stopped: list[Json]) -> None:
+        """On the way back, if that is wanted, and before the old container starts. `stopped`: who has to be for that."""
+        for keeper in holds.KEEPERS:
+            if keeper.goes_back(self.step):
+                for one in stopped:
+                    self.patience.call(self.engine.stop, one["Id"], self._timeout_of(one["Id"]))
+                self._point("before data back")
+                self.patience.call(keeper.put_back, self.step, self.patience.check)
+                self._point("after data back")
 
     def _left_ill(self, one: Json) -> bool:
         """Whether an earlier try left it like this: somebody asked for another try, and to watch it once more is none."""
@@ -307,9 +330,11 @@ class Work:
             self.save(log=self._keep_log(new[0]["Id"], KeptLog.Why.REPLACED))
         if old and mine is None:
             self._retire_all(new, state="undoing")
+            self._put_data_back(old)
             self._run_old(old)
             return
         self._retire_all([*new, *old], state="undoing")
+        self._put_data_back([mine] if mine is not None else [])
         if self.step.old_image is None:
             if mine is not None:
                 self._retire_all([mine], state="undoing")

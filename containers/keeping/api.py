@@ -113,6 +113,7 @@ class SnapshotPolicyIn(Schema):
     keep_daily: int = 7
     keep_weekly: int = 0
     release: bool = Field(True, description="One before each release")
+    back: bool = Field(False, description="A release that goes back puts it back: what was written since is lost")
     most_still: int = Field(60, description="Seconds that an instance may stand still")
 
 

@@ -8,18 +8,41 @@ class KeepingConfig(AppConfig):
 
     def ready(self) -> None:
         from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, operations, recover_work, restoring
-        from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
+        from containers.keeping import (
+            backup_work,
+            drill_work,
+            following,
+            left,
+            left_operations,
+            operations,
+            recover_work,
+            releasing,
+            restoring,
+        )
+        from containers.keeping.models import (
+            Backup,
+            BackupPolicy,
+            DataVolume,
+            Drill,
+            LeftData,
+            Restore,
+            Snapshot,
+            SnapshotPolicy,
+        )
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known
 
-        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, recover_work.RECOVER
-        assert all(kinds)  # importing them registered their kinds
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, left_operations.REMOVE
+        assert all([*kinds, recover_work.RECOVER])  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
+        left.join()
+        owned(LeftData, "place__service__team")
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        holds.KEEPERS.append(releasing.Keeper())
+        holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
         for model in (DataVolume, Restore, Snapshot, Backup):

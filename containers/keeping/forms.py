@@ -27,6 +27,11 @@ class PolicyForm(SaneForm):
     keep_daily = forms.IntegerField(label=_("One of each of so many days"))
     keep_weekly = forms.IntegerField(label=_("One of each of so many weeks"))
     release = forms.BooleanField(label=_("One before each release"), required=False)
+    back = forms.BooleanField(
+        label=_("A release that goes back puts it back"),
+        required=False,
+        help_text=_("What the new version wrote is lost then. Usual: the data stays as it is, whichever version runs."),
+    )
     most_still = forms.IntegerField(
         label=_("An instance stands still for at most so many seconds"),
         help_text=_(

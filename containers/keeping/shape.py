@@ -26,7 +26,8 @@ BOUNDS = {
 @dataclass(frozen=True)
 class Policy:
     """`every`: hours between two snapshots, counted from `at` (UTC); 0: none by themselves. Kept are the newest `keep_last`, and
-    the newest one of each of so many hours, days and weeks (UTC) in which there is one. `release`: one before each release.
+    the newest one of each of so many hours, days and weeks (UTC) in which there is one. `release`: one before each release; `back`: a
+    release that goes back puts it back, unless somebody says otherwise.
     `most_still`: seconds that an instance may stand still for one; then it goes on and there is none.
     """
 
@@ -37,6 +38,7 @@ class Policy:
     keep_daily: int = 7
     keep_weekly: int = 0
     release: bool = True
+    back: bool = False
     most_still: int = 60
 
     def to_json(self) -> dict[str, Any]:
@@ -67,10 +69,11 @@ def parse(data: Any) -> Policy:
         values["at"] = data["at"]
         if not isinstance(data["at"], str) or not TIME.fullmatch(data["at"]):
             raise Refused(_("Write a time of day, such as 03:00."), "at", 400)
-    if "release" in data:
-        values["release"] = data["release"]
-        if not isinstance(data["release"], bool):
-            raise Refused(_("It must be true or false."), "release", 400)
+    for name in ("release", "back"):
+        if name in data:
+            values[name] = data[name]
+            if not isinstance(data[name], bool):
+                raise Refused(_("It must be true or false."), name, 400)
     return Policy(**values)
 
 

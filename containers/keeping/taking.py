@@ -31,24 +31,23 @@ def changed(row: Snapshot, **fields: Any) -> None:
     live.bump(topic(row.instance.place))
 
 
-def take(row: Snapshot, volumes: Volumes, check: Callable[[], None], containers: Sequence[str] = ()) -> None:
-    """Safe to repeat: what there is of it is made anew. `containers`: whose volumes (the instance's, unless somebody says others).
+def take(row: Snapshot, volumes: Volumes, check: Callable[[], None], found: Sequence[Volume] = ()) -> None:
+    """Safe to repeat: what there is of it is made anew. `found`: which volumes (those of the instance, unless somebody says others).
 
     Raises Failed in words, EngineError, and what `check` does, which is asked between two volumes. Whatever is raised, nobody is
     held still any more when this returns, unless the server cannot be reached: then `still.let_go` has to be called again.
     """
-    if not containers:
+    if not found:
         current = row.instance.current
         if current is None:
             raise Failed(_("%(instance)s has no container.") % {"instance": row.instance})
-        containers = [current.engine_id]
-    found = _volumes(volumes, containers)
+        found = volumes.of(current.engine_id)
     if not found:
         raise Failed(_("%(instance)s has no volumes.") % {"instance": row.instance})
     _room(volumes, found)
     changed(row, volumes=[edge.as_json(one) for one in found])
     most = policy_of(row.instance.place).most_still
-    sharing = sorted({user for one in found for user in one.users} | set(containers))
+    sharing = sorted({user for one in found for user in one.users})
     with still.held(row, volumes, sharing):
         until = time.monotonic() + most
         row.taken = timezone.now()
@@ -66,7 +65,7 @@ def take(row: Snapshot, volumes: Volumes, check: Callable[[], None], containers:
     row.save(update_fields=["taken"])
 
 
-def _volumes(volumes: Volumes, containers: Sequence[str]) -> list[Volume]:
+def of_all(volumes: Volumes, containers: Sequence[str]) -> list[Volume]:
     """Each once, whoever of these has it."""
     found: dict[tuple[str, str], Volume] = {}
     for container in containers:

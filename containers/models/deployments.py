@@ -65,6 +65,8 @@ class Deployment(models.Model):
     state = models.CharField(max_length=14, choices=State, default=State.QUEUED, db_index=True)
     # What a person asked for while it runs; the runner takes it up at once: pause, resume, cancel, rollback
     asked = models.CharField(max_length=10, blank=True)
+    # Of a way back: whether data is put back, too, as before the release; None: nobody said, then the place's policy does
+    data_back = models.BooleanField(null=True)
     reason = models.TextField(blank=True)  # why it was asked for
     outcome = models.TextField(blank=True)  # what became of it, in a sentence
     image = models.ForeignKey(Image, models.PROTECT, null=True, related_name="deployments")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import live_limits, spec
+from containers import holds, live_limits, spec
 from containers.adding import NONE
 from containers.by_hand import MOST, ByHand, judged, names
 from containers.config import Config, check_folders, parse
@@ -94,7 +94,8 @@ def plan_for(
         around=placing.around(place) if adding else NONE,
         on=hands,
     )
-    return init_images.checked(plan, settings_, image, segment is not None)
+    told = tuple(words for one in holds.TOLD if (words := one(place, kind)))
+    return init_images.checked(replace(plan, warnings=(*plan.warnings, *told)), settings_, image, segment is not None)
 
 
 def choices(place: ServiceEnvironment, chosen: Mapping[int, str]) -> dict[int, Choice]:

@@ -312,18 +312,31 @@ def cancel(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment
     )
 
 
-def rollback(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
-    """Brings every touched instance back to the image and settings that it had before."""
+def rollback(actor: Actor, deployment: Deployment, reason: str = "", *, data_back: bool | None = None) -> Deployment:
+    """Brings every touched instance back to the image and settings that it had before. `data_back`: its data, too, as it was
+    before the release, so that what was written since is lost; None: as the place's policy says.
+    """
+    if data_back:
+        _may(actor, "data.restore", deployment.place, deployment)
     return _ask(
         actor,
         deployment,
         "rollback",
         reason,
         {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED},
+        data_back=data_back,
     )
 
 
-def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: set[Deployment.State]) -> Deployment:
+def _ask(
+    actor: Actor,
+    deployment: Deployment,
+    wish: str,
+    reason: str,
+    states: set[Deployment.State],
+    *,
+    data_back: bool | None = None,
+) -> Deployment:
     from containers.tasks import advance
 
     place = deployment.place
@@ -338,9 +351,10 @@ def _ask(actor: Actor, deployment: Deployment, wish: str, reason: str, states: s
         if STRENGTH[row.asked] > STRENGTH[wish]:
             raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
         _in_time(row, wish)
-        row.asked = wish
-        row.save(update_fields=["asked", "switch"])
-        audit.record(actor, f"deployment.{wish}", row, reason=reason, parent=place.service)
+        row.asked, row.data_back = wish, row.data_back if data_back is None else data_back
+        row.save(update_fields=["asked", "switch", "data_back"])
+        after = None if data_back is None else {"data is put back": data_back}
+        audit.record(actor, f"deployment.{wish}", row, after=after, reason=reason, parent=place.service)
         live.bump(f"release:{row.pk}", topic(place), "services")
         enqueue(advance, row.pk)
     deployment.refresh_from_db()

@@ -19,6 +19,8 @@ from containers.guardrails import glass, holding
 from containers.guardrails.views_approvals import card as approvals_of
 from containers.holding_words import held, mark_asks, sides
 from containers.how import policy_words
+from containers.keeping import releasing
+from containers.keeping.policies import policy_of
 from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
@@ -101,6 +103,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     pulls = sorted((names.get(k, k), v) for k, v in deployment.pulls.items() if isinstance(v, dict))
     runs = decorated(deployment.hook_runs.select_related("instance__serving"))
     gate_runs, earlier_gates = gates.newest_runs(deployment)
+    data_before = releasing.before(deployment)
     context = {
         "deployment": deployment,
         "hook_runs": runs,
@@ -127,6 +130,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         # While it is fetched, and where that failed, it stands above the instances; a finished one is a record.
         "pulling": any(pull.get("state") != "done" for _name, pull in pulls),
         "back": back_to(deployment),
+        "data_before": data_before,
+        "data_policy_back": bool(data_before) and policy_of(place).back,
+        "may_restore": bool(data_before) and can(actor_of(request), "data.restore", **place.at),
         "kept": deployment.kept_logs.defer("data").select_related("instance")[:MOST_KEPT],
         "calls": summary.of(deployment),
         "policy": [
@@ -242,7 +248,11 @@ def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     """Pause, resume, let go on, cancel or roll back."""
     deployment = get_deployment(actor_of(request), int(number))
     try:
-        VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
+        if verb == "rollback" and "data_back" in request.POST:
+            data_back = request.POST["data_back"] == "1"
+            releases.rollback(actor_of(request), deployment, reason_of(request.POST), data_back=data_back)
+        else:
+            VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
     except Refused as refused:
         messages.error(request, refused.message)
     return redirect("containers:release", deployment.pk)

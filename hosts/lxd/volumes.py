@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
 COPYING = frozenset({"dir"})  # drivers of pools without copy-on-write
-SO_ALREADY = re.compile(r"already (frozen|running|stopped)|not (frozen|running)|is (frozen|stopped)", re.I)
+SO_ALREADY = re.compile(r"already (frozen|running|stopped)|(not|isn't) (frozen|running)|is (frozen|stopped)", re.I)
 NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
 STATE_SECONDS = 30
 INSTANCE = "/1.0/instances/"
@@ -62,6 +62,23 @@ class LxdVolumes:
             return None
         driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool)}").get("driver") or "")
         return Volume(name, target, pool, self._size(bare), self._users(seen), driver in COPYING)
+
+    def find(self, name: str) -> Volume | None:
+        for pool in self.link.ask("GET", "/storage-pools", params={"recursion": 1}):
+            if (found := self.named(name, str(pool["name"]))) is not None:
+                return found
+        return None
+
+    def remove(self, volume: Volume, timeout: float) -> None:
+        self._settled(volume, timeout)
+        if (found := self.named(volume.name, volume.pool)) is None:
+            return
+        if found.users:
+            words = _("The volume %(name)s is in use on %(where)s.")
+            raise EngineError("conflict", volume.name, words % {"name": volume.name, "where": self._engine.where})
+        for snapshot in self.snapshots(volume):  # the server removes no volume that has some
+            self.drop(volume, snapshot, timeout)
+        self.link.ask("DELETE", path_of(volume), absent=True, timeout=timeout)
 
     def _size(self, volume: Volume) -> int | None:
         try:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from builds.models import Image
 from containers.keeping.models import Snapshot
 from containers.keeping.operations import DROP, TAKE
-from containers.models import Deployment, Instance, ServiceEnvironment
+from containers.models import ConfigVersion, Deployment, Instance, ServiceEnvironment
 from containers.services import releases
 from containers.services.settings import topic
 from hosts.models import Host
@@ -78,7 +79,7 @@ def begin(
     actor: Actor, instance: Instance, why: str, reason: str = "", deployment: Deployment | None = None
 ) -> Snapshot:
     """A row and its operation; who may was asked before. Raises Refused while one is being taken."""
-    row = new(actor, instance, why, reason, deployment)
+    row = new(actor, instance, why, reason, deployment=deployment)
     shown = _("Snapshot of %(instance)s") % {"instance": instance}
     row.operation = operations.begin(
         actor, instance.host, TAKE, {"snapshot": row.pk, "shown": shown, "instance": instance.pk}, reason=reason
@@ -88,12 +89,22 @@ def begin(
     return row
 
 
-def new(actor: Actor, instance: Instance, why: str, reason: str = "", deployment: Deployment | None = None) -> Snapshot:
-    """A row of one that shall be taken. Raises Refused while one is being taken."""
+def new(
+    actor: Actor,
+    instance: Instance,
+    why: str,
+    reason: str = "",
+    *,
+    deployment: Deployment | None = None,
+    ran: tuple[Image | None, ConfigVersion | None] | None = None,
+) -> Snapshot:
+    """A row of one that shall be taken. `ran`: image and settings above the data (None: the container's of now). Raises Refused
+    while one is being taken.
+    """
     if instance.snapshots.filter(state=Snapshot.State.TAKING).exists():
         raise Refused(_("A snapshot of %(instance)s is being taken already.") % {"instance": instance})
     container = instance.current
-    image, config = (container.image, container.config) if container else (None, None)
+    image, config = ran or ((container.image, container.config) if container else (None, None))
     manifest = {
         "image": image.digest if image else "",
         "tag": image.tag if image else "",
