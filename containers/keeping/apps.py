@@ -7,8 +7,8 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers import holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, operations, releasing, restoring
+        from containers import charts, holds, left_behind
+        from containers.keeping import backup_work, drill_work, following, marks, operations, releasing, restoring
         from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
@@ -20,6 +20,7 @@ class KeepingConfig(AppConfig):
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        charts.MARKS.append(marks.of)
         holds.KEEPERS.append(releasing.Keeper())
         holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
