@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/<slug:environment>/data/", data.show, name="data"),
     path("services/<slug:slug>/<slug:environment>/data/take/", data.take, name="take"),
     path("services/<slug:slug>/<slug:environment>/data/policy/", data.policy, name="policy"),
+    path("services/<slug:slug>/<slug:environment>/data/cancel/", data.cancel, name="cancel"),
     path("snapshots/<int:number>/pin/", data.pin, name="pin"),
     path("snapshots/<int:number>/restore/", data.restore, name="restore"),
     path("snapshots/<int:number>/remove/", data.remove, name="snapshot_remove"),

@@ -23,7 +23,7 @@ from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
 from containers.keeping.models import Snapshot
-from containers.keeping.services import backups, drills, restores, snapshots, targets
+from containers.keeping.services import backups, cancelling, drills, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -305,6 +305,13 @@ def restore(world: World, actor: Actor) -> Call:
     return lambda: restores.restore(actor, row, row.instance.name)
 
 
+def cancel_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    (row,) = snapshots.take(actor, place, [1])
+    assert row.operation is not None
+    return lambda: cancelling.cancel(actor, place, row.operation.pk)
+
+
 def begin_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     one = place.instances.get(number=1)
@@ -338,6 +345,7 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.cancelling.cancel": cancel_snapshot,
         "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
