@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import gone
 from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.notices import telling
 from containers.readdressing import mark_of
@@ -86,6 +87,8 @@ def give_back(instance: Instance) -> None:
     )
     if address is not None:
         addresses.release(address)
+    for told in gone.GONE:
+        told(instance)
 
 
 def _settle_place(row: Deployment, state: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from django.utils.translation import gettext as _
 
-from hosts import engine_body
+from hosts import engine_body, labels
 from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, version_tuple
 from hosts.engine_client import NEWEST_API, OLDEST_API
 from hosts.engine_client import Engine as DockerEngine
@@ -45,7 +45,7 @@ _lock = threading.Lock()
 
 RUNTIMES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "lxd": LxdEngine}
 # The same for hosts that have a row: what an LXD server does not keep of its instances is kept in rows, too.
-OF_HOSTS: dict[str, Callable[..., Engine]] = {**RUNTIMES, "lxd": partial(LxdEngine, kept=Rows())}
+OF_HOSTS: dict[str, Callable[..., Engine]] = {**RUNTIMES, "lxd": partial(LxdEngine, kept=Rows(), mine=labels.is_ours)}
 
 
 def spec_of(host: Host) -> ConnectionSpec:
@@ -63,7 +63,7 @@ def spec_of(host: Host) -> ConnectionSpec:
     )
 
 
-def network_of(segment: Segment, labels: dict[str, str] | None = None) -> NetworkSpec:
+def network_of(segment: Segment, marks: dict[str, str] | None = None) -> NetworkSpec:
     """A segment's row as the engine's network."""
     return NetworkSpec(
         name=segment.network_name,
@@ -73,7 +73,7 @@ def network_of(segment: Segment, labels: dict[str, str] | None = None) -> Networ
         bridge=segment.bridge,
         vlan=segment.vlan,
         mtu=segment.mtu,
-        labels=labels or {},
+        labels=marks or {},
     )
 
 

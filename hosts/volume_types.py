@@ -38,6 +38,14 @@ class Volumes(Protocol):
         """A volume by its name; None: there is none."""
         ...
 
+    def find(self, name: str) -> Volume | None:
+        """The same in whichever pool it is."""
+        ...
+
+    def remove(self, volume: Volume, timeout: float) -> None:
+        """Remove it with all its snapshots; gone is done. Refused while a container has it, running or not."""
+        ...
+
     def room(self, pool: str) -> Space | None:
         """How much a pool has, and has left; None: it does not tell."""
         ...

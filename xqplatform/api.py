@@ -38,6 +38,7 @@ from containers.gates.api import router as gates
 from containers.guardrails.api import router as guardrails
 from containers.keeping.api import router as keeping
 from containers.keeping.api_backups import router as backups
+from containers.keeping.api_left import router as left_data
 from containers.recorder.api import router as recorder
 from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
@@ -149,6 +150,7 @@ api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
 api.add_router("/v1/", keeping)
+api.add_router("/v1/", left_data)
 api.add_router("/v1/", backups)
 api.add_router("/v1/", hooks)  # before containers: its paths name more
 api.add_router("/v1/", containers)

@@ -252,6 +252,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 # Bytes of a whole request, files included; counted as they come, so that none fills the disk.
 REQUEST_MOST = env.number("XQ_REQUEST_MIB", 64) << 20
+# Days that volumes of removed instances stay, in which they can be brought back.
+DATA_GRACE_DAYS = env.number("XQ_DATA_GRACE_DAYS", 14)
 # Bytes of one file that becomes an image; it comes in pieces, each a request.
 IMPORT_MOST = env.number("XQ_IMPORT_MIB", 4096) << 20
 # Calls of the API that one token, session or address may make in a minute, and how many of an address may be refused.

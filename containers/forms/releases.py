@@ -17,6 +17,7 @@ from hosts.models import Host
 
 class ScaleForm(SaneForm):
     wanted = forms.IntegerField(label=gettext_lazy("Instances"), min_value=0, max_value=500)
+    name = forms.CharField(label=gettext_lazy("Type the name to confirm"), max_length=100, required=False)
     reason = forms.CharField(label=gettext_lazy("Why"), max_length=2000, required=False)
 
 

@@ -7,16 +7,42 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+<<<<<<< HEAD
         from containers import charts, holds, left_behind
         from containers.keeping import backup_work, drill_work, following, marks, operations, releasing, restoring
         from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
+=======
+        from containers import holds, left_behind
+        from containers.keeping import (
+            backup_work,
+            drill_work,
+            following,
+            left,
+            left_operations,
+            operations,
+            releasing,
+            restoring,
+        )
+        from containers.keeping.models import (
+            Backup,
+            BackupPolicy,
+            DataVolume,
+            Drill,
+            LeftData,
+            Restore,
+            Snapshot,
+            SnapshotPolicy,
+        )
+>>>>>>> main
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known
 
-        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL
+        kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, left_operations.REMOVE
         assert all(kinds)  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
+        left.join()
+        owned(LeftData, "place__service__team")
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)

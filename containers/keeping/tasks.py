@@ -24,9 +24,11 @@ def look_all() -> None:
 @shared_task(name="keeping.tasks.sweep", ignore_result=True)
 def sweep() -> None:
     """Puts right what operations left that ended without a word."""
+    from containers.keeping.services import left
     from containers.keeping.sweeping import sweep as verb
 
     verb()
+    left.sweep()
 
 
 @shared_task(name="keeping.tasks.plan_backups", ignore_result=True)

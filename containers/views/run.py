@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from containers import happenings, live_limits, place_lines
+from containers import gone, happenings, live_limits, place_lines
 from containers.config import parse
 from containers.forms import RemoveForm, ScaleForm, chosen_of, hosts_of
 from containers.guardrails import glass, shown
@@ -24,6 +24,7 @@ from containers.progress import progress
 from containers.reading import history, instances_of, standings
 from containers.services import lost, releases
 from containers.services.planning import plan_for, segment_of
+from containers.services.planning import standing as standing_in
 from containers.views.access import get_place, may, numbers_of, reason_of
 from containers.views.waiting import queue_of
 from hosts.models import Host
@@ -188,6 +189,7 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             if request.method == "POST" and not check:
+                _name_typed(place, form, asked)
                 row = releases.scale(
                     actor,
                     place,
@@ -208,6 +210,7 @@ def scale(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
     there = place.instances.filter(removed=None).count()
     context = frame(request, place, "run") | {"form": form, "plan": plan, "there": there}
     context |= {
+        "losses": gone.losses(_going(place, plan)),
         "sentence": scale_words(place, plan, there),
         "offered": offered(place, plan),
         "hosts_offered": hosts_offered(place, plan),
@@ -290,8 +293,21 @@ def remove(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
         "form": form,
         "standing": standings([place])[place.pk],
         "addresses": place.instances.filter(removed=None, address__isnull=False).count(),
+        "losses": gone.losses(standing_in(place)),
     }
     return render(request, "containers/place_remove.html", context, status=400 if form.errors else 200)
+
+
+def _going(place: ServiceEnvironment, plan: Plan | None) -> list[Instance]:
+    numbers = {entry.number for entry in plan.entries if entry.action == "remove"} if plan is not None else set()
+    return [one for one in standing_in(place) if one.number in numbers]
+
+
+def _name_typed(place: ServiceEnvironment, form: ScaleForm, asked: Any) -> None:
+    """Raises Refused where data goes with instances, and whoever wants that did not type the name."""
+    plan = _plan_again(place, form.cleaned_data["wanted"], asked)
+    if gone.losses(_going(place, plan)) and form.cleaned_data["name"].strip() != str(place):
+        raise Refused(_("That is not the name. It is «%(name)s».") % {"name": place}, "name", 400)
 
 
 def active_of(place: ServiceEnvironment) -> Deployment | None:

@@ -21,11 +21,13 @@ from builds.sample import BRANCH, make_sample_repository
 from builds.sample_base import make_base_repository
 from builds.services.builds import start_build
 from builds.services.projects import save_project
+from containers import gone
 from containers.ascode import drift
 from containers.forms import PROJECT_FIELDS, RemoveForm, ServiceChangeForm, ServiceForm
 from containers.models import Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.reading import GOOD, Standing, history, places, standings
 from containers.services import catalog
+from containers.services.planning import standing as standing_in
 from containers.services.settings import save_config
 from containers.views.access import get_service, may
 from containers.waiting_words import lines
@@ -301,6 +303,7 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
         "addresses": visible(actor_of(request), Instance)
         .filter(place__in=of, removed=None, address__isnull=False)
         .count(),
+        "losses": gone.losses(one for place in of for one in standing_in(place)),
         "may": may(actor_of(request), service),
     }
     return render(request, "containers/service_remove.html", context, status=400 if form.errors else 200)

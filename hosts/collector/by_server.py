@@ -34,11 +34,13 @@ def read(host: Host) -> tuple[Block, float]:
 
 
 def complete(host: Host, block: Block) -> Block:
-    """A block that a process of the machine has sent, which knows the machine: with what its server tells of the containers."""
+    """A block that a process of the machine has sent, which knows the machine: with what its server tells of the containers and its pool."""
     engine = edge.connect(host)
     if engine.meter is not None:
         try:
-            block.containers = dict(engine.meter.read(block.uptime).containers)
+            found = engine.meter.read(block.uptime)
+            block.containers = dict(found.containers)
+            block.host.filesystems |= found.machine.filesystems
         except EngineError as error:
             log.info("%s is measured without its containers: %s", host, error.message)
     return block

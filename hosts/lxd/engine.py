@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote
@@ -42,11 +42,14 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
     """A connection to one server, safe to use from many threads. Methods raise EngineError and nothing else."""
 
     def __init__(
-        self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS, kept: Kept | None = None
-    ) -> None:
-        """`kept`: where what is known of its instances is; without it, in this engine."""
+        self, spec: ConnectionSpec, api_version: str = "", timeout: float = CALL_SECONDS, kept: Kept | None = None,
+        mine: Callable[[Mapping[str, str]], bool] = bool,
+    ) -> None:  # fmt: skip
+        """`kept`: where what is known of its instances is; without it, in this engine. `mine`: whether an instance of these labels is the
+        platform's, so that its health is looked after; any with labels is, unless told otherwise.
+        """
         super().__init__(spec, api_version, timeout)
-        kept = kept or Memory()
+        kept, self._mine = kept or Memory(), mine
         self._checks = Checks(kept)
         self._execs = LxdExecs(self)
         self.copies = LxdVolumeCopies(self)
@@ -95,9 +98,13 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
         health = self._looked([instance])[shape.identity(instance)]
         return shape.inspected(instance | {"state": state or {}}, health.as_json())
 
+    def looked_after(self) -> list[Json]:
+        """Running instances that are this platform's: nothing is run in others."""
+        return [one for one in self._all(1) if shape.is_running(one) and self._mine(shape.labels_of(one))]
+
     def checked(self) -> list[Json]:
         """Running instances that have a health check; what is known of others is forgotten."""
-        found = [one for one in self._all(1) if shape.check_of(one) and shape.is_running(one)]
+        found = [one for one in self.looked_after() if shape.check_of(one)]
         self._checks.forget({shape.identity(one) for one in found})
         return found
 
@@ -112,18 +119,21 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
     def _looked(self, instances: list[Json]) -> dict[str, State]:
         for instance in instances:
             since = inventory.parse_time(str(instance.get("last_used_at") or ""))
-            if since is not None and shape.is_running(instance):
+            if since is not None and shape.is_running(instance) and self._mine(shape.labels_of(instance)):
                 up = (datetime.now(UTC) - since).total_seconds()
                 subject = _subject(instance)
                 self._checks.look(subject, up, partial(self._run_check, subject.identity))
         return self._checks.seen(map(_subject, instances))
 
     def _run_check(self, identity: str, words: list[str], seconds: float) -> tuple[int, str]:
+        """Raises EngineError where nothing came out of it."""
         try:
             return self._execs.whole(identity, words, seconds, {}, noted=False)
         except EngineError as error:
             if error.out_of_reach and error.kind != "timeout":
                 raise
+            if not shape.is_running(self._instance(identity)):
+                raise  # it was frozen meanwhile, or stopped: that says nothing of its health
             return 1, error.message
 
     def create(self, spec: ContainerSpec) -> str:

@@ -72,8 +72,8 @@ class Kills:
                 return dict(self._known)
             found: dict[str, Counted] = {}
             told = self._engine.meter.kills()
-            for one in self._engine.instances():
-                if not shape.is_running(one) or not (one.get("expanded_config") or {}).get("limits.memory"):
+            for one in self._engine.looked_after():
+                if not (one.get("expanded_config") or {}).get("limits.memory"):
                     continue
                 identity = shape.identity(one)
                 count = told.get(identity) if told is not None else self._inside(one, identity)

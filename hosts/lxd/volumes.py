@@ -63,6 +63,23 @@ class LxdVolumes:
         driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool)}").get("driver") or "")
         return Volume(name, target, pool, self._size(bare), self._users(seen), driver in COPYING)
 
+    def find(self, name: str) -> Volume | None:
+        for pool in self.link.ask("GET", "/storage-pools", params={"recursion": 1}):
+            if (found := self.named(name, str(pool["name"]))) is not None:
+                return found
+        return None
+
+    def remove(self, volume: Volume, timeout: float) -> None:
+        self._settled(volume, timeout)
+        if (found := self.named(volume.name, volume.pool)) is None:
+            return
+        if found.users:
+            words = _("The volume %(name)s is in use on %(where)s.")
+            raise EngineError("conflict", volume.name, words % {"name": volume.name, "where": self._engine.where})
+        for snapshot in self.snapshots(volume):  # the server removes no volume that has some
+            self.drop(volume, snapshot, timeout)
+        self.link.ask("DELETE", path_of(volume), absent=True, timeout=timeout)
+
     def _size(self, volume: Volume) -> int | None:
         try:
             state = self.link.ask("GET", f"{path_of(volume)}/state", absent=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Badge, Blueprint, Forge, Image, ImageImport, Project, Registry, Wave
 from containers.capacity.models import Price, Scenario
-from containers.keeping.models import Backup, BackupTarget, Snapshot
+from containers.keeping.models import Backup, BackupTarget, LeftData, Snapshot
 from containers.models import (
     AppliedFile,
     BrokenGlass,
@@ -108,6 +108,10 @@ def rows(world: World) -> None:
             instance=instance, host=instance.host, engine_id="e1", who="paula", via="page", argv=["true"], timeout=9
         ),
     }  # fmt: skip
+    world.more["left"] = LeftData.objects.create(
+        place=place, host=spare, numbers=[7], volumes=[{"name": "xq-vol-flake.production.data", "pool": "default"}],
+        left=timezone.now(), until=timezone.now(), image=world.more["image"],
+    )  # fmt: skip
     world.more["snapshot"] = Snapshot.objects.create(
         instance=instance, host=instance.host, state="ready", taken=timezone.now(), who="paula"
     )

@@ -23,7 +23,11 @@ from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
 from containers.keeping.models import Snapshot
+<<<<<<< HEAD
 from containers.keeping.services import backups, cancelling, drills, restores, snapshots, targets
+=======
+from containers.keeping.services import backups, drills, left, restores, snapshots, targets
+>>>>>>> main
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -318,6 +322,19 @@ def begin_snapshot(world: World, actor: Actor) -> Call:
     return lambda: snapshots.begin(actor, one, "hand")
 
 
+def bring_back(world: World, actor: Actor) -> Call:
+    row = altered(world.more["left"], numbers=[3])
+    return lambda: left.bring_back(actor, row)
+
+
+def remove_left(world: World, actor: Actor) -> Call:
+    return lambda: left.remove(actor, world.more["left"], "flake")
+
+
+def begin_left(world: World, actor: Actor) -> Call:
+    return lambda: left.begin(actor, world.more["left"])
+
+
 def ensure_config(world: World, actor: Actor) -> Call:
     place = altered(world.more["place"], config=None)
     return lambda: settings.ensure_config(actor, place)
@@ -345,7 +362,13 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+<<<<<<< HEAD
         "containers.keeping.services.cancelling.cancel": cancel_snapshot,
+=======
+        "containers.keeping.services.left.begin": begin_left,
+        "containers.keeping.services.left.bring_back": bring_back,
+        "containers.keeping.services.left.remove": remove_left,
+>>>>>>> main
         "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,

@@ -17,8 +17,8 @@ from containers.models import Container, Deployment, Instance, Service, ServiceE
 from containers.services import releases
 from containers.services import settings as places
 from hosts import observe
-from hosts.engine import connect
-from hosts.models import Ear, Host, SeenContainer, Segment
+from hosts.engine import connect, forget
+from hosts.models import Ear, Host, KeptHealth, SeenContainer, Segment
 from hosts.services import machines
 from hosts.watch import WATCH
 from tests.engines.fleet import Fleet
@@ -164,6 +164,15 @@ def test_a_release_keeps_the_data(house: House) -> None:
             map(str, range(60))
         )
     house.run("echo 'row 1' > /data/rows; sync")
+    engine_id = Container.objects.get(instance=instance, ended=None).engine_id
+
+    def health() -> str:
+        return str(connect(house.host).inspect(engine_id)["State"]["Health"]["Status"])
+
+    wait_for("its health is kept", lambda: health() == "healthy" and KeptHealth.objects.filter(identity=engine_id))
+    forget(house.host)  # as a process that has just begun
+    listed = connect(house.host).list_containers()
+    assert ["(healthy)" in one["Status"] for one in listed if one["Id"] == engine_id] == [True]
 
     # A stateless service stays on Docker, and the two reach each other by their fixed addresses.
     site.release("v1")

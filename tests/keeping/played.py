@@ -43,6 +43,15 @@ class Pool:
     def room(self, pool: str) -> Space | None:
         return self.left
 
+    def find(self, name: str) -> Volume | None:
+        return self.named(name, "default")
+
+    def remove(self, volume: Volume, timeout: float) -> None:
+        self._call("remove", volume.name)
+        assert not self._seen(volume.name, "").users, "somebody has it"
+        self.data.pop(volume.name, None)
+        self.kept.pop(volume.name, None)
+
     def freeze(self, container: str) -> None:
         self._call("freeze", container)
         self.still.add(container)

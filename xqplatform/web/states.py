@@ -158,6 +158,7 @@ STATES: dict[str, Look] = {
     "cannot_tell": Look(_("cannot tell"), "off", "dashed"),
     "waived": Look(_("waived"), "warn", "frame"),
     "kept": Look(_("kept"), "ok", "check"),
+    "back": Look(_("in use again"), "ok", "back"),
     "differs": Look(_("differs"), "bad", "triangle"),
     # alerts and deliveries
     "firing": Look(_("firing"), "bad", "triangle"),

@@ -1,4 +1,5 @@
 from containers.keeping.models.backups import Backup, BackupPart, BackupPolicy, BackupTarget, Drill
+from containers.keeping.models.left import LeftData
 from containers.keeping.models.snapshots import DataVolume, Restore, Snapshot, SnapshotPolicy
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "BackupTarget",
     "DataVolume",
     "Drill",
+    "LeftData",
     "Restore",
     "Snapshot",
     "SnapshotPolicy",

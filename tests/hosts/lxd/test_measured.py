@@ -131,7 +131,8 @@ def test_a_process_of_the_machine_knows_no_instances(monkeypatch: pytest.MonkeyP
         def read(self, at: float) -> Measured:
             if self.broken:
                 raise EngineError("unreachable", "gone")
-            return Measured(containers={"id-1": reading(at=at)})
+            pool = measured.machine({}, "fast (zfs)", Space(1000, 250))
+            return Measured(pool, {"id-1": reading(at=at)})
 
     meter = Meter()
     monkeypatch.setattr(by_server.edge, "connect", lambda _host: Mock(meter=meter))
@@ -139,6 +140,7 @@ def test_a_process_of_the_machine_knows_no_instances(monkeypatch: pytest.MonkeyP
     block = Block(3, 77.0, "boot", 1, 10, "v", 2, 2)
     found = by_server.complete(host, block)
     assert (found.seq, found.boot, found.containers["id-1"].at) == (3, "boot", 77.0)
+    assert "fast (zfs)" in found.host.filesystems
     meter.broken = True
     assert by_server.complete(host, Block(4, 87.0, "boot", 1, 10, "v", 2, 2)).containers == {}
     assert process.brother_of(host) == process.MACHINE

@@ -19,6 +19,8 @@ from hosts.lxd.kept import Memory
 from hosts.models import Collector, Host
 from tests.engines.fleet import Fleet
 
+LABELS = {"xq.platform": "kept-test"}  # nothing is run in instances of nobody
+
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
@@ -38,7 +40,7 @@ def test_processes_know_the_same_of_health_and_consoles(clean_fleet: Fleet) -> N
     made: dict[str, str] = {}
     for name, check in (("kept-slow", "sleep 20"), ("kept-well", "true")):
         healthcheck = Healthcheck(("CMD-SHELL", check), interval=1, timeout=25)
-        made[name] = first.create(ContainerSpec(name, "tiny", healthcheck=healthcheck))
+        made[name] = first.create(ContainerSpec(name, "tiny", labels=LABELS, healthcheck=healthcheck))
         first.start(made[name])
     heard: list[tuple[str, str]] = []
     with first.events(actions=["health_status", "die"]) as stream:
@@ -125,7 +127,7 @@ def test_kills_for_lack_of_memory_are_told_and_counted(clean_fleet: Fleet, monke
     server = clean_fleet.lxd()[0]
     server.image("tiny")
     engine = LxdEngine(ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd"))
-    made = engine.create(ContainerSpec("killed", "tiny", limits=Limits.of(1, 32 << 20, 100)))
+    made = engine.create(ContainerSpec("killed", "tiny", labels=LABELS, limits=Limits.of(1, 32 << 20, 100)))
     engine.start(made)
     assert engine.exec(made, ["sh", "-c", MOUNT])[0] == 0
     heard: list[str] = []
