@@ -7,18 +7,14 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-<<<<<<< HEAD
         from containers import charts, holds, left_behind
-        from containers.keeping import backup_work, drill_work, following, marks, operations, releasing, restoring
-        from containers.keeping.models import Backup, BackupPolicy, DataVolume, Drill, Restore, Snapshot, SnapshotPolicy
-=======
-        from containers import holds, left_behind
         from containers.keeping import (
             backup_work,
             drill_work,
             following,
             left,
             left_operations,
+            marks,
             operations,
             releasing,
             restoring,
@@ -33,7 +29,6 @@ class KeepingConfig(AppConfig):
             Snapshot,
             SnapshotPolicy,
         )
->>>>>>> main
         from containers.keeping.services import restores
         from xqplatform.accounts.visibility import owned
         from xqplatform.secrets import known

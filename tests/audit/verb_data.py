@@ -23,11 +23,7 @@ from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
 from containers.keeping.models import Snapshot
-<<<<<<< HEAD
-from containers.keeping.services import backups, cancelling, drills, restores, snapshots, targets
-=======
-from containers.keeping.services import backups, drills, left, restores, snapshots, targets
->>>>>>> main
+from containers.keeping.services import backups, cancelling, drills, left, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -362,13 +358,10 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
-<<<<<<< HEAD
         "containers.keeping.services.cancelling.cancel": cancel_snapshot,
-=======
         "containers.keeping.services.left.begin": begin_left,
         "containers.keeping.services.left.bring_back": bring_back,
         "containers.keeping.services.left.remove": remove_left,
->>>>>>> main
         "containers.keeping.services.restores.restore": restore,
         "containers.keeping.services.snapshots.take": take_snapshot,
         "containers.keeping.services.snapshots.begin": begin_snapshot,
