@@ -145,7 +145,7 @@ def restore_out(row: Restore) -> dict[str, Any]:
     return {
         "id": row.pk,
         "instance": row.instance.number,
-        "snapshot": row.snapshot.label,
+        "snapshot": row.source,
         "safety": row.safety.label if row.safety else "",
         "state": str(row.state),
         "words": words,

@@ -16,6 +16,7 @@ class KeepingConfig(AppConfig):
             left_operations,
             marks,
             operations,
+            recover_work,
             releasing,
             restoring,
         )
@@ -34,7 +35,7 @@ class KeepingConfig(AppConfig):
         from xqplatform.secrets import known
 
         kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, left_operations.REMOVE
-        assert all(kinds)  # importing them registered their kinds
+        assert all([*kinds, recover_work.RECOVER])  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
         left.join()
         owned(LeftData, "place__service__team")

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/<slug:environment>/data/backups/rules/", backups.rules, name="backup_rules"),
     path("backups/<int:number>/pin/", backups.pin, name="backup_pin"),
     path("backups/<int:number>/drill/", backups.drill, name="drill"),
+    path("backups/<int:number>/restore/", backups.restore, name="backup_restore"),
     path("backups/<int:number>/remove/", backups.remove, name="backup_remove"),
     path("settings/stores/", targets.targets, name="targets"),
     path("settings/stores/<slug:name>/", targets.target, name="target"),

@@ -124,6 +124,7 @@ BODIES: dict[str, Any] = {
     "put /services/{slug}/{environment}/backups/policy": {"store": "disk", "every": 6},
     "patch /backups/{number}": {"pinned": True},
     "post /backups/{number}/drills": {},
+    "post /backups/{number}/restore": {"name": "flake-production-1"},
     "post /backup-stores": {"name": "second", "kind": "folder"},
     "put /backup-stores/{name}": {},
     "patch /snapshots/{number}": {"pinned": True},

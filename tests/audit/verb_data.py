@@ -22,8 +22,8 @@ from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
-from containers.keeping.models import Snapshot
-from containers.keeping.services import backups, cancelling, drills, left, restores, snapshots, targets
+from containers.keeping.models import Backup, Snapshot
+from containers.keeping.services import backups, cancelling, drills, left, recoveries, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -285,6 +285,14 @@ def remove_store(world: World, actor: Actor) -> Call:
     return lambda: targets.remove(actor, row)
 
 
+def recover(world: World, actor: Actor) -> Call:
+    keeping_host(world).deployments.update(state="succeeded")
+    row = Backup.objects.select_related("instance__host", "instance__place__service", "target").get(
+        pk=world.more["backup"].pk
+    )
+    return lambda: recoveries.recover(actor, row, row.instance.name)
+
+
 def begin_drill(world: World, actor: Actor) -> Call:
     keeping_host(world)
     Host.objects.update(state="ready")
@@ -367,6 +375,7 @@ DATA: dict[str, Prepare] = (
         "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.keeping.services.backups.take": take_backup,
         "containers.keeping.services.backups.begin": begin_backup,
+        "containers.keeping.services.recoveries.recover": recover,
         "containers.keeping.services.drills.begin": begin_drill,
         "containers.keeping.services.targets.change": change_store,
         "containers.keeping.services.targets.remove": remove_store,

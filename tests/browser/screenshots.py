@@ -62,6 +62,7 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("instance", f"/instances/{company.instance.pk}/", "light"),
         ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
         ("data", f"/services/{SERVICE}/production/data/", "light tall"),
+        ("backups", f"/services/{SERVICE}/production/data/backups/", "light tall"),
         ("lxd-host", f"/hosts/{HOST}/", "light"),
         ("monitoring", "/monitoring/?range=15m", "light"),
         ("alerts", "/alerts/", "light"),
