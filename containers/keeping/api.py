@@ -10,10 +10,10 @@ from ninja import Field, Query, Router, Schema, Status
 
 from containers.keeping import policies, reading
 from containers.keeping.models import Restore, Snapshot
-from containers.keeping.services import copies, restores, snapshots
+from containers.keeping.services import cancelling, copies, restores, snapshots
 from containers.keeping.views.data import get_snapshot
 from containers.schemas import Paged
-from containers.views.access import get_place
+from containers.views.access import NUMBER_LIMIT, get_place
 from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["data"])
@@ -78,6 +78,11 @@ class TakeIn(Schema):
 class PinIn(Schema):
     model_config = {"extra": "forbid"}
     pinned: bool
+
+
+class CancelledOut(Schema):
+    operation: int
+    state: str
 
 
 class RestoreIn(Schema):
@@ -205,6 +210,14 @@ def show_snapshot_policy(request: HttpRequest, slug: str, environment: str) -> d
 def save_snapshot_policy(request: HttpRequest, slug: str, environment: str, data: SnapshotPolicyIn) -> dict[str, Any]:
     place = get_place(actor_of(request), slug, environment)
     return policies.save_policy(actor_of(request), place, data.dict()).to_json()
+
+
+@router.post(f"{HERE}/data/operations/{{number}}/cancel", response={202: CancelledOut}, summary="Break it off")
+def cancel_data_operation(request: HttpRequest, slug: str, environment: str, number: int) -> Any:
+    """It stops at its next step; what it did is undone."""
+    place = get_place(actor_of(request), slug, environment)
+    row = cancelling.cancel(actor_of(request), place, min(max(0, number), NUMBER_LIMIT))
+    return Status(202, {"operation": row.pk, "state": row.shown_state})
 
 
 @router.get("/snapshots/{number}", response=SnapshotOut, summary="A snapshot")

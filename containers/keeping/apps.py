@@ -7,13 +7,14 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers import holds, left_behind
+        from containers import charts, holds, left_behind
         from containers.keeping import (
             backup_work,
             drill_work,
             following,
             left,
             left_operations,
+            marks,
             operations,
             recover_work,
             releasing,
@@ -41,6 +42,7 @@ class KeepingConfig(AppConfig):
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        charts.MARKS.append(marks.of)
         holds.KEEPERS.append(releasing.Keeper())
         holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)

@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/<slug:environment>/data/", data.show, name="data"),
     path("services/<slug:slug>/<slug:environment>/data/take/", data.take, name="take"),
     path("services/<slug:slug>/<slug:environment>/data/policy/", data.policy, name="policy"),
+    path("services/<slug:slug>/<slug:environment>/data/cancel/", data.cancel, name="cancel"),
     path("left-data/", left.show, name="left"),
     path("left-data/<int:number>/back/", left.bring_back, name="left_back"),
     path("left-data/<int:number>/remove/", left.remove, name="left_remove"),

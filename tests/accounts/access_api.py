@@ -25,7 +25,7 @@ ARGUMENTS: dict[str, Any] = {
     "environments": lambda w: {"slug": "production", "number": w.more["freeze"].pk},
     "calendars": {"slug": "office", "day": "2026-12-31"},
     "broken-glass": lambda w: {"number": w.more["glass"].pk},
-    "services": HERE | {"operation": "restart", "name": "tell"},
+    "services": HERE | {"number": 1, "operation": "restart", "name": "tell"},
     "builds": lambda w: {"pk": w.more["build"].pk},
     "images": lambda w: {"pk": w.more["image"].pk, "number": w.more["import"].pk},
     "instances": lambda w: {"number": w.more["instance"].pk},
