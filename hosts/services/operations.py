@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from hosts import shell, tasks
 from hosts.models import Host, HostOperation
 from hosts.operations import KINDS
+from hosts.runtimes import TRAITS
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -47,6 +48,9 @@ def begin(
         raise Refused(_("At most 500 characters."), "reason", 400)
     if host.state == Host.State.RETIRED:
         raise Refused(_("%(host)s is retired.") % {"host": host})
+    if known.upkeep and not TRAITS[host.runtime].upkept:
+        words = _("%(host)s is an %(runtime)s host: its server is set up and updated on the machine, not from here.")
+        raise Refused(words % {"host": host, "runtime": TRAITS[host.runtime].title})
     if known.ssh and not shell.has_access(host):
         words = _("%(host)s has no SSH access: give it one on its page, then start again.")
         raise Refused(words % {"host": host})
