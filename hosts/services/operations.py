@@ -98,6 +98,11 @@ def _busy(host: Host) -> Refused:
 def cancel(actor: Actor, operation: HostOperation) -> HostOperation:
     """Asks an operation to stop; what it did is undone. One that waits ends at once."""
     require(actor, "host.operate", obj=operation.host)
+    return stop(actor, operation)
+
+
+def stop(actor: Actor, operation: HostOperation) -> HostOperation:
+    """`cancel` for verbs that have asked for a right of their own. Raises Refused for one that has ended."""
     with transaction.atomic():
         row = HostOperation.objects.select_for_update().select_related("host").get(pk=operation.pk)
         if not row.active:
