@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,6 +194,17 @@ def test_a_release_keeps_the_data(house: House) -> None:
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["two", "row 1"]
     names = [one.rpartition("/")[2] for one in house.server.query("/1.0/instances")]
     assert names == ["store-isolated-1"]
+
+    # Limits change while it runs.
+    container = Container.objects.get(instance=again, ended=None)
+    began = connect(house.host).inspect(container.engine_id)["State"]["StartedAt"]
+    places.save_config(site.actor, house.place, CONFIG | {"memory": "96m", "cpus": 0.5})
+    site.succeeds(releases.apply_limits(site.actor, house.place))
+    seen = connect(house.host).inspect(container.engine_id)
+    assert (seen["State"]["StartedAt"], seen["HostConfig"]["Memory"]) == (began, 96 << 20)
+    limit = Path(f"/sys/fs/cgroup/memory/{house.server.namespace}/lxc.payload.store-isolated-1/memory.limit_in_bytes")
+    if Path("/sys/fs/cgroup/memory").is_dir():  # cgroups of version 1
+        assert int(limit.read_text()) == 96 << 20
 
     back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
     site.succeeds(back)
