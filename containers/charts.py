@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,6 +23,8 @@ from xqplatform.metrics.ranges import Range
 
 MOST_DEVICES = 6
 MOST_MARKS = 80
+# (instances, from, to) → marks of what happened to them, the oldest first.
+MARKS: list[Callable[[QuerySet[Instance], datetime, datetime], list[Mark]]] = []
 MOST_EACH = 40  # instances that are drawn one by one on the page of a place
 MOST_VALUES = 4000  # of one chart there
 CPU, MEMORY, NETWORK = gettext_lazy("CPU"), gettext_lazy("Memory"), gettext_lazy("Network")
@@ -244,7 +246,13 @@ def marks_of(instance: Instance, span: Range, kills: Iterable[Series] = ()) -> l
             if point.max >= 1 and all(abs(point.time - moment) > max(120.0, 1.5 * series.level) for moment in known):
                 words = _("out of memory: the kernel killed a process")
                 found.append(Mark(point.time, "oom", words, f"{_page(instance)}#happened"))
+    found += _more(Instance.objects.filter(pk=instance.pk), first, last)
     return sorted((m for m in found if span.start <= m.time <= span.end), key=lambda m: m.time)[-MOST_MARKS:]
+
+
+def _more(instances: QuerySet[Instance], first: datetime, last: datetime) -> list[Mark]:
+    """What other apps mark of these instances."""
+    return [mark for one in MARKS for mark in one(instances, first, last)[-MOST_MARKS:]]
 
 
 def _page(instance: Instance) -> str:
@@ -406,9 +414,8 @@ class _One:
 
 
 def place_marks(place: ServiceEnvironment, span: Range) -> list[Mark]:
-    """When changes of the place began."""
+    """When changes of the place began, and what other apps mark, oldest first."""
     first, last = (datetime.fromtimestamp(t, tz=UTC) for t in (span.start, span.end))
     rows = place.deployments.filter(started__gte=first, started__lte=last).select_related("image").order_by("-id")
-    return [
-        Mark(when(d.started), "release", _release_words(d), _url(d)) for d in reversed(rows[:MOST_MARKS]) if d.started
-    ]
+    found = [Mark(when(d.started), "release", _release_words(d), _url(d)) for d in rows[:MOST_MARKS] if d.started]
+    return sorted([*found, *_more(place.instances.all(), first, last)], key=lambda m: m.time)[-MOST_MARKS:]

@@ -67,6 +67,7 @@ class Kind:
     describe: Callable[[HostOperation], str] | None = None
     exclusive: bool = True  # changes the host: one at a time
     ssh: bool = True  # needs an SSH access
+    upkeep: bool = False  # of the engine's own settings, packages, certificates: `Traits.upkept`
 
     def title_of(self, row: HostOperation) -> Any:
         return (self.describe(row) if self.describe else "") or self.title
@@ -82,11 +83,12 @@ def operation(
     describe: Callable[[HostOperation], str] | None = None,
     exclusive: bool = True,
     ssh: bool = True,
+    upkeep: bool = False,
 ) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
     """Registers a body under a name. Its module must be imported by hosts/apps.py (or its own app's `ready`)."""
 
     def register(body: Callable[[Run], None]) -> Callable[[Run], None]:
-        KINDS[name] = Kind(name, title, body, describe, exclusive, ssh)
+        KINDS[name] = Kind(name, title, body, describe, exclusive, ssh, upkeep)
         return body
 
     return register

@@ -19,7 +19,7 @@ class Traits:
     nowhere else as soon as there is such a host; `joins`: over TCP it has to be told to trust the platform; `versioned`: what it can do
     is told by its API's version; `checks`: which family of conformance checks is about it; `folders`: data may
     lie in folders of the host, made when they are first wanted; `keeps`: its volumes have snapshots; `measures`: its server
-    counts what all that runs there uses.
+    counts what all that runs there uses; `upkept`: the platform sets it up, upgrades it and writes its settings over SSH.
     """
 
     title: str
@@ -35,12 +35,13 @@ class Traits:
     folders: bool = False
     keeps: bool = False
     measures: bool = False
+    upkept: bool = False
 
 
 TRAITS = {
     "docker": Traits(
         "Docker Engine", 2376, "/var/run/docker.sock", frozenset({"local", "tcp", "ssh"}),
-        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, folders=True,
+        takes=frozenset({STATELESS, STATEFUL}), prefers=frozenset({STATELESS}), builds=True, versioned=True, folders=True, upkept=True,
     ),
     "lxd": Traits(
         "LXD", 8443, "/var/snap/lxd/common/lxd/unix.socket", frozenset({"local", "tcp"}),

@@ -218,8 +218,8 @@
     const box = one.u.bbox;
     one.data.marks.forEach((m) => {
       const x = box.left + box.width * (m.at - one.data.from) / (one.data.to - one.data.from);
-      ctx.strokeStyle = rem(m.kind === "oom" ? "--xq-bad" : m.kind === "release" ? "--xq-accent" : "--xq-off");
-      ctx.setLineDash(m.kind === "oom" ? [] : [4 * ratio, 3 * ratio]); ctx.lineWidth = ratio; ctx.beginPath(); ctx.moveTo(x, head + box.top); ctx.lineTo(x, head + box.top + box.height); ctx.stroke();
+      ctx.strokeStyle = rem(m.kind === "oom" ? "--xq-bad" : m.kind === "release" ? "--xq-accent" : m.kind === "restore" ? "--xq-warn" : "--xq-off");
+      ctx.setLineDash(m.kind === "oom" || m.kind === "restore" ? [] : [4 * ratio, 3 * ratio]); ctx.lineWidth = ratio; ctx.beginPath(); ctx.moveTo(x, head + box.top); ctx.lineTo(x, head + box.top + box.height); ctx.stroke();
     });
     let x = 12 * ratio; const y = canvas.height - 12 * ratio;
     ctx.font = 11 * ratio + "px " + family; ctx.setLineDash([]);

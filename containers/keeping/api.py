@@ -10,10 +10,10 @@ from ninja import Field, Query, Router, Schema, Status
 
 from containers.keeping import policies, reading
 from containers.keeping.models import Restore, Snapshot
-from containers.keeping.services import restores, snapshots
+from containers.keeping.services import cancelling, restores, snapshots
 from containers.keeping.views.data import get_snapshot
 from containers.schemas import Paged
-from containers.views.access import get_place
+from containers.views.access import NUMBER_LIMIT, get_place
 from xqplatform.accounts.http import actor_of
 
 router = Router(tags=["data"])
@@ -80,6 +80,11 @@ class PinIn(Schema):
     pinned: bool
 
 
+class CancelledOut(Schema):
+    operation: int
+    state: str
+
+
 class RestoreIn(Schema):
     model_config = {"extra": "forbid"}
     name: str = Field(description="The instance's name, because data is lost: snow-production-3")
@@ -140,7 +145,7 @@ def restore_out(row: Restore) -> dict[str, Any]:
     return {
         "id": row.pk,
         "instance": row.instance.number,
-        "snapshot": row.snapshot.label,
+        "snapshot": row.source,
         "safety": row.safety.label if row.safety else "",
         "state": str(row.state),
         "words": words,
@@ -198,6 +203,14 @@ def show_snapshot_policy(request: HttpRequest, slug: str, environment: str) -> d
 def save_snapshot_policy(request: HttpRequest, slug: str, environment: str, data: SnapshotPolicyIn) -> dict[str, Any]:
     place = get_place(actor_of(request), slug, environment)
     return policies.save_policy(actor_of(request), place, data.dict()).to_json()
+
+
+@router.post(f"{HERE}/data/operations/{{number}}/cancel", response={202: CancelledOut}, summary="Break it off")
+def cancel_data_operation(request: HttpRequest, slug: str, environment: str, number: int) -> Any:
+    """It stops at its next step; what it did is undone."""
+    place = get_place(actor_of(request), slug, environment)
+    row = cancelling.cancel(actor_of(request), place, min(max(0, number), NUMBER_LIMIT))
+    return Status(202, {"operation": row.pk, "state": row.shown_state})
 
 
 @router.get("/snapshots/{number}", response=SnapshotOut, summary="A snapshot")

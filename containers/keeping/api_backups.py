@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
 from containers.keeping import backup_policies, reading_backups
-from containers.keeping.api import PinIn
+from containers.keeping.api import PinIn, RestoreOut, restore_out
 from containers.keeping.models import Backup, BackupTarget, Drill
-from containers.keeping.services import backups, drills, targets
+from containers.keeping.services import backups, drills, recoveries, targets
 from containers.keeping.views.backups import get_backup
 from containers.schemas import Paged
 from containers.views.access import get_place
@@ -61,6 +61,12 @@ class BackupIn(Schema):
     model_config = {"extra": "forbid"}
     store: str
     instances: list[int] | None = Field(None, description="Their numbers; null: all")
+    reason: str = ""
+
+
+class BackupRestoreIn(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field(description="The instance's, because what was written since is lost to it")
     reason: str = ""
 
 
@@ -187,6 +193,14 @@ def pin_backup(request: HttpRequest, number: int, data: PinIn) -> dict[str, Any]
 def remove_backup(request: HttpRequest, number: int, name: str = "", reason: str = "") -> Any:
     """`name`: its own (`backup-7`), because nobody can bring it back."""
     return Status(202, out(backups.remove(actor_of(request), get_backup(request, number), name, reason)))
+
+
+@router.post("/backups/{number}/restore", response={202: RestoreOut}, summary="Put the data back as it is in a backup")
+def restore_backup(request: HttpRequest, number: int, data: BackupRestoreIn) -> Any:
+    """In place, wherever the instance stands now; what is there now is kept as a snapshot first."""
+    return Status(
+        202, restore_out(recoveries.recover(actor_of(request), get_backup(request, number), data.name, data.reason))
+    )
 
 
 @router.post("/backups/{number}/drills", response={202: DrillOut}, summary="Try whether it starts")

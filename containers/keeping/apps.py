@@ -7,14 +7,16 @@ class KeepingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from containers import holds, left_behind
+        from containers import charts, holds, left_behind
         from containers.keeping import (
             backup_work,
             drill_work,
             following,
             left,
             left_operations,
+            marks,
             operations,
+            recover_work,
             releasing,
             restoring,
         )
@@ -33,13 +35,14 @@ class KeepingConfig(AppConfig):
         from xqplatform.secrets import known
 
         kinds = operations.TAKE, restoring.RESTORE, backup_work.BACKUP, drill_work.DRILL, left_operations.REMOVE
-        assert all(kinds)  # importing them registered their kinds
+        assert all([*kinds, recover_work.RECOVER])  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
         left.join()
         owned(LeftData, "place__service__team")
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)
         left_behind.REMOVED.append(following.removed)
+        charts.MARKS.append(marks.of)
         holds.KEEPERS.append(releasing.Keeper())
         holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)

@@ -6,15 +6,17 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.keeping import backup_rules, transfer
+from containers.keeping import backup_rules, edge, transfer
 from containers.keeping.backup_work import ROWS, changed, tidy_host
 from containers.keeping.drill_work import changed as drill_changed
 from containers.keeping.drill_work import tidy as tidy_drill
-from containers.keeping.edge import volumes_of
-from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Snapshot
+from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Restore, Snapshot
+from containers.keeping.recover_work import tidy as tidy_restore
+from containers.keeping.restoring import ROWS as ROWS_OF_RESTORES
 from containers.keeping.retention import Kept
 from containers.keeping.scheduling import AGAIN
 from containers.keeping.services import backups, drills
@@ -25,7 +27,6 @@ from containers.models import Instance
 from containers.services import releases
 from hosts.engine import EngineError, connect
 from hosts.models import HostOperation
-from hosts.operations import Failed
 from xqplatform import audit, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
@@ -108,22 +109,23 @@ def sweep() -> None:
     """Rows whose operation ended without a word of them, and what failed ones left on hosts and in stores."""
     from containers.keeping import tasks
 
-    at_work = HostOperation.ACTIVE
-    for drill in Drill.objects.filter(state=Drill.State.RUNNING).exclude(operation__state__in=at_work):
+    at_work, lately = HostOperation.ACTIVE, timezone.now() - LOST
+    every = Drill.objects.select_related("host", "address", "operation", *(f"backup__{name}" for name in ROWS))
+    for drill in every.filter(state=Drill.State.RUNNING).exclude(operation__state__in=at_work):
         words = drill.operation.words if drill.operation else ""
         drill_changed(drill, state=Drill.State.BROKEN, words=words[:2000], ended=timezone.now())
-    for drill in Drill.objects.select_related("host", "address", "backup__instance__place").exclude(address=None):
-        if drill.state != Drill.State.RUNNING and drill.host is not None:
-            _tidy_drill(drill)
-    for row in (
-        Backup.objects.select_related(*ROWS).filter(state=Backup.State.TAKING).exclude(operation__state__in=at_work)
-    ):
+    left = every.filter(tidied=False, created__gt=lately).exclude(state=Drill.State.RUNNING)
+    for drill in left.exclude(operation__state__in=at_work).exclude(host=None):
+        _tidy_drill(drill)
+    rows = Backup.objects.select_related(*ROWS)
+    for row in rows.filter(state=Backup.State.TAKING).exclude(operation__state__in=at_work):
         changed(row, state=Backup.State.FAILED, ended=timezone.now())
-    failed = Backup.objects.select_related(*ROWS, "operation").filter(
-        state=Backup.State.FAILED, created__gt=timezone.now() - LOST
-    )
-    for row in failed.exclude(snapshot__state=Snapshot.State.GONE, parts=None).distinct():
+    failed = rows.filter(state=Backup.State.FAILED, created__gt=lately).exclude(operation__state__in=at_work)
+    for row in failed.filter(~Q(snapshot__state=Snapshot.State.GONE) | Q(parts__isnull=False)).distinct():
         _tidy(row)
+    restores = Restore.objects.select_related(*ROWS_OF_RESTORES).filter(notes__fetched=True)
+    for restore in restores.exclude(state=Restore.State.RUNNING):
+        _tidy_restore(restore)
     for pk in Backup.objects.filter(state=Backup.State.DROPPING).values_list("pk", flat=True):
         work.enqueue(tasks.discard, pk)
 
@@ -136,9 +138,16 @@ def _tidy(row: Backup) -> None:
         log.info("What %s left is removed later: %s", row, error)
 
 
+def _tidy_restore(row: Restore) -> None:
+    try:
+        tidy_restore(row, edge.volumes_of(row.snapshot.host))
+    except EngineError as error:
+        log.info("What %s left is removed later: %s", row, error)
+
+
 def _tidy_drill(row: Drill) -> None:
     assert row.host is not None
     try:
-        tidy_drill(row, connect(row.host), volumes_of(row.host).moves)
-    except (EngineError, Failed) as error:
+        tidy_drill(row, connect(row.host), edge.volumes_of(row.host).moves)
+    except EngineError as error:
         log.info("What %s left is removed later: %s", row, error)

@@ -5,6 +5,7 @@ What is made carries the mark of the platform's helpers with a time: should nobo
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -228,8 +229,9 @@ def _remove(row: Drill, engine: Engine) -> None:
 
 def tidy(row: Drill, engine: Engine, moves: VolumeMoves) -> None:
     """Removes all that was made for it. Raises EngineError; may be repeated."""
-    _remove(row, engine)
+    with contextlib.suppress(Failed):  # somebody else's has the name, so there is none of ours
+        _remove(row, engine)
     moves.remove_marked(moves.pool(), row.mark, marks_of(row))
     if row.address is not None:
         addresses.release(row.address)
-        changed(row, address=None)
+    changed(row, address=None, tidied=True)

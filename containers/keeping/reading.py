@@ -69,5 +69,5 @@ def restores_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[Restore]:
     """When data was put back, the newest first."""
     rows = visible(actor, Restore).filter(instance__place=place)
     return rows.select_related(
-        "instance__place__service", "instance__place__environment", "snapshot", "safety", "operation__host"
+        "instance__place__service", "instance__place__environment", "snapshot", "backup", "safety", "operation__host"
     )

@@ -28,7 +28,7 @@ from xqplatform.accounts.actor import Actor
 RESTORE = "keeping.restore"
 SECONDS = 3600.0  # that putting one volume back may take
 HEALTHY_SECONDS = 120.0
-ROWS = ("instance__place__service__team", "instance__place__environment", "snapshot__host", "safety")
+ROWS = ("instance__place__service__team", "instance__place__environment", "snapshot__host", "safety", "backup")
 WELL = frozenset({"healthy", "running"})
 
 
@@ -45,7 +45,7 @@ def restore(run: Run) -> None:
             taking.ready(row.safety)
     if run.todo("stop"):
         with run.step("stop", _("Stop the instance")):
-            _stop(row, volumes)
+            stop(row, volumes)
     if run.todo("put back"):
         with run.step("put back", _("Put the data back as it was at %(snapshot)s") % {"snapshot": row.snapshot.label}):
             note(row, begun=True)
@@ -53,7 +53,7 @@ def restore(run: Run) -> None:
     if run.todo("start"):
         with run.step("start", _("Start the instance")):
             start(row)
-            _healthy(row, run.check)
+            healthy(row, run.check)
     if run.todo("note"):
         with run.step("note", _("Note what was done")):
             done(row)
@@ -77,17 +77,14 @@ def note(row: Restore, **more: Any) -> None:
 def done(row: Restore) -> None:
     row.state, row.ended = Restore.State.DONE, timezone.now()
     row.save(update_fields=["state", "ended"])
-    after = {
-        "snapshot": row.snapshot_id,
-        "as of": row.snapshot.taken.isoformat() if row.snapshot.taken else None,
-        "kept before": row.safety_id,
-    }
+    source = {"backup": row.backup_id} if row.backup_id else {"snapshot": row.snapshot_id}
+    after = {**source, "as of": row.as_of.isoformat() if row.as_of else None, "kept before": row.safety_id}
     place = row.instance.place
     audit.record(Actor.system("keeping"), "data.restored", row.instance, after=after, parent=place)
     live.bump(topic(place))
 
 
-def _stop(row: Restore, volumes: Volumes) -> None:
+def stop(row: Restore, volumes: Volumes) -> None:
     """All who have the volumes. They are noted first, so that they start again whatever happens."""
     instances = _users(row, volumes)
     engine = connect(row.snapshot.host)
@@ -128,7 +125,8 @@ def start(row: Restore) -> None:
         Instance.objects.filter(pk=int(pk)).update(wanted_state=state)
 
 
-def _healthy(row: Restore, check: Callable[[], None]) -> None:
+def healthy(row: Restore, check: Callable[[], None]) -> None:
+    """Waits until those that ran are well. Raises Failed, EngineError, and what `check` does."""
     engine, until = connect(row.snapshot.host), time.monotonic() + HEALTHY_SECONDS
     left = list(row.notes.get("ran", []))
     while left:

@@ -139,6 +139,11 @@ class Host(models.Model):
         )
 
     @property
+    def upkept(self) -> bool:
+        """Whether the platform sets its engine up, upgrades it and writes its settings."""
+        return TRAITS[self.runtime].upkept
+
+    @property
     def speaks(self) -> str:
         """By what is told which features its runtime has: the API's version, or the runtime where that says nothing. Empty: not known."""
         return self.api_version if TRAITS[self.runtime].versioned else self.runtime

@@ -43,7 +43,7 @@ def keep(host: Host, text: str | None) -> None:
     live.bump(f"host:{host.pk}")
 
 
-@operation("daemon.read", title=gettext_lazy("Read daemon.json"), exclusive=False)
+@operation("daemon.read", title=gettext_lazy("Read daemon.json"), exclusive=False, upkeep=True)
 def read(run: Run) -> None:
     """Reads the file for the preview."""
     with shell.connect(run.host, check=run.check) as sh, run.step("read", _("Read the file")):
@@ -52,7 +52,7 @@ def read(run: Run) -> None:
         run.say(_("%(n)s characters.") % {"n": len(text)} if text is not None else _("There is no daemon.json."))
 
 
-@operation("daemon.apply", title=gettext_lazy("Apply daemon.json"))
+@operation("daemon.apply", title=gettext_lazy("Apply daemon.json"), upkeep=True)
 def apply(run: Run) -> None:
     """Params: `base` (the stamp of the file that the preview showed; may be left out), `confirm` (containers may stop)."""
     host = run.host

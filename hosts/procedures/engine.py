@@ -81,7 +81,7 @@ def _before(run: Run) -> restarts.Seen:
     return seen
 
 
-@operation("engine.restart", title=gettext_lazy("Restart the engine"))
+@operation("engine.restart", title=gettext_lazy("Restart the engine"), upkeep=True)
 def restart(run: Run) -> None:
     """Params: `drain` (instances move away first), `confirm` (containers may stop)."""
     spec = spec_of(run.host)
@@ -121,7 +121,7 @@ def apt(sh: Shell, run: Run, *words: str) -> None:
         raise Failed(_("apt-get failed: %(why)s") % {"why": ran.said[-400:]})
 
 
-@operation("engine.upgrade", title=gettext_lazy("Upgrade the engine"))
+@operation("engine.upgrade", title=gettext_lazy("Upgrade the engine"), upkeep=True)
 def upgrade(run: Run) -> None:
     """Params: `version` (as apt-cache madison names it; empty: the newest), `drain`, `confirm`."""
     host = run.host

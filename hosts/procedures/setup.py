@@ -33,7 +33,7 @@ exit 0
 """
 
 
-@operation("host.setup", title=gettext_lazy("Set up the machine"))
+@operation("host.setup", title=gettext_lazy("Set up the machine"), upkeep=True)
 def set_up(run: Run) -> None:
     """Params: `address` (of the machine), `bridge` (empty: leave the network alone), `segments` (slugs), `confirm`."""
     with shell.connect(run.host, check=run.check) as sh:

@@ -91,7 +91,7 @@ def bundle_for(sh: Shell, settings: daemon.Settings, *, keep: bool) -> str:
         return ours
 
 
-@operation("tls.rotate", title=gettext_lazy("Rotate the certificates"))
+@operation("tls.rotate", title=gettext_lazy("Rotate the certificates"), upkeep=True)
 def rotate(run: Run) -> None:
     """New certificates of engine and platform. Params: `only_ours` (nobody else's CA is trusted any more), `confirm`."""
     if run.host.connection != Host.Connection.TCP:
@@ -99,7 +99,7 @@ def rotate(run: Run) -> None:
     _exchange(run, run.host.address)
 
 
-@operation("tls.issue", title=gettext_lazy("Issue certificates and switch to TCP"))
+@operation("tls.issue", title=gettext_lazy("Issue certificates and switch to TCP"), upkeep=True)
 def issue(run: Run) -> None:
     """A host that is reached otherwise gets certificates, a TCP port, and is reached by it. Params as tls.rotate."""
     if run.host.connection == Host.Connection.TCP:

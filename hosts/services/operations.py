@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from hosts import shell, tasks
 from hosts.models import Host, HostOperation
 from hosts.operations import KINDS
+from hosts.runtimes import TRAITS
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -47,6 +48,9 @@ def begin(
         raise Refused(_("At most 500 characters."), "reason", 400)
     if host.state == Host.State.RETIRED:
         raise Refused(_("%(host)s is retired.") % {"host": host})
+    if known.upkeep and not TRAITS[host.runtime].upkept:
+        words = _("%(host)s is an %(runtime)s host: its server is set up and updated on the machine, not from here.")
+        raise Refused(words % {"host": host, "runtime": TRAITS[host.runtime].title})
     if known.ssh and not shell.has_access(host):
         words = _("%(host)s has no SSH access: give it one on its page, then start again.")
         raise Refused(words % {"host": host})
@@ -94,6 +98,11 @@ def _busy(host: Host) -> Refused:
 def cancel(actor: Actor, operation: HostOperation) -> HostOperation:
     """Asks an operation to stop; what it did is undone. One that waits ends at once."""
     require(actor, "host.operate", obj=operation.host)
+    return stop(actor, operation)
+
+
+def stop(actor: Actor, operation: HostOperation) -> HostOperation:
+    """`cancel` for verbs that have asked for a right of their own. Raises Refused for one that has ended."""
     with transaction.atomic():
         row = HostOperation.objects.select_for_update().select_related("host").get(pk=operation.pk)
         if not row.active:

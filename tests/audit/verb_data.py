@@ -22,8 +22,8 @@ from containers.gates.sets import Scope
 from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
-from containers.keeping.models import Snapshot
-from containers.keeping.services import backups, drills, left, restores, snapshots, targets
+from containers.keeping.models import Backup, Snapshot
+from containers.keeping.services import backups, cancelling, drills, left, recoveries, restores, snapshots, targets
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -285,6 +285,14 @@ def remove_store(world: World, actor: Actor) -> Call:
     return lambda: targets.remove(actor, row)
 
 
+def recover(world: World, actor: Actor) -> Call:
+    keeping_host(world).deployments.update(state="succeeded")
+    row = Backup.objects.select_related("instance__host", "instance__place__service", "target").get(
+        pk=world.more["backup"].pk
+    )
+    return lambda: recoveries.recover(actor, row, row.instance.name)
+
+
 def begin_drill(world: World, actor: Actor) -> Call:
     keeping_host(world)
     Host.objects.update(state="ready")
@@ -303,6 +311,13 @@ def restore(world: World, actor: Actor) -> Call:
         pk=world.more["snapshot"].pk
     )
     return lambda: restores.restore(actor, row, row.instance.name)
+
+
+def cancel_snapshot(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    (row,) = snapshots.take(actor, place, [1])
+    assert row.operation is not None
+    return lambda: cancelling.cancel(actor, place, row.operation.pk)
 
 
 def begin_snapshot(world: World, actor: Actor) -> Call:
@@ -351,6 +366,7 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.cancelling.cancel": cancel_snapshot,
         "containers.keeping.services.left.begin": begin_left,
         "containers.keeping.services.left.bring_back": bring_back,
         "containers.keeping.services.left.remove": remove_left,
@@ -359,6 +375,7 @@ DATA: dict[str, Prepare] = (
         "containers.keeping.services.snapshots.begin": begin_snapshot,
         "containers.keeping.services.backups.take": take_backup,
         "containers.keeping.services.backups.begin": begin_backup,
+        "containers.keeping.services.recoveries.recover": recover,
         "containers.keeping.services.drills.begin": begin_drill,
         "containers.keeping.services.targets.change": change_store,
         "containers.keeping.services.targets.remove": remove_store,

@@ -1,4 +1,4 @@
-"""The company's stateful side: an LXD server, a real Valkey in a system container on it, its data written, snapshot and moved on."""
+"""The company's stateful side: two LXD servers, a real Valkey in a system container, its data written, snapshot, backed up, tried out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.engines.stateful import valkey_image
 if TYPE_CHECKING:
     from tests.browser.company import Company
 
-HOST = "room-a-04"
+HOST, SPARE = "room-a-04", "room-a-05"
 SERVICE = "watchlist-store"
 ROWS = 20_000
 SETTINGS = {
@@ -30,12 +30,18 @@ def before(company: Company) -> None:
     from hosts.services.machines import create_host
 
     sre = company.actors["gaolei"]
-    server = company.fleet.lxd()[0]
-    data = {"name": HOST, "runtime": "lxd", "connection": "tcp", "address": server.endpoint, "trust": server.token()}
-    host = create_host(sre, data | {"group": "room-a", "role_run": True})
     segment = Segment.objects.get(slug="room-a")
-    segment.hosts.add(host)
-    wait_for(lambda: Host.objects.get(pk=host.pk).state in Host.ANSWERING)
+    for name, server in zip((HOST, SPARE), company.fleet.lxd(2), strict=True):
+        data = {
+            "name": name,
+            "runtime": "lxd",
+            "connection": "tcp",
+            "address": server.endpoint,
+            "trust": server.token(),
+        }
+        segment.hosts.add(create_host(sre, data | {"group": "room-a", "role_run": name == HOST}))
+    wait_for(lambda: Host.objects.filter(runtime="lxd", state__in=Host.ANSWERING).count() == 2)
+    Host.objects.filter(name=SPARE).update(role_run=True)
     data = {"slug": SERVICE, "title": "Watch lists of all users", "team": company.teams["quotes"].pk, "instances": 1}
     service = create_service(company.admin, data | {"kind": "stateful", "environments": ["production"]})
     if service.project is None:
@@ -51,17 +57,25 @@ def before(company: Company) -> None:
 def after(company: Company) -> None:
     """A day's work: a snapshot before the close, a new version, which is preceded by one of its own."""
     from builds.models import Registry
-    from containers.keeping.models import Snapshot
+    from containers.keeping.backup_policies import save_rules
+    from containers.keeping.models import Backup, Drill, Snapshot
     from containers.keeping.policies import save_policy
-    from containers.keeping.services import snapshots
+    from containers.keeping.services import backups, drills, snapshots, targets
     from containers.models import ServiceEnvironment
 
     place = ServiceEnvironment.objects.get(service__slug=SERVICE)
     sre = company.actors["gaolei"]
     save_policy(sre, place, {"every": 6, "at": "03:00", "keep_last": 4, "keep_daily": 14, "keep_weekly": 8})
+    targets.create(sre, {"name": "room-b", "kind": "folder"})
+    save_rules(sre, place, "room-b", {})
     first = snapshots.take(sre, place, None, "before the index is rebuilt")[0]
     wait_for(lambda: Snapshot.objects.get(pk=first.pk).state != Snapshot.State.TAKING)
     snapshots.pin(sre, first, True)
+    backup = backups.take(sre, place, "room-b", reason="before the new version")[0]
+    wait_for(lambda: Backup.objects.get(pk=backup.pk).state not in {Backup.State.TAKING})
+    backup.refresh_from_db()
+    drill = drills.drill(sre, backup, SPARE)
+    wait_for(lambda: Drill.objects.get(pk=drill.pk).state != Drill.State.RUNNING)
     _fill(company, place, "alert")
     registry = Registry.objects.get(name="main")
     image = _image(company, registry, place.service.project, "7.2.5")

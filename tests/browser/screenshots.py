@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from tests.bench.platform import ROOT, platform
 from tests.browser.chrome import chromium
 from tests.browser.company import PASSWORD, Company
-from tests.browser.company_data import HOST, SERVICE
+from tests.browser.company_data import SERVICE
 from tests.browser.company_past import ELASTIC
 from tests.browser.conftest import sign_in
 from tests.engines.fleet import Fleet
@@ -62,7 +62,7 @@ def pictures(company: Company) -> list[tuple[str, str, str]]:
         ("instance", f"/instances/{company.instance.pk}/", "light"),
         ("charts", f"/instances/{company.instance.pk}/charts/?range=15m", "dark"),
         ("data", f"/services/{SERVICE}/production/data/", "light tall"),
-        ("lxd-host", f"/hosts/{HOST}/", "light"),
+        ("backups", f"/services/{SERVICE}/production/data/backups/", "light tall"),
         ("monitoring", "/monitoring/?range=15m", "light"),
         ("alerts", "/alerts/", "light"),
         ("capacity", "/capacity/", "light zhaomin"),

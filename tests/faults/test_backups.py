@@ -18,8 +18,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from containers.keeping import backup_beat, backup_policies, drill_work, parts
-from containers.keeping.models import Backup, BackupPolicy, Drill
-from containers.keeping.services import backups, drills, targets
+from containers.keeping.models import Backup, BackupPolicy, Drill, Snapshot
+from containers.keeping.services import backups, drills, recoveries, snapshots, targets
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.folder import FolderStore
 from containers.models import Container
@@ -34,6 +34,7 @@ from tests.faults.test_lxd import house as house  # noqa: PLC0414  a fixture
 from tests.faults.workers import environment
 from tests.keeping.s3 import S3Server, s3_server
 from xqplatform.audit.models import Event
+from xqplatform.errors import Refused
 
 PIECE = 1 << 18
 PROGRAM = """
@@ -85,6 +86,13 @@ def left_on(server: LxdServer) -> tuple[list[str], list[str]]:
         [one.rpartition("/")[2] for one in server.query("/1.0/instances")],
         [one.partition("/custom/")[2] for one in found],
     )
+
+
+def answers(store: Any) -> bool:
+    try:
+        return bool(store.ping())
+    except redis.RedisError:
+        return False
 
 
 def ended(operation: HostOperation | None, state: str = "succeeded") -> HostOperation:
@@ -191,6 +199,37 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     backup_beat.sweep()
     assert left_on(other) == ([], [])
 
+    # In place: every row of that moment; what was there before is a snapshot. A way back brings that again.
+    with contextlib.closing(redis.Redis(address.ip, socket_timeout=10)) as store:
+        assert store.dbsize() == 305
+        assert store.delete(*[f"row:{n}" for n in range(200)]) == 200
+        with pytest.raises(Refused, match="not the name"):
+            recoveries.recover(actor, row, "store")
+        restore = recoveries.recover(actor, row, house.instance.name)
+        ended(restore.operation)
+        wait_for("it answers", lambda: answers(store))
+        assert store.dbsize() == 300
+        assert {len(store.get(f"row:{n}")) for n in range(300)} == {10_000}  # type: ignore[arg-type]
+        restore.refresh_from_db()
+        assert (restore.state, restore.safety is not None and restore.safety.state) == ("done", "ready")
+        instances, volumes = left_on(house.server)
+        assert (instances, len(volumes)) == (before[0], len(before[1]) + 1)  # the snapshot
+
+        write(300, 303)
+        assert store.dbsize() == 303
+        with monkeypatch.context() as ill:
+            ill.setattr("containers.keeping.restoring.HEALTHY_SECONDS", 0.5)
+            ill.setattr("containers.health.shown_state", lambda _seen: "starting")
+            restore = recoveries.recover(actor, row, house.instance.name)
+            ended(restore.operation, "failed")
+        wait_for("it answers", lambda: answers(store))
+        assert store.dbsize() == 303
+    for one in Snapshot.objects.filter(state="ready"):
+        snapshots.remove(actor, one, one.label)
+        one.refresh_from_db()
+        ended(one.operation)
+    assert left_on(house.server) == before
+
     part = row.parts.get(volume=0, number=2)
     store = backup_beat.open_store(s3_target)
     key = parts.part_key(row.folder, 0, 2)
@@ -205,7 +244,7 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     assert left_on(other) == ([], [])
 
     # Removed, nothing of it is in the store.
-    with pytest.raises(Exception, match="not the name"):
+    with pytest.raises(Refused, match="not the name"):
         backups.remove(actor, row, "backup")
     backups.remove(actor, row, row.label)
     backup_beat.discard(row.pk)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
 from tests.engines.lxd import LxdServer
 from tests.engines.stateful import PONG, valkey_image
+from tests.faults.collecting import Collecting
 from tests.faults.conftest import Site, wait_for
 from tests.faults.test_kills import ALL, BACK
 from tests.faults.workers import Workers
@@ -192,6 +195,17 @@ def test_a_release_keeps_the_data(house: House) -> None:
     names = [one.rpartition("/")[2] for one in house.server.query("/1.0/instances")]
     assert names == ["store-isolated-1"]
 
+    # Limits change while it runs.
+    container = Container.objects.get(instance=again, ended=None)
+    began = connect(house.host).inspect(container.engine_id)["State"]["StartedAt"]
+    places.save_config(site.actor, house.place, CONFIG | {"memory": "96m", "cpus": 0.5})
+    site.succeeds(releases.apply_limits(site.actor, house.place))
+    seen = connect(house.host).inspect(container.engine_id)
+    assert (seen["State"]["StartedAt"], seen["HostConfig"]["Memory"]) == (began, 96 << 20)
+    limit = Path(f"/sys/fs/cgroup/memory/{house.server.namespace}/lxc.payload.store-isolated-1/memory.limit_in_bytes")
+    if Path("/sys/fs/cgroup/memory").is_dir():  # cgroups of version 1
+        assert int(limit.read_text()) == 96 << 20
+
     back = releases.deploy(site.actor, house.place, first, policy={"deadline": 90}, reason="back")
     site.succeeds(back)
     assert house.run("cat /www/index.html /data/rows").split("\n")[:2] == ["one", "row 1"]
@@ -282,3 +296,25 @@ def test_what_an_operator_does_there_is_told_and_a_release_is_not(house: House, 
         assert sorted(told()) == ["exec", "remove", "stop"]
     finally:
         WATCH.stop()
+
+
+def test_a_database_is_measured_by_the_same_series(house: House, settings: Any) -> None:
+    settings.METRICS_INTERVAL = 9  # (a server makes its numbers anew after 8 s)
+    house.site.succeeds(house.deploy(house.image("one")))
+    instance, collecting = house.instance, Collecting(house.site)
+    began = time.time()
+    try:
+        collecting.begin(house.host)
+        assert collecting.row(house.host).state == "server"
+        _at, values = collecting.sample_after(f"instance:{instance.pk}", began, has="cpu.cores")
+        assert (values["up"], values["memory.limit"], values["restarts"]) == (1, 64 << 20, 0)
+        assert 0 < values["memory.working_set"] < 64 << 20
+        assert 0 < values["fs.percent[/data]"] <= 100
+        assert {"cpu.percent", "net.rx_bytes", "net.tx_dropped", "processes", "memory.cache"} <= set(values)
+        _at, values = collecting.sample_after(f"host:{house.host.pk}", began, has="memory.total")
+        assert values["memory.total"] > values["memory.used"] > 0
+        assert "fs.percent[default (dir)]" in values
+        row = collecting.row(house.host)
+        assert (row.trouble, row.containers, row.stored) == ("", 1, 1)
+    finally:
+        collecting.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from containers.keeping import sweeping
 from containers.keeping.models import DataVolume, Snapshot
 from containers.keeping.policies import policy_of, save_policy
-from containers.keeping.services import snapshots
+from containers.keeping.services import cancelling, snapshots
 from containers.models import Instance
 from hosts import operation_runner
 from hosts.models import HostOperation
 from hosts.operation_runner import execute
-from tests.factories import make_deployment
+from tests.factories import make_deployment, make_running_place
 from tests.keeping.played import Pool, dies, fails
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -196,3 +197,40 @@ def test_a_policy_is_as_usual_until_somebody_says_otherwise(
         assert refused.value.field == field
     with pytest.raises(Denied):
         save_policy(actor_manager, place, {"every": 0})
+
+
+def test_who_may_take_one_may_break_it_off(
+    instance: Instance, stand: Callable[..., Instance], pool: Pool, actor_dev: Any, actor_manager: Any
+) -> None:
+    row = begun(actor_dev, instance)
+    assert row.operation is not None
+    with pytest.raises(Denied):
+        cancelling.cancel(actor_manager, instance.place, row.operation.pk)
+    for number in (0, row.operation.pk + 1):
+        with pytest.raises(Refused, match="no such operation"):
+            cancelling.cancel(actor_dev, instance.place, number)
+    other = make_running_place("snow", instances=1, team=instance.place.service.team)
+    with pytest.raises(Refused, match="no such operation"):
+        cancelling.cancel(actor_dev, other, row.operation.pk)
+    assert cancelling.cancel(actor_dev, instance.place, row.operation.pk).state == "cancelled"  # it had not begun
+    sweeping.sweep()
+    row.refresh_from_db()
+    assert (row.state, pool.kept) == ("failed", {})
+
+    # One that is under way stops between two volumes: what there is of it goes, and nobody stays held.
+    second = begun(actor_dev, instance)
+    assert second.operation is not None
+    pool.mounts[next(iter(pool.mounts))]["/more"] = "xq-vol-more"
+    pool.data["xq-vol-more"] = "more"
+    operation = second.operation
+
+    def asked() -> None:
+        HostOperation.objects.filter(pk=operation.pk).update(ask_cancel=True)
+        time.sleep(1)  # it is looked at three times a second
+
+    pool.wrong["take"] = asked
+    execute(operation.pk)
+    second.refresh_from_db()
+    operation.refresh_from_db()
+    assert (operation.state, second.state, pool.still) == ("cancelled", "failed", set())
+    assert not any(its for its in pool.kept.values())

@@ -127,7 +127,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a moment: `kind` is release, oom or limits."""
+    """Something that happened at a moment: `kind` is release, oom, limits, snapshot or restore."""
 
     time: float
     kind: str

@@ -156,6 +156,7 @@ class Drill(models.Model):
     fetched = models.FloatField(null=True)  # seconds until the data were on the host
     seconds = models.FloatField(null=True)  # from its start until it was well
     words = models.TextField(blank=True)
+    tidied = models.BooleanField(default=False)  # nothing of it is left on the host
     said = models.TextField(blank=True)  # what the command of the check said, or its last lines
 
     class Meta:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -96,6 +98,8 @@ class Restore(models.Model):
 
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="restores")
     snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="restores")
+    # Where it came from a backup, that is what is put back, and `snapshot` what was there before.
+    backup = models.ForeignKey("keeping.Backup", models.SET_NULL, null=True, related_name="restores")
     # What was there before it was put back, as a snapshot of its own.
     safety = models.ForeignKey(Snapshot, models.SET_NULL, null=True, related_name="+")
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
@@ -118,7 +122,16 @@ class Restore(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.instance} ← {self.snapshot.label}"
+        return f"{self.instance} ← {self.source}"
+
+    @property
+    def source(self) -> str:
+        """The name of what is put back."""
+        return self.backup.label if self.backup is not None else self.snapshot.label
+
+    @property
+    def as_of(self) -> datetime | None:
+        return self.backup.taken if self.backup is not None else self.snapshot.taken
 
 
 class SnapshotPolicy(models.Model):

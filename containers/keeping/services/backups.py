@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from containers.keeping import tasks
 from containers.keeping.backup_work import BACKUP
-from containers.keeping.models import Backup, BackupTarget, Drill, Snapshot
+from containers.keeping.models import Backup, BackupTarget, Drill, Restore, Snapshot
 from containers.keeping.parts import folder
 from containers.keeping.services.snapshots import REMOVING, TAKING, checked, instances_of, new, why_not
 from containers.models import Instance, ServiceEnvironment
@@ -106,7 +106,7 @@ def remove(actor: Actor, row: Backup, name: str, reason: str = "") -> Backup:
         raise Refused(_("That is not the name. It is «%(name)s».") % {"name": row.label}, "name", 400)
     with transaction.atomic():
         if not drop([row]):
-            raise Refused(_("It is not ready, or a drill uses it, so it cannot be removed now."))
+            raise Refused(_("It is not ready, or a drill or a restore uses it, so it cannot be removed now."))
         audit.record(actor, "data.backup.remove", row.instance, before=told(row), reason=reason, parent=place)
     row.refresh_from_db()
     return row
@@ -116,8 +116,9 @@ def drop(rows: Collection[Backup]) -> list[int]:
     """Begins the removal of those that are ready and in nobody's use; their keys. Who may was asked before."""
     with transaction.atomic():
         locked = Backup.objects.select_for_update().filter(pk__in=[row.pk for row in rows], state=Backup.State.READY)
-        used = Drill.objects.filter(state=Drill.State.RUNNING).values("backup")
-        keys = list(locked.exclude(pk__in=used).values_list("pk", flat=True))
+        tried = Drill.objects.filter(state=Drill.State.RUNNING).values("backup")
+        put_back = Restore.objects.filter(state=Restore.State.RUNNING).exclude(backup=None).values("backup")
+        keys = list(locked.exclude(pk__in=tried).exclude(pk__in=put_back).values_list("pk", flat=True))
         Backup.objects.filter(pk__in=keys).update(state=Backup.State.DROPPING)
         for pk in keys:
             work.enqueue(tasks.discard, pk)

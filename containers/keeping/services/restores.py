@@ -58,10 +58,10 @@ def under_way(place: ServiceEnvironment) -> str:
     is held still, and a start what is put back.
     """
     rows = Restore.objects.filter(instance__place=place, state=Restore.State.RUNNING, deployment=None)
-    row = rows.select_related(*OF, "snapshot").first()
+    row = rows.select_related(*OF, "snapshot", "backup").first()
     if row is not None:
         words = _("%(who)s puts the data of %(instance)s back as at %(snapshot)s.")
-        return words % {"who": row.who, "instance": row.instance, "snapshot": row.snapshot.label}
+        return words % {"who": row.who, "instance": row.instance, "snapshot": row.source}
     taking = Snapshot.objects.filter(instance__place=place, state=Snapshot.State.TAKING)
     one = taking.filter(operation__state__in=HostOperation.ACTIVE).select_related(*OF).first()
     if one is not None:

@@ -15,7 +15,7 @@ from containers.forms import RemoveForm
 from containers.keeping import backup_policies, reading, reading_backups
 from containers.keeping.forms_backups import RulesForm, stores
 from containers.keeping.models import Backup
-from containers.keeping.services import backups, drills, snapshots
+from containers.keeping.services import backups, drills, recoveries, snapshots
 from containers.models import ServiceEnvironment
 from containers.reading import history
 from containers.views.access import NUMBER_LIMIT, get_place, numbers_of, reason_of
@@ -128,6 +128,29 @@ def drill(request: HttpRequest, number: int) -> HttpResponse:
     else:
         messages.success(request, _("%(backup)s is being tried on %(host)s.") % {"backup": row, "host": found.host})
     return back_to(row)
+
+
+@require_http_methods(["GET", "POST"])
+def restore(request: HttpRequest, number: int) -> HttpResponse:
+    row = get_backup(request, number)
+    place = row.instance.place
+    require(actor_of(request), snapshots.REMOVING, **place.at, obj=row.instance)
+    form = RemoveForm(request.POST or None, expected=row.instance.name)
+    if request.method == "POST" and form.is_valid():
+        try:
+            recoveries.recover(actor_of(request), row, form.cleaned_data["name"], form.cleaned_data["reason"])
+        except Refused as refused:
+            form.add_refusal(refused)
+        else:
+            messages.success(request, _("The data of %(instance)s is being put back.") % {"instance": row.instance})
+            return redirect("keeping:data", place.service.slug, place.environment.slug)
+    context: dict[str, Any] = frame(request, place, "data") | {
+        "row": row,
+        "form": form,
+        "busy": snapshots.busy(place),
+        "now_runs": row.instance.current,
+    }
+    return render(request, "keeping/backup_restore.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

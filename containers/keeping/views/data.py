@@ -15,7 +15,7 @@ from containers.forms import RemoveForm
 from containers.keeping import policies, reading
 from containers.keeping.forms import PolicyForm, RestoreForm
 from containers.keeping.models import Snapshot
-from containers.keeping.services import restores, snapshots
+from containers.keeping.services import cancelling, restores, snapshots
 from containers.models import ServiceEnvironment
 from containers.reading import history
 from containers.views.access import NUMBER_LIMIT, get_place, numbers_of, reason_of
@@ -94,6 +94,20 @@ def policy(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("keeping:data", slug, environment)
     return _page(request, place, form, 400)
+
+
+@require_POST
+def cancel(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
+    place = get_place(actor_of(request), slug, environment)
+    typed = request.POST.get("operation", "")
+    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+    try:
+        cancelling.cancel(actor_of(request), place, number)
+    except Refused as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, _("It stops at its next step; what it did is undone."))
+    return redirect("keeping:data", slug, environment)
 
 
 def get_snapshot(request: HttpRequest, number: int) -> Snapshot:

@@ -6,9 +6,12 @@ import pytest
 from django.test import Client
 
 from hosts.conformance import store
-from hosts.models import Collector, Host
+from hosts.models import Collector, Host, HostOperation, SshAccess
+from hosts.services import operations
 from tests.hosts.conformance.test_server_checks import PAIR, told
+from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
+from xqplatform.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +50,12 @@ def test_how_it_is_measured(sre: User, host: Host) -> None:
     said = page(sre, "/hosts/db-1/")
     assert "the server&#x27;s own counters" in said
     assert "a container beside the others" not in said
+
+
+def test_its_server_is_no_engine_to_be_upgraded(sre: User, actor_sre: Actor, host: Host) -> None:
+    SshAccess.objects.create(host=host, host_key="ssh-ed25519 AAAA")
+    assert "daemon.json" not in page(sre, "/hosts/db-1/")
+    for kind in ("engine.upgrade", "engine.restart", "daemon.read", "tls.issue"):
+        with pytest.raises(Refused, match="LXD host"):
+            operations.start(actor_sre, host, kind, {})
+    assert not HostOperation.objects.exists()
