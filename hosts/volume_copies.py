@@ -82,6 +82,18 @@ class VolumeCopies(Protocol):
         """Gone is done; refused while a container has it, with kind `conflict`."""
         ...
 
+    def clone(self, pool: str, name: str, snapshot: str, other: str, marks: Mapping[str, str]) -> None:
+        """A new volume with what a snapshot of the volume holds."""
+        ...
+
+    def pour(self, pool: str, name: str, other: str) -> None:
+        """The other volume of the pool, which is there, has the same files as this one."""
+        ...
+
+    def owned_as(self, pool: str, name: str, like: Kept) -> None:
+        """The volume was filled from `like`: files in it are owned as they are there."""
+        ...
+
     def offer(self, pool: str, name: str) -> Offer: ...
 
     def fetch(self, pool: str, name: str, offer: Offer, address: str) -> str:

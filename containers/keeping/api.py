@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from containers.keeping import policies, reading
 from containers.keeping.models import Restore, Snapshot
-from containers.keeping.services import cancelling, restores, snapshots
+from containers.keeping.services import cancelling, copies, restores, snapshots
 from containers.keeping.views.data import get_snapshot
 from containers.schemas import Paged
 from containers.views.access import NUMBER_LIMIT, get_place
@@ -90,6 +90,13 @@ class RestoreIn(Schema):
     name: str = Field(description="The instance's name, because data is lost: snow-production-3")
     reason: str = ""
     save: bool = Field(True, description="Keep what is there now as a snapshot first")
+
+
+class CopyIn(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field(description="The name of the instance that gets the data: snow-acceptance-1")
+    reason: str = ""
+    save: bool = Field(True, description="Keep what it has now as a snapshot first")
 
 
 class RestoreOut(Schema):
@@ -237,6 +244,13 @@ def restore_snapshot(request: HttpRequest, number: int, data: RestoreIn) -> Any:
     """What was written since is lost to the instance; `save` keeps it as a snapshot. The instance stops meanwhile."""
     row = get_snapshot(request, number)
     made = restores.restore(actor_of(request), row, data.name, data.reason, save=data.save)
+    return Status(202, restore_out(made))
+
+
+@router.post("/snapshots/{number}/copy", response={202: RestoreOut}, summary="Give its data to another instance")
+def copy_snapshot(request: HttpRequest, number: int, data: CopyIn) -> Any:
+    """That instance stops meanwhile, and its own data is lost to it; `save` keeps it as a snapshot."""
+    made = copies.copy(actor_of(request), get_snapshot(request, number), data.name, data.reason, save=data.save)
     return Status(202, restore_out(made))
 
 

@@ -16,6 +16,12 @@ def _of(row: MovedVolume, name: str) -> list[Snapshot]:
     return [one for one in rows if any(volume["name"] == name for volume in one.volumes)]
 
 
+def aside(row: Snapshot) -> bool:
+    """Whether what it is of is not what the instance has now."""
+    names = [one["name"] for one in row.volumes]
+    return MovedVolume.objects.filter(host=row.host, instance=row.instance, removed=None, name__in=names).exists()
+
+
 def renamed(row: MovedVolume) -> None:
     """The volume has the name of one that was put aside."""
     for one in _of(row, row.was):

@@ -50,6 +50,24 @@ class PolicyForm(SaneForm):
         return dict(self.cleaned_data)
 
 
+class CopyForm(SaneForm):
+    """Which instance gets the data; its name is typed, because its own is lost to it."""
+
+    name = forms.CharField(
+        label=_("Name of the instance that gets the data"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("As it stands on its page, such as snow-acceptance-1. What it has now is lost to it."),
+    )
+    save = forms.BooleanField(
+        label=_("Keep what is there now as a snapshot first"),
+        required=False,
+        initial=True,
+        help_text=_("If the instance is not healthy with the other data, this is put back by itself."),
+    )
+    reason = forms.CharField(label=_("Why"), max_length=500, required=False)
+
+
 class RestoreForm(RemoveForm):
     """Asks for the instance's name, because what was written since is lost to it."""
 

@@ -14,21 +14,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers import health
-from containers.keeping import edge, taking
+from containers.keeping import copying, edge, following, taking
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.operations import told
 from containers.models import Container, Instance
 from containers.services.settings import topic
 from hosts.engine import EngineError, connect
 from hosts.operations import Failed, Run, operation
-from hosts.volume_types import Volumes
+from hosts.volume_types import Volume, Volumes
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 
 RESTORE = "keeping.restore"
 SECONDS = 3600.0  # that putting one volume back may take
 HEALTHY_SECONDS = 120.0
-ROWS = ("instance__place__service__team", "instance__place__environment", "snapshot__host", "safety", "backup")
+ROWS = (
+    "instance__place__service__team",
+    "instance__place__environment",
+    "snapshot__host",
+    "snapshot__instance__place__service",
+    "snapshot__instance__place__environment",
+    "instance__host",
+    "safety",
+    "backup",
+)
 WELL = frozenset({"healthy", "running"})
 
 
@@ -49,7 +58,10 @@ def restore(run: Run) -> None:
     if run.todo("put back"):
         with run.step("put back", _("Put the data back as it was at %(snapshot)s") % {"snapshot": row.snapshot.label}):
             note(row, begun=True)
-            put_back(row.snapshot, volumes, run.check)
+            if own(row):
+                put_back(row.snapshot, volumes, run.check)
+            else:
+                copying.bring(row, copying.pairs(row.snapshot, changed(row, volumes)), run.check, time.sleep)
     if run.todo("start"):
         with run.step("start", _("Start the instance")):
             start(row)
@@ -60,6 +72,27 @@ def restore(run: Run) -> None:
             words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
             safety = row.safety.label if row.safety is not None else "–"
             run.write(words=words % {"time": f"{row.snapshot.taken:%Y-%m-%d %H:%M:%S}", "safety": safety})
+
+
+def own(row: Restore) -> bool:
+    """Whether the snapshot is the instance's own; else its data is copied from another one."""
+    here = row.snapshot.instance_id == row.instance_id and row.snapshot.host_id == row.instance.host_id
+    return here and not following.aside(row.snapshot)
+
+
+def changed(row: Restore, volumes: Volumes) -> list[Volume]:
+    """The volumes that other data comes into. Raises Failed for one that is not there any more."""
+    if not own(row):
+        current = row.instance.current
+        return volumes.of(current.engine_id) if current is not None else []
+    found = []
+    for one in row.snapshot.volumes:
+        volume = volumes.named(one["name"], one["pool"])
+        if volume is None:
+            words = _("The volume %(name)s is not there any more.") % {"name": one["name"]}
+            raise Failed(words)
+        found.append(volume)
+    return found
 
 
 def put_back(snapshot: Snapshot, volumes: Volumes, check: Callable[[], None]) -> None:
@@ -87,7 +120,7 @@ def done(row: Restore) -> None:
 def stop(row: Restore, volumes: Volumes) -> None:
     """All who have the volumes. They are noted first, so that they start again whatever happens."""
     instances = _users(row, volumes)
-    engine = connect(row.snapshot.host)
+    engine = connect(row.instance.host)
     if "ran" not in row.notes:
         ran = [one for one in instances if health.shown_state(engine.inspect(one)) != "stopped"]
         wanted = {str(one.pk): one.wanted_state for one in instances.values()}
@@ -101,24 +134,20 @@ def stop(row: Restore, volumes: Volumes) -> None:
 def _users(row: Restore, volumes: Volumes) -> dict[str, Instance]:
     """Containers that have one of the volumes, with their instances. Raises Failed for one that is not of this place."""
     found: dict[str, Instance] = {}
-    for one in row.snapshot.volumes:
-        volume = volumes.named(one["name"], one["pool"])
-        if volume is None:
-            words = _("The volume %(name)s is not there any more.") % {"name": one["name"]}
-            raise Failed(words)
+    for volume in changed(row, volumes):
         for user in volume.users:
             current = Container.objects.filter(engine_id=user, ended=None, instance__place=row.instance.place)
             container = current.select_related("instance").first()
             if container is None:
                 words = _("Somebody else's container %(name)s has the volume %(volume)s, too: nothing was changed.")
-                raise Failed(words % {"name": user[:40], "volume": one["name"]})
+                raise Failed(words % {"name": user[:40], "volume": volume.name})
             found[user] = container.instance
     return found
 
 
 def start(row: Restore) -> None:
     """Those that ran before start again, and what was wanted is wanted again. Raises EngineError."""
-    engine = connect(row.snapshot.host)
+    engine = connect(row.instance.host)
     for container in row.notes.get("ran", []):
         engine.start(container)
     for pk, state in row.notes.get("wanted", {}).items():
@@ -127,7 +156,7 @@ def start(row: Restore) -> None:
 
 def healthy(row: Restore, check: Callable[[], None]) -> None:
     """Waits until those that ran are well. Raises Failed, EngineError, and what `check` does."""
-    engine, until = connect(row.snapshot.host), time.monotonic() + HEALTHY_SECONDS
+    engine, until = connect(row.instance.host), time.monotonic() + HEALTHY_SECONDS
     left = list(row.notes.get("ran", []))
     while left:
         check()
@@ -143,7 +172,7 @@ def healthy(row: Restore, check: Callable[[], None]) -> None:
 
 def go_back(row: Restore, volumes: Volumes) -> None:
     """After something went wrong: the data of before, if it was touched, and whoever ran runs. Safe to repeat. Raises EngineError."""
-    engine, words = connect(row.snapshot.host), ""
+    engine, words = connect(row.instance.host), ""
     if row.safety is not None and row.safety.state == Snapshot.State.TAKING:
         taking.give_up(row.safety, volumes)
     if row.notes.get("begun"):
@@ -166,7 +195,7 @@ def failed(row: Restore, words: str = "") -> None:
 def swept(row: Restore) -> bool:
     """Of an operation that ended without undoing; whether it could be put right."""
     try:
-        go_back(row, edge.volumes_of(row.snapshot.host))
+        go_back(row, edge.volumes_of(row.instance.host))
     except EngineError:
         return False
     return True

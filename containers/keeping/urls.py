@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("left-data/<int:number>/back/", left.bring_back, name="left_back"),
     path("left-data/<int:number>/remove/", left.remove, name="left_remove"),
     path("snapshots/<int:number>/pin/", data.pin, name="pin"),
+    path("snapshots/<int:number>/copy/", data.copy, name="copy"),
     path("snapshots/<int:number>/restore/", data.restore, name="restore"),
     path("snapshots/<int:number>/remove/", data.remove, name="snapshot_remove"),
     path("services/<slug:slug>/<slug:environment>/data/backups/", backups.show, name="backups"),

@@ -20,6 +20,8 @@ from hosts.volume_copies import Kept, Look, Offer, bytes_of
 
 LOOPS = ("127.", "[::1]", "localhost")
 WHOLE = frozenset({"btrfs", "zfs", "ceph"})  # drivers that send a volume in their own way, not file by file
+OWNERS = ("volatile.idmap.last", "volatile.idmap.next")  # by how much owners on the disk are moved against those inside
+LOCAL_SECONDS = 6 * 3600.0  # that a copy within a server may take
 INSTANCES = "/1.0/instances/"
 
 
@@ -73,6 +75,25 @@ class LxdVolumeCopies:
                     "conflict", error.message, words % {"where": self.link.where, "name": name}
                 ) from error
             raise
+
+    def clone(self, pool: str, name: str, snapshot: str, other: str, marks: Mapping[str, str]) -> None:
+        kept = self.find(pool, name)
+        config = {key: text for key, text in (kept.config if kept else {}).items() if not key.startswith(shape.USER)}
+        source = {"type": "copy", "pool": pool, "name": f"{name}/{snapshot}", "volume_only": True}
+        body = {"name": other, "type": "custom", "config": {**config, **_config(marks)}, "source": source}
+        self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
+
+    def pour(self, pool: str, name: str, other: str) -> None:
+        source = {"type": "copy", "pool": pool, "name": name, "volume_only": True, "refresh": True}
+        body = {"name": other, "type": "custom", "source": source}
+        self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
+
+    def owned_as(self, pool: str, name: str, like: Kept) -> None:
+        kept = self.find(pool, name)
+        wanted = {key: like.config[key] for key in OWNERS if key in like.config}
+        config = {key: text for key, text in (kept.config if kept else {}).items() if key not in OWNERS} | wanted
+        if kept is not None and config != kept.config:
+            self.link.ask("PUT", _path(pool, name), body={"config": config})
 
     def offer(self, pool: str, name: str) -> Offer:
         server = self.link.server()

@@ -118,6 +118,7 @@ BODIES: dict[str, Any] = {
         "loads": [{"metric": "cpu.percent", "target": 50}],
     },
     "put /services/{slug}/{environment}/snapshots/policy": {"every": 6},
+    "post /snapshots/{number}/copy": {"name": "none-here-1"},
     "post /left-data/{number}/remove": {"name": "other"},
     "post /snapshots/{number}/restore": {"name": "flake-production-1"},
     "post /services/{slug}/{environment}/backups": {"store": "disk"},

@@ -23,7 +23,17 @@ from containers.guardrails import approvals, calendars, glass
 from containers.guardrails import services as guardrails
 from containers.keeping import sealing
 from containers.keeping.models import Backup, Snapshot
-from containers.keeping.services import backups, cancelling, drills, left, recoveries, restores, snapshots, targets
+from containers.keeping.services import (
+    backups,
+    cancelling,
+    copies,
+    drills,
+    left,
+    recoveries,
+    restores,
+    snapshots,
+    targets,
+)
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
 from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
@@ -313,6 +323,17 @@ def restore(world: World, actor: Actor) -> Call:
     return lambda: restores.restore(actor, row, row.instance.name)
 
 
+def copy_data(world: World, actor: Actor) -> Call:
+    place = keeping_host(world)
+    place.deployments.update(state="succeeded")
+    row = Snapshot.objects.select_related("instance__host", "instance__place__service").get(
+        pk=world.more["snapshot"].pk
+    )
+    other = factories.make_instance(place, row.host, 77)
+    factories.make_container(other)
+    return lambda: copies.copy(actor, row, other.name)
+
+
 def cancel_snapshot(world: World, actor: Actor) -> Call:
     place = keeping_host(world)
     (row,) = snapshots.take(actor, place, [1])
@@ -366,6 +387,7 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.ascode.applying.apply": apply,
         "containers.scaling.documents.save": lambda w, a: lambda: documents.save(a, w.more["place"], POLICY, ""),
+        "containers.keeping.services.copies.copy": copy_data,
         "containers.keeping.services.cancelling.cancel": cancel_snapshot,
         "containers.keeping.services.left.begin": begin_left,
         "containers.keeping.services.left.bring_back": bring_back,

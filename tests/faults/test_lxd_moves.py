@@ -13,15 +13,19 @@ import pytest
 import redis
 from django.utils import timezone
 
+from builds.models import Image, Project
 from containers import left_behind, work
-from containers.models import Deployment, MovedVolume
+from containers.keeping.services import copies, snapshots
+from containers.models import Deployment, MovedVolume, Service
 from containers.services import moves, releases
+from containers.services.settings import save_config
 from hosts import observe
-from hosts.models import Host, Segment
+from hosts.models import Host, HostOperation, Segment
+from hosts.operation_runner import execute
 from hosts.services import machines
 from tests.engines.lxd import LxdServer
 from tests.faults.conftest import Site
-from tests.faults.test_lxd import House, house
+from tests.faults.test_lxd import CONFIG, House, house
 from tests.faults.workers import Workers
 from xqplatform.audit.models import Event
 
@@ -63,6 +67,9 @@ class Pair:
         for name, server in self.servers.items():
             found = [one["name"] for one in server.query("/1.0/instances?recursion=1")]
             assert found == (["store-isolated-1"] if name == host.name else []), (name, found)
+        self.check_rows()
+
+    def check_rows(self) -> None:
         with contextlib.closing(self.database()) as store:
             assert store.dbsize() == len(self.written)
             assert dict(zip(self.written, store.mget(list(self.written)), strict=True)) == self.written
@@ -210,3 +217,37 @@ def test_somebody_elses_volume_there_is_never_touched(pair: Pair) -> None:
     left_behind.tidy()
     assert pair.volumes(there) == [VOLUME]
     assert work.PROBE == []
+
+
+def test_another_service_gets_its_data(pair: Pair) -> None:
+    """From a snapshot, while it runs on, into a database of another service on another host."""
+    site, house = pair.site, pair.house
+    service = Service.objects.create(slug="twin", project=Project.objects.create(name="twin"), kind="stateful")
+    place = service.places.create(environment=site.environment, wanted=1)
+    image = house.store("one")
+    Image.objects.filter(pk=image.pk).update(project=service.project)
+    image.refresh_from_db()
+    save_config(site.actor, place, {**CONFIG, "persist": False})
+    site.succeeds(releases.deploy(site.actor, place, image, policy={"deadline": 90}, reason="twin"))
+    twin = place.instances.select_related("host", "address").get()
+    assert twin.address is not None
+    with contextlib.closing(redis.Redis(twin.address.ip, decode_responses=True)) as store:
+        store.set("own", "row")
+    (snapshot,) = snapshots.take(site.actor, house.place)
+    assert snapshot.operation is not None
+    assert execute(snapshot.operation.pk)
+    snapshot.refresh_from_db()
+    pair.write("later")
+    row = copies.copy(site.actor, snapshot, twin.name)
+    assert row.operation is not None
+    execute(row.operation.pk)
+    row.refresh_from_db()
+    assert row.state == "done", HostOperation.objects.get(pk=row.operation.pk).words
+    with contextlib.closing(redis.Redis(twin.address.ip, decode_responses=True)) as store:
+        assert store.get("first:7") == "first 7"
+        assert store.dbsize() == 200
+    pair.check_rows()
+    names = [
+        name for server in pair.servers.values() for name in server.query("/1.0/storage-pools/default/volumes/custom")
+    ]
+    assert not [name for name in names if "xq-copy" in name]

@@ -58,6 +58,10 @@ class Server:
     def remove(self, pool: str, name: str) -> None:
         self.volumes.pop(name, None)
 
+    def clone(self, pool: str, name: str, snapshot: str, other: str, marks: Mapping[str, str]) -> None: ...
+    def pour(self, pool: str, name: str, other: str) -> None: ...
+    def owned_as(self, pool: str, name: str, like: Kept) -> None: ...
+
     def offer(self, pool: str, name: str) -> Offer:
         raise NotImplementedError
 

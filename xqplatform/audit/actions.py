@@ -222,6 +222,7 @@ ACTIONS: dict[str, Any] = {
     "data.snapshot.taken": _("took a snapshot of the data of"),
     "data.snapshot.pin": _("said whether a snapshot is kept of"),
     "data.snapshot.remove": _("removed a snapshot of the data of"),
+    "data.copy": _("copies another instance's data into"),
     "data.left": _("left data behind when it was removed:"),
     "data.back": _("data that was left behind is in use again in"),
     "data.left.remove": _("had data removed that was left behind by"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from containers.keeping import following
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.restoring import RESTORE
 from containers.keeping.services import snapshots
@@ -37,6 +38,8 @@ def restore(actor: Actor, row: Snapshot, name: str, reason: str = "", *, save: b
             raise Refused(_("Only a snapshot that is ready can be put back."))
         if instance.removed is not None or instance.host_id != row.host_id:
             raise Refused(_("The instance does not stand on %(host)s any more.") % {"host": row.host})
+        if following.aside(locked):
+            raise Refused(_("It is of a volume that a move has put aside: copy it into the instance instead."))
         if refusal := snapshots.why_not(instance):
             raise Refused(refusal)
         safety = snapshots.new(actor, instance, Snapshot.Why.RESTORE, reason) if save else None

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers.forms import RemoveForm
 from containers.keeping import policies, reading
-from containers.keeping.forms import PolicyForm, RestoreForm
+from containers.keeping.forms import CopyForm, PolicyForm, RestoreForm
 from containers.keeping.models import Snapshot
-from containers.keeping.services import cancelling, restores, snapshots
+from containers.keeping.services import cancelling, copies, restores, snapshots
 from containers.models import ServiceEnvironment
 from containers.reading import history
 from containers.views.access import NUMBER_LIMIT, get_place, numbers_of, reason_of
@@ -156,6 +156,27 @@ def restore(request: HttpRequest, number: int) -> HttpResponse:
         "now_runs": row.instance.current,
     }
     return render(request, "keeping/restore.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def copy(request: HttpRequest, number: int) -> HttpResponse:
+    row = get_snapshot(request, number)
+    place = row.instance.place
+    require(actor_of(request), snapshots.REMOVING, **place.at, obj=row.instance)
+    form = CopyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        try:
+            made = copies.copy(actor_of(request), row, typed["name"], typed["reason"], save=typed["save"])
+        except Refused as refused:
+            form.add_refusal(refused)
+        else:
+            said = _("%(instance)s gets the data of %(snapshot)s.")
+            messages.success(request, said % {"instance": made.instance, "snapshot": row})
+            there = made.instance.place
+            return redirect("keeping:data", there.service.slug, there.environment.slug)
+    context: dict[str, Any] = frame(request, place, "data") | {"row": row, "form": form}
+    return render(request, "keeping/copy.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])

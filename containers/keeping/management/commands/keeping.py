@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from containers.keeping import reading
 from containers.keeping.models import Snapshot
-from containers.keeping.services import restores, snapshots
+from containers.keeping.services import copies, restores, snapshots
 from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
@@ -18,7 +18,7 @@ from xqplatform.errors import Denied, Refused
 
 
 class Command(BaseCommand):
-    help = "Snapshots of a service's data: list, take, remove, restore. What it begins, workers carry on."
+    help = "Snapshots of a service's data: list, take, remove, restore, copy. What it begins, workers carry on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", required=True, help="who does it: the rights and the record are this person's")
@@ -30,10 +30,10 @@ class Command(BaseCommand):
             verb.add_argument("environment")
             if name == "take":
                 verb.add_argument("--instance", type=int, action="append", help="its number (usual: all)")
-        for name in ("remove", "restore"):
+        for name in ("remove", "restore", "copy"):
             verb = verbs.add_parser(name)
             verb.add_argument("snapshot", help="its name, such as xq-7")
-            if name == "restore":
+            if name != "remove":
                 verb.add_argument("--instance", required=True, help="the instance's name, because data is lost")
                 verb.add_argument("--do-not-save", action="store_true", help="keep nothing of what is there now")
 
@@ -65,6 +65,11 @@ class Command(BaseCommand):
         row = _snapshot(actor, options["snapshot"])
         restores.restore(actor, row, options["instance"], options["reason"], save=not options["do_not_save"])
         self.stdout.write(f"{row.instance} is being put back as it was at {row.label}.")
+
+    def do_copy(self, actor: Actor, options: dict[str, Any]) -> None:
+        row = _snapshot(actor, options["snapshot"])
+        made = copies.copy(actor, row, options["instance"], options["reason"], save=not options["do_not_save"])
+        self.stdout.write(f"{made.instance} gets the data of {row.label}.")
 
 
 def _snapshot(actor: Actor, name: str) -> Snapshot:
