@@ -13,7 +13,6 @@ from builds.api import Key
 from builds.imports import place
 from builds.models import Blueprint, ImageImport, Project
 from builds.services import imports
-from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
@@ -74,13 +73,13 @@ class PieceQuery(Schema):
     offset: Annotated[int, Field(ge=0, le=BIGGEST)] = 0
 
 
-def _rows(actor: Actor) -> QuerySet[ImageImport]:
-    return visible(actor, ImageImport).select_related("project", "blueprint")
+def _all() -> QuerySet[ImageImport]:
+    return ImageImport.objects.select_related("project", "blueprint")
 
 
 @router.get("/images/imports", response=list[ImportOut], tags=["builds"], summary="Imports of images, newest first")
 def list_imports(request: HttpRequest) -> Any:
-    return _rows(actor_of(request))[:200]
+    return visible(actor_of(request), _all())[:200]
 
 
 @router.post("/images/imports", response={201: ImportOut}, tags=["builds"], summary="Announce the upload of an image")
@@ -99,17 +98,17 @@ def create_import(request: HttpRequest, data: ImportIn) -> Any:
 
 @router.get("/images/imports/{number}", response=ImportOut, tags=["builds"], summary="One import")
 def show_import(request: HttpRequest, number: Key) -> ImageImport:
-    return get_visible(actor_of(request), _rows(actor_of(request)), pk=number)
+    return get_visible(actor_of(request), _all(), pk=number)
 
 
 @router.put("/images/imports/{number}/content", response=ImportOut, tags=["builds"], summary="Send a piece of the file")
 def send_piece(request: HttpRequest, number: Key, query: Query[PieceQuery]) -> ImageImport:
     """The body is the piece itself, of 16 MiB at most. 409 says where the next one begins; the last one starts the work."""
     actor = actor_of(request)
-    return imports.receive(actor, get_visible(actor, _rows(actor), pk=number), query.offset, request.body)
+    return imports.receive(actor, get_visible(actor, _all(), pk=number), query.offset, request.body)
 
 
 @router.post("/images/imports/{number}/cancel", response=ImportOut, tags=["builds"], summary="Cancel an import")
 def cancel_import(request: HttpRequest, number: Key) -> ImageImport:
     actor = actor_of(request)
-    return imports.cancel_import(actor, get_visible(actor, _rows(actor), pk=number))
+    return imports.cancel_import(actor, get_visible(actor, _all(), pk=number))

@@ -25,16 +25,16 @@ from xqplatform.accounts.visibility import get_visible, visible
 from xqplatform.errors import Refused
 from xqplatform.web.tables import Filter, Table
 
+RELATED = ("place__service__team", "place__environment", "host", "image", "operation__host")
+
 
 def rows_of(actor: Actor) -> QuerySet[LeftData]:
-    return visible(actor, LeftData).select_related(
-        "place__service__team", "place__environment", "host", "image", "operation__host"
-    )
+    return visible(actor, LeftData).select_related(*RELATED)
 
 
 def get_left(request: HttpRequest, number: int) -> LeftData:
     actor = actor_of(request)
-    return get_visible(actor, rows_of(actor), pk=min(max(0, number), NUMBER_LIMIT))
+    return get_visible(actor, LeftData.objects.select_related(*RELATED), pk=min(max(0, number), NUMBER_LIMIT))
 
 
 @require_GET
