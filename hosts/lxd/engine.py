@@ -175,8 +175,6 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
         """Start it. What it takes over from a stopped one, a name and a MAC address, is that one's no more."""
         instance = self._instance(container)
         if not shape.is_running(instance):
-            for path, text in shape.files_of(instance).items():
-                self._write_file(str(instance["name"]), path, text)
             for change in making.before_start(instance, self._all(1)):
                 with self.own("rename" if change.name else "update", change.identity):
                     if change.name:
@@ -184,6 +182,10 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
                     else:
                         self.link.operate("PATCH", f"/instances/{quote(change.of)}", body={"devices": change.devices})
             self._all(1)
+            # After its new name: a server whose helper for files still has the old one waits 15 s for it at the start.
+            instance = self._instance(container)
+            for path, text in shape.files_of(instance).items():
+                self._write_file(str(instance["name"]), path, text)
         self._state(container, "start", int(SLOW_SECONDS))
 
     def stop(self, container: str, timeout: int | None = None) -> None:
