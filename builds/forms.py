@@ -131,7 +131,7 @@ class ImportForm(forms.Form):
     """An upload; where a browser sends it in pieces, the file itself stays out of this form."""
 
     target = forms.ChoiceField(
-        label=_("Becomes an image of"), help_text=_("Of a project, or of a base image that others stand on.")
+        label=_("Image for"), help_text=_("Of a project, or of a base image that others stand on.")
     )
     file = forms.FileField(
         label=_("File"),

@@ -139,7 +139,7 @@ class _Archive:
                 packed.unpack(file, path, self.budget, self.check)
             with path.open("rb") as file:
                 if diff != f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}":
-                    words = _("Its layer %(n)d is not the one that the image says it has.")
+                    words = _("Its layer %(n)d does not match its digest in the image.")
                     raise Unusable(words % {"n": number + 1})
             files.append(path)
         architecture = image_name(str(about.get("architecture") or "")[:20])

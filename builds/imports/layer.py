@@ -85,7 +85,7 @@ def confined(found: Contents) -> None:
             above = posixpath.dirname(above)
     for path in found.seconds:
         if path not in found.there:
-            words = _("There is a second name of «%(name)s», which is not in the image.")
+            words = _("There is a hard link to «%(name)s», which is not in the image.")
             raise Unusable(words % {"name": path[:120]})
 
 

@@ -68,7 +68,7 @@ def parse(data: Any) -> Rules:
     if "every" in data:
         values["every"] = _whole(data["every"], "every", 0, 24)
         if values["every"] not in EVERY:
-            words = _("A day is divided evenly: every %(choices)s hours, or 0 for none by themselves.")
+            words = _("A day is divided evenly: every %(choices)s hours, or 0 for none automatically.")
             raise Refused(words % {"choices": ", ".join(map(str, EVERY[1:]))}, "every", 400)
     if "at" in data:
         values["at"] = data["at"]

@@ -14,18 +14,20 @@ from containers.keeping.shape import BOUNDS, EVERY
 
 def hours() -> list[tuple[int, Any]]:
     found = [(n, ngettext_lazy("every hour", "every %(n)s hours", n) % {"n": n}) for n in EVERY if n]
-    return [(0, _("none by themselves")), *found]
+    return [(0, _("none automatically")), *found]
 
 
 class PolicyForm(SaneForm):
     """`containers.keeping.shape.Policy`."""
 
     every = forms.TypedChoiceField(label=_("Snapshots"), coerce=int, choices=hours)
-    at = forms.CharField(label=_("Counted from (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00."))
+    at = forms.CharField(
+        label=_("First one of the day at (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00.")
+    )
     keep_last = forms.IntegerField(label=_("The newest"))
-    keep_hourly = forms.IntegerField(label=_("One of each of so many hours"))
-    keep_daily = forms.IntegerField(label=_("One of each of so many days"))
-    keep_weekly = forms.IntegerField(label=_("One of each of so many weeks"))
+    keep_hourly = forms.IntegerField(label=_("Hourly ones to keep"))
+    keep_daily = forms.IntegerField(label=_("Daily ones to keep"))
+    keep_weekly = forms.IntegerField(label=_("Weekly ones to keep"))
     release = forms.BooleanField(label=_("One before each release"), required=False)
     back = forms.BooleanField(
         label=_("A release that goes back puts it back"),
@@ -35,7 +37,7 @@ class PolicyForm(SaneForm):
     most_still = forms.IntegerField(
         label=_("An instance stands still for at most so many seconds"),
         help_text=_(
-            "Where a pool copies data, a snapshot takes as long as that wants; after this time it goes on without one."
+            "Where a pool copies data, a snapshot takes as long as the copy; after this time it is given up and the instance runs on."
         ),
     )
 

@@ -23,17 +23,19 @@ class RulesForm(SaneForm):
 
     target = forms.ChoiceField(label=_("Store"), required=False)
     every = forms.TypedChoiceField(label=_("Backups"), coerce=int, choices=hours)
-    at = forms.CharField(label=_("Counted from (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00."))
+    at = forms.CharField(
+        label=_("First one of the day at (UTC)"), max_length=5, help_text=_("A time of day, such as 03:00.")
+    )
     instances = forms.CharField(
         label=_("Instances"), max_length=200, required=False, help_text=_("Their numbers, such as 1 2; empty: all.")
     )
     keep_last = forms.IntegerField(label=_("The newest"))
-    keep_daily = forms.IntegerField(label=_("One of each of so many days"))
-    keep_weekly = forms.IntegerField(label=_("One of each of so many weeks"))
-    drill_days = forms.IntegerField(label=_("A drill every so many days"), help_text=_("0: none by themselves."))
+    keep_daily = forms.IntegerField(label=_("Daily ones to keep"))
+    keep_weekly = forms.IntegerField(label=_("Weekly ones to keep"))
+    drill_days = forms.IntegerField(label=_("A drill every so many days"), help_text=_("0: none automatically."))
     drill_seconds = forms.IntegerField(label=_("It has so many seconds to get well"))
     check = forms.CharField(
-        label=_("Then this is run inside"),
+        label=_("Check command, run inside"),
         max_length=LONGEST_CHECK,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false"}),
@@ -78,7 +80,7 @@ class TargetForm(SaneForm):
     bucket = forms.CharField(
         label=_("Bucket"), max_length=LENGTHS["bucket"], required=False, help_text=_("It must be there.")
     )
-    key_prefix = forms.CharField(label=_("Before each key"), max_length=LENGTHS["key_prefix"], required=False)
+    key_prefix = forms.CharField(label=_("Key prefix"), max_length=LENGTHS["key_prefix"], required=False)
     access_key = forms.CharField(label=_("Access key"), max_length=LENGTHS["access_key"], required=False)
     secret_key = forms.CharField(
         label=_("Secret key"), max_length=LENGTHS["secret_key"], required=False,

@@ -74,6 +74,7 @@ RIGHTS = {
     "segment.manage": gettext_lazy("manage the segment"),
     "address.manage": gettext_lazy("manage addresses"),
     "registry.manage": gettext_lazy("manage the registry"),
+    "data.restore": gettext_lazy("put back or remove data of the service"),
     "backup.manage": gettext_lazy("manage stores of backups"),
     "environment.manage": gettext_lazy("manage the environment"),
     "release.approve": gettext_lazy("approve the release"),

@@ -130,7 +130,7 @@ def _fill(row: BackupTarget, data: Mapping[str, Any]) -> None:
         raise Refused(_("Letters, digits, «.», «_», «-» and «/»."), "key_prefix", 400)
     for name in ("access_key", "secret_key"):
         if not getattr(row, name):
-            raise Refused(_("It is needed."), name, 400)
+            raise Refused(_("This field is needed."), name, 400)
     if row.ca:
         try:
             ssl.create_default_context(cadata=row.ca)

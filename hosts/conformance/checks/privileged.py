@@ -15,7 +15,7 @@ def judge(read: Reading, profile: Profile) -> Verdict:
         words = _("Profiles make instances privileged: what is root inside is root of the machine.")
         return Verdict(FAILS, ", ".join(profiles), words)
     if instances:
-        words = _("Instances are privileged: make them anew without it; their volumes stay.")
+        words = _("Instances are privileged: make them again without security.privileged; their volumes stay.")
         return Verdict(FAILS, ", ".join(instances[:20]), words)
     return Verdict(PASSES, "security.privileged=false", _("Each instance has user ids of its own."))
 
