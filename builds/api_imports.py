@@ -74,7 +74,7 @@ class PieceQuery(Schema):
 
 
 def _all() -> QuerySet[ImageImport]:
-    return ImageImport.objects.select_related("project", "blueprint")
+    return ImageImport.objects.select_related("project", "blueprint")  # visible: asked of what it gives
 
 
 @router.get("/images/imports", response=list[ImportOut], tags=["builds"], summary="Imports of images, newest first")
