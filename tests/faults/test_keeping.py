@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from containers.keeping.models import Restore, Snapshot
@@ -13,6 +16,7 @@ from containers.keeping.services import restores, snapshots
 from containers.services import releases
 from hosts.models import Segment
 from hosts.operation_runner import execute
+from tests.engines import machine
 from tests.faults.test_lxd import House
 from tests.faults.test_lxd import house as house  # noqa: PLC0414  a fixture
 from tests.faults.workers import Workers
@@ -124,3 +128,53 @@ def test_data_is_kept_around_releases_and_put_back(house: House, workers: Worker
     rows = Snapshot.objects.filter(state="ready")
     assert {one.rpartition("/")[2] for one in names} == {one.label for one in rows}
     assert not Snapshot.objects.exclude(held=[]).exists()
+
+
+@pytest.fixture
+def small_pool(house: House) -> Iterator[Path]:
+    """The server's roots and volumes lie in a pool of 72 MiB; where it is to be seen from here."""
+    server, folder = house.server, house.server.folder / "small"
+    pid = machine.pid_in(server.folder / "lxd.pid")
+    mounted = ("nsenter", "-t", str(pid), "-m")
+    folder.mkdir()
+    machine.run(*mounted, "mount", "-t", "tmpfs", "-o", "size=72m", "tmpfs", folder)
+    server.lxc("storage", "create", "small", "dir", f"source={folder}")
+    server.lxc("profile", "device", "set", "default", "root", "pool=small")
+    yield Path(f"/proc/{pid}/root{folder}")
+    for one in server.query("/1.0/instances"):
+        server.lxc("delete", "--force", one.rpartition("/")[2])
+    for one in server.query("/1.0/storage-pools/small/volumes/custom"):
+        server.lxc("storage", "volume", "delete", "small", one.rpartition("/")[2])
+    server.lxc("profile", "device", "set", "default", "root", "pool=default")
+    server.lxc("storage", "delete", "small")
+    machine.run(*mounted, "umount", folder)
+    folder.rmdir()
+
+
+def test_a_pool_that_is_full_at_a_snapshot_loses_nothing(house: House, small_pool: Path) -> None:
+    """There is room by the rule, but not for all of the data once more."""
+    Segment.objects.update(probe=False)
+    house.site.succeeds(house.deploy(house.store("one")))
+    store, big = Store(house), "x" * (1 << 20)
+    with store.open() as rows:
+        for n in range(14):
+            assert rows.set(f"big:{n}", big)
+    space = os.statvfs(small_pool)
+    (small_pool / "ballast").write_bytes(bytes(space.f_bavail * space.f_frsize - (8 << 20)))
+    (row,) = snapshots.take(house.site.actor, house.place, reason="before the night")
+    row = run(row)
+    assert row.state == "failed"
+    assert "full" in row.operation.words.lower(), row.operation.words
+    # It goes on, whole; nothing of the snapshot is left, so that there is room for what comes.
+    store.write("after")
+    assert store.words() == {"big": 14, "after": 100}
+    (name,) = (one.partition("/custom/")[2] for one in house.server.query("/1.0/storage-pools/small/volumes/custom"))
+    assert name == "xq-vol-store.isolated.data"
+    assert house.server.query(f"/1.0/storage-pools/small/volumes/custom/{name}/snapshots") == []
+    # There is no room for another image either: said before anything is stopped.
+    released = house.deploy(house.store("two"))
+    house.site.advance(released)
+    assert released.state == "failed", released.outcome
+    assert "more than there is room for" in released.outcome
+    assert store.words() == {"big": 14, "after": 100}
+    assert house.run("cat /version").strip() == "one"
