@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,10 +33,16 @@ def renamed(row: MovedVolume) -> None:
     live.bump(topic(row.instance.place))
 
 
+def pinned(names: Collection[str], **whose: Any) -> str:
+    """Why volumes of these names are not removed by any rule; empty: no snapshot of them is pinned."""
+    rows = Snapshot.objects.filter(pinned=True, **whose).exclude(state=Snapshot.State.GONE)
+    kept = [one.label for one in rows if any(volume["name"] in names for volume in one.volumes)]
+    return _("It has snapshots that are pinned: %(names)s.") % {"names": ", ".join(kept)} if kept else ""
+
+
 def holds(row: MovedVolume) -> str:
-    """A snapshot that somebody marked «kept» goes with nothing."""
-    kept = [one.label for one in _of(row, row.aside) if one.pinned]
-    return _("It has snapshots that are kept: %(names)s.") % {"names": ", ".join(kept)} if kept else ""
+    """A snapshot that somebody pinned goes with nothing."""
+    return pinned([row.aside], host=row.host, instance=row.instance)
 
 
 def removed(row: MovedVolume) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from containers import gone, spec
+from containers.keeping.following import pinned
 from containers.keeping.models import Backup, DataVolume, LeftData, Snapshot
 from containers.models import Instance, ServiceEnvironment
 from containers.services.planning import config_of
@@ -22,6 +23,7 @@ from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 
 SYSTEM = Actor.system("keeping")
+AT_ONCE = 20  # removals that are begun in one go
 
 
 def grace() -> timedelta:
@@ -134,9 +136,16 @@ def settle() -> None:
 
 
 def due() -> list[LeftData]:
-    """What may be removed for good now."""
+    """What may be removed for good now. What somebody pinned a snapshot of is removed by people only."""
     rows = LeftData.objects.filter(state=LeftData.State.KEPT, until__lte=timezone.now(), host__state__in=Host.ANSWERING)
-    return list(rows.select_related("place__service__team", "place__environment", "host")[:20])
+    found: list[LeftData] = []
+    for row in rows.select_related("place__service__team", "place__environment", "host"):
+        held = pinned([one["name"] for one in row.volumes], host=row.host, instance__place=row.place)
+        if held and row.words != held:
+            LeftData.objects.filter(pk=row.pk).update(words=held)
+        elif not held and len(found) < AT_ONCE:
+            found.append(row)
+    return found
 
 
 def join() -> None:

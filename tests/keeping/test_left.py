@@ -95,6 +95,21 @@ def test_it_goes_for_good_after_its_time_with_its_snapshots(instance: Instance, 
     assert Event.objects.filter(action="data.gone").count() == 1
 
 
+def test_what_has_a_pinned_snapshot_is_removed_by_people_only(instance: Instance, pool: Pool, actor_sre: Any) -> None:
+    row = goes(instance, pool)
+    mine = Snapshot.objects.create(
+        instance=instance, host=instance.host, state="ready", volumes=row.volumes, pinned=True, who="gaolei"
+    )
+    LeftData.objects.filter(pk=row.pk).update(until=timezone.now() - timedelta(seconds=1))
+    verbs.sweep()
+    row.refresh_from_db()
+    assert (row.state, row.operation) == ("kept", None)
+    assert mine.label in row.words
+    verbs.remove(actor_sre, row, instance.place.service.slug)
+    row.refresh_from_db()
+    assert row.state == "removing"
+
+
 @pytest.mark.parametrize("what", ["used", "foreign snapshot", "foreign name", "stands"])
 def test_what_somebody_else_has_is_left_alone(what: str, instance: Instance, pool: Pool) -> None:
     row = goes(instance, pool)

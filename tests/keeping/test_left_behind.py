@@ -119,7 +119,7 @@ def test_it_is_put_aside_kept_and_removed_with_its_snapshots(row: MovedVolume, a
     Snapshot.objects.update(pinned=True)
     assert left_behind.tidy() == 0
     row.refresh_from_db()
-    assert "snapshots that are kept" in row.words
+    assert "snapshots that are pinned" in row.words
     assert row.aside in server.volumes
     Snapshot.objects.update(pinned=False)
     assert left_behind.tidy() == 1
