@@ -25,7 +25,7 @@ QUICK = "not engine and not browser"
 REAL = "engine or browser"
 FLEETS = "3"  # these tests wait more than they work: more of them than cores
 # Seconds until a part stops after its current test; a hanging part still lets CI end within its 90 minutes.
-LIMITS = {"quick": 1500, "postgres": 1200, "real": 2400}
+LIMITS = {"quick": 1500, "postgres": 1500, "real": 2100}
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ def save_rules(actor: Actor, place: ServiceEnvironment, target: str, data: Mappi
     """`target`: the name of a store, empty: no backups by themselves. What is left out is as usual. Raises Denied, Refused."""
     require(actor, "service.change", **place.at, obj=place)
     rules = parse(data)
-    found = BackupTarget.objects.filter(name=target).first() if target else None
+    found = BackupTarget.objects.filter(name=target).first() if target and "\x00" not in target else None
     if target and found is None:
         raise Refused(_("There is no store «%(name)s».") % {"name": target[:60]}, "target", 400)
     with transaction.atomic():

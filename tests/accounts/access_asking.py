@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.test import Client
 from django.urls import reverse
@@ -43,7 +44,8 @@ class Asking:
     def ask(self, role: str, line: Line) -> Got:
         if line.name.startswith("/"):
             body = access_api.body(self.world, f"{line.method} {line.name}")
-            return self.send(role, line.method, access_api.address(self.world, line.name, line.sent), body, api=True)
+            query = urlencode(line.data(self.world)) if "=@" in line.sent else line.sent
+            return self.send(role, line.method, access_api.address(self.world, line.name, query), body, api=True)
         return self.send(role, line.method, reverse(line.name, kwargs=line.args(self.world)), line.data(self.world))
 
     def send(self, role: str, method: str, address: str, data: Any = None, *, api: bool = False) -> Got:

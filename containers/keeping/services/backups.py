@@ -24,7 +24,7 @@ from xqplatform.errors import Refused
 
 def target_of(name: str) -> BackupTarget:
     """A store by its name. Raises Refused."""
-    row = BackupTarget.objects.filter(name=name).first()
+    row = BackupTarget.objects.filter(name=name).first() if "\x00" not in name else None
     if row is None:
         raise Refused(_("There is no store «%(name)s».") % {"name": name[:60]}, "target", 400)
     return row
