@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from containers.keeping.retention import Kept, is_due, spared
-from containers.keeping.shape import EVERY, TIME, Policy
+from containers.keeping.shape import Policy, read, whole
 from xqplatform.errors import Refused
 
 BOUNDS = {
@@ -55,36 +55,12 @@ USUAL = Rules()
 
 def parse(data: Any) -> Rules:
     """What is left out is as usual. Raises Refused with the field."""
-    if not isinstance(data, Mapping):
-        raise Refused(_("It must be an object."), "", 400)
-    known = {one.name for one in fields(Rules)}
-    unknown = sorted(str(key) for key in data if key not in known)
-    if unknown:
-        raise Refused(_("There is no setting «%(name)s».") % {"name": unknown[0][:60]}, unknown[0][:60], 400)
-    values: dict[str, Any] = {}
-    for name, (low, high) in BOUNDS.items():
-        if name in data:
-            values[name] = _whole(data[name], name, low, high)
-    if "every" in data:
-        values["every"] = _whole(data["every"], "every", 0, 24)
-        if values["every"] not in EVERY:
-            words = _("A day is divided evenly: every %(choices)s hours, or 0 for none automatically.")
-            raise Refused(words % {"choices": ", ".join(map(str, EVERY[1:]))}, "every", 400)
-    if "at" in data:
-        values["at"] = data["at"]
-        if not isinstance(data["at"], str) or not TIME.fullmatch(data["at"]):
-            raise Refused(_("Write a time of day, such as 03:00."), "at", 400)
+    values = read(data, {one.name for one in fields(Rules)}, BOUNDS)
     if "check" in data:
         values["check"] = _command(data["check"])
     if "instances" in data:
         values["instances"] = _numbers(data["instances"])
     return Rules(**values)
-
-
-def _whole(value: Any, name: str, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Refused(_("A whole number from %(low)s to %(high)s.") % {"low": low, "high": high}, name, 400)
-    return value
 
 
 def _command(value: Any) -> str:
@@ -96,7 +72,7 @@ def _command(value: Any) -> str:
 def _numbers(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or len(value) > MOST_INSTANCES:
         raise Refused(_("A list of numbers of instances."), "instances", 400)
-    return tuple(sorted({_whole(one, "instances", 1, 1_000_000) for one in value}))
+    return tuple(sorted({whole(one, "instances", 1, 1_000_000) for one in value}))
 
 
 def concerns(rules: Rules, number: int) -> bool:

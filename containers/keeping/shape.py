@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -50,25 +50,7 @@ USUAL = Policy()
 
 def parse(data: Any) -> Policy:
     """What is left out is as usual. Raises Refused with the field."""
-    if not isinstance(data, Mapping):
-        raise Refused(_("It must be an object."), "", 400)
-    known = {one.name for one in fields(Policy)}
-    unknown = sorted(str(key) for key in data if key not in known)
-    if unknown:
-        raise Refused(_("There is no setting «%(name)s».") % {"name": unknown[0][:60]}, unknown[0][:60], 400)
-    values: dict[str, Any] = {}
-    for name, (low, high) in BOUNDS.items():
-        if name in data:
-            values[name] = _whole(data[name], name, low, high)
-    if "every" in data:
-        values["every"] = _whole(data["every"], "every", 0, 24)
-        if values["every"] not in EVERY:
-            words = _("A day is divided evenly: every %(choices)s hours, or 0 for none automatically.")
-            raise Refused(words % {"choices": ", ".join(map(str, EVERY[1:]))}, "every", 400)
-    if "at" in data:
-        values["at"] = data["at"]
-        if not isinstance(data["at"], str) or not TIME.fullmatch(data["at"]):
-            raise Refused(_("Write a time of day, such as 03:00."), "at", 400)
+    values = read(data, {one.name for one in fields(Policy)}, BOUNDS)
     for name in ("release", "back"):
         if name in data:
             values[name] = data[name]
@@ -77,7 +59,29 @@ def parse(data: Any) -> Policy:
     return Policy(**values)
 
 
-def _whole(value: Any, name: str, low: int, high: int) -> int:
+def read(data: Any, known: Collection[str], bounds: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """What rules of snapshots and of backups have in common: whole numbers within `bounds`, `every`, `at`; nothing that is not `known`.
+    Raises Refused with the field.
+    """
+    if not isinstance(data, Mapping):
+        raise Refused(_("It must be an object."), "", 400)
+    unknown = sorted(str(key) for key in data if key not in known)
+    if unknown:
+        raise Refused(_("There is no setting «%(name)s».") % {"name": unknown[0][:60]}, unknown[0][:60], 400)
+    values: dict[str, Any] = {name: whole(data[name], name, *ends) for name, ends in bounds.items() if name in data}
+    if "every" in data:
+        values["every"] = whole(data["every"], "every", 0, 24)
+        if values["every"] not in EVERY:
+            words = _("A day is divided evenly: every %(choices)s hours, or 0 for none automatically.")
+            raise Refused(words % {"choices": ", ".join(map(str, EVERY[1:]))}, "every", 400)
+    if "at" in data:
+        values["at"] = data["at"]
+        if not isinstance(data["at"], str) or not TIME.fullmatch(data["at"]):
+            raise Refused(_("Write a time of day, such as 03:00."), "at", 400)
+    return values
+
+
+def whole(value: Any, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise Refused(_("A whole number from %(low)s to %(high)s.") % {"low": low, "high": high}, name, 400)
     return value

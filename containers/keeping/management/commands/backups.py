@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from containers.keeping import reading_backups
+from containers.keeping.management.finding import labelled, place_of
 from containers.keeping.models import Backup
 from containers.keeping.services import backups, drills
-from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.visibility import visible
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def do_list(self, actor: Actor, options: dict[str, Any]) -> None:
-        for row in reading_backups.backups_of(actor, _place(actor, options)):
+        for row in reading_backups.backups_of(actor, place_of(actor, options)):
             taken = f"{row.taken:%Y-%m-%d %H:%M:%S}" if row.taken else "–"
             drill = next((one.state for one in row.drills.all()), "–")
             self.stdout.write(
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             )
 
     def do_take(self, actor: Actor, options: dict[str, Any]) -> None:
-        place = _place(actor, options)
+        place = place_of(actor, options)
         for row in backups.take(actor, place, options["store"], options["instance"], options["reason"]):
             self.stdout.write(f"{row.label} of {row.instance} is being taken.")
 
@@ -71,18 +71,4 @@ class Command(BaseCommand):
 
 def _backup(actor: Actor, name: str) -> Backup:
     """Raises CommandError."""
-    number = name.removeprefix("backup-")
-    rows = visible(actor, Backup).select_related(*reading_backups.ROWS)
-    row = rows.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 15 else None
-    if row is None:
-        raise CommandError(f"There is no backup {name[:40]}.")
-    return row
-
-
-def _place(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
-    """Raises CommandError."""
-    rows = visible(actor, ServiceEnvironment).select_related("service__team", "environment", "active")
-    row = rows.filter(service__slug=options["service"], environment__slug=options["environment"]).first()
-    if row is None:
-        raise CommandError(f"There is no {options['service']} in {options['environment']}.")
-    return row
+    return labelled(visible(actor, Backup).select_related(*reading_backups.ROWS), "backup-", name)

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from containers.keeping import reading
+from containers.keeping.management.finding import labelled, place_of
 from containers.keeping.models import Snapshot
 from containers.keeping.services import copies, restores, snapshots
-from containers.models import ServiceEnvironment
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.models import User
 from xqplatform.accounts.visibility import visible
@@ -48,12 +48,12 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def do_list(self, actor: Actor, options: dict[str, Any]) -> None:
-        for row in reading.snapshots_of(actor, _found(actor, options)):
+        for row in reading.snapshots_of(actor, place_of(actor, options)):
             taken = f"{row.taken:%Y-%m-%d %H:%M:%S}" if row.taken else "–"
             self.stdout.write(f"{row.label}\t{row.instance}\t{taken}\t{row.state}\t{row.why}\t{row.host.name}")
 
     def do_take(self, actor: Actor, options: dict[str, Any]) -> None:
-        for row in snapshots.take(actor, _found(actor, options), options["instance"], options["reason"]):
+        for row in snapshots.take(actor, place_of(actor, options), options["instance"], options["reason"]):
             self.stdout.write(f"{row.label} of {row.instance} is being taken.")
 
     def do_remove(self, actor: Actor, options: dict[str, Any]) -> None:
@@ -74,20 +74,5 @@ class Command(BaseCommand):
 
 def _snapshot(actor: Actor, name: str) -> Snapshot:
     """Raises CommandError."""
-    number = name.removeprefix("xq-")
-    rows = visible(actor, Snapshot).select_related(
-        "instance__place__service__team", "instance__place__environment", "host"
-    )
-    row = rows.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 15 else None
-    if row is None:
-        raise CommandError(f"There is no snapshot {name[:40]}.")
-    return row
-
-
-def _found(actor: Actor, options: dict[str, Any]) -> ServiceEnvironment:
-    """Raises CommandError."""
-    rows = visible(actor, ServiceEnvironment).select_related("service__team", "environment", "active")
-    place = rows.filter(service__slug=options["service"], environment__slug=options["environment"]).first()
-    if place is None:
-        raise CommandError(f"There is no {options['service']}/{options['environment']}.")
-    return place
+    ways = ("instance__place__service__team", "instance__place__environment", "host")
+    return labelled(visible(actor, Snapshot).select_related(*ways), "xq-", name)
