@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from containers import spec
+from containers import announcing, spec
 from containers.models import Instance, Step
 from containers.move_work import Move
 from containers.readdressing import mark_of
@@ -48,12 +48,12 @@ class Readdress(Move):
         mine, others = self._look(str(self.step.pk))
         new = self._gives = self._kept(self.step.new_ip)
         made = self._made(mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
-        self._ready_to_announce()
+        announcing.prepare(self.engine)
         self._nobody_has(made, new)
         self._stop_there(self.host, others)
         self._take(self.step.new_ip)
         if self.runs:
-            self._up(made)
+            self._up(made, announced=True)
         else:
             Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         self._only(made, others)
@@ -75,7 +75,7 @@ class Readdress(Move):
         self._take(self.step.old_ip)
         self._restarts_by_itself(keep)
         if self.runs:
-            self._up(keep, state)
+            self._up(keep, state, announced=True)
         self._only(keep, [one for one in found if one["Id"] != keep])
 
     # --- Pieces --------------------------------------------------------------------------------------------------

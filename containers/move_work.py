@@ -8,22 +8,20 @@ stopped, until the new one is well: the way back starts it again. Where both run
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from containers import left_behind
+from containers import announcing, left_behind
 from containers.carrying import Carry, names_of
 from containers.config import Config, parse
 from containers.models import Instance, KeptLog, MovedVolume, Step
-from containers.work import Context, Json, StepFailed, Work, point
-from hosts import helper, probe
-from hosts.engine import Engine, EngineError, connect
+from containers.work import Context, Json, StepFailed, Work
+from hosts import probe
+from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
 from hosts.models import Host
 from xqplatform import live
@@ -83,7 +81,8 @@ class Move(Work):
             for one in leftovers:
                 self._retire(one["Id"])
             made = self._made(mine, self.step.image, self.step.config, str(self.step.pk))
-            self._ready_to_announce()
+            if self._fixed:
+                announcing.prepare(self.engine)
         old = [] if lost else self._found(self.old_host)
         side_by_side = self.context.order == "start-first" and not self._fixed and not lost and self.runs and not carry
         if not side_by_side:
@@ -96,7 +95,7 @@ class Move(Work):
         self._switch(self.new_host)
         with self._at(self.new_host):
             if self.runs:
-                self._up(made)
+                self._up(made, announced=True)
             else:
                 Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         if side_by_side:
@@ -159,33 +158,6 @@ class Move(Work):
             words = _("%(ip)s still answers (MAC %(mac)s): %(host)s is not off. Nothing was started on %(new)s.")
             raise StepFailed(words % {"ip": address.ip, "mac": mac, "host": self.old_host, "new": self.new_host})
 
-    def _ready_to_announce(self) -> None:
-        """What the announcement needs is made while the old container still serves."""
-        if not self._fixed:
-            return
-        try:
-            helper.ensure_image(self.engine)
-        except (NoHelper, EngineError) as error:
-            log.info("No announcement of %s on %s: %s", self.instance, self.host, error)
-
-    def _up(self, engine_id: str, state: str = "starting") -> None:
-        """Starts it and waits until it is well; meanwhile its address is announced."""
-        words = threading.Thread(
-            target=copy_context().run, args=(self._announce, self.engine, self.host, engine_id), daemon=True
-        )
-        self._bring_up(engine_id, self._deadline(), state=state, tidy=words.start)
-        words.join(helper.SECONDS)
-
-    def _announce(self, engine: Engine, host: Host, engine_id: str) -> None:
-        address = self.instance.address
-        if address is None:
-            return
-        try:
-            probe.announce(engine, engine_id, address.ip)
-            point("after announce", self.step.pk)
-        except (NoHelper, EngineError) as error:
-            log.info("%s was not announced on %s: %s", address.ip, host, error)
-
     # --- And back ------------------------------------------------------------------------------------------------
 
     def _bring_back(self) -> None:
@@ -219,7 +191,7 @@ class Move(Work):
         with self._at(self.old_host):
             self._restarts_by_itself(keep)
             if self.runs:
-                self._up(keep, state)
+                self._up(keep, state, announced=True)
         self._tidy_up(self.new_host, new)
         if self._went_over():
             left_behind.leave(self, self.new_host, names_of(self))

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from builds.registry import auth_of
-from containers import happenings, health, holds, images, keeping_logs, known, live_limits, spec
+from containers import announcing, happenings, health, holds, images, keeping_logs, known, live_limits, spec
 from containers.config import Config, parse
 from containers.ending import Broken, StepFailed
 from containers.firstcheck import FirstCheck
@@ -32,7 +32,7 @@ from containers.pulse import ASK_ANYWAY, Pulse
 from containers.services import persisted
 from containers.services.settings import secrets_of, topic
 from containers.wire import SECONDS, Wire
-from hosts import labels
+from hosts import helper, labels
 from hosts.engine import Engine, EngineError, connect
 from hosts.models import Address
 from hosts.networks import ensure_network
@@ -215,7 +215,11 @@ class Work:
         else:
             self._stop_all(others)
             self._save_data(made, others)
-            self._bring_up(made, self._deadline(), tidy=lambda: self._tidy(made, mine, others))
+            self._up(
+                made,
+                announced=self.step.action == "add" and self._fixed and announcing.was_elsewhere(self.instance),
+                tidy=lambda: self._tidy(made, mine, others),
+            )
         self._others_ended(made)
 
     def _save_data(self, made: str, others: list[Json]) -> None:
@@ -722,6 +726,24 @@ class Work:
                 old, self.instance.ip = self.instance.ip, fresh["ip"]
                 self.around.readdressed(old)
         self.around.after_start(engine_id)
+
+    def _up(
+        self, engine_id: str, state: str = "starting", *, announced: bool, tidy: Callable[[], None] | None = None
+    ) -> None:
+        """Brings it up; meanwhile its address is announced, if it was on another host before."""
+        address = self.instance.address
+        if not announced or address is None:
+            return self._bring_up(engine_id, self._deadline(), state=state, tidy=tidy)
+        words = announcing.begin(self.engine, address, engine_id, lambda: point("after announce", self.step.pk))
+
+        def meanwhile() -> None:
+            if words.ident is None:  # it may be tidied up once more
+                words.start()
+            if tidy is not None:
+                tidy()
+
+        self._bring_up(engine_id, self._deadline(), state=state, tidy=meanwhile)
+        words.join(helper.SECONDS)
 
     def _begin(self, engine_id: str) -> None:
         until = time.monotonic() + BUSY_ADDRESS_SECONDS

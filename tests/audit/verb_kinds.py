@@ -54,6 +54,7 @@ READERS = {
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",
+    "containers.keeping.management.finding.place_of",
     "containers.keeping.reading.moved_of",
     "containers.keeping.reading.restores_of",
     "containers.keeping.reading.snapshots_of",

@@ -35,7 +35,7 @@ from tests.engines import machine
 from tests.engines.lxd import LxdServer
 from tests.engines.machine import FleetError, run
 from tests.engines.members import FleetHost, FleetRegistry, Segment, api_client
-from tests.engines.setup import BASE, check_machine, connect, prepare, raze
+from tests.engines.setup import BASE, check_machine, connect, forget_places, prepare, raze
 
 __all__ = ["BASE", "Fleet", "FleetError", "FleetHost", "FleetRegistry", "Segment", "api_client", "down_unheld"]
 
@@ -140,6 +140,7 @@ class Fleet:
             server.clean()
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(FleetHost.clean, self.hosts))
+        forget_places(self.prefix, [*self.hosts, *self.servers])
 
     def down(self) -> None:
         """Take everything down; may be called again. A fleet that another process holds stays."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.engines import lxd, machine, space
@@ -120,6 +121,14 @@ def connect(host: FleetHost | lxd.LxdServer) -> None:
         f"address add {host.address}/24 dev br0\nlink set br0 up\n"
         f"route add default via {host.address.rpartition('.')[0]}.1\n",
     )
+
+
+def forget_places(prefix: str, hosts: Iterable[FleetHost | lxd.LxdServer]) -> None:
+    """Bridges and neighbours forget where a MAC is: addresses come again with the next test, on other hosts and without a rest."""
+    _batch(f"{prefix}-j", "link set join type bridge fdb_flush\n")
+    for host in hosts:
+        _batch(host.namespace, "link set br0 type bridge fdb_flush\nneigh flush dev br0\n")
+    run("ip", "neigh", "flush", "dev", f"{prefix}r")
 
 
 def _batch(namespace: str, commands: str) -> None:
