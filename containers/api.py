@@ -194,11 +194,12 @@ def change_service(request: HttpRequest, slug: str, body: ServiceChange) -> Any:
 
 
 @router.delete("/services/{slug}", response={202: list[DeploymentOut]})
-def remove_service(request: HttpRequest, slug: str, reason: str = "") -> Any:
-    """Starts a removal in each environment where instances stand; none: it is gone at once."""
-    started = catalog.remove_service(
-        actor_of(request), get_service(actor_of(request), _clean(slug)), _clean(reason)[:2000]
-    )
+def remove_service(request: HttpRequest, slug: str, reason: str = "", confirm: str = "") -> Any:
+    """Starts a removal in each environment where instances stand; none: it is gone at once. Where data goes with it, `confirm` is the
+    service's name, else it is refused with what would go.
+    """
+    service = get_service(actor_of(request), _clean(slug))
+    started = catalog.remove_service(actor_of(request), service, _clean(reason)[:2000], confirm=_clean(confirm))
     return Status(202, [deployment_json(get_deployment(actor_of(request), row.pk)) for row in started])
 
 
@@ -486,7 +487,8 @@ def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, resp
     """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
     place = _place(request, slug, environment)
     chosen: dict[str, Any] = {"addresses": _addresses(body), "hosts": _hosts(body)}
-    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), **chosen)
+    confirm = _clean(body.confirm)
+    row = releases.scale(actor_of(request), place, body.instances, _clean(body.reason), confirm=confirm, **chosen)
     return (
         accepted(response, row) if row is not None else Status(200, place_json(_standing(request, slug, environment)))
     )
@@ -627,8 +629,11 @@ def forget(request: HttpRequest, slug: str, environment: str, body: ForgetIn) ->
 
 @router.delete("/services/{slug}/{environment}/instances", response={202: DeploymentOut}, tags=["instances"])
 def remove_instances(
-    request: HttpRequest, slug: str, environment: str, response: HttpResponse, reason: str = ""
+    request: HttpRequest, slug: str, environment: str, response: HttpResponse, *, reason: str = "", confirm: str = ""
 ) -> Any:
-    """Removes all instances of the service in this environment, and gives their addresses back."""
+    """Removes all instances of the service in this environment, and gives their addresses back. Where data goes with them, `confirm` is
+    «service/environment», else it is refused with what would go.
+    """
     place = _place(request, slug, environment)
-    return accepted(response, releases.remove_place(actor_of(request), place, _clean(reason)[:2000]))
+    row = releases.remove_place(actor_of(request), place, _clean(reason)[:2000], confirm=_clean(confirm))
+    return accepted(response, row)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import holds, live_limits
+from containers import confirming, holds, live_limits
 from containers.guardrails import asking, glass
 from containers.guardrails.glass import Glass
 from containers.guardrails.verdict import read
@@ -151,9 +151,10 @@ def scale(
     addresses: Chosen = None,
     going: Collection[int] | None = None,
     hosts: Chosen = None,
+    confirm: str | None = None,
 ) -> Deployment | None:
     """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned. `going`: numbers
-    of those that go, where it is not the highest ones; `wanted` must be what is left then.
+    of those that go, where it is not the highest ones; `wanted` must be what is left then. `confirm`: see `remove_place`.
     """
     _may(actor, "service.scale", place)
     _may_choose(actor, place, addresses, hosts)
@@ -188,6 +189,7 @@ def scale(
         numbers=going,
         chosen=addresses,
         on=hosts,
+        confirm=confirm,
     )
 
 
@@ -285,10 +287,13 @@ def _admit_aside(place: ServiceEnvironment, plan: Plan, config: ConfigVersion | 
         raise Refused(words % {"why": refused.message}, refused.field, refused.code) from None
 
 
-def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
-    """Removes all instances of the place, and gives their addresses back."""
+def remove_place(
+    actor: Actor, place: ServiceEnvironment, reason: str = "", *, confirm: str | None = None
+) -> Deployment:
+    """Removes all instances of the place, and gives their addresses back. `confirm`: the name of the place, where data goes with them
+    (None: whoever calls has asked for it)."""
     _may(actor, "service.remove", place)
-    return _start(actor, place, "remove", policy=None, reason=reason)
+    return _start(actor, place, "remove", policy=None, reason=reason, confirm=confirm)
 
 
 def pause(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
@@ -464,6 +469,7 @@ def _start(
     on: Chosen = None,
     broken: Glass | None = None,
     shown: Mark | None = None,
+    confirm: str | None = None,
 ) -> Deployment:
     """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
     from containers.preview import gather, record
@@ -503,6 +509,9 @@ def _start(
             )
             refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
             refuse_unfit(plan, reason)
+            if confirm is not None:
+                gone = {entry.number for entry in plan.entries if entry.action == "remove"}
+                confirming.data_goes([one for one in standing(locked) if one.number in gone], str(locked), confirm)
             guard = {}
             if kind == "deploy":
                 guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)

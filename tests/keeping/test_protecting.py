@@ -163,7 +163,9 @@ def test_the_page_says_at_once_who_is_not_protected(
     )
     daily(well.place, disk)
     drill(backup(well, disk, 3), 2)
-    hidden = make_service("hidden", team=Team.objects.create(slug="vault", title="Vault", closed=True), kind="stateful")
+    hidden = make_service(
+        "glacier", team=Team.objects.create(slug="vault", title="Vault", closed=True), kind="stateful"
+    )
     make_instance(make_place(hidden, "production"), make_host("v", runtime="lxd"), 1)
     client.force_login(sre)
     text = client.get("/protection/").content.decode()
@@ -171,7 +173,7 @@ def test_the_page_says_at_once_who_is_not_protected(
     body = text[text.index("<tbody") :]
     assert body.index(">store<") < body.index(">a-cache<")
     assert "Nothing is backed up by schedule." in body
-    assert "hidden" in body
+    assert ">glacier<" in body
     good = client.get("/protection/?state=protected").content.decode()
     assert ">a-cache<" in good
     assert "Nothing is backed up by schedule." not in good
@@ -179,7 +181,7 @@ def test_the_page_says_at_once_who_is_not_protected(
         assert client.get(f"/protection/{query}").status_code == 200
     # Who is not of a closed team sees nothing of it.
     client.force_login(developer)
-    assert "hidden" not in client.get("/protection/").content.decode()
+    assert ">glacier<" not in client.get("/protection/").content.decode()
     answer = client.get("/protection/?format=csv")
     rows = list(csv.reader(io.StringIO(b"".join(answer).decode("utf-8-sig"))))  # type: ignore[call-overload]
     assert [row[0] for row in rows[1:]] == ["store", "a-cache"]
