@@ -150,6 +150,7 @@ def restore(request: HttpRequest, number: int) -> HttpResponse:
         "form": form,
         "busy": snapshots.busy(place),
         "now_runs": row.instance.current,
+        "stops_bare": reading.stops_bare(place),
     }
     return render(request, "keeping/backup_restore.html", context, status=400 if form.errors else 200)
 

@@ -155,6 +155,7 @@ def restore(request: HttpRequest, number: int) -> HttpResponse:
         "busy": snapshots.busy(place),
         "later": later.filter(state=Snapshot.State.READY)[:5],
         "now_runs": row.instance.current,
+        "stops_bare": reading.stops_bare(place),
     }
     return render(request, "keeping/restore.html", context, status=400 if form.errors else 200)
 
