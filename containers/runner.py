@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from containers import holds, leases, roles, rollout, spec
 from containers.address_work import Readdress
+from containers.ending import Broken, StepFailed
 from containers.finish import finish
 from containers.halting import AfterHalt, Halt
 from containers.hooks import closing
@@ -29,9 +30,14 @@ from containers.move_work import Move
 from containers.notices import telling
 from containers.pulse import Pulse
 from containers.recorder.writing import Recorder
+from containers.steps.bench import Json, load
+from containers.steps.context import Context, topics_of
+from containers.steps.patience import Patience
+from containers.steps.points import point
+from containers.steps.preparing import prepare
+from containers.steps.work import Work
 from containers.stored import step_views, view_of
 from containers.wire import FIRST
-from containers.work import Broken, Context, Json, Patience, StepFailed, Work, load, point, prepare, topics_of
 from hosts import labels
 from hosts.engine import EngineError, connect
 from hosts.models import Host

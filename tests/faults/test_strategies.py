@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from containers import holds, work
+from containers import holds
 from containers.models import Deployment, Instance
 from containers.rollout.views import Gate
 from containers.services import releases, steering
+from containers.steps import points
 from hosts.models import Address, Segment
 from tests.faults.conftest import Site, wait_for
 from tests.faults.workers import Workers
@@ -168,7 +169,7 @@ def test_a_rollback_does_not_wait_for_a_call_that_hangs(site: Site) -> None:
             engine.freeze()
             frozen.set()
 
-    work.PROBE.append(at)
+    points.PROBE.append(at)
     try:
         site.begin(row)
         wait_for("a call hangs", frozen.is_set)
