@@ -77,7 +77,18 @@ from containers.schemas import (
     TurnIn,
     VersionOut,
 )
-from containers.services import catalog, drains, lost, moves, persisted, readdress, releases, steering, waiting
+from containers.services import (
+    catalog,
+    drains,
+    lost,
+    moves,
+    new_limits,
+    persisted,
+    readdress,
+    releases,
+    steering,
+    waiting,
+)
 from containers.services import settings as settings_verbs
 from containers.services.planning import config_of as planned
 from containers.traffic.words import words as traffic_words
@@ -402,12 +413,12 @@ def _ask(request: HttpRequest, number: int, verb: Any, body: ReasonIn, response:
 
 @router.post("/deployments/{number}/pause", response={202: DeploymentOut}, tags=["deployments"])
 def pause(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
-    return _ask(request, number, releases.pause, body, response)
+    return _ask(request, number, steering.pause, body, response)
 
 
 @router.post("/deployments/{number}/resume", response={202: DeploymentOut}, tags=["deployments"])
 def resume(request: HttpRequest, number: int, response: HttpResponse, body: ReasonIn = NO_REASON) -> Any:
-    return _ask(request, number, releases.resume, body, response)
+    return _ask(request, number, steering.resume, body, response)
 
 
 @router.post("/deployments/{number}/cancel", response={202: DeploymentOut}, tags=["deployments"])
@@ -427,7 +438,7 @@ def turn(request: HttpRequest, number: int, body: TurnIn, response: HttpResponse
 @router.post("/deployments/{number}/rollback", response={202: DeploymentOut}, tags=["deployments"])
 def rollback(request: HttpRequest, number: int, response: HttpResponse, body: RollbackIn = NOTHING_SAID) -> Any:
     """Back to image and settings of before; `data_back`: the data, too, so that what was written since is lost to it."""
-    verb = partial(releases.rollback, data_back=body.data_back)
+    verb = partial(steering.rollback, data_back=body.data_back)
     return _ask(request, number, verb, body, response)
 
 
@@ -590,7 +601,7 @@ def list_instance_events(request: HttpRequest, number: int) -> Any:
 @router.get("/services/{slug}/{environment}/limits", response=list[LimitOut], tags=["instances"])
 def show_limits(request: HttpRequest, slug: str, environment: str) -> Any:
     """What the newest settings change against those in use, and what of it a running container can take."""
-    return [asdict(one) for one in releases.live_changes(_place(request, slug, environment))]
+    return [asdict(one) for one in new_limits.live_changes(_place(request, slug, environment))]
 
 
 @router.post("/services/{slug}/{environment}/instances/{operation}", response={202: DeploymentOut}, tags=["instances"])
@@ -611,7 +622,7 @@ def operate(  # noqa: PLR0917  ninja gives them by name
         "stop": releases.stop,
         "start": releases.start,
         "repair": releases.repair,
-        "limits": releases.apply_limits,
+        "limits": new_limits.apply_limits,
     }[operation]
     return accepted(
         response, verb(actor_of(request), _place(request, slug, environment), body.instances, _clean(body.reason))

@@ -15,7 +15,7 @@ import redis
 
 from builds.models import Image, Project
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
-from containers.services import releases
+from containers.services import new_limits, releases
 from containers.services import settings as places
 from containers.steps import points
 from hosts import observe
@@ -199,7 +199,7 @@ def test_a_release_keeps_the_data(house: House) -> None:
     container = Container.objects.get(instance=again, ended=None)
     began = connect(house.host).inspect(container.engine_id)["State"]["StartedAt"]
     places.save_config(site.actor, house.place, CONFIG | {"memory": "96m", "cpus": 0.5})
-    site.succeeds(releases.apply_limits(site.actor, house.place))
+    site.succeeds(new_limits.apply_limits(site.actor, house.place))
     seen = connect(house.host).inspect(container.engine_id)
     assert (seen["State"]["StartedAt"], seen["HostConfig"]["Memory"]) == (began, 96 << 20)
     limit = Path(f"/sys/fs/cgroup/memory/{house.server.namespace}/lxc.payload.store-isolated-1/memory.limit_in_bytes")

@@ -17,7 +17,7 @@ from builds.models import Image, Project
 from containers import left_behind
 from containers.keeping.services import copies, snapshots
 from containers.models import Deployment, MovedVolume, Service
-from containers.services import moves, releases
+from containers.services import moves, releases, steering
 from containers.services.settings import save_config
 from containers.steps import points
 from hosts import observe
@@ -136,7 +136,7 @@ def test_killed_workers_lose_no_row_of_a_database_that_moves(pair: Pair, workers
     back = pair.move(home)
     assert workers.advance(back.pk, ["before finish"]) == "before finish"
     pair.write("third")
-    releases.rollback(pair.site.actor, back)
+    steering.rollback(pair.site.actor, back)
     assert workers.advance(back.pk, ["back after data"]) == "back after data"
     assert workers.advance(back.pk) == ""
     back.refresh_from_db()

@@ -11,7 +11,7 @@ import pytest
 
 from containers import runner
 from containers.models import Deployment, Instance
-from containers.services import drains, moves, releases
+from containers.services import drains, moves, releases, steering
 from containers.services.drains import advance
 from containers.services.settings import save_config
 from containers.steps import points
@@ -153,7 +153,7 @@ def test_it_goes_back_when_it_does_not_get_well_there(site: Site) -> None:
     def rolled_back_in_the_middle(point: str, step: int) -> None:
         if point == "end":
             points.PROBE.clear()
-            releases.rollback(site.actor, row)
+            steering.rollback(site.actor, row)
 
     points.PROBE.append(rolled_back_in_the_middle)
     row = moves.move(site.actor, site.place, [1, 2], bad)

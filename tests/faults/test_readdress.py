@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from containers.models import Instance, PersistedFolder
-from containers.services import readdress, releases
+from containers.services import readdress, steering
 from containers.services.settings import save_config
 from containers.steps import points
 from hosts.models import Address, Segment
@@ -76,7 +76,7 @@ def test_at_every_stage_of_the_way_back(site: Site, workers: Workers, two: tuple
     with listened(site):
         row = readdress.readdress(site.actor, one, new, with_data=True)
         assert workers.advance(row.pk, ["before healthy"]) == "before healthy"
-        releases.rollback(site.actor, row)
+        steering.rollback(site.actor, row)
         row = walk(site, workers, row, [*BACK, "before finish"])
     assert row.state == "rolled_back", row.outcome
     assert places(site) == before
