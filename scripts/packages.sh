@@ -27,6 +27,7 @@ need logrotate /usr/sbin/logrotate
 need systemd /lib/systemd/systemd
 need lxd /usr/sbin/lxd /usr/bin/lxd
 need lxd-client /usr/bin/lxc
+need btrfs-progs /usr/sbin/mkfs.btrfs /usr/bin/mkfs.btrfs /sbin/mkfs.btrfs /bin/mkfs.btrfs
 need postgresql /usr/lib/postgresql/*/bin/initdb
 [ -n "$missing" ] || exit 0
 

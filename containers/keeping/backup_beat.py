@@ -6,7 +6,6 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,14 +25,14 @@ from containers.keeping.stores.opening import open_store
 from containers.models import Instance
 from containers.services import holders
 from hosts.engine import EngineError, connect
-from hosts.models import HostOperation
+from hosts.models import Host, HostOperation
 from xqplatform import audit, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
 BEAT = Actor.system("keeping")
-LOST = timedelta(days=7)  # for which what a failed backup left is looked for
+LOST = timedelta(days=7)  # for which what a drill left is looked for
 
 
 def plan() -> None:
@@ -120,9 +119,12 @@ def sweep() -> None:
     rows = Backup.objects.select_related(*ROWS)
     for row in rows.filter(state=Backup.State.TAKING).exclude(operation__state__in=at_work):
         changed(row, state=Backup.State.FAILED, ended=timezone.now())
-    failed = rows.filter(state=Backup.State.FAILED, created__gt=lately).exclude(operation__state__in=at_work)
-    for row in failed.filter(~Q(snapshot__state=Snapshot.State.GONE) | Q(parts__isnull=False)).distinct():
-        _tidy(row)
+    over = rows.filter(state__in=[Backup.State.READY, Backup.State.FAILED]).exclude(operation__state__in=at_work)
+    reached = over.filter(host__state__in=Host.ANSWERING).exclude(snapshot=None)
+    for row in reached.exclude(snapshot__state=Snapshot.State.GONE):
+        _tidy_host(row)
+    for row in over.filter(state=Backup.State.FAILED, parts__isnull=False).distinct():
+        _tidy_store(row)
     restores = Restore.objects.select_related(*ROWS_OF_RESTORES).filter(notes__fetched=True)
     for restore in restores.exclude(state=Restore.State.RUNNING):
         _tidy_restore(restore)
@@ -130,11 +132,18 @@ def sweep() -> None:
         work.enqueue(tasks.discard, pk)
 
 
-def _tidy(row: Backup) -> None:
+def _tidy_host(row: Backup) -> None:
     try:
         tidy_host(row)
+    except EngineError as error:
+        log.info("What %s left is removed later: %s", row, error)
+
+
+def _tidy_store(row: Backup) -> None:
+    """Its host has no say in this: it may never come back."""
+    try:
         transfer.clear(open_store(row.target), row)
-    except (EngineError, StoreError) as error:
+    except StoreError as error:
         log.info("What %s left is removed later: %s", row, error)
 
 

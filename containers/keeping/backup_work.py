@@ -53,6 +53,10 @@ def back_up(run: Run) -> None:
     store, moves = open_store(row.target), edge.volumes_of(run.host).moves
 
     def undo() -> None:
+        row.refresh_from_db(fields=["state"])
+        if row.state == Backup.State.READY:  # whole, and in the store: whatever went wrong afterwards
+            tidy(row, moves)
+            return
         changed(row, state=Backup.State.FAILED, ended=timezone.now())
         tidy(row, moves)
         transfer.clear(store, row)
@@ -66,7 +70,7 @@ def back_up(run: Run) -> None:
             _finish(run, row, store, snapshot)
     if run.todo("tidy"):
         with run.step("tidy", _("Remove what was made on the way")):
-            transfer.patient(run, lambda: tidy(row, moves))
+            transfer.tidied(run, lambda: tidy(row, moves))
 
 
 def _snapshot(run: Run, row: Backup) -> Snapshot:

@@ -81,7 +81,7 @@ def drill(run: Run) -> None:
             _try(run, row, engine)
     if run.todo("tidy"):
         with run.step("tidy", _("Remove it again")):
-            transfer.patient(run, lambda: tidy(row, engine, moves))
+            transfer.tidied(run, lambda: tidy(row, engine, moves))
 
 
 def _fetch(run: Run, row: Drill, moves: VolumeMoves) -> None:

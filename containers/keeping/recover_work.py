@@ -34,7 +34,9 @@ def recover(run: Run) -> None:
     volumes = edge.volumes_of(run.host)
 
     def undo() -> None:
-        restoring.go_back(row, volumes)
+        row.refresh_from_db(fields=["state"])
+        if row.state != Restore.State.DONE:  # else it is in use: what is written to it now is not thrown away
+            restoring.go_back(row, volumes)
         tidy(row, volumes)
 
     run.on_failure(undo, _("Put back what was there before, and start it"))
@@ -59,14 +61,14 @@ def recover(run: Run) -> None:
         with run.step("start", _("Start the instance")):
             restoring.start(row)
             restoring.healthy(row, run.check)
-    if run.todo("tidy"):
-        with run.step("tidy", _("Remove what was made on the way")):
-            transfer.patient(run, lambda: tidy(row, volumes))
     if run.todo("note"):
         with run.step("note", _("Note what was done")):
             restoring.done(row)
             words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
             run.write(words=words % {"time": f"{row.as_of:%Y-%m-%d %H:%M:%S}", "safety": row.safety.label})
+    if run.todo("tidy"):
+        with run.step("tidy", _("Remove what was made on the way")):
+            transfer.tidied(run, lambda: tidy(row, volumes))
 
 
 def _fetch(run: Run, row: Restore, volumes: Volumes) -> None:

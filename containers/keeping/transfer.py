@@ -41,6 +41,14 @@ def patient(run: Run, call: Callable[[], R], seconds: float | None = None) -> R:
         pause = min(pause * 2, PAUSES[1])
 
 
+def tidied(run: Run, call: Callable[[], object]) -> None:
+    """Removes what was made on the way. Where the host stays away that is no failure of what was done: the beat sees to it."""
+    try:
+        patient(run, call)
+    except EngineError as error:
+        run.note(_("%(words)s It is tried again.") % {"words": error.words})
+
+
 def _rest(run: Run, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:

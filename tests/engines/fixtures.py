@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engines.fleet import Fleet
+from tests.engines.lxd import no_btrfs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -15,6 +16,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "fleet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not collected is said, once, by the process that sums up."""
+    if why := no_btrfs():
+        terminalreporter.write_line(f"Tests on pools of btrfs are left out: {why}.")
 
 
 @pytest.fixture(scope="session")

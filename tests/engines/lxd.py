@@ -1,6 +1,7 @@
 """Real LXD servers beside the Docker hosts of a fleet: each in a network namespace of its own, on the same segment.
 
 A server sees its own /sys (its bridge is looked for there) and its own cgroups, so that instances of two servers may have one name.
+Its pool is of the driver `dir`; one of btrfs is made where a test asks for it (`LxdServer.use`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tests.engines import machine
 from tests.engines.machine import FleetError, inside, run
 
 PASSWORD = "let me in"
+DEFAULT = "default"  # the pool that each server has
+POOL_MB = 512  # of a file that only takes what is written to it
 PROGRAMS = ("sh", "cat", "ls", "echo", "sleep", "ip", "ping", "httpd", "hostname", "ps", "kill", "mount", "touch", "poweroff", "halt", "reboot",
             "true", "false", "wget", "df", "id", "env", "dd", "rm", "sync", "tr", "grep", "stty")  # fmt: skip
 INITTAB = (
@@ -65,6 +68,26 @@ exec unshare --cgroup --mount sh -c '
     done < {folder}/cgroup
     exec env LXD_DIR={folder}/lxd lxd --group root'
 """
+
+
+def no_btrfs() -> str:
+    """Why there is no pool of btrfs here; empty: there may be one."""
+    for program in ("mkfs.btrfs", "losetup"):
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+            return f"this machine has no program {program} (apt-get install -y btrfs-progs mount)"
+    if not Path("/dev/loop-control").exists():
+        return "this machine has no loop devices"
+    if not _kernel_has("btrfs") and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "btrfs"], capture_output=True, timeout=60, check=False)
+    return "" if _kernel_has("btrfs") else "this machine's kernel has no btrfs (/proc/filesystems)"
+
+
+def _kernel_has(name: str) -> bool:
+    return name in Path("/proc/filesystems").read_text().split()
+
+
+# Drivers of pools that servers here can have. A parameter of tests: what cannot be is left out with its reason in the summary.
+DRIVERS = ("dir",) if no_btrfs() else ("dir", "btrfs")
 
 
 @dataclass
@@ -189,18 +212,41 @@ class LxdServer:
     def heal(self) -> None:
         run(*inside(f"{self.prefix}-j", "ip", "link", "set", f"p{self.name}", "up"))
 
+    def use(self, driver: str) -> str:
+        """Roots and volumes lie in a pool of this driver until `clean`; the pool's name.
+
+        The server mounts it in its own namespace, from a file in its own folder: both go with its last process.
+        """
+        name = DEFAULT if driver == "dir" else driver
+        if name != DEFAULT and f"/1.0/storage-pools/{name}" not in self.query("/1.0/storage-pools"):
+            self.lxc("storage", "create", name, driver, f"size={POOL_MB}MiB")
+        self.lxc("profile", "device", "set", "default", "root", f"pool={name}")
+        return name
+
+    def volume(self, pool: str, name: str) -> Path:
+        """Where a volume's files lie, as seen from here, where its pool is not mounted."""
+        folder = self.directory / "storage-pools" / pool / "custom" / f"default_{name}"
+        return Path(f"/proc/{machine.pid_in(self.folder / 'lxd.pid')}/root{folder}")
+
     def clean(self) -> None:
-        """Remove every instance, volume, image, foreign certificate and segment; bring it back first."""
+        """Remove every instance, volume, image, foreign certificate, segment and pool of a test; bring it back first."""
         self.heal()
         self.thaw()
         self.start()
         for one in self.query("/1.0/instances"):
             self.lxc("delete", "--force", one.rpartition("/")[2])
-        for one in self.query("/1.0/storage-pools/default/volumes/custom"):
-            if "/snapshots/" not in one:  # they go with their volume
-                self.lxc("storage", "volume", "delete", "default", one.rpartition("/")[2])
+        pools = [one.rpartition("/")[2] for one in self.query("/1.0/storage-pools")]
+        for pool in pools:
+            for one in self.query(f"/1.0/storage-pools/{pool}/volumes/custom"):
+                if "/snapshots/" not in one:  # they go with their volume
+                    self.lxc("storage", "volume", "delete", pool, one.rpartition("/")[2])
         for one in self.query("/1.0/images"):
             self.lxc("image", "delete", one.rpartition("/")[2])
+        if pools != [DEFAULT]:
+            self.use("dir")
+            for pool in pools:
+                if pool != DEFAULT:
+                    self.lxc("storage", "delete", pool)
         for one in self.query("/1.0/certificates"):
             self.lxc("config", "trust", "remove", one.rpartition("/")[2], check=False)
         for key in self.query("/1.0")["config"]:

@@ -15,7 +15,8 @@ import requests
 
 from tests.engines.fleet import Fleet, FleetHost, api_client, main
 from tests.engines.images import tiny_image
-from tests.engines.machine import NETNS, cgroup_folders, processes_about, wait_for
+from tests.engines.lxd import DRIVERS
+from tests.engines.machine import NETNS, cgroup_folders, processes_about, run, wait_for
 from tests.engines.space import REPOSITORY
 
 pytestmark = pytest.mark.engine
@@ -163,13 +164,22 @@ def test_a_fleet_that_was_left_standing_goes_by_its_folder() -> None:
 
 
 def test_what_a_killed_process_left_behind_is_swept() -> None:
-    program = "import time\nfrom tests.engines.fleet import Fleet\nprint(Fleet.up(hosts=1).folder, flush=True)\ntime.sleep(600)"
+    program = f"""if True:
+        import time
+        from tests.engines.fleet import Fleet
+        fleet = Fleet.up(hosts=1)
+        fleet.lxd()[0].use({DRIVERS[-1]!r})
+        print(fleet.folder, flush=True)
+        time.sleep(600)"""
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     assert process.stdout is not None
     folder = Path(process.stdout.readline().strip())
     process.kill()
     process.wait(30)
     assert processes_about(folder), "its engine runs on"
+    if "btrfs" in DRIVERS:
+        assert str(folder) in run("losetup", "--list"), "its pool is mounted"
     assert main(["sweep"]) == 0
     assert not folder.exists()
     assert processes_about(folder) == []
+    wait_for("its loop devices are free", lambda: str(folder) not in run("losetup", "--list"))

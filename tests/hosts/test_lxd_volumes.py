@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import pytest
 
 from hosts.engine import ConnectionSpec, ContainerSpec, EngineError, connect_spec
 from tests.engines.fleet import Fleet
+from tests.engines.lxd import DRIVERS
 
 BIND = "xq-vol-kv.data:/data"
+SECOND = 1_700_000_000_000_000_000  # of a file's time, in nanoseconds
 
 
-def test_snapshots_of_a_volume(clean_fleet: Fleet) -> None:
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_snapshots_of_a_volume(clean_fleet: Fleet, driver: str) -> None:
     server = clean_fleet.lxd()[0]
+    pool = server.use(driver)
     server.image("tiny")
     spec = ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd")
     with contextlib.closing(connect_spec(spec)) as engine:
@@ -34,11 +39,11 @@ def test_snapshots_of_a_volume(clean_fleet: Fleet) -> None:
         engine.start(made)
         run("echo one > /data/row; sync")
         (volume,) = volumes.of(made)
-        assert (volume.name, volume.target, volume.pool) == ("xq-vol-kv.data", "/data", "default")
+        assert (volume.name, volume.target, volume.pool) == ("xq-vol-kv.data", "/data", pool)
         assert volume.users == (made,)
-        assert volume.copies  # the pool's driver is «dir»
-        assert volumes.named("xq-vol-kv.data", "default", "/data") == volume
-        assert volumes.named("xq-vol-none", "default") is None
+        assert volume.copies == (driver == "dir")
+        assert volumes.named("xq-vol-kv.data", pool, "/data") == volume
+        assert volumes.named("xq-vol-none", pool) is None
         assert volumes.snapshots(volume) == []
 
         for _again in range(2):
@@ -52,7 +57,7 @@ def test_snapshots_of_a_volume(clean_fleet: Fleet) -> None:
         run("echo two > /data/row; echo more > /data/more; sync")
 
         # Somebody else's snapshot; and one of ours is made anew under its name.
-        server.lxc("storage", "volume", "snapshot", "default", "xq-vol-kv.data", "monday")
+        server.lxc("storage", "volume", "snapshot", pool, "xq-vol-kv.data", "monday")
         volumes.take(volume, "xq-2", 30)
         run("echo three > /data/row; sync")
         volumes.take(volume, "xq-2", 30)
@@ -68,6 +73,17 @@ def test_snapshots_of_a_volume(clean_fleet: Fleet) -> None:
             engine.start(made)
             assert run("cat /data/row") == wanted
             engine.stop(made, 1)
+        # What is written anew at once, as long as before and in the same second, is put back as well.
+        row = server.volume(pool, volume.name) / "row"
+        os.utime(row, ns=(SECOND, SECOND))
+        volumes.take(volume, "xq-3", 30)
+        row.write_text("two\n")
+        os.utime(row, ns=(SECOND + 4_000_000, SECOND + 4_000_000))
+        volumes.put_back(volume, "xq-3", 30)
+        row = server.volume(pool, volume.name) / "row"
+        assert (row.read_text(), row.stat().st_mtime_ns) == ("one\n", SECOND)
+        volumes.drop(volume, "xq-3", 30)
+
         with pytest.raises(EngineError) as missing:
             volumes.put_back(volume, "xq-9", 30)
         assert missing.value.kind == "not_found"
