@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 
 from containers import holds, leases, tasks
+from containers.advancing.runner import Runner
 from containers.hooks import closing
 from containers.models import Deployment, HookRun, Step
-from containers.runner import Runner
 from containers.services import releases, steering
 from tests.containers.conftest import World
 from xqplatform.audit.models import Event
@@ -160,11 +160,11 @@ def test_a_click_in_the_moment_of_the_rest_leaves_no_rest_without_a_failure(worl
     runner = Runner(row.pk, lease)
     row.refresh_from_db()
     steering.retry(world.actor, step)
-    runner._become(row, "paused", clear=False, hold="failed")
+    runner.rows.become(row, "paused", clear=False, hold="failed")
     row.refresh_from_db()
     assert (row.state, row.hold) == ("running", "")
     Step.objects.filter(pk=step.pk).update(state="failed")
-    runner._become(row, "paused", clear=False, hold="failed")
+    runner.rows.become(row, "paused", clear=False, hold="failed")
     row.refresh_from_db()
     assert (row.state, row.hold) == ("paused", "failed")
 

@@ -14,7 +14,7 @@ from django.db import connections
 from docker.errors import NotFound
 
 from builds.models import Image, Project, Registry
-from containers import runner
+from containers.advancing import runner
 from containers.models import Container, Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.services import releases
 from containers.services import settings as places

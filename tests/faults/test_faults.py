@@ -62,7 +62,7 @@ import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "xqplatform.settings"
 import django
 django.setup()
-from containers import runner
+from containers.advancing import runner
 from containers.steps import points
 def mark(point, step):
     if point == sys.argv[3]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from containers import runner
+from containers.advancing import runner
 from containers.models import Deployment, Instance
 from containers.services import drains, moves, releases, steering
 from containers.services.drains import advance

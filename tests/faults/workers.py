@@ -26,7 +26,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "xqplatform.settings"
 import django
 django.setup()
 from builds import runner as builds
-from containers import runner as releases
+from containers.advancing import runner as releases
 from containers.steps import points
 from containers.models import Step
 from tests.faults import workers
