@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from containers import happenings, live_limits
-from containers.config import MIB, Config, difference, parse
+from containers.config import Config, difference, parse
+from containers.config_fields import MIB
 from containers.finish import finish
 from containers.models import Container, Deployment, Instance, InstanceEvent
 from containers.services import new_limits, releases
