@@ -14,6 +14,7 @@ from hosts.engine_link import SLOW_SECONDS
 from hosts.engine_networks import WithNetworks
 from hosts.engine_streams import Stream, json_objects
 from hosts.exec_types import Execs
+from hosts.inside_types import Insides
 from hosts.inventory import Space
 from hosts.volume_copies import VolumeCopies
 from hosts.volume_types import Volumes
@@ -23,6 +24,7 @@ class Engine(WithContainers, WithFiles, WithImages, WithNetworks):
     """A connection to one engine, safe to use from many threads. Methods raise EngineError and nothing else."""
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    insides: Insides | None = None  # a helper looks into all containers at once: `hosts.inside`
     meter: None = None  # a collector measures its containers
     copies: VolumeCopies | None = None
     volumes: Volumes | None = None  # an engine's volumes have no snapshots
