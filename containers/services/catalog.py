@@ -15,7 +15,7 @@ from builds.place import at
 from containers import confirming
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
 from containers.placement import stored
-from containers.services import queue, releases
+from containers.services import holders, queue, releases
 from containers.services.planning import standing
 from containers.services.settings import topic
 from hosts.models import Segment
@@ -227,7 +227,7 @@ def remove_service(actor: Actor, service: Service, reason: str = "", *, confirm:
         require(actor, "service.remove", **place.at, obj=service)
     require(actor, "service.remove", **service.at, obj=service)
     for place in places:
-        holder = releases.held_by(place)
+        holder = holders.held_by(place)
         if holder:
             raise Refused(f"{place.environment}: {holder}")
     with transaction.atomic():

@@ -12,7 +12,7 @@ from containers.keeping import restoring, sweeping
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.services import restores, snapshots
 from containers.models import Container, Instance
-from containers.services import releases
+from containers.services import holders, releases
 from hosts.engine import EngineError
 from hosts.models import HostOperation
 from hosts.operation_runner import MOST_ATTEMPTS, execute
@@ -172,7 +172,7 @@ def test_what_all_workers_died_over_is_put_right_by_the_sweep(
     sweeping.sweep()
     assert (Restore.objects.get().state, pool.data) == ("failed", {"xq-vol-store-1": "two"})
     assert engine.running == set(pool.mounts)
-    assert releases.held_by(instance.place) == ""
+    assert holders.held_by(instance.place) == ""
 
 
 def test_nothing_else_is_done_to_the_place_meanwhile(
