@@ -71,7 +71,7 @@ def _retire(instance: Instance, rules: backup_rules.Rules) -> None:
     rows = list(instance.backups.filter(state=Backup.State.READY).exclude(taken=None))
     kept = [Kept(row.pk, row.taken, row.pinned, row.why == Backup.Why.SCHEDULE) for row in rows if row.taken]
     stay = backup_rules.stays(rules, kept)
-    gone = backups.drop([row for row in rows if row.pk not in stay])
+    gone = backups.drop([row for row in rows if row.pk not in stay], by_rule=True)
     if gone:
         audit.record(
             BEAT, "data.backup.remove", instance, after={"backups": gone}, reason=_("by rule"), parent=instance.place

@@ -75,4 +75,6 @@ def tidy() -> None:
         stay = spared(policies[places[instance]], rows_of)
         gone += [one.pk for one in rows_of if one.pk not in stay]
     if gone:
-        snapshots.drop(Actor.system("keeping"), list(Snapshot.objects.filter(pk__in=sorted(gone)[:MOST_DROPS])))
+        snapshots.drop(
+            Actor.system("keeping"), list(Snapshot.objects.filter(pk__in=sorted(gone)[:MOST_DROPS])), by_rule=True
+        )
