@@ -59,12 +59,15 @@ def _rest(run: Run, seconds: float) -> None:
 def send(
     run: Run, moves: VolumeMoves, store: Store, row: Backup, volume: int, *, pool: str, name: str, size: int
 ) -> None:
-    """Puts the file of a clone into the store, from the first part on that is not there yet. Raises EngineError, StoreError, Failed."""
+    """Puts the file of a clone into the store, from the first part on that is not there yet. Raises EngineError, StoreError, Failed, that
+    also for a host that gives fewer bytes than it said, or others: what is called whole afterwards has to be.
+    """
 
     def go_on() -> None:
         there = row.parts.filter(volume=volume).count()
-        if there * parts.PART >= size:
+        if size and there * parts.PART >= size:
             return
+        got = there * parts.PART
         file = moves.read_file(pool, name, there * parts.PART)
         for number, piece in enumerate(parts.pieces(file, parts.PART), there + 1):
             sealed = sealing.seal(piece, row.target.recipients)
@@ -73,8 +76,11 @@ def send(
             BackupPart.objects.create(
                 backup=row, volume=volume, number=number, size=part.size, sha256=part.sha256
             )  # fmt: skip
-            done = min(number * parts.PART, size)
-            run.note(_("%(done)d of %(all)d MiB") % {"done": done // MIB, "all": size // MIB})
+            got += len(piece)
+            run.note(_("%(done)d of %(all)d MiB") % {"done": got // MIB, "all": size // MIB})
+        if got != size or not size:
+            words = _("The host gave %(got)d of %(all)d bytes of %(name)s: that is no backup.")
+            raise Failed(words % {"got": got, "all": size, "name": name})
 
     try:
         patient(run, go_on)
