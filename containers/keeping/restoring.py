@@ -69,8 +69,10 @@ def restore(run: Run) -> None:
     if run.todo("note"):
         with run.step("note", _("Note what was done")):
             done(row)
-            words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
-            safety = row.safety.label if row.safety is not None else "–"
+            words = _("The data is as it was at %(time)s UTC. Nothing was kept of what was there before.")
+            if row.safety is not None:
+                words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
+            safety = row.safety.label if row.safety is not None else ""
             run.write(words=words % {"time": f"{row.snapshot.taken:%Y-%m-%d %H:%M:%S}", "safety": safety})
 
 
