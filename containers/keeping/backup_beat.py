@@ -23,7 +23,7 @@ from containers.keeping.services.snapshots import why_not
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.opening import open_store
 from containers.models import Instance
-from containers.services import releases
+from containers.services import holders
 from hosts.engine import EngineError, connect
 from hosts.models import Host, HostOperation
 from xqplatform import audit, work
@@ -63,7 +63,7 @@ def _begin(instance: Instance, target: BackupTarget) -> None:
         return
     try:
         with transaction.atomic():
-            releases.free(instance.place)
+            holders.free(instance.place)
             backups.begin(BEAT, instance, target, Backup.Why.SCHEDULE)
     except Refused as refused:
         log.info("No backup of %s now: %s", instance, refused.message)

@@ -17,7 +17,7 @@ from containers.keeping.retention import Kept, is_due, spared
 from containers.keeping.services import snapshots
 from containers.keeping.shape import Policy
 from containers.models import Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
@@ -52,7 +52,7 @@ def _begin(instance: Instance) -> None:
         return
     try:
         with transaction.atomic():
-            releases.free(instance.place)
+            holders.free(instance.place)
             snapshots.begin(Actor.system("keeping"), instance, Snapshot.Why.SCHEDULE)
     except Refused as refused:
         log.info("No snapshot of %s by schedule now: %s", instance, refused.message)

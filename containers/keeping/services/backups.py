@@ -13,7 +13,7 @@ from containers.keeping.models import Backup, BackupTarget, Drill, Restore, Snap
 from containers.keeping.parts import folder
 from containers.keeping.services.snapshots import REMOVING, TAKING, checked, instances_of, new, why_not
 from containers.models import Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.services import operations
 from xqplatform import audit, live, work
@@ -41,7 +41,7 @@ def take(
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         found = [begin(actor, row, store, Backup.Why.HAND, reason) for row in rows]
         numbers = [one.instance.number for one in found]
         after = {"backups": [one.pk for one in found], "target": store.name, "instances": numbers}

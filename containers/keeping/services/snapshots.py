@@ -12,7 +12,7 @@ from builds.models import Image
 from containers.keeping.models import Backup, Restore, Snapshot
 from containers.keeping.operations import DROP, TAKE
 from containers.models import ConfigVersion, Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.models import Host
 from hosts.runtimes import TRAITS
@@ -55,7 +55,7 @@ def instances_of(place: ServiceEnvironment, numbers: Collection[int] | None = No
 
 def busy(place: ServiceEnvironment) -> str:
     """Why nothing may be done to the data now."""
-    return releases.held_by(place)
+    return holders.held_by(place)
 
 
 def take(
@@ -69,7 +69,7 @@ def take(
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         found = [begin(actor, row, Snapshot.Why.HAND, reason) for row in rows]
         after = {"snapshots": [one.pk for one in found], "instances": [one.instance.number for one in found]}
         audit.record(actor, "data.snapshot", place, after=after, reason=reason, parent=place.service)

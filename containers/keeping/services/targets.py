@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.keeping import sealing
+from containers.keeping import parts, sealing
 from containers.keeping.models import Backup, BackupTarget
 from containers.keeping.parts import manifest_key
 from containers.keeping.stores import StoreError
@@ -87,7 +87,7 @@ def change(actor: Actor, row: BackupTarget, data: Mapping[str, Any]) -> BackupTa
 def check(actor: Actor, row: BackupTarget) -> BackupTarget:
     """Tries it out and notes what it said. Raises Denied."""
     require(actor, MANAGING)
-    row.problem, row.checked = _problem(row), timezone.now()
+    row.problem, row.checked = problem_of(row), timezone.now()
     with transaction.atomic():
         row.save(update_fields=["problem", "checked"])
         audit.record(actor, "backup.target.check", row, after={"problem": row.problem[:300]})
@@ -169,6 +169,25 @@ def _recipients(text: str) -> str:
         if not sealing.is_recipient(one):
             raise Refused(_("«%(key)s» is no public key of age (age1…).") % {"key": one[:80]}, "others", 400)
     return "\n".join(dict.fromkeys(found))
+
+
+def problem_of(row: BackupTarget) -> str:
+    """What is wrong with a store that stands; empty: it takes and gives objects, and the newest backup is in it.
+
+    One that is emptied, or whose disk is not mounted, takes objects as well as ever.
+    """
+    if problem := _problem(row):
+        return problem
+    newest = row.backups.filter(state=Backup.State.READY).order_by("-pk").first()
+    if newest is None:
+        return ""
+    try:
+        open_store(row).get(parts.manifest_key(newest.folder))
+    except StoreError as error:
+        return _("%(backup)s of %(instance)s cannot be read: %(words)s") % {
+            "backup": newest.label, "instance": newest.instance, "words": error.words,
+        }  # fmt: skip
+    return ""
 
 
 def _problem(row: BackupTarget) -> str:
