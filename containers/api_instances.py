@@ -43,7 +43,8 @@ def scale(request: HttpRequest, slug: str, environment: str, body: ScaleIn, resp
     """202 with the change that began; 200 where nothing was released yet and the number is only noted."""
     place = place_of(request, slug, environment)
     chosen: dict[str, Any] = {"addresses": chosen_addresses(body), "hosts": chosen_hosts(body)}
-    row = releases.scale(actor_of(request), place, body.instances, clean(body.reason), **chosen)
+    confirm = clean(body.confirm)
+    row = releases.scale(actor_of(request), place, body.instances, clean(body.reason), confirm=confirm, **chosen)
     return (
         accepted(response, row) if row is not None else Status(200, place_json(standing_of(request, slug, environment)))
     )
@@ -161,8 +162,11 @@ def forget(request: HttpRequest, slug: str, environment: str, body: ForgetIn) ->
 
 @router.delete("/services/{slug}/{environment}/instances", response={202: DeploymentOut})
 def remove_instances(
-    request: HttpRequest, slug: str, environment: str, response: HttpResponse, reason: str = ""
+    request: HttpRequest, slug: str, environment: str, response: HttpResponse, *, reason: str = "", confirm: str = ""
 ) -> Any:
-    """Removes all instances of the service in this environment, and gives their addresses back."""
+    """Removes all instances of the service in this environment, and gives their addresses back. Where data goes with them, `confirm` is
+    «service/environment», else it is refused with what would go.
+    """
     place = place_of(request, slug, environment)
-    return accepted(response, releases.remove_place(actor_of(request), place, clean(reason)[:2000]))
+    row = releases.remove_place(actor_of(request), place, clean(reason)[:2000], confirm=clean(confirm))
+    return accepted(response, row)

@@ -67,11 +67,12 @@ def change_service(request: HttpRequest, slug: str, body: ServiceChange) -> Any:
 
 
 @router.delete("/services/{slug}", response={202: list[DeploymentOut]})
-def remove_service(request: HttpRequest, slug: str, reason: str = "") -> Any:
-    """Starts a removal in each environment where instances stand; none: it is gone at once."""
-    started = catalog.remove_service(
-        actor_of(request), get_service(actor_of(request), clean(slug)), clean(reason)[:2000]
-    )
+def remove_service(request: HttpRequest, slug: str, reason: str = "", confirm: str = "") -> Any:
+    """Starts a removal in each environment where instances stand; none: it is gone at once. Where data goes with it, `confirm` is the
+    service's name, else it is refused with what would go.
+    """
+    service = get_service(actor_of(request), clean(slug))
+    started = catalog.remove_service(actor_of(request), service, clean(reason)[:2000], confirm=clean(confirm))
     return Status(202, [deployment_json(get_deployment(actor_of(request), row.pk)) for row in started])
 
 

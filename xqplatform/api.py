@@ -44,6 +44,7 @@ from containers.guardrails.api import router as guardrails
 from containers.keeping.api import router as keeping
 from containers.keeping.api_backups import router as backups
 from containers.keeping.api_left import router as left_data
+from containers.keeping.api_protection import router as protection
 from containers.recorder.api import router as recorder
 from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
@@ -155,6 +156,7 @@ api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
 api.add_router("/v1/", keeping)
+api.add_router("/v1/", protection)
 api.add_router("/v1/", left_data)
 api.add_router("/v1/", backups)
 api.add_router("/v1/", hooks)  # before services: its paths name more

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers import live_limits
+from containers import confirming, live_limits
 from containers.guardrails import glass
 from containers.guardrails.glass import Glass
 from containers.guardrails.verdict import read
@@ -19,7 +19,7 @@ from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import Mark, Stale, mark_of, stale
 from containers.services import capacity, holders, step_rows
-from containers.services.planning import config_of, plan_for
+from containers.services.planning import config_of, plan_for, standing
 from containers.services.settings import ensure_config, secrets_of, topic
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -54,8 +54,11 @@ def begin(
     on: Chosen = None,
     broken: Glass | None = None,
     shown: Mark | None = None,
+    confirm: str | None = None,
 ) -> Deployment:
-    """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit."""
+    """Plans once more under the lock, saves the deployment with its steps, and enqueues the work on commit. `confirm`: the name of the
+    place, where data goes with instances (None: whoever calls has asked for it).
+    """
     from containers.preview import gather, record
     from containers.tasks import advance
 
@@ -93,6 +96,9 @@ def begin(
             )
             refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
             refuse_unfit(plan, reason)
+            if confirm is not None:
+                going = {entry.number for entry in plan.entries if entry.action == "remove"}
+                confirming.data_goes([one for one in standing(locked) if one.number in going], str(locked), confirm)
             guard = {}
             if kind == "deploy":
                 guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)

@@ -132,9 +132,10 @@ def scale(
     addresses: Chosen = None,
     going: Collection[int] | None = None,
     hosts: Chosen = None,
+    confirm: str | None = None,
 ) -> Deployment | None:
     """Brings the place to `wanted` instances; before its first release the number is only noted, and None returned. `going`: numbers
-    of those that go, where it is not the highest ones; `wanted` must be what is left then.
+    of those that go, where it is not the highest ones; `wanted` must be what is left then. `confirm`: see `remove_place`.
     """
     changes.may(actor, "service.scale", place)
     _may_choose(actor, place, addresses, hosts)
@@ -169,6 +170,7 @@ def scale(
         numbers=going,
         chosen=addresses,
         on=hosts,
+        confirm=confirm,
     )
 
 
@@ -210,10 +212,14 @@ def repair(
     return _operate(actor, place, "repair", numbers, reason=reason, policy=policy)
 
 
-def remove_place(actor: Actor, place: ServiceEnvironment, reason: str = "") -> Deployment:
-    """Removes all instances of the place, and gives their addresses back."""
+def remove_place(
+    actor: Actor, place: ServiceEnvironment, reason: str = "", *, confirm: str | None = None
+) -> Deployment:
+    """Removes all instances of the place, and gives their addresses back. `confirm`: the name of the place, where data goes with them
+    (None: whoever calls has asked for it).
+    """
     changes.may(actor, "service.remove", place)
-    return changes.begin(actor, place, "remove", policy=None, reason=reason)
+    return changes.begin(actor, place, "remove", policy=None, reason=reason, confirm=confirm)
 
 
 def _may_choose(actor: Actor, place: ServiceEnvironment, *chosen: Chosen) -> None:
