@@ -112,13 +112,19 @@ def remove(actor: Actor, row: Backup, name: str, reason: str = "") -> Backup:
     return row
 
 
-def drop(rows: Collection[Backup]) -> list[int]:
-    """Begins the removal of those that are ready and in nobody's use; their keys. Who may was asked before."""
+def drop(rows: Collection[Backup], *, by_rule: bool = False) -> list[int]:
+    """Begins the removal of those that are ready and in nobody's use; their keys. Who may was asked before. `by_rule`: those that
+    somebody pinned meanwhile stay.
+    """
     with transaction.atomic():
+        # First the locks, then who uses them: whoever begins to has the lock before.
         locked = Backup.objects.select_for_update().filter(pk__in=[row.pk for row in rows], state=Backup.State.READY)
+        ready = Backup.objects.filter(pk__in=list(locked.order_by("pk").values_list("pk", flat=True)))
+        if by_rule:
+            ready = ready.filter(pinned=False)
         tried = Drill.objects.filter(state=Drill.State.RUNNING).values("backup")
         put_back = Restore.objects.filter(state=Restore.State.RUNNING).exclude(backup=None).values("backup")
-        keys = list(locked.exclude(pk__in=tried).exclude(pk__in=put_back).values_list("pk", flat=True))
+        keys = list(ready.exclude(pk__in=tried).exclude(pk__in=put_back).values_list("pk", flat=True))
         Backup.objects.filter(pk__in=keys).update(state=Backup.State.DROPPING)
         for pk in keys:
             work.enqueue(tasks.discard, pk)
