@@ -83,7 +83,7 @@ class LxdVolumeCopies:
         self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
 
     def pour(self, pool: str, name: str, other: str) -> None:
-        in_place.check(self.link, pool, other)
+        in_place.check_inside(self.link, pool, other)
         source = {"type": "copy", "pool": pool, "name": name, "volume_only": True, "refresh": True}
         body = {"name": other, "type": "custom", "source": source}
         self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
@@ -108,7 +108,7 @@ class LxdVolumeCopies:
         return Offer(str(begun["id"]), addresses, secrets, str(environment.get("certificate") or ""))
 
     def fetch(self, pool: str, name: str, offer: Offer, address: str) -> str:
-        in_place.check(self.link, pool, name)
+        in_place.check_outside(self.link, pool, name)
         source = {
             "type": "migration", "mode": "pull", "operation": f"https://{address}/1.0/operations/{offer.operation}",
             "secrets": dict(offer.secrets), "certificate": offer.certificate, "refresh": True, "volume_only": True,

@@ -109,7 +109,7 @@ class LxdVolumeMoves:
         self._set(pool, name, {**config, **_marks(labels)})
 
     def overwrite(self, pool: str, volume: str, source: str, *, check: Check = go_on) -> None:
-        in_place.check(self.link, pool, volume)
+        in_place.check_inside(self.link, pool, volume)
         body = {
             "name": volume,
             "type": "custom",

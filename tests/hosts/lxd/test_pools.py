@@ -109,6 +109,9 @@ def test_other_data_does_not_come_into_a_volume_with_snapshots() -> None:
     for free in (Link(), Link(driver="btrfs", taken={"xq-1": NEVER})):
         LxdVolumeCopies(free.server()).pour("fast", "other", "data")
         assert len(free.changes) == 1
+    with pytest.raises(EngineError, match="removes the snapshots of data"):  # from outside, whatever the pool is
+        LxdVolumeCopies(free.server()).fetch("fast", "data", Offer("o", (), {}, ""), "10.0.0.1:8443")
+    assert len(free.changes) == 1
 
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
