@@ -77,8 +77,10 @@ class Keeper:
         found = [one for name in of.volumes if (one := volumes.named(name["name"], name["pool"], name["target"]))]
         if any(one.newest for one in found):
             return None  # it would be the newest, and keep the other one from being put back
+        begun = Snapshot.objects.filter(instance=step.instance, deployment=step.deployment, why=Snapshot.Why.RESTORE)
+        row = begun.filter(state=Snapshot.State.TAKING).first()  # of a worker that died over it
         try:
-            row = snapshots.new(
+            row = row or snapshots.new(
                 Actor.system(step.deployment.created_name), step.instance, Snapshot.Why.RESTORE,
                 deployment=step.deployment, ran=(step.image, step.config),
             )  # fmt: skip
