@@ -16,11 +16,14 @@ import urllib3.exceptions
 from django.utils.translation import gettext as _
 
 from hosts import engine_calls
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_body import Json, version_tuple
 from hosts.engine_errors import TOO_OLD, EngineError, from_exception, from_response
+from hosts.engine_ssh import SshAdapter
 from hosts.engine_streams import Stream
-from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshAdapter
+from hosts.engine_transport import Client
 from hosts.outside import own_calls
+from hosts.ssh import CONNECT_SECONDS
 
 OLDEST_API = "1.24"
 NEWEST_API = "1.51"  # the newest that this code was written against; a newer engine is spoken to in it

@@ -10,7 +10,7 @@ from containers.keeping import sweeping
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.services import restores
 from containers.models import Instance, Step
-from containers.services import releases
+from containers.services import holders, steering
 from hosts.models import HostOperation
 from tests.keeping.played import Pool, dies, fails
 from tests.keeping.test_releasing import KEEPER, go_on, save
@@ -29,7 +29,7 @@ def test_a_worker_that_dies_over_what_the_new_version_wrote_does_not_lose_it(
 ) -> None:
     before = save(step, old)
     pool.data["xq-vol-store-1"] = "of the new version"
-    releases.rollback(actor_sre, step.deployment, data_back=True)
+    steering.rollback(actor_sre, step.deployment, data_back=True)
     pool.wrong["take"] = dies
     with pytest.raises(SystemExit):
         KEEPER.put_back(step, go_on)
@@ -77,6 +77,6 @@ def test_a_container_that_somebody_removed_meanwhile_does_not_hold_the_place_for
     row.refresh_from_db()
     assert row.state == "failed"
     assert pool.data == {"xq-vol-store-1": "two"}
-    assert releases.held_by(instance.place) == ""
+    assert holders.held_by(instance.place) == ""
     instance.refresh_from_db()
     assert instance.wanted_state == "running"
