@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import logging
+import re
 from typing import Any, ClassVar
 
 from django.core.exceptions import RequestDataTooBig
