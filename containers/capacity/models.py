@@ -206,5 +206,6 @@ from containers.capacity.score_models import (  # noqa: E402
     Price,  # noqa: F401
     ScoreWeek,  # noqa: F401
 )
+from containers.capacity.runway_models import KeptRunways  # noqa: E402, F401
 from containers.capacity.size_models import SizedDays  # noqa: E402, F401
 from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -30,7 +30,7 @@ PAGES = {
 
 
 def filled(dice: random.Random, days: Sequence[date]) -> None:
-    from containers.capacity import health_weeks, sized
+    from containers.capacity import health_weeks, runways, sized
     from containers.models import ServiceEnvironment
 
     releases(dice)
@@ -39,6 +39,7 @@ def filled(dice: random.Random, days: Sequence[date]) -> None:
     prices()
     load(LOADED)
     health_weeks.fill(days[-1])
+    runways.refresh()
     sized.refresh()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from containers.placement import DEFAULT, Demand, Host, Rules, allocatable
 
 GIB = 1024**3
 
 
-@dataclass(frozen=True)
-class Held:
-    """So many instances of a place on a host, with addresses of one segment. `data`: what they have on it that does not move."""
+class Held(NamedTuple):  # of which there are as many as instances: it is made three times as fast as a dataclass
+    """So many instances of a place on a host, with addresses of one segment."""
 
     host: int
     count: int
