@@ -198,6 +198,7 @@ class Span(Amounts):
 
 
 # What scorecard and cost keep, and scenarios, have files of their own.
+from containers.capacity.runway_models import KeptRunways  # noqa: E402, F401
 from containers.capacity.score_models import (  # noqa: E402
     CostMonth,  # noqa: F401
     HealthDay,  # noqa: F401
@@ -206,6 +207,5 @@ from containers.capacity.score_models import (  # noqa: E402
     Price,  # noqa: F401
     ScoreWeek,  # noqa: F401
 )
-from containers.capacity.runway_models import KeptRunways  # noqa: E402, F401
 from containers.capacity.size_models import SizedDays  # noqa: E402, F401
 from containers.capacity.whatif.models import Scenario  # noqa: E402, F401

@@ -204,25 +204,17 @@ class _Search:
 
     def _gains(self, source: int) -> Iterator[tuple[float, int, int, int]]:
         """For each piece of the host the move that gains most: (how much, −piece, −host, −source)."""
-        known: dict[tuple[int, float, float], list[tuple[float, int]]] = {}  # of several pieces of one size
         for number in self.left[source]:
             part = self.parts[number]
             if part.one.rules.pack:
                 continue
-            takes = self._takes(part.one)
-            key = (id(takes), *self.needs[number])
-            if key not in known:
-                known[key] = self._worth(source, takes[:LOOKED], *self.needs[number])
-            for gain, n in known[key]:
+            for gain, n in self._worth(source, self._takes(part.one)[:LOOKED], *self.needs[number]):
                 if self._may(part, source, -n):
                     yield gain, -number, n, -source
                     break
 
     def _worth(self, source: int, takes: Iterable[int], cpus: float, memory: float) -> list[tuple[float, int]]:
-        """(gain, −host) for each host where one of that size gains something, the most first.
-
-        The gain: by how much the sum of squares falls, and that of squares around the mean, the smaller one.
-        """
+        """(by how much the sum of squares falls, and that of squares around the mean, the smaller one; −host), the most first."""
         full = self.full[source]
         most = full - WORTH
         here = self._fill(source, self.cpus[source] - cpus, self.memory[source] - memory)
@@ -278,11 +270,8 @@ class _Search:
         asked = (one.groups, one.segment, one.rules.labels, one.rules.unlabels, one.architecture)
         if asked not in self.takes:
             found = [n for n in self.open if not static(self.hosts[n], one)]
-            self.takes[asked] = sorted(found, key=self._level)
+            self.takes[asked] = sorted(found, key=lambda n: (self.full[n], n))
         return self.takes[asked]
-
-    def _level(self, n: int) -> tuple[float, int]:
-        return self.full[n], n
 
     def _move(self, part: Piece, number: int, n: int) -> Move:
         source, one = self.index[part.host], part.one
@@ -299,11 +288,10 @@ class _Search:
             self.memory[at] += way * one.memory
             self.full[at] = self._fill(at, self.cpus[at], self.memory[at])
         for members in self.takes.values():
-            moved = [at for at in (source, n) if at in members]
-            for at in moved:
-                members.remove(at)
-            for at in moved:
-                insort(members, at, key=self._level)
+            if changed := {source, n}.intersection(members):
+                members[:] = [at for at in members if at not in changed]
+                for at in changed:
+                    insort(members, at, key=lambda n: (self.full[n], n))
         self.stuck.discard(n)
         self.sum = sum(self.full[m] for m in self.open)
         return Move(one.place, one.key, part.host, new, deviation(self.full[m] for m in self.open))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from containers.placement import DEFAULT, Demand, Host, Rules, allocatable
 
 GIB = 1024**3
 
 
-class Held(NamedTuple):  # of which there are as many as instances: it is made three times as fast as a dataclass
+@dataclass(slots=True)  # not frozen: there are as many as instances, and each is made in a third of the time
+class Held:
     """So many instances of a place on a host, with addresses of one segment."""
 
     host: int
