@@ -57,6 +57,7 @@ class ContainersConfig(AppConfig):
         from containers.guardrails import approvals, holding
         from containers.hooks import builds as build_hooks
         from containers.notices import asked, words
+        from containers.services import publishing
         from containers.traffic import operation, switch  # (the operation registers its kind)
         from containers.trains import keeping
         from containers.views import moves
@@ -72,6 +73,7 @@ class ContainersConfig(AppConfig):
         leaving.join()
         sudo.join()
         holds.KEEPS.append(keeping.keeps)
+        holds.STILL.append(publishing.holds_still)
         holds.GATES.append(asking.gate)
         sources.register("release", sources.Source(words.words, asked.approvers))
         holds.FREEZES.append(holding.freeze)

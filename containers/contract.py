@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hosts.inside import Observed
+from hosts.inside_types import Observed
 
 ENGINE_RESOLVER = "127.0.0.11"  # the engine's own, which asks the servers that it was given
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers import happenings, keeping_logs, spec
+from containers import happenings, holds, keeping_logs, spec
 from containers.config import Config, parse
 from containers.models import Container, Deployment, Instance, KeptLog, ServiceEnvironment, Step
 from containers.services import contract, releases
@@ -141,6 +141,13 @@ def converge(
         what = drift(_stored(one, container), _as_seen(one, seen, look))
         if not look:  # nobody looked at limits now: what was found earlier stands
             what += [d for d in one.drift if d["what"] in {"memory", "cpus", "pids"} and seen is not None and not what]
+        if what and what != one.drift:
+            # It stands still or is stopped, for a moment, because the platform is at its data: no drift, nothing to repair.
+            if seen is not None and seen.state == "paused" and holds.is_held_still(one):
+                continue
+            if holds.holder(one.place):
+                _save(one, container, seen, one.drift, busy=True)
+                continue
         count += bool(what)
         _save(one, container, seen, what)
     _auto_repair({one.place_id for one in found if one.drift and one.place.environment.auto_repair} - busy)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.utils.translation import gettext as _
 
-from containers.models import Deployment, ServiceEnvironment, Step
+from containers.models import Deployment, Instance, ServiceEnvironment, Step
 from containers.rollout.views import Gate
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,16 @@ class Keeper(Protocol):
         ...
 
 
+def holder(place: ServiceEnvironment) -> str:
+    """The words of who does something to the place that nothing else may be done beside, other than a release; empty: nobody."""
+    return next((words for one in HOLDERS if (words := one(place))), "")
+
+
+def is_held_still(instance: Instance) -> bool:
+    """Whether the platform itself holds its processes still, or did a moment ago, and they go on by themselves."""
+    return any(one(instance) for one in STILL)
+
+
 class SwitchFailed(Exception):
     """The traffic could not be sent there; the text is for people."""
 
@@ -73,6 +83,7 @@ HOLDERS: list[
     Callable[[ServiceEnvironment], str]
 ] = []  # who else does something to a place that nothing else may be done beside
 KEEPERS: list[Keeper] = []
+STILL: list[Callable[[Instance], bool]] = []  # who holds an instance still for a moment, or did just now
 # (place, kind of change) → what is told in its plan besides.
 TOLD: list[Callable[[ServiceEnvironment, str], str]] = []
 SWITCHES: list[Callable[[Deployment, str], None]] = []  # (release, «new» or «old»); raises SwitchFailed; safe to repeat

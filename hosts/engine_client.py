@@ -25,6 +25,7 @@ from hosts.engine_specs import Auth, Labels, NetworkSpec, split_ref
 from hosts.engine_streams import LogLine, Stream, frames, json_objects, log_lines
 from hosts.engine_transport import CONNECT_SECONDS, Client, ConnectionSpec, SshAdapter
 from hosts.exec_types import Execs
+from hosts.inside_types import Insides
 from hosts.inventory import Space
 from hosts.outside import own_calls
 from hosts.volume_copies import VolumeCopies
@@ -244,6 +245,7 @@ class Engine:
         return Space(seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize, seen.f_files, seen.f_favail)
 
     execs: Execs | None = None  # by requests of its API: `hosts.execs`
+    insides: Insides | None = None  # a helper looks into all containers at once: `hosts.inside`
     meter: None = None  # a collector measures its containers
     copies: VolumeCopies | None = None
     volumes: Volumes | None = None  # an engine's volumes have no snapshots

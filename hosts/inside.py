@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from hosts import helper
 from hosts.engine import Engine
+from hosts.inside_types import Asked, Observed
 
 MOST = 100  # containers that one helper looks into
 SECONDS = 60.0
@@ -54,35 +54,10 @@ say end
 """
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A container to look into. `resolver`: what its /etc/resolv.conf shall be; empty: as it is."""
-
-    engine_id: str
-    pid: int
-    resolver_path: str = ""
-    resolver: str = ""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What one container sees. `before`: its resolver before it was written; `error`: what the writing said."""
-
-    hostname: str = ""
-    hosts: str = ""
-    resolver: str = ""
-    before: str = ""
-    wrote: bool = False
-    error: str = ""
-    addresses: tuple[str, ...] = ()
-    mac: str = ""
-    mtu: int = 0
-    gateway: str = ""
-    card: str = ""  # the tool's words where there is no eth0
-
-
 def look(engine: Engine, asked: Sequence[Asked]) -> dict[str, Observed]:
     """Engine id → what it sees; who has ended meanwhile is left out. Raises NoHelper, EngineError."""
+    if engine.insides is not None:
+        return engine.insides.look(asked)
     key = secrets.token_hex(8)
     found: dict[str, Observed] = {}
     for start in range(0, len(asked), MOST):

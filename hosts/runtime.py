@@ -15,6 +15,7 @@ from hosts.engine_specs import Auth, Labels, NetworkSpec
 from hosts.engine_streams import LogLine
 from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
+from hosts.inside_types import Insides
 from hosts.inventory import Space
 from hosts.meter_types import Meter
 from hosts.volume_copies import VolumeCopies
@@ -48,6 +49,8 @@ class Engine(Protocol):
     def volumes(self) -> Volumes | None: ...  # snapshots of what volumes hold; None: it has none
     @property
     def meter(self) -> Meter | None: ...  # None: it does not measure all at once, a collector does
+    @property
+    def insides(self) -> Insides | None: ...  # None: a helper among the host's processes looks into containers
     @property
     def copies(self) -> VolumeCopies | None: ...  # its volumes go to other servers; None: they do not
 

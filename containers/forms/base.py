@@ -32,6 +32,7 @@ class RemoveForm(SaneForm):
     def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.expected = expected
+        self.fields["name"].help_text = expected
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"]).strip()

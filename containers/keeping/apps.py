@@ -19,6 +19,7 @@ class KeepingConfig(AppConfig):
             recover_work,
             releasing,
             restoring,
+            still,
         )
         from containers.keeping.models import (
             Backup,
@@ -46,6 +47,7 @@ class KeepingConfig(AppConfig):
         holds.KEEPERS.append(releasing.Keeper())
         holds.TOLD.append(releasing.told)
         holds.HOLDERS.append(restores.under_way)
+        holds.STILL.append(still.of)
         holds.KEEPS.append(lambda release: restores.under_way(release.place))
         for model in (DataVolume, Restore, Snapshot, Backup):
             owned(model, "instance__place__service__team")

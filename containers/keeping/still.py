@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from containers.keeping.models import Snapshot
+from containers.models import Instance
 from hosts.volume_types import Volumes
 
 
@@ -38,6 +40,13 @@ def held(row: Snapshot, volumes: Volumes, containers: Iterable[str]) -> Iterator
         yield
     finally:
         let_go(row, volumes)
+
+
+def of(instance: Instance) -> bool:
+    """Whether the instance is held for a snapshot, or was within the last minute, for which it may still be seen so."""
+    since = timezone.now() - timedelta(minutes=1)
+    lately = Q(state=Snapshot.State.TAKING) | Q(created__gte=since) | Q(operation__ended__gte=since)
+    return Snapshot.objects.filter(lately, instance=instance).exists()
 
 
 def _since(moment: datetime | None) -> int:

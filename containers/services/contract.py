@@ -21,6 +21,7 @@ from containers.services.settings import topic
 from hosts import inside
 from hosts.engine import Engine, EngineError, connect
 from hosts.helper import NoHelper
+from hosts.inside_types import Asked, Observed
 from hosts.models import Host
 from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
@@ -108,7 +109,7 @@ def verify_host(host: int, only: Iterable[int] | None = None) -> int:
 
 
 def _look(engine: Engine, rows: Sequence[Container]) -> int:
-    asked: list[inside.Asked] = []
+    asked: list[Asked] = []
     starts: dict[str, str] = {}
     for row in rows:
         try:
@@ -122,7 +123,7 @@ def _look(engine: Engine, rows: Sequence[Container]) -> int:
             continue
         starts[row.engine_id] = str(state.get("StartedAt"))
         path, wanted = str(seen.get("ResolvConfPath") or ""), expected_of(row.instance).resolver
-        asked.append(inside.Asked(row.engine_id, int(state["Pid"]), path, wanted))
+        asked.append(Asked(row.engine_id, int(state["Pid"]), path, wanted))
     found = inside.look(engine, asked)
     for row in rows:
         observed = found.get(row.engine_id)
@@ -133,7 +134,7 @@ def _look(engine: Engine, rows: Sequence[Container]) -> int:
     return len(found)
 
 
-def _store(row: Container, observed: inside.Observed, start: str) -> None:
+def _store(row: Container, observed: Observed, start: str) -> None:
     now = timezone.now()
     items = compare(expected_of(row.instance), observed)
     bad = differences(items)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from builds.models import ImageImport
@@ -22,3 +26,11 @@ def publish(actor: Actor, instance: Instance, note: str = "") -> ImageImport:
         actor, instance.place.service.project, host=instance.host, engine_id=container.engine_id, name=instance.name,
         parent=container.image, note=note,
     )  # fmt: skip
+
+
+def holds_still(instance: Instance) -> bool:
+    """Its server lets it stand still for the snapshot that the image is made of; it is seen so for up to a minute longer."""
+    lately = Q(state__in=ImageImport.ACTIVE) | Q(finished__gte=timezone.now() - timedelta(minutes=1))
+    container = instance.current
+    rows = ImageImport.objects.filter(lately, kind=ImageImport.Kind.INSTANCE, host=instance.host_id)
+    return container is not None and rows.filter(engine_id=container.engine_id).exists()

@@ -416,7 +416,7 @@ def held_by(place: ServiceEnvironment) -> str:
     """Who changes the place, or puts its data back, now, since when and why; empty when nobody does."""
     row = place.deployments.filter(state__in=Deployment.ACTIVE).first()
     if row is None:
-        return next((words for one in holds.HOLDERS if (words := one(place))), "")
+        return holds.holder(place)
     began = row.started or row.created
     minutes = max(0, int((timezone.now() - began).total_seconds() // 60))
     return _("%(who)s has a %(kind)s (#%(pk)s) under way since %(minutes)s min: %(why)s") % {

@@ -26,6 +26,7 @@ from hosts.lxd.has_settings import WithSettings
 from hosts.lxd.health import Checks, Subject
 from hosts.lxd.health_states import State
 from hosts.lxd.heard import Heard
+from hosts.lxd.inside import LxdInsides
 from hosts.lxd.kept import Kept, Memory
 from hosts.lxd.kills import Kills
 from hosts.lxd.link import CALL_SECONDS, SLOW_SECONDS, Json
@@ -53,6 +54,7 @@ class LxdEngine(WithImages, WithSegments, WithFiles, WithSettings):
         self._checks = Checks(kept)
         self._execs = LxdExecs(self)
         self.copies = LxdVolumeCopies(self)
+        self.insides = LxdInsides(self)
         self._volumes = LxdVolumes(self)
         self._consoles = Consoles(self.link, self._found, kept)
         self.meter = LxdMeter(self)

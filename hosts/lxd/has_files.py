@@ -34,6 +34,10 @@ class WithFiles(WithInstances):
                 raise
         self.link.raw("POST", url, params={"path": path}, data=text.encode(), headers=headers)
 
+    def write_file(self, container: str, path: str, text: str) -> None:
+        """Raises EngineError."""
+        self._write_file(str(self._instance(container)["name"]), path, text)
+
     def stat_file(self, container: str, path: str) -> Json | None:
         """What lies at a path: name, mode (Go's bits of a folder); None: nothing. Size and target are not told by the server."""
         answer = self.link.raw(

@@ -16,7 +16,7 @@ import redis
 from builds.models import Image, Project
 from containers import work
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
-from containers.services import releases
+from containers.services import contract, releases
 from containers.services import settings as places
 from hosts import observe
 from hosts.engine import connect, forget
@@ -176,6 +176,26 @@ def test_a_release_keeps_the_data(house: House) -> None:
     forget(house.host)  # as a process that has just begun
     listed = connect(house.host).list_containers()
     assert ["(healthy)" in one["Status"] for one in listed if one["Id"] == engine_id] == [True]
+
+    # What its contract promises is seen inside, and a resolver that somebody changed is written again.
+    segment = Segment.objects.get()
+    Segment.objects.update(dns=["10.9.9.9"], search=["snow.example"])
+    house.run("echo 'nameserver 10.1.1.1' > /etc/resolv.conf")
+    running = Container.objects.get(instance=instance, ended=None)
+    assert contract.verify_host(house.host.pk, [running.pk]) == 1
+    running.refresh_from_db()
+    items = {one["name"]: one for one in running.contract["items"]}
+    assert running.contract_ok is True, items
+    assert (items["address"]["observed"], items["gateway"]["observed"]) == (ip, segment.gateway)
+    assert items["mac"]["observed"] == instance.address.mac
+    assert house.run("cat /etc/resolv.conf").split() == ["nameserver", "10.9.9.9", "search", "snow.example"]
+
+    volumes = connect(house.host).volumes
+    assert volumes is not None
+    (volume,) = volumes.of(engine_id)
+    house.run("dd if=/dev/zero of=/data/large bs=1M count=3; sync")
+    assert (volumes.measured(engine_id, volume) or 0) >> 20 == 3
+    house.run("rm /data/large")
 
     # A stateless service stays on Docker, and the two reach each other by their fixed addresses.
     site.release("v1")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from containers.keeping import sweeping
+from containers import converge
+from containers.keeping import seeing, sweeping
 from containers.keeping.models import DataVolume, Snapshot
 from containers.keeping.policies import policy_of, save_policy
 from containers.keeping.services import cancelling, snapshots
 from containers.models import Instance
 from hosts import operation_runner
-from hosts.models import HostOperation
+from hosts.inventory import Space
+from hosts.models import HostOperation, SeenContainer
 from hosts.operation_runner import execute
 from tests.factories import make_deployment, make_running_place
 from tests.keeping.played import Pool, dies, fails
@@ -55,6 +59,36 @@ def test_a_snapshot_by_hand(instance: Instance, pool: Pool, actor_dev: Any) -> N
     assert [(one.name, one.target, one.size) for one in DataVolume.objects.all()] == [("xq-vol-store-1", "/data", 3)]
     told = Event.objects.filter(action__startswith="data.").values_list("action", flat=True)
     assert sorted(told) == ["data.snapshot", "data.snapshot.taken"]
+
+
+def test_who_stands_still_for_a_snapshot_has_no_drift(instance: Instance, pool: Pool, actor_sre: Any) -> None:
+    assert instance.current is not None
+    SeenContainer.objects.create(
+        host=instance.host, engine_id=instance.current.engine_id, name=instance.name, state="paused", seen=timezone.now(),
+    )  # fmt: skip
+    Instance.objects.filter(pk=instance.pk).update(state="healthy")
+    row = run(begun(actor_sre, instance))
+    assert converge.converge([instance.pk]) == 0
+    instance.refresh_from_db()
+    assert (instance.state, instance.drift) == ("healthy", [])
+    # An hour later nobody of the platform's holds it: somebody has paused it.
+    ago = timezone.now() - timedelta(hours=1)
+    Snapshot.objects.filter(pk=row.pk).update(created=ago)
+    HostOperation.objects.filter(pk=row.operation_id).update(ended=ago)
+    assert converge.converge([instance.pk]) == 1
+    instance.refresh_from_db()
+    assert ("state", "paused") in [(one["what"], one["found"]) for one in instance.drift]
+
+
+def test_where_the_pool_does_not_count_the_instance_is_asked(instance: Instance, pool: Pool, actor_sre: Any) -> None:
+    pool.counts = False
+    seeing.look_at(instance, pool)
+    assert [one.size for one in DataVolume.objects.all()] == [3]
+    row = run(begun(actor_sre, instance))
+    assert [one["size"] for one in row.volumes] == [3]
+    # So a snapshot that copies is refused before it fills the pool.
+    pool.copies, pool.left = True, Space(100, 2, 0, 0)
+    assert run(begun(actor_sre, instance)).state == "failed"
 
 
 def test_all_who_write_to_a_volume_stand_still(stand: Callable[..., Instance], pool: Pool, actor_sre: Any) -> None:

@@ -47,6 +47,14 @@ def test_what_a_view_raises_becomes_a_page(pages: Client, what: str, status: int
     assert response["X-Request-ID"] == "from-the-proxy-1"
 
 
+def test_who_opens_the_address_of_a_form_is_led_to_its_page(client: Client, sre: Any) -> None:
+    client.force_login(sre)
+    response = client.get("/hosts/h1/cordon/", headers={"Accept": "text/html"})
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert 'href="/hosts/h1/"' in response.content.decode()
+    assert client.get("/hosts/h1/cordon/").content == b""  # a program gets the bare answer
+
+
 def test_htmx_gets_the_reason_as_a_note(pages: Client) -> None:
     response = pages.get("/raise/refused/", headers={"HX-Request": "true"})
     assert response.status_code == 409

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import DataError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
 
 from xqplatform.errors import Denied, Refused
@@ -98,7 +98,33 @@ def styles_in_page(response: HttpResponse) -> HttpResponse:
 
 
 class RefusalMiddleware(Hybrid):
-    """`Refused` and `Denied` that a view let pass become a page, or a message for htmx, with the reason; never a 500."""
+    """`Refused` and `Denied` that a view let pass become a page, or a message for htmx, with the reason; never a 500.
+
+    So does a GET of an address that takes only forms: a browser shows an error of its own for an empty answer.
+    """
+
+    async def _async(self, request: HttpRequest) -> HttpResponseBase:
+        response = await super()._async(request)
+        return await sync_to_async(self._page)(request, response) if self._is_bare(request, response) else response
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return self._page(request, response) if not self.is_async and self._is_bare(request, response) else response
+
+    def _is_bare(self, request: HttpRequest, response: HttpResponseBase) -> bool:
+        return (
+            isinstance(response, HttpResponseNotAllowed)
+            and request.method == "GET"
+            and "text/html" in request.headers.get("Accept", "")
+            and not request.headers.get("HX-Request")
+            and not request.path.startswith("/api/")
+        )
+
+    def _page(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+        from xqplatform.web.views import only_forms
+
+        page = only_forms(request)
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         from xqplatform.web.views import not_found, refused

@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import is_valid_path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
@@ -106,6 +107,22 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         return JsonResponse({"error": _("There is nothing at this address."), "field": None}, status=404)
     text = _("There is no page at this address, or what it showed has been removed.")
     return _page(request, 404, _("Nothing here"), text, "map-pin")
+
+
+def only_forms(request: HttpRequest) -> HttpResponse:
+    """Who opens the address that a form is sent to: after a reload, or a log-in in between. The page above it is offered."""
+    text = _("This address only takes what a form sends. Nothing was changed: open the page that the form is on.")
+    parts = request.path.strip("/").split("/")[:-1]
+    above = (f"/{'/'.join(parts[:count])}/" for count in range(len(parts), 0, -1))
+    back = next((path for path in above if is_valid_path(path)), "")
+    context = {
+        "code": 405,
+        "error_heading": _("Nothing to see here"),
+        "message": text,
+        "error_icon": "click",
+        "back": back,
+    }
+    return render(request, "web/error.html", context, status=405)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
