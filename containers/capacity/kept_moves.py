@@ -62,6 +62,9 @@ def _packed(proposal: Proposal) -> dict[str, Any]:
 
 
 def _unpacked(kept: dict[str, Any]) -> Proposal:
-    moves = tuple(Move(*row, repairs=frozenset(repairs)) for *row, repairs in kept["moves"])
+    moves = tuple(
+        Move(place, key, old, new, deviation, frozenset(repairs))
+        for place, key, old, new, deviation, repairs in kept["moves"]
+    )
     shares = {name: {int(key): share for key, share in kept[name].items()} for name in SHARES}
     return Proposal(moves, **shares, broken_before=kept["broken_before"], broken_after=kept["broken_after"])
