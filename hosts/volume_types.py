@@ -34,6 +34,10 @@ class Volumes(Protocol):
         """The volumes of the pool that a container has, stopped or not. Kind `not_found`: there is no such container."""
         ...
 
+    def measured(self, container: str, volume: Volume) -> int | None:
+        """Bytes of the files in it, counted inside a container that has it and runs; None: nobody there can count."""
+        ...
+
     def named(self, name: str, pool: str, target: str = "") -> Volume | None:
         """A volume by its name; None: there is none."""
         ...

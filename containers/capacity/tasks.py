@@ -39,3 +39,11 @@ def count_costs() -> None:
     from containers.capacity.bills import count
 
     count()
+
+
+@shared_task(name="capacity.tasks.propose_moves", ignore_result=True, expires=300)
+def propose_moves() -> None:
+    """Keeps what should move now, for the page of rebalancing."""
+    from containers.capacity.kept_moves import refresh
+
+    refresh()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,7 +19,7 @@ from containers.services.settings import topic
 from hosts.engine import EngineError
 from hosts.models import Host
 from hosts.runtimes import TRAITS
-from hosts.volume_types import Volumes
+from hosts.volume_types import Volume, Volumes
 from xqplatform import live, work
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,9 @@ def look_at(instance: Instance, volumes: Volumes) -> None:
     if container is None or not container.engine_id:
         return
     now, found = timezone.now(), volumes.of(container.engine_id)
+    found = [
+        one if one.size is not None else replace(one, size=volumes.measured(container.engine_id, one)) for one in found
+    ]
     seen = [(one, [name for name in volumes.snapshots(one) if not OURS.fullmatch(name)]) for one in found]
     with transaction.atomic():
         for one, others in seen:
@@ -53,6 +58,12 @@ def look_at(instance: Instance, volumes: Volumes) -> None:
             )
         instance.data_volumes.filter(seen__lt=now).delete()
     live.bump(topic(instance.place))
+
+
+def with_sizes(instance: Instance, found: Sequence[Volume]) -> list[Volume]:
+    """Where the pool does not count, a volume has the size that it had when it was last looked at."""
+    known = dict(instance.data_volumes.exclude(size=None).values_list("name", "size"))
+    return [one if one.size is not None else replace(one, size=known.get(one.name)) for one in found]
 
 
 def look_at_host(host: Host) -> None:

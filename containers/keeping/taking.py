@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.keeping import edge, still
+from containers.keeping import edge, seeing, still
 from containers.keeping.models import Snapshot
 from containers.keeping.policies import policy_of
 from containers.services.settings import topic
@@ -44,6 +44,7 @@ def take(row: Snapshot, volumes: Volumes, check: Callable[[], None], found: Sequ
         found = volumes.of(current.engine_id)
     if not found:
         raise Failed(_("%(instance)s has no volumes.") % {"instance": row.instance})
+    found = seeing.with_sizes(row.instance, found)
     _room(volumes, found)
     changed(row, volumes=[edge.as_json(one) for one in found])
     most = policy_of(row.instance.place).most_still

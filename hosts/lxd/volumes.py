@@ -25,6 +25,7 @@ COPYING = frozenset({"dir"})  # drivers of pools without copy-on-write
 SO_ALREADY = re.compile(r"already (frozen|running|stopped)|(not|isn't) (frozen|running)|is (frozen|stopped)", re.I)
 NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
 STATE_SECONDS = 30
+COUNT_SECONDS = 20
 INSTANCE = "/1.0/instances/"
 
 
@@ -54,6 +55,18 @@ class LxdVolumes:
                 if volume is not None:
                     found.append(volume)
         return found
+
+    def measured(self, container: str, volume: Volume) -> int | None:
+        if self._engine.status_of(container) != "Running":
+            return None
+        try:
+            _code, said = self._engine.exec(container, ("du", "-skx", volume.target), timeout=COUNT_SECONDS)
+        except EngineError as error:
+            if error.out_of_reach:
+                raise
+            return None  # too many files, or it has just ended
+        kib = said.strip().rpartition("\n")[2].split()[:1]  # files that go meanwhile are complained of in lines before
+        return int(kib[0]) << 10 if kib and kib[0].isdecimal() and len(kib[0]) < 16 else None
 
     def named(self, name: str, pool: str, target: str = "") -> Volume | None:
         bare = Volume(name, target, pool)

@@ -16,7 +16,7 @@ APPLETS = [
     "sh", "ash", "httpd", "wget", "sleep", "cat", "echo", "ip", "ping", "nslookup", "ls", "ps", "kill",
     "touch", "rm", "mkdir", "grep", "awk", "sed", "tail", "head", "date", "hostname", "nc", "id", "env", "df",
     "dd", "true", "false", "test", "printf", "seq", "wc", "stat", "free", "mount", "ifconfig", "route",
-    "arping", "telnet", "usleep", "yes", "top", "tr",
+    "arping", "telnet", "usleep", "yes", "top", "tr", "du",
 ]
 # fmt: on
 

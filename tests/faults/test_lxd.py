@@ -190,6 +190,13 @@ def test_a_release_keeps_the_data(house: House) -> None:
     assert items["mac"]["observed"] == instance.address.mac
     assert house.run("cat /etc/resolv.conf").split() == ["nameserver", "10.9.9.9", "search", "snow.example"]
 
+    volumes = connect(house.host).volumes
+    assert volumes is not None
+    (volume,) = volumes.of(engine_id)
+    house.run("dd if=/dev/zero of=/data/large bs=1M count=3; sync")
+    assert (volumes.measured(engine_id, volume) or 0) >> 20 == 3
+    house.run("rm /data/large")
+
     # A stateless service stays on Docker, and the two reach each other by their fixed addresses.
     site.release("v1")
     others = Instance.objects.filter(place=site.place, removed=None).select_related("host", "address")

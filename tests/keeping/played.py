@@ -20,6 +20,7 @@ class Pool:
     still: set[str] = field(default_factory=set)
     left: Space | None = None
     copies: bool = False
+    counts: bool = True  # whether the pool itself knows the sizes
     calls: list[str] = field(default_factory=list)
     wrong: dict[str, Callable[[], None]] = field(default_factory=dict)  # verb → what happens instead of quiet success
 
@@ -33,12 +34,16 @@ class Pool:
             raise EngineError("not_found", container)
         return [self._seen(name, target) for target, name in sorted(self.mounts[container].items())]
 
+    def measured(self, container: str, volume: Volume) -> int | None:
+        self._call("measured", volume.name)
+        return len(self.data[volume.name])
+
     def named(self, name: str, pool: str, target: str = "") -> Volume | None:
         return self._seen(name, target) if name in self.data else None
 
     def _seen(self, name: str, target: str) -> Volume:
         users = tuple(sorted(one for one, its in self.mounts.items() if name in its.values()))
-        return Volume(name, target, "default", len(self.data[name]), users, self.copies)
+        return Volume(name, target, "default", len(self.data[name]) if self.counts else None, users, self.copies)
 
     def room(self, pool: str) -> Space | None:
         return self.left

@@ -11,12 +11,13 @@ import pytest
 from django.utils import timezone
 
 from containers import converge
-from containers.keeping import sweeping
+from containers.keeping import seeing, sweeping
 from containers.keeping.models import DataVolume, Snapshot
 from containers.keeping.policies import policy_of, save_policy
 from containers.keeping.services import cancelling, snapshots
 from containers.models import Instance
 from hosts import operation_runner
+from hosts.inventory import Space
 from hosts.models import HostOperation, SeenContainer
 from hosts.operation_runner import execute
 from tests.factories import make_deployment, make_running_place
@@ -77,6 +78,17 @@ def test_who_stands_still_for_a_snapshot_has_no_drift(instance: Instance, pool: 
     assert converge.converge([instance.pk]) == 1
     instance.refresh_from_db()
     assert ("state", "paused") in [(one["what"], one["found"]) for one in instance.drift]
+
+
+def test_where_the_pool_does_not_count_the_instance_is_asked(instance: Instance, pool: Pool, actor_sre: Any) -> None:
+    pool.counts = False
+    seeing.look_at(instance, pool)
+    assert [one.size for one in DataVolume.objects.all()] == [3]
+    row = run(begun(actor_sre, instance))
+    assert [one["size"] for one in row.volumes] == [3]
+    # So a snapshot that copies is refused before it fills the pool.
+    pool.copies, pool.left = True, Space(100, 2, 0, 0)
+    assert run(begun(actor_sre, instance)).state == "failed"
 
 
 def test_all_who_write_to_a_volume_stand_still(stand: Callable[..., Instance], pool: Pool, actor_sre: Any) -> None:
