@@ -14,10 +14,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from containers import announcing, spec
+from containers.ending import StepFailed
 from containers.models import Instance, Step
 from containers.move_work import Move
 from containers.readdressing import mark_of
-from containers.work import Context, Json, StepFailed, Work
+from containers.steps import making, naming, retiring, rising
+from containers.steps.bench import Json
+from containers.steps.context import Context
+from containers.steps.work import Work
 from hosts import probe
 from hosts.engine import EngineError
 from hosts.helper import NoHelper
@@ -36,7 +40,7 @@ class Readdress(Move):
         self._gives: Address | None = self.instance.address
 
     @property
-    def _address(self) -> Address | None:
+    def address(self) -> Address | None:
         """What the container that is made next has."""
         return self._gives
 
@@ -45,15 +49,15 @@ class Readdress(Move):
         return _("It has %(ip)s as before.") % {"ip": self.step.old_ip}
 
     def _move(self) -> None:
-        mine, others = self._look(str(self.step.pk))
+        mine, others = self.look(str(self.step.pk))
         new = self._gives = self._kept(self.step.new_ip)
-        made = self._made(mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
+        made = making.made(self, mine, self.step.image, self.step.config, str(self.step.pk), beside=bool(others))
         announcing.prepare(self.engine)
         self._nobody_has(made, new)
         self._stop_there(self.host, others)
         self._take(self.step.new_ip)
         if self.runs:
-            self._up(made, announced=True)
+            rising.up(self, made, announced=True)
         else:
             Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         self._only(made, others)
@@ -70,12 +74,14 @@ class Readdress(Move):
             if self.step.old_image is None:
                 raise StepFailed(_("There is nothing that could run on %(host)s again.") % {"host": self.host})
             mark = f"{self.step.pk}b"
-            keep = self._made(None, self.step.old_image, self.step.old_config, mark, state=state, beside=bool(new))
+            keep = making.made(
+                self, None, self.step.old_image, self.step.old_config, mark, state=state, beside=bool(new)
+            )
         self._stop_there(self.host, new, timed=False)
         self._take(self.step.old_ip)
         self._restarts_by_itself(keep)
         if self.runs:
-            self._up(keep, state, announced=True)
+            rising.up(self, keep, state, announced=True)
         self._only(keep, [one for one in found if one["Id"] != keep])
 
     # --- Pieces --------------------------------------------------------------------------------------------------
@@ -83,10 +89,10 @@ class Readdress(Move):
     def _only(self, keep: str, others: list[Json]) -> None:
         """Removes the others, and the one that stays gets the instance's name."""
         for one in others:
-            self._clear(str(one["Id"]))
-        if str((self._inspect(keep) or {}).get("Name", "")).strip("/") != self.instance.name:
-            self._take_name(keep, None, [{"Id": keep}])
-        self._others_ended(keep)
+            retiring.clear(self, str(one["Id"]))
+        if str((self.inspect(keep) or {}).get("Name", "")).strip("/") != self.instance.name:
+            naming.take_name(self, keep, None, [{"Id": keep}])
+        retiring.others_ended(self, keep)
 
     def _kept(self, ip: str) -> Address:
         """The address, which is the instance's or is reserved for it. Raises StepFailed when somebody freed it meanwhile."""
@@ -101,9 +107,9 @@ class Readdress(Move):
 
     def _nobody_has(self, made: str, new: Address) -> None:
         """The new address is not used while a stranger answers on it; then it is put aside, and nothing was stopped."""
-        if not new.segment.probe or ((self._inspect(made) or {}).get("State") or {}).get("Running"):
+        if not new.segment.probe or ((self.inspect(made) or {}).get("State") or {}).get("Running"):
             return  # a dead process has started it already: then it answers itself
-        self._point("before probe")
+        self.point("before probe")
         try:
             mac = probe.probe(self.engine, new.segment, new.ip)
         except (NoHelper, EngineError) as error:
@@ -120,7 +126,7 @@ class Readdress(Move):
         held = self.instance.address
         if held is None or held.ip == ip:
             return
-        self._point("before switch")
+        self.point("before switch")
         try:
             with transaction.atomic():
                 self.save()  # raises Broken when the lease is another process's
@@ -130,4 +136,4 @@ class Readdress(Move):
         except Refused as refusal:
             raise StepFailed(refusal.message) from refusal
         self.instance.address, self.instance.ip = row, row.ip
-        self._point("after switch")
+        self.point("after switch")

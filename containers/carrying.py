@@ -11,7 +11,6 @@ import logging
 import shlex
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
@@ -21,13 +20,12 @@ from containers import spec
 from containers.ending import StepFailed
 from containers.left_behind import MOVING, copies_of
 from containers.models import MovedVolume
+from containers.steps import making
+from containers.steps.bench import Bench
 from hosts import labels
 from hosts.engine import EngineError, connect
 from hosts.models import Host
 from hosts.volume_copies import End, Kept, VolumeCopies, copy, settle
-
-if TYPE_CHECKING:
-    from containers.move_work import Move
 
 log = logging.getLogger(__name__)
 SECOND = 1.1  # and a little: times of files are compared in whole seconds
@@ -37,12 +35,12 @@ TELL_SECONDS = 1.0
 Kind = MovedVolume.Kind
 
 
-def volumes_of(work: Move) -> dict[str, list[str]]:
+def volumes_of(work: Bench) -> dict[str, list[str]]:
     """The instance's volumes by name, on whichever host, with the paths inside at which it writes to them."""
-    return spec.volumes(work.spec_place, work.config_of(work.step.config))
+    return spec.volumes(making.place_of(work), work.config_of(work.step.config))
 
 
-def names_of(work: Move) -> tuple[str, ...]:
+def names_of(work: Bench) -> tuple[str, ...]:
     return tuple(volumes_of(work))
 
 
@@ -59,11 +57,11 @@ class Side:
 class Carry:
     """One direction: from the host where the data is to another one. One a step's work; all may be done again after a death."""
 
-    def __init__(self, work: Move, source: Side, target: Side) -> None:
+    def __init__(self, work: Bench, source: Side, target: Side) -> None:
         self.work, self.source, self.target = work, source, target
 
     @classmethod
-    def between(cls, work: Move, source: Host, target: Host) -> Carry | None:
+    def between(cls, work: Bench, source: Host, target: Host) -> Carry | None:
         """None: the instance has no volumes, or one of the runtimes cannot. Raises StepFailed, EngineError."""
         one, two = copies_of(source), copies_of(target)
         if one is None or two is None:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from containers.work import Json, StepFailed, Work
+from containers.ending import StepFailed
+from containers.steps.bench import Json
+from containers.steps.work import Work
 from hosts.engine import EngineError
 
 STILL = frozenset({"created", "exited", "dead"})
@@ -20,7 +22,7 @@ class Halt(Work):
         self.around.returning = otherwise == "undo_fail"
         try:
             self.around.begin()
-            mine, others = self._look(str(self.step.pk))
+            mine, others = self.look(str(self.step.pk))
             self._stop_all([one for one in [*([mine] if mine else []), *others] if one.get("State") not in STILL])
         except (StepFailed, EngineError) as error:
             self._failed(otherwise, error)
@@ -28,12 +30,12 @@ class Halt(Work):
             span = self.times.get("stop")
             if span and span[1] is None:  # a dead process has stopped it
                 self.times["stop"] = [span[0], time.time()]
-            self._point("halted")
+            self.point("halted")
             self.save(state="stopped", reason="")
 
     @contextmanager
-    def _timed(self, name: str, state: str = "") -> Iterator[None]:
-        with super()._timed(name, "halting" if state == "stopping" else state):
+    def timed(self, name: str, state: str = "") -> Iterator[None]:
+        with super().timed(name, "halting" if state == "stopping" else state):
             yield
 
 

@@ -23,7 +23,7 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 
 if TYPE_CHECKING:
-    from containers.work import Work
+    from containers.steps.bench import Bench
 
 log = logging.getLogger(__name__)
 # Who has to know that a volume was put aside, or is gone: told within the transaction that says so, maybe twice.
@@ -49,7 +49,7 @@ def until(*, lasts: bool) -> datetime:
 # --- Told by moves ------------------------------------------------------------------------------------------------
 
 
-def leave(work: Work, host: Host, names: tuple[str, ...]) -> None:
+def leave(work: Bench, host: Host, names: tuple[str, ...]) -> None:
     """The instance is well elsewhere: its volumes on this host are put aside, and what arrived is its own. May be repeated."""
     with transaction.atomic():
         work.save()  # raises Broken when the lease is another process's

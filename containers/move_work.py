@@ -18,8 +18,12 @@ from django.utils.translation import gettext as _
 from containers import announcing, left_behind
 from containers.carrying import Carry, names_of
 from containers.config import Config, parse
+from containers.ending import StepFailed
 from containers.models import Instance, KeptLog, MovedVolume, Step
-from containers.work import Context, Json, StepFailed, Work
+from containers.steps import making, retiring, rising
+from containers.steps.bench import Json
+from containers.steps.context import Context
+from containers.steps.work import Work
 from hosts import probe
 from hosts.engine import EngineError, connect
 from hosts.helper import NoHelper
@@ -58,7 +62,7 @@ class Move(Work):
             words = [str(getattr(error, "words", "") or error)]
             if self.step.new_engine_id and not (isinstance(error, EngineError) and error.out_of_reach):
                 with self._at(self.new_host):
-                    self.step.log = self._keep_log(self.step.new_engine_id, KeptLog.Why.FAILED)
+                    self.step.log = retiring.keep_log(self, self.step.new_engine_id, KeptLog.Why.FAILED)
             self.around.returning = True
             try:
                 self._home("")
@@ -67,7 +71,7 @@ class Move(Work):
                 words.append(str(getattr(second, "words", "") or second))
             self.save(state="failed", reason=" ".join(words), log=self.step.log)
         else:
-            self._point("end")
+            self.point("end")
             self.save(state="done", reason="")
 
     def _move(self) -> None:
@@ -77,14 +81,14 @@ class Move(Work):
             carry.prepare()
             self._ahead(carry)
         with self._at(self.new_host):
-            mine, leftovers = self._look(str(self.step.pk))
+            mine, leftovers = self.look(str(self.step.pk))
             for one in leftovers:
-                self._retire(one["Id"])
-            made = self._made(mine, self.step.image, self.step.config, str(self.step.pk))
-            if self._fixed:
+                retiring.retire(self, one["Id"])
+            made = making.made(self, mine, self.step.image, self.step.config, str(self.step.pk))
+            if self.fixed:
                 announcing.prepare(self.engine)
         old = [] if lost else self._found(self.old_host)
-        side_by_side = self.context.order == "start-first" and not self._fixed and not lost and self.runs and not carry
+        side_by_side = self.context.order == "start-first" and not self.fixed and not lost and self.runs and not carry
         if not side_by_side:
             self._stop_there(self.old_host, old)
         if carry is not None:
@@ -95,7 +99,7 @@ class Move(Work):
         self._switch(self.new_host)
         with self._at(self.new_host):
             if self.runs:
-                self._up(made, announced=True)
+                rising.up(self, made, announced=True)
             else:
                 Instance.objects.filter(pk=self.instance.pk).update(state="stopped", drift=[], drift_since=None)
         if side_by_side:
@@ -104,7 +108,7 @@ class Move(Work):
             self._stop_there(self.old_host, old, serves=False)
         self._tidy_up(self.old_host, old)
         left_behind.leave(self, self.old_host, names_of(self))
-        self._others_ended(made)
+        retiring.others_ended(self, made)
 
     def _ahead(self, carry: Carry) -> None:
         running = [one for one in self._found(self.old_host) if one.get("State") == "running"]
@@ -114,9 +118,9 @@ class Move(Work):
         if begun is not None and not running:
             carry.anew()  # it was stopped before all was sure
         elif running:
-            self._point("before ahead")
+            self.point("before ahead")
             carry.ahead(str(running[0]["Id"]))
-            self._point("after ahead")
+            self.point("after ahead")
 
     def _stands_on(self, host: Host) -> bool:
         return self.instance.host_id == host.pk
@@ -124,8 +128,8 @@ class Move(Work):
     def _stands_still(self, host: Host) -> None:
         """Nothing wrote to the data while it was copied. Raises StepFailed."""
         with self._at(host):
-            for one in self._look("")[1]:
-                state = (self._inspect(str(one["Id"])) or {}).get("State") or {}
+            for one in self.look("")[1]:
+                state = (self.inspect(str(one["Id"])) or {}).get("State") or {}
                 if state.get("Running") or state.get("Restarting"):
                     words = _("%(name)s was started on %(host)s while its data was copied.")
                     raise StepFailed(words % {"name": self.instance.name, "host": host})
@@ -147,7 +151,7 @@ class Move(Work):
         if address is None or not address.segment.probe:
             return
         with self._at(self.new_host):
-            if ((self._inspect(made) or {}).get("State") or {}).get("Running"):
+            if ((self.inspect(made) or {}).get("State") or {}).get("Running"):
                 return  # a dead process has started it already
             try:
                 mac = probe.probe(self.engine, address.segment, address.ip)
@@ -177,10 +181,10 @@ class Move(Work):
         old = sorted(self._found(self.old_host), key=lambda one: (one.get("State") == "running", one.get("Created", 0)))
         with self._at(self.old_host):
             while back is not None and old:  # they have the volumes that were put aside
-                self._clear(str(old.pop()["Id"]))
+                retiring.clear(self, str(old.pop()["Id"]))
             keep = str(old[-1]["Id"]) if old else ""
             if not keep and self.step.old_image is not None:
-                keep = self._made(None, self.step.old_image, self.step.old_config, mark, state=state)
+                keep = making.made(self, None, self.step.old_image, self.step.old_config, mark, state=state)
         if not keep:
             raise StepFailed(_("There is nothing that could run on %(host)s again.") % {"host": self.old_host})
         new = self._stop_new()
@@ -191,13 +195,13 @@ class Move(Work):
         with self._at(self.old_host):
             self._restarts_by_itself(keep)
             if self.runs:
-                self._up(keep, state, announced=True)
+                rising.up(self, keep, state, announced=True)
         self._tidy_up(self.new_host, new)
         if self._went_over():
             left_behind.leave(self, self.new_host, names_of(self))
         else:
             left_behind.withdraw(self.step, ran="start" in self.times)
-        self._others_ended(keep)
+        retiring.others_ended(self, keep)
 
     def _went_over(self) -> bool:
         """Whether the instance was well on the new host, so that its data is that of there."""
@@ -242,7 +246,7 @@ class Move(Work):
     def _leave(self, host: Host) -> None:
         for one in self._found(host):
             with self._at(host):
-                self._retire(one["Id"])
+                retiring.retire(self, one["Id"])
 
     def _restarts_by_itself(self, engine_id: str) -> None:
         """Undoes what `_stop_there` did to it."""
@@ -265,7 +269,7 @@ class Move(Work):
     def _found(self, host: Host) -> list[Json]:
         """All containers of the instance on the host. Raises StepFailed when it cannot be reached."""
         with self._at(host):
-            return self._look("")[1]
+            return self.look("")[1]
 
     def _stop_there(self, host: Host, containers: list[Json], *, timed: bool = True, serves: bool = True) -> None:
         """Stops them, and looks: what still runs, or could start again by itself, would hold the address."""
@@ -274,18 +278,18 @@ class Move(Work):
         if serves:
             with self._at(host):
                 self.around.before_stop(containers)
-        with self._at(host), self._timed("stop" if timed else "", state="stopping" if timed else ""):
+        with self._at(host), self.timed("stop" if timed else "", state="stopping" if timed else ""):
             for one in containers:
                 engine_id = str(one["Id"])
-                self._point("before stop")
-                seen = self._inspect(engine_id)
+                self.point("before stop")
+                seen = self.inspect(engine_id)
                 if seen is None:
                     continue
                 if ((seen.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") == "always":
                     self.patience.call(self.engine.set_restart, engine_id, "unless-stopped")
-                self.patience.call(self.engine.stop, engine_id, self._timeout_of(engine_id))
-                self._point("after stop")
-                state = (self._inspect(engine_id) or {}).get("State") or {}
+                self.patience.call(self.engine.stop, engine_id, retiring.timeout_of(self, engine_id))
+                self.point("after stop")
+                state = (self.inspect(engine_id) or {}).get("State") or {}
                 if state.get("Running") or state.get("Restarting"):
                     words = _("%(name)s does not stop on %(host)s, so it is not started elsewhere.")
                     raise StepFailed(words % {"name": self.instance.name, "host": host})
@@ -299,17 +303,17 @@ class Move(Work):
                 if not self._answers(host):
                     log.warning("%s on %s is left to be removed later", self.instance, host)
                     return
-                self._clear(str(one["Id"]))
+                retiring.clear(self, str(one["Id"]))
 
     def _switch(self, host: Host) -> None:
         """From now on the instance stands there: what is seen of it elsewhere is a stray."""
         if self.instance.host_id == host.pk:
             return
-        self._point("before switch")
+        self.point("before switch")
         with transaction.atomic():
             self.save()  # raises Broken when the lease is another process's
             before = self.instance.host_id
             Instance.objects.filter(pk=self.instance.pk).update(host=host)
             self.instance.host = host
             live.bump("hosts", f"host:{before}", f"host:{host.pk}")
-        self._point("after switch")
+        self.point("after switch")

@@ -183,6 +183,9 @@ class ScaleIn(Schema):
     addresses: dict[int, str] = Field(default_factory=dict, max_length=500, description=ADDRESSES)
     hosts: dict[int, str] = Field(default_factory=dict, max_length=500, description=HOSTS)
     reason: str = Field("", max_length=2000)
+    confirm: str = Field(
+        "", max_length=200, description="«service/environment», where data goes with instances that are removed."
+    )
 
 
 class OperateIn(Schema):

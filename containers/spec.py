@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from containers.config import PERSIST, Config, health_command
+from containers.config import PERSIST, Config
+from containers.config_health import health_command
 from containers.init_mode import Needs
 from hosts.engine import ContainerSpec, Healthcheck, Limits, missing_features
 from hosts.labels import DEPLOYMENT, ENVIRONMENT, INSTANCE, PLATFORM, SERVICE

@@ -20,7 +20,7 @@ __all__ = ["look_ahead", "run_command", "sweep_terminals", "tidy_contents", "tid
 @shared_task(name="containers.tasks.advance")
 def advance(deployment: int) -> None:
     """Carries a deployment on until it ends or rests; returns at once while another living process does it."""
-    from containers.runner import advance as run
+    from containers.advancing.runner import advance as run
 
     run(deployment)
 
@@ -136,7 +136,7 @@ def _take_over(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _let_go(**_: Any) -> None:
-    from containers.runner import LEAVING
+    from containers.advancing.runner import LEAVING
 
     LEAVING.set()
 

@@ -15,18 +15,20 @@ from cryptography import x509
 from django.utils.translation import gettext as _
 
 from hosts import engine_body, labels
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_body import ContainerSpec, Healthcheck, Limits, create_body, version_tuple
-from hosts.engine_client import NEWEST_API, OLDEST_API
 from hosts.engine_client import Engine as DockerEngine
 from hosts.engine_errors import EngineError
+from hosts.engine_link import NEWEST_API, OLDEST_API
 from hosts.engine_specs import Auth, NetworkSpec, split_ref
+from hosts.engine_ssh import SshAdapter
 from hosts.engine_streams import LogLine, Stream
-from hosts.engine_transport import ConnectionSpec, SshAdapter, fingerprint
 from hosts.lxd import making
 from hosts.lxd.engine import LxdEngine
 from hosts.lxd.kept_rows import Rows
 from hosts.runtime import Answer, Engine
 from hosts.runtimes import TRAITS
+from hosts.ssh import fingerprint
 
 if TYPE_CHECKING:
     from hosts.models import Host, Segment

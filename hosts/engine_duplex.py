@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 import paramiko
 
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_client import Engine
 from hosts.engine_errors import from_exception
-from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, SshAdapter, tls_context
-from hosts.ssh import KEEPALIVE
+from hosts.engine_ssh import SshAdapter
+from hosts.engine_transport import tls_context
+from hosts.ssh import CONNECT_SECONDS, KEEPALIVE
 
 PIECE = 64 << 10
 BROKEN = (OSError, EOFError, ValueError, paramiko.SSHException)

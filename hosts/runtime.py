@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Protocol, TypeVar
 
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_body import ContainerSpec, Json, Limits
 from hosts.engine_specs import Auth, Labels, NetworkSpec
 from hosts.engine_streams import LogLine
-from hosts.engine_transport import ConnectionSpec
 from hosts.exec_types import Execs
 from hosts.inside_types import Insides
 from hosts.inventory import Space

@@ -107,7 +107,7 @@ def worker(enqueued: Queue, transactional_db: None) -> Iterator[Queue]:
     yield enqueued
     # While the database is still there: tasks that run end, and so do the event streams that they started. Releases let go,
     # as in a worker that is told to end: one that waits for an engine which is not there would hold up the next test.
-    from containers.runner import LEAVING
+    from containers.advancing.runner import LEAVING
     from hosts.collector.readers import READERS
     from hosts.watch import WATCH
 

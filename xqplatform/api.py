@@ -20,11 +20,16 @@ from builds.api_imports import router as imports
 from builds.api_waves import router as waves
 from builds.badges.api import router as badges
 from builds.forges.api import router as forges
-from containers.api import router as containers
+from containers.api_deployments import router as deployments
+from containers.api_drains import router as drains
+from containers.api_environments import router as environments
+from containers.api_folders import router as folders
 from containers.api_hooks import router as hooks
+from containers.api_instances import router as instances
 from containers.api_logs import router as logs
 from containers.api_placement import router as placement
 from containers.api_publishing import router as publishing
+from containers.api_services import router as services
 from containers.ascode.api import router as ascode
 from containers.automatic.api import router as automatic
 from containers.capacity.api import router as capacity
@@ -39,6 +44,7 @@ from containers.guardrails.api import router as guardrails
 from containers.keeping.api import router as keeping
 from containers.keeping.api_backups import router as backups
 from containers.keeping.api_left import router as left_data
+from containers.keeping.api_protection import router as protection
 from containers.recorder.api import router as recorder
 from containers.scaling.api import router as scaling
 from containers.terminal.api import router as terminals
@@ -150,10 +156,16 @@ api.add_router("/v1/", scores)
 api.add_router("/v1/", costs)
 api.add_router("/v1/", scaling)
 api.add_router("/v1/", keeping)
+api.add_router("/v1/", protection)
 api.add_router("/v1/", left_data)
 api.add_router("/v1/", backups)
-api.add_router("/v1/", hooks)  # before containers: its paths name more
-api.add_router("/v1/", containers)
+api.add_router("/v1/", hooks)  # before services: its paths name more
+api.add_router("/v1/", environments)
+api.add_router("/v1/", services)
+api.add_router("/v1/", deployments)
+api.add_router("/v1/", folders)
+api.add_router("/v1/", instances)
+api.add_router("/v1/", drains)
 api.add_router("/v1/", gates)
 api.add_router("/v1/", right_sizing)
 api.add_router("/v1/", rebalance)

@@ -331,6 +331,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "keeping-schedule": {"task": "keeping.tasks.schedule", "schedule": 30.0},
     "keeping-sweep": {"task": "keeping.tasks.sweep", "schedule": 10.0},
     "keeping-backups": {"task": "keeping.tasks.plan_backups", "schedule": 60.0},
+    "keeping-stores": {"task": "keeping.tasks.ask_stores", "schedule": 60.0},
     "keeping-backups-sweep": {"task": "keeping.tasks.sweep_backups", "schedule": 30.0},
     "scaling-tidy": {"task": "scaling.tasks.tidy", "schedule": 3600.0},
 }

@@ -30,7 +30,9 @@ from containers.ascode.readers import (
     whole,
 )
 from containers.ascode.source import Path
-from containers.config import Config, Health, Told
+from containers.config import Config
+from containers.config_health import Health
+from containers.config_told import Told
 from containers.forms.environments import COLOURS
 from containers.gates import shape as gates
 from containers.hooks.shape import Hook

@@ -11,6 +11,7 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers import gone
 from containers.ascode import parts, reading, state
 from containers.ascode.difference import Change, changes
 from containers.ascode.merge import ENVIRONMENT, SERVICE, Unfit, merged
@@ -19,6 +20,7 @@ from containers.ascode.source import Mistake, Path, Wrong, dotted
 from containers.ascode.state import Now
 from containers.forms.environments import RESERVED_ENVIRONMENTS
 from containers.models import Service
+from containers.services.planning import standing
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import sees
 from xqplatform.errors import Refused
@@ -223,4 +225,7 @@ def warnings_of(plan: Plan) -> list[str]:
                 found.append(
                     _("All instances of %(place)s are removed at once, and their addresses given back.") % where
                 )
+                row = target.now.row
+                places_of = row.places.filter(environment__slug=change.path[1]) if isinstance(row, Service) else ()
+                found += gone.losses(one for place in places_of for one in standing(place))
     return found

@@ -9,7 +9,7 @@ import yaml
 from containers.ascode import parts
 from containers.ascode.merge import PLACE
 from containers.ascode.reading import VERSION
-from containers.config import GIB, MIB
+from containers.config_fields import GIB, MIB
 from containers.hooks.shape import Hook
 
 Json = dict[str, Any]

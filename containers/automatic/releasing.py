@@ -16,7 +16,7 @@ from containers.guardrails.rules import rules_of
 from containers.models import AutomaticRelease, AutomaticRule, Deployment, ServiceEnvironment
 from containers.policy import Policy
 from containers.preview import gather
-from containers.services import queue, releases, waiting
+from containers.services import holders, queue, waiting
 from containers.services.planning import last_policy
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
@@ -71,7 +71,7 @@ def _decide(actor: Actor, rule: AutomaticRule, delivery: ForgeDelivery, image: I
     policy = Policy.parse(last_policy(rule.place))
     apart = gather.apart(rule.place, image, policy.strategy)
     with transaction.atomic():
-        place = releases.lock(rule.place)
+        place = holders.lock(rule.place)
         older = list(
             Deployment.objects.filter(
                 place=place, state=Deployment.State.WAITING, automatic__isnull=False

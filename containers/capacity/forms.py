@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from containers.capacity import load_readings
 from containers.capacity.calculator import TARGET, Asked, limits_of
-from containers.config import parse, parse_bytes
+from containers.config import parse
+from containers.config_fields import parse_bytes
 from containers.forms.base import SaneForm
 from containers.forms.texts import size_shown
 from containers.models import ServiceEnvironment

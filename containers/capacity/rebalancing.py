@@ -18,7 +18,7 @@ from containers.capacity.whatif.model import Fleet
 from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.placement import Demand
 from containers.placement.rebalance import MOST, Move, Piece, Proposal, propose
-from containers.services import moves, releases
+from containers.services import holders, moves
 from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -122,7 +122,7 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
     with transaction.atomic():
         # All places before the first one takes the lock of all plans: else a release of a later one waits for that lock, and we for it.
         for place in ServiceEnvironment.objects.filter(pk__in=wanted):  # by their names, as all who lock several
-            releases.lock(place)
+            holders.lock(place)
         for pk, mine in wanted.items():
             why = _("rules of placement are kept again") if any(m.repairs for m in mine) else _("hosts are evened out")
             try:

@@ -15,7 +15,7 @@ from containers.capacity.rightsizing import Limits, Mark, Wish
 from containers.capacity.sizes import Size
 from containers.config import Config
 from containers.models import ConfigVersion, ServiceEnvironment
-from containers.services import releases
+from containers.services import new_limits
 from containers.services.settings import save_config
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
@@ -78,7 +78,7 @@ def _one(actor: Actor, one: Size, shown: Shown, live: bool) -> Outcome:
     if not live:
         return Outcome(one, saved)
     try:
-        row = releases.apply_limits(actor, ServiceEnvironment.objects.get(pk=one.place), reason=reason)
+        row = new_limits.apply_limits(actor, ServiceEnvironment.objects.get(pk=one.place), reason=reason)
     except Refused as refused:
         return Outcome(one, saved, not_live=refused.message)
     return Outcome(one, saved, deployment=row.pk)

@@ -9,7 +9,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from containers import config as settings_of
+from containers import config_fields
+from containers.config import Config
 
 
 def lines_of(text: str) -> list[str]:
@@ -51,13 +52,13 @@ def pairs_read(text: str) -> dict[str, str]:
 
 def size_shown(count: int) -> str:
     """Bytes as the form takes them: «8g», «512m», or the number."""
-    for unit, factor in (("g", settings_of.GIB), ("m", settings_of.MIB)):
+    for unit, factor in (("g", config_fields.GIB), ("m", config_fields.MIB)):
         if count and count % factor == 0:
             return f"{count // factor}{unit}"
     return str(count)
 
 
-def initial_of(config: settings_of.Config) -> dict[str, Any]:
+def initial_of(config: Config) -> dict[str, Any]:
     """A Config as the form shows it."""
     h = config.health
     return {

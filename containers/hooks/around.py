@@ -21,7 +21,7 @@ from containers.traffic import fronts, rows
 from hosts.models import Host
 
 if TYPE_CHECKING:
-    from containers.work import Work
+    from containers.steps.bench import Bench
 
 WIDE_KINDS = ("deploy",)  # the changes that have hooks of their own: others have their instances' only
 NGINX_SECONDS = 60.0  # for all hosts of a front to take a file, in one try
@@ -30,7 +30,7 @@ NGINX_SECONDS = 60.0  # for all hosts of a front to take a file, in one try
 class Around:
     """`back`: on the way back, by the settings that are gone back to."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Bench) -> None:
         self.work = work
         self.place = work.instance.place
         self.returning = False  # a move that failed brings the instance home within its own step

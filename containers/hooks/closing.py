@@ -15,7 +15,8 @@ from containers.hooks.running import Guard
 from containers.hooks.shape import Hook
 from containers.models import ConfigVersion, Deployment, Step
 from containers.services.settings import secrets_of
-from containers.work import Context, Patience
+from containers.steps.context import Context
+from containers.steps.patience import Patience
 from xqplatform.errors import Refused
 
 SUCCEEDED = "succeeded"

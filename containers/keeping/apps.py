@@ -9,6 +9,7 @@ class KeepingConfig(AppConfig):
     def ready(self) -> None:
         from containers import charts, holds, left_behind
         from containers.keeping import (
+            alerting,
             backup_work,
             drill_work,
             following,
@@ -39,6 +40,7 @@ class KeepingConfig(AppConfig):
         assert all([*kinds, recover_work.RECOVER])  # importing them registered their kinds
         known.EVERYWHERE |= {"keeping.backuptarget.key": known.text, "keeping.backuptarget.secret_key": known.text}
         left.join()
+        alerting.register()
         owned(LeftData, "place__service__team")
         left_behind.RENAMED.append(following.renamed)
         left_behind.HOLDS.append(following.holds)

@@ -17,13 +17,13 @@ from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill,
 from containers.keeping.recover_work import tidy as tidy_restore
 from containers.keeping.restoring import ROWS as ROWS_OF_RESTORES
 from containers.keeping.retention import Kept
-from containers.keeping.scheduling import AGAIN
+from containers.keeping.scheduling import AGAIN, AHEAD
 from containers.keeping.services import backups, drills
 from containers.keeping.services.snapshots import why_not
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.opening import open_store
 from containers.models import Instance
-from containers.services import releases
+from containers.services import holders
 from hosts.engine import EngineError, connect
 from hosts.models import Host, HostOperation
 from xqplatform import audit, work
@@ -32,6 +32,7 @@ from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
 BEAT = Actor.system("keeping")
+DRILL_AGAIN = timedelta(hours=6)  # after one that could not be tried
 LOST = timedelta(days=7)  # for which what a drill left is looked for
 
 
@@ -47,7 +48,8 @@ def plan() -> None:
             if not backup_rules.concerns(rules, instance.number):
                 continue
             mine = instance.backups.filter(why=Backup.Why.SCHEDULE)
-            newest = mine.exclude(state=Backup.State.FAILED).order_by("-pk").first()
+            done = mine.exclude(state=Backup.State.FAILED).filter(created__lte=now + AHEAD)
+            newest = done.order_by("-pk").first()
             lately = mine.filter(state=Backup.State.FAILED, created__gt=now - AGAIN).exists()
             since = max(policy.changed, instance.created)
             if not lately and backup_rules.backup_due(rules, newest.created if newest else None, since, now):
@@ -61,7 +63,7 @@ def _begin(instance: Instance, target: BackupTarget) -> None:
         return
     try:
         with transaction.atomic():
-            releases.free(instance.place)
+            holders.free(instance.place)
             backups.begin(BEAT, instance, target, Backup.Why.SCHEDULE)
     except Refused as refused:
         log.info("No backup of %s now: %s", instance, refused.message)
@@ -69,9 +71,14 @@ def _begin(instance: Instance, target: BackupTarget) -> None:
 
 def _retire(instance: Instance, rules: backup_rules.Rules) -> None:
     rows = list(instance.backups.filter(state=Backup.State.READY).exclude(taken=None))
-    kept = [Kept(row.pk, row.taken, row.pinned, row.why == Backup.Why.SCHEDULE) for row in rows if row.taken]
+    latest = timezone.now() + AHEAD
+    kept = [
+        Kept(row.pk, row.taken, row.pinned, row.why == Backup.Why.SCHEDULE and row.taken <= latest)
+        for row in rows
+        if row.taken
+    ]
     stay = backup_rules.stays(rules, kept)
-    gone = backups.drop([row for row in rows if row.pk not in stay])
+    gone = backups.drop([row for row in rows if row.pk not in stay], by_rule=True)
     if gone:
         audit.record(
             BEAT, "data.backup.remove", instance, after={"backups": gone}, reason=_("by rule"), parent=instance.place
@@ -80,7 +87,9 @@ def _retire(instance: Instance, rules: backup_rules.Rules) -> None:
 
 def _drill(instance: Instance, rules: backup_rules.Rules) -> None:
     now, rows = timezone.now(), Drill.objects.filter(backup__instance=instance, why=Backup.Why.SCHEDULE)
-    newest = rows.order_by("-pk").first()
+    # One that could not be tried shows nothing: the next one does not wait for the next week.
+    rows = rows.exclude(state=Drill.State.BROKEN, created__lt=now - DRILL_AGAIN)
+    newest = rows.filter(created__lte=now + AHEAD).order_by("-pk").first()
     if not backup_rules.drill_due(rules, newest.created if newest else None, now):
         return
     row = instance.backups.select_related(*ROWS).filter(state=Backup.State.READY).order_by("-taken").first()

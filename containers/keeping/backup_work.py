@@ -120,6 +120,7 @@ def _finish(run: Run, row: Backup, store: Store, snapshot: Snapshot) -> None:
         int(said.get("config") or 0), str(said.get("address") or ""), snapshot.taken.isoformat() if snapshot.taken else "",
         snapshot.still_ms, row.target.recipient, tuple(saved), more={"tag": str(said.get("tag") or ""), "recipients": row.target.recipients},
     )  # fmt: skip
+    transfer.patient(run, lambda: transfer.drop_others(store, row))
     transfer.patient(run, lambda: store.put(parts.manifest_key(row.folder), manifest.as_bytes()))
     volumes = [{"source": one.source, "target": one.target, "bytes": one.bytes} for one in saved]
     kept = {**said, "stood": snapshot.still_ms, "volumes": volumes}

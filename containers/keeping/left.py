@@ -39,11 +39,13 @@ def note(instance: Instance) -> None:
     container = instance.containers.select_related("image", "config").order_by("-id").first()
     if container is None or not container.engine_id:
         return  # it never came into being
-    volumes = volumes_of(instance, container.config)
-    if not volumes:
-        return
     now = timezone.now()
     before = LeftData.objects.filter(place=place, host=host, state__in=LeftData.OPEN).first()
+    volumes = _together(
+        volumes_of(instance, container.config), _of_earlier(place, host), before.volumes if before else []
+    )
+    if not volumes:
+        return
     # Those that went before, of the same volume, within the same removal.
     earlier = place.instances.filter(host=host, removed__gte=now - timedelta(hours=1)).values_list("number", flat=True)
     numbers = sorted({instance.number, *earlier, *(before.numbers if before else [])})
@@ -59,10 +61,27 @@ def note(instance: Instance) -> None:
     live.bump(topic(place))
 
 
+def _of_earlier(place: ServiceEnvironment, host: Host) -> list[dict[str, Any]]:
+    """What those had that went while others stood: each has volumes of its own, too, and nobody else will ever tell of them."""
+    return [_as_seen(one) for one in DataVolume.objects.filter(instance__place=place, host=host, instance__host=host)]
+
+
+def _together(*lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each volume once, as the first list that has it tells it."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in (one for some in lists for one in some):
+        found.setdefault(one["name"], one)
+    return list(found.values())
+
+
+def _as_seen(one: DataVolume) -> dict[str, Any]:
+    return {"name": one.name, "pool": one.pool, "target": one.target, "size": one.size}
+
+
 def volumes_of(instance: Instance, config: Any) -> list[dict[str, Any]]:
     """Its volumes as last seen; of one that nobody looked at yet, those of its settings."""
     seen = DataVolume.objects.filter(instance=instance, host=instance.host)
-    if found := [{"name": v.name, "pool": v.pool, "target": v.target, "size": v.size} for v in seen]:
+    if found := [_as_seen(one) for one in seen]:
         return found
     place = instance.place
     where = spec.Place(place.service.slug, place.environment.slug, instance.number, instance.pk)

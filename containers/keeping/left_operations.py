@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.keeping import edge
 from containers.keeping.left import SYSTEM, told
-from containers.keeping.models import LeftData, Snapshot
+from containers.keeping.models import DataVolume, LeftData, Snapshot
 from containers.keeping.operations import told as shown
 from containers.keeping.seeing import OURS
 from containers.services.settings import topic
@@ -38,6 +38,7 @@ def remove(run: Run) -> None:
             now = timezone.now()
             LeftData.objects.filter(pk=row.pk).update(state=LeftData.State.GONE, ended=now, words="")
             names = {one["name"] for one in row.volumes}
+            DataVolume.objects.filter(instance__place=row.place, host=row.host, name__in=names).delete()
             for snapshot in Snapshot.objects.filter(instance__place=row.place, host=row.host).exclude(
                 state=Snapshot.State.GONE
             ):

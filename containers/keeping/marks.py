@@ -22,7 +22,7 @@ def of(instances: QuerySet[Instance], first: datetime, last: datetime) -> list[M
     taken = taken.exclude(state=Snapshot.State.FAILED).select_related(*OF).order_by("-taken")[:MOST]
     found = [Mark(row.taken.timestamp(), "snapshot", _taken(row), _page(row.instance)) for row in taken if row.taken]
     back = Restore.objects.filter(instance__in=instances, created__gte=first, created__lte=last)
-    back = back.select_related(*OF, "snapshot").order_by("-created")[:MOST]
+    back = back.select_related(*OF, "snapshot", "backup").order_by("-created")[:MOST]
     found += [Mark(row.created.timestamp(), "restore", _back(row), _page(row.instance)) for row in back]
     return sorted(found, key=lambda mark: mark.time)
 
@@ -45,7 +45,7 @@ def _back(row: Restore) -> str:
     words = _("data of %(instance)s put back as at %(name)s: %(state)s, %(who)s")
     return words % {
         "instance": row.instance,
-        "name": row.snapshot.label,
+        "name": row.source,
         "state": row.get_state_display(),
         "who": row.who,
     }

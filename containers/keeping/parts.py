@@ -1,7 +1,7 @@
 """What a backup consists of: parts of its volumes under keys of the store, and the manifest that names them. Pure.
 
     <service>/<environment>/<instance's number>/<id>/manifest.json
-    <service>/<environment>/<instance's number>/<id>/<volume's number>/<part's number>.age
+    <service>/<environment>/<instance's number>/<id>/<volume's number>/<part's number>-<begin of its SHA-256>.age
 
 A part is a piece of the volume's file (a tarball as the server writes it), sealed by itself: joined in their order, opened parts are the
 file again. Whoever has the key needs no platform: `cat` of what `age -d` gives of each, into `lxc storage volume import`.
@@ -138,8 +138,15 @@ def manifest_key(folder: str) -> str:
     return f"{folder}/manifest.json"
 
 
-def part_key(folder: str, volume: int, number: int) -> str:
-    """`volume`: from 0 on."""
+def part_key(folder: str, volume: int, number: int, sha256: str) -> str:
+    """`volume`: from 0 on; `sha256`: of what is stored. Each sealing gives other bytes: what a worker still puts there that was thought
+    dead, as its store was slow, overwrites nothing of the one that went on.
+    """
+    return f"{folder}/{volume}/{number:06}-{sha256[:16]}.age"
+
+
+def old_key(folder: str, volume: int, number: int) -> str:
+    """What a part was called in backups of before."""
     return f"{folder}/{volume}/{number:06}.age"
 
 

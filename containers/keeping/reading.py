@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from containers.keeping.models import DataVolume, Restore, Snapshot
 from containers.keeping.services.snapshots import instances_of, why_not
 from containers.models import Instance, MovedVolume, ServiceEnvironment
+from containers.services.planning import config_of
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.visibility import visible
 from xqplatform.errors import Refused
@@ -49,6 +50,12 @@ def why_nothing(place: ServiceEnvironment, rows: list[Line]) -> str:
     if place.service.kind != place.service.Kind.STATEFUL:
         return _("This service is stateless: it keeps no data here.")
     return rows[0].why if rows else _("There are no instances here yet.")
+
+
+def stops_bare(place: ServiceEnvironment) -> bool:
+    """Whether a stop by the platform does more than the stop of somebody who puts data back: hooks run, or traffic is drained."""
+    config = config_of(place.current_config or place.config)
+    return bool(config.hooks) or config.traffic.way != "none"
 
 
 def moved_of(actor: Actor, place: ServiceEnvironment) -> QuerySet[MovedVolume]:

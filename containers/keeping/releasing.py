@@ -74,8 +74,10 @@ class Keeper:
     def _saved(self, step: Step, of: Snapshot, volumes: Volumes, check: Callable[[], None]) -> Snapshot | None:
         """What the new version wrote, as a snapshot of its own; a pool that has no room for it does not keep the release from going back."""
         found = [one for name in of.volumes if (one := volumes.named(name["name"], name["pool"], name["target"]))]
+        begun = Snapshot.objects.filter(instance=step.instance, deployment=step.deployment, why=Snapshot.Why.RESTORE)
+        row = begun.filter(state=Snapshot.State.TAKING).first()  # of a worker that died over it
         try:
-            row = snapshots.new(
+            row = row or snapshots.new(
                 Actor.system(step.deployment.created_name), step.instance, Snapshot.Why.RESTORE,
                 deployment=step.deployment, ran=(step.image, step.config),
             )  # fmt: skip

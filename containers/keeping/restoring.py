@@ -69,8 +69,10 @@ def restore(run: Run) -> None:
     if run.todo("note"):
         with run.step("note", _("Note what was done")):
             done(row)
-            words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
-            safety = row.safety.label if row.safety is not None else "–"
+            words = _("The data is as it was at %(time)s UTC. Nothing was kept of what was there before.")
+            if row.safety is not None:
+                words = _("The data is as it was at %(time)s UTC. What was written since is in %(safety)s.")
+            safety = row.safety.label if row.safety is not None else ""
             run.write(words=words % {"time": f"{row.snapshot.taken:%Y-%m-%d %H:%M:%S}", "safety": safety})
 
 
@@ -82,8 +84,8 @@ def own(row: Restore) -> bool:
 
 def changed(row: Restore, volumes: Volumes) -> list[Volume]:
     """The volumes that other data comes into. Raises Failed for one that is not there any more."""
+    current = row.instance.current
     if not own(row):
-        current = row.instance.current
         return volumes.of(current.engine_id) if current is not None else []
     found = []
     for one in row.snapshot.volumes:
@@ -91,6 +93,10 @@ def changed(row: Restore, volumes: Volumes) -> list[Volume]:
         if volume is None:
             words = _("The volume %(name)s is not there any more.") % {"name": one["name"]}
             raise Failed(words)
+        if current is None or current.engine_id not in volume.users:
+            # It would be put back, and nobody would ever see it.
+            words = _("%(instance)s does not have the volume %(name)s any more: nothing was changed.")
+            raise Failed(words % {"instance": row.instance, "name": one["name"]})
         found.append(volume)
     return found
 
@@ -149,9 +155,18 @@ def start(row: Restore) -> None:
     """Those that ran before start again, and what was wanted is wanted again. Raises EngineError."""
     engine = connect(row.instance.host)
     for container in row.notes.get("ran", []):
-        engine.start(container)
+        _unless_gone(engine.start, container)
     for pk, state in row.notes.get("wanted", {}).items():
         Instance.objects.filter(pk=int(pk)).update(wanted_state=state)
+
+
+def _unless_gone(call: Callable[[str], object], container: str) -> None:
+    """One that somebody removed meanwhile is a drift, which is told elsewhere: the data does not wait for it. Raises EngineError."""
+    try:
+        call(container)
+    except EngineError as error:
+        if error.kind != "not_found":
+            raise
 
 
 def healthy(row: Restore, check: Callable[[], None]) -> None:
@@ -177,7 +192,7 @@ def go_back(row: Restore, volumes: Volumes) -> None:
         taking.give_up(row.safety, volumes)
     if row.notes.get("begun"):
         for container in row.notes.get("ran", []):
-            engine.stop(container)
+            _unless_gone(engine.stop, container)
         if row.safety is not None and row.safety.state == Snapshot.State.READY:
             put_back(row.safety, volumes, lambda: None)
         else:

@@ -17,12 +17,14 @@ from containers.keeping.retention import Kept, is_due, spared
 from containers.keeping.services import snapshots
 from containers.keeping.shape import Policy
 from containers.models import Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from xqplatform.accounts.actor import Actor
 from xqplatform.errors import Refused
 
 log = logging.getLogger(__name__)
 AGAIN = timedelta(minutes=15)  # after one that failed
+# What is of later than this was taken when the clock was wrong: it stays, and counts for none of those that are due, or kept.
+AHEAD = timedelta(hours=1)
 MOST_DROPS = 200  # in one round
 
 
@@ -38,7 +40,8 @@ def run(now: datetime | None = None) -> None:
 
 def _due(instance: Instance, policy: Policy, now: datetime) -> bool:
     mine = instance.snapshots.filter(why=Snapshot.Why.SCHEDULE)
-    times = mine.exclude(state=Snapshot.State.FAILED).aggregate(newest=Max("created"))
+    done = mine.exclude(state=Snapshot.State.FAILED).filter(created__lte=now + AHEAD)
+    times = done.aggregate(newest=Max("created"))
     lately = mine.filter(state=Snapshot.State.FAILED, created__gt=now - AGAIN).exists()
     return not lately and is_due(policy, times["newest"], instance.created, now)
 
@@ -49,7 +52,7 @@ def _begin(instance: Instance) -> None:
         return
     try:
         with transaction.atomic():
-            releases.free(instance.place)
+            holders.free(instance.place)
             snapshots.begin(Actor.system("keeping"), instance, Snapshot.Why.SCHEDULE)
     except Refused as refused:
         log.info("No snapshot of %s by schedule now: %s", instance, refused.message)
@@ -62,11 +65,13 @@ def tidy() -> None:
     rows = rows.exclude(deployment__state__in=Deployment.ACTIVE)
     used = Restore.objects.filter(state=Restore.State.RUNNING)
     rows = rows.exclude(pk__in=used.values("snapshot")).exclude(pk__in=used.exclude(safety=None).values("safety"))
+    latest = timezone.now() + AHEAD
     of_instance: dict[int, list[Kept]] = defaultdict(list)
     places = {}
     for row in rows.values("pk", "taken", "created", "pinned", "why", "instance", "instance__place"):
-        mine = row["why"] != Snapshot.Why.HAND
-        kept = Kept(row["pk"], row["taken"] or row["created"], row["pinned"], mine)
+        taken = row["taken"] or row["created"]
+        mine = row["why"] != Snapshot.Why.HAND and taken <= latest
+        kept = Kept(row["pk"], taken, row["pinned"], mine)
         of_instance[row["instance"]].append(kept)
         places[row["instance"]] = row["instance__place"]
     policies = {place.pk: policy_of(place) for place in ServiceEnvironment.objects.filter(pk__in=places.values())}
@@ -75,4 +80,6 @@ def tidy() -> None:
         stay = spared(policies[places[instance]], rows_of)
         gone += [one.pk for one in rows_of if one.pk not in stay]
     if gone:
-        snapshots.drop(Actor.system("keeping"), list(Snapshot.objects.filter(pk__in=sorted(gone)[:MOST_DROPS])))
+        snapshots.drop(
+            Actor.system("keeping"), list(Snapshot.objects.filter(pk__in=sorted(gone)[:MOST_DROPS])), by_rule=True
+        )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from containers.keeping import edge, restoring, still, taking
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.operations import ROWS
 from containers.models import Deployment
+from containers.services.settings import topic
 from hosts.engine import EngineError
 from hosts.models import HostOperation
+from xqplatform import live
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +26,25 @@ def sweep() -> None:
     rows = _left(Snapshot.objects.select_related(*ROWS, "operation"))
     for row in rows.filter(Q(state=Snapshot.State.TAKING) | ~Q(held=[])):
         _fail(row)
-    # A removal is asked for again by whoever wanted it.
     for row in rows.filter(state=Snapshot.State.DROPPING):
-        taking.changed(row, state=Snapshot.State.READY)
+        _broken_off(row)
+
+
+def _broken_off(row: Snapshot) -> None:
+    """A removal. Where nothing of it is gone it is asked for again by whoever wanted it; else nobody can put it back: the rest goes."""
+    try:
+        volumes, found = edge.volumes_of(row.host), [edge.as_volume(one) for one in row.volumes]
+        state, removed = Snapshot.State.READY, None
+        if not all(row.label in volumes.snapshots(one) for one in found):
+            for one in found:
+                volumes.drop(one, row.label, taking.DROP_SECONDS)
+            state, removed = Snapshot.State.GONE, timezone.now()
+    except EngineError as error:
+        log.warning("What is left of %s could not be looked at: %s", row, error)
+        return
+    mine = Snapshot.objects.filter(pk=row.pk, state=Snapshot.State.DROPPING, operation=row.operation_id)
+    if mine.update(state=state, removed=removed):
+        live.bump(topic(row.instance.place))
 
 
 def _left(rows: QuerySet) -> QuerySet:  # type: ignore[type-arg]

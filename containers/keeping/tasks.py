@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from xqplatform import work
+
 
 @shared_task(name="keeping.tasks.look", ignore_result=True)
 def look(host: int) -> None:
@@ -45,6 +47,23 @@ def sweep_backups() -> None:
     from containers.keeping.backup_beat import sweep as verb
 
     verb()
+
+
+@shared_task(name="keeping.tasks.ask_stores", ignore_result=True)
+def ask_stores() -> None:
+    """Asks each store in time whether it takes and gives objects."""
+    from containers.keeping.asking_stores import due
+
+    for pk in due():
+        work.enqueue(ask_store, pk)
+
+
+@shared_task(name="keeping.tasks.ask_store", ignore_result=True)
+def ask_store(target: int) -> None:
+    """Tries a store out and notes what it said."""
+    from containers.keeping.asking_stores import ask
+
+    ask(target)
 
 
 @shared_task(name="keeping.tasks.discard", ignore_result=True)

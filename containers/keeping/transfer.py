@@ -59,22 +59,29 @@ def _rest(run: Run, seconds: float) -> None:
 def send(
     run: Run, moves: VolumeMoves, store: Store, row: Backup, volume: int, *, pool: str, name: str, size: int
 ) -> None:
-    """Puts the file of a clone into the store, from the first part on that is not there yet. Raises EngineError, StoreError, Failed."""
+    """Puts the file of a clone into the store, from the first part on that is not there yet. Raises EngineError, StoreError, Failed, that
+    also for a host that gives fewer bytes than it said, or others: what is called whole afterwards has to be.
+    """
 
     def go_on() -> None:
         there = row.parts.filter(volume=volume).count()
-        if there * parts.PART >= size:
+        if size and there * parts.PART >= size:
             return
+        got = there * parts.PART
         file = moves.read_file(pool, name, there * parts.PART)
         for number, piece in enumerate(parts.pieces(file, parts.PART), there + 1):
             sealed = sealing.seal(piece, row.target.recipients)
-            part, key = parts.Part.of(number, sealed), parts.part_key(row.folder, volume, number)
+            part = parts.Part.of(number, sealed)
+            key = parts.part_key(row.folder, volume, number, part.sha256)
             patient(run, partial(store.put, key, sealed))
             BackupPart.objects.create(
                 backup=row, volume=volume, number=number, size=part.size, sha256=part.sha256
             )  # fmt: skip
-            done = min(number * parts.PART, size)
-            run.note(_("%(done)d of %(all)d MiB") % {"done": done // MIB, "all": size // MIB})
+            got += len(piece)
+            run.note(_("%(done)d of %(all)d MiB") % {"done": got // MIB, "all": size // MIB})
+        if got != size or not size:
+            words = _("The host gave %(got)d of %(all)d bytes of %(name)s: that is no backup.")
+            raise Failed(words % {"got": got, "all": size, "name": name})
 
     try:
         patient(run, go_on)
@@ -91,9 +98,9 @@ def fetch(run: Run, store: Store, row: Backup, volume: int) -> Iterator[bytes]:
     saved = row.manifest["volumes"][volume]
     got, all_of_it = 0, int(saved["bytes"])
     for number, one in enumerate(rows, 1):
-        key = parts.part_key(row.folder, volume, number)
+        key = parts.part_key(row.folder, volume, number, one.sha256)
         try:
-            stored = patient(run, partial(store.get, key))
+            stored = patient(run, partial(_stored, store, key, parts.old_key(row.folder, volume, number)))
         except StoreError as error:
             if error.missing:
                 raise Damaged(_("The backup is not whole: %(words)s") % {"words": error.words}) from error
@@ -107,6 +114,26 @@ def fetch(run: Run, store: Store, row: Backup, volume: int) -> Iterator[bytes]:
         yield piece
     if got != all_of_it:
         raise Damaged(_("The backup is not whole: %(got)d of %(all)d bytes.") % {"got": got, "all": all_of_it})
+
+
+def _stored(store: Store, key: str, old: str) -> bytes:
+    try:
+        return store.get(key)
+    except StoreError as error:
+        if not error.missing:
+            raise
+        try:
+            return store.get(old)
+        except StoreError as also:
+            raise (error if also.missing else also) from None
+
+
+def drop_others(store: Store, row: Backup) -> None:
+    """Removes what the store has of it that is no part: of workers that died when they had put it there. Raises StoreError."""
+    named = {parts.manifest_key(row.folder)}
+    for volume, number, sha256 in row.parts.values_list("volume", "number", "sha256"):
+        named |= {parts.part_key(row.folder, volume, number, sha256), parts.old_key(row.folder, volume, number)}
+    store.remove([key for key in store.keys(f"{row.folder}/") if key not in named])
 
 
 def clear(store: Store, row: Backup) -> None:

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from containers.keeping.views import backups, data, left, targets
+from containers.keeping.views import backups, data, left, protection, targets
 
 app_name = "keeping"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/<slug:environment>/data/take/", data.take, name="take"),
     path("services/<slug:slug>/<slug:environment>/data/policy/", data.policy, name="policy"),
     path("services/<slug:slug>/<slug:environment>/data/cancel/", data.cancel, name="cancel"),
+    path("protection/", protection.show, name="protection"),
     path("left-data/", left.show, name="left"),
     path("left-data/<int:number>/back/", left.bring_back, name="left_back"),
     path("left-data/<int:number>/remove/", left.remove, name="left_remove"),

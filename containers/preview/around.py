@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from containers.guardrails import windows
 from containers.models import Deployment, Drain, ServiceEnvironment, Step
 from containers.plan import Plan
-from containers.services import releases
+from containers.services import holders
 from hosts.models import HostOperation
 from xqplatform.alerts.models import Alert
 
@@ -51,7 +51,7 @@ def _release(pk: int) -> str:
 
 def _here(place: ServiceEnvironment, own: int | None) -> list[Found]:
     active = place.deployments.filter(state__in=Deployment.ACTIVE).first()
-    found = [_found("active", releases.held_by(place), _release(active.pk), active.pk)] if active is not None else []
+    found = [_found("active", holders.held_by(place), _release(active.pk), active.pk)] if active is not None else []
     queue = place.deployments.filter(state=Deployment.State.WAITING).exclude(pk=own or 0)
     waiting = list(queue.order_by("turn", "id").values_list("pk"))
     if waiting:

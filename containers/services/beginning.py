@@ -20,7 +20,7 @@ from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import mark_of, shortened, stale
-from containers.services import capacity, queue, releases
+from containers.services import capacity, changes, holders, queue, step_rows
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
 from containers.services.waiting import can_wait
@@ -67,7 +67,7 @@ def _still_frozen(row: Deployment, now: float) -> bool:
 def begin(place: int) -> Deployment | None:
     """Begins the first of the place's queue if it may; None when none did. Safe to repeat, and by several at once."""
     with translation.override(settings.LANGUAGE_CODE), timezone.override(UTC), transaction.atomic():
-        locked = releases.lock(ServiceEnvironment.objects.get(pk=place))
+        locked = holders.lock(ServiceEnvironment.objects.get(pk=place))
         rows = queue.rows_of(locked)
         active = locked.deployments.filter(state__in=Deployment.ACTIVE).values_list("pk", flat=True).first()
         pk = next_one(queue.waiters(rows), time.time(), active)
@@ -114,7 +114,7 @@ def _begin(row: Deployment) -> Deployment | None:
     check_image(place, image)
     config = row.config if _pinned(row) else ensure_config(Actor.system(), place)
     plan = _plan(row, config)
-    releases.refuse_unfit(plan, row.reason)
+    changes.refuse_unfit(plan, row.reason)
     verdict = asking.ask(place, plan, image, config, row.reason, row=row)
     if not verdict.passes:
         if not can_wait(verdict):
@@ -197,7 +197,7 @@ def _go(row: Deployment, plan: Plan, config: ConfigVersion | None, verdict: Verd
         return None
     row.refresh_from_db()
     row.place = place
-    releases.save_steps(row, plan, row.image, config)
+    step_rows.save_steps(row, plan, row.image, config)
     ServiceEnvironment.objects.filter(pk=place.pk).update(active=row)
     after = {"image": str(row.image), "instances": row.wanted, "numbers": [entry.number for entry in plan.entries]}
     after |= {"changed since": changed} if changed else {}

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 
 from builds.models import Project
 from builds.place import at
+from containers import confirming
 from containers.models import Deployment, Environment, Service, ServiceEnvironment
 from containers.placement import stored
-from containers.services import queue, releases
+from containers.services import holders, queue, releases
+from containers.services.planning import standing
 from containers.services.settings import topic
 from hosts.models import Segment
 from xqplatform import audit, live
@@ -214,8 +216,9 @@ def _placement(actor: Actor, data: Any, before: stored.Stored) -> stored.Stored:
     return found
 
 
-def remove_service(actor: Actor, service: Service, reason: str = "") -> list[Deployment]:
-    """Starts a removal in each place where instances stand; the service counts as removed when the last has ended.
+def remove_service(actor: Actor, service: Service, reason: str = "", *, confirm: str | None = None) -> list[Deployment]:
+    """Starts a removal in each place where instances stand; the service counts as removed when the last has ended. `confirm`: its name,
+    where data goes with them (None: whoever calls has asked for it).
 
     Raises Refused, before anything is begun, while a change is active in one of its places.
     """
@@ -224,10 +227,12 @@ def remove_service(actor: Actor, service: Service, reason: str = "") -> list[Dep
         require(actor, "service.remove", **place.at, obj=service)
     require(actor, "service.remove", **service.at, obj=service)
     for place in places:
-        holder = releases.held_by(place)
+        holder = holders.held_by(place)
         if holder:
             raise Refused(f"{place.environment}: {holder}")
     with transaction.atomic():
+        if confirm is not None:
+            confirming.data_goes([one for place in places for one in standing(place)], service.slug, confirm)
         Service.objects.filter(pk=service.pk, removed=None).update(removal_asked=timezone.now())
         started = [
             releases.remove_place(actor, place, reason)

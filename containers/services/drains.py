@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from containers.models import Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.moving import Wish
 from containers.plan import Plan
-from containers.services import moves, releases
+from containers.services import holders, moves, steering
 from containers.services.planning import config_of
 from hosts import unseen
 from hosts.models import Host
@@ -149,7 +149,7 @@ def _end(row: Drain, state: str) -> bool:
     row.state, row.finished, row.waits = state, now, []
     for release in row.deployments.filter(state__in=Deployment.ACTIVE):
         try:
-            releases.cancel(_actor(row), release, _("the drain of %(host)s was cancelled") % {"host": row.host})
+            steering.cancel(_actor(row), release, _("the drain of %(host)s was cancelled") % {"host": row.host})
         except Refused:
             continue  # it is on its way back, or over
     live.bump("hosts", f"host:{row.host_id}")
@@ -199,7 +199,7 @@ def advance(pk: int) -> None:
         holder = place.deployments.filter(state__in=Deployment.ACTIVE).first()
         if holder is not None:
             if holder.drain_id != row.pk:
-                waits.append({"place": str(place), "release": holder.pk, "why": releases.held_by(place)})
+                waits.append({"place": str(place), "release": holder.pk, "why": holders.held_by(place)})
             continue
         if under_way >= PLACES_AT_ONCE:
             waits.append({"place": str(place), "release": None, "why": _("its turn comes when another is done")})

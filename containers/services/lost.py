@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from containers.finish import give_back
 from containers.models import Container, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.catalog import settle_removal
 from containers.services.settings import topic
 from hosts.models import Host
@@ -32,7 +32,7 @@ def forget(actor: Actor, place: ServiceEnvironment, numbers: Collection[int], re
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
     with transaction.atomic():
-        locked = releases.free(place)
+        locked = holders.free(place)
         rows = list(
             locked.instances.filter(removed=None, number__in=list(numbers)).select_related(
                 "host", "address__segment", "place__service", "place__environment"

@@ -13,7 +13,7 @@ from containers.config import Config, parse
 from containers.models import Container, Deployment, Drain, Instance, ServiceEnvironment, Step
 from containers.moving import Mover, Wish, plan_moves
 from containers.plan import HostView, Plan, Policy
-from containers.services import capacity, placing, releases, unchanged
+from containers.services import capacity, holders, placing, step_rows, unchanged
 from containers.services.planning import config_of, host_views, images_of, instance_view
 from containers.services.settings import topic
 from hosts.models import Host, Segment
@@ -83,7 +83,7 @@ def move(
     wish = Wish(to_host.pk if to_host else None, fenced, with_data, each or {})
     try:
         with transaction.atomic():
-            locked = releases.free(place)
+            locked = holders.free(place)
             capacity.lock()
             plan = plan_for(locked, numbers, wish, policy)
             if refusal := plan.refusal():
@@ -102,7 +102,7 @@ def move(
             enqueue(advance, row.pk)
     except IntegrityError:
         # Another one was faster between our look and our write (the constraint «one active deployment a place»).
-        holder = releases.held_by(place)
+        holder = holders.held_by(place)
         if not holder:
             raise
         raise Refused(holder) from None
@@ -154,7 +154,7 @@ def _standing(place: ServiceEnvironment) -> list[Instance]:
         Container.objects.filter(instance__in=found, ended=None).select_related("image", "config").order_by("id")
     ):
         current[row.instance_id] = row
-    ever = releases.running_of([one for one in found if one.pk not in current])
+    ever = step_rows.running_of([one for one in found if one.pk not in current])
     for one in found:
         one.runs = current.get(one.pk) or ever.get(one.pk)  # type: ignore[attr-defined]
     return found

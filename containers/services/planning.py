@@ -13,7 +13,8 @@ from builds.models import Image
 from containers import holds, live_limits, spec
 from containers.adding import NONE
 from containers.by_hand import MOST, ByHand, judged, names
-from containers.config import Config, check_folders, parse
+from containers.config import Config, parse
+from containers.config_volumes import check_folders
 from containers.models import ConfigVersion, Container, Deployment, Instance, ServiceEnvironment
 from containers.plan import HostView, InstanceView, Plan, Policy, make_plan
 from containers.services import capacity, init_images, persisted, placing
@@ -63,7 +64,7 @@ def plan_for(
     """
     settings_ = config_of(config)
     if kind in {"deploy", "scale"}:
-        check_folders(settings_, place.service.slug, settings.VOLUME_ROOTS)
+        check_folders(settings_.volumes, place.service.slug, settings.VOLUME_ROOTS)
     instances = standing(place)
     segment = segment_of(place)
     images = images_of(instances)

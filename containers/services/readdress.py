@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
 from containers.plan import Plan
 from containers.readdressing import Candidate, mark_of, plan_address
-from containers.services import persisted, releases, unchanged
+from containers.services import changes, holders, persisted, step_rows, unchanged
 from containers.services.moves import policy_of
 from containers.services.planning import config_of, host_views, instance_view
 from containers.services.settings import topic
@@ -44,14 +44,14 @@ def readdress(
         raise Refused(_("The reason is too long."), "reason", 400)
     try:
         with transaction.atomic():
-            locked = releases.free(place)
+            locked = holders.free(place)
             one = (
                 locked.instances.select_related("host", "address__segment").filter(pk=instance.pk, removed=None).first()
             )
             if one is None:
                 raise Refused(_("The instance was removed."))
             plan = plan_for(one, ip, with_data=with_data)
-            releases.refuse_unfit(plan, reason)
+            changes.refuse_unfit(plan, reason)
             row = _saved(actor, locked, one, plan, reason)
             entry = plan.entries[0]
             after = {"address": entry.address, "mac": mac_of(entry.address), "deployment": row.pk}
@@ -68,7 +68,7 @@ def readdress(
             enqueue(advance, row.pk)
     except IntegrityError:
         # Another one was faster between our look and our write (the constraint «one active deployment a place»).
-        holder = releases.held_by(place)
+        holder = holders.held_by(place)
         if not holder:
             raise
         raise Refused(holder) from None
@@ -110,7 +110,7 @@ def _choice(one: Instance, ip: str) -> Choice:
 def runs_of(one: Instance) -> Container | None:
     """The container that runs, else the one that it would go back to."""
     rows = Container.objects.filter(instance=one, ended=None).select_related("image", "config").order_by("-id")
-    return rows.first() or releases.running_of([one]).get(one.pk)
+    return rows.first() or step_rows.running_of([one]).get(one.pk)
 
 
 def _saved(actor: Actor, place: ServiceEnvironment, one: Instance, plan: Plan, reason: str) -> Deployment:

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from containers.config import Config, check_folders, difference, parse
+from containers.config import Config, difference, parse
+from containers.config_volumes import check_folders
 from containers.hooks import checks as hook_checks
 from containers.hooks import shape as hook_shape
 from containers.models import ConfigVersion, ServiceEnvironment
@@ -47,7 +48,7 @@ def save_config(actor: Actor, place: ServiceEnvironment, data: Mapping[str, Any]
         content["secret_names"] = list(dict.fromkeys([*(content.get("secret_names") or []), *variables]))
     config = parse(content)
     hook_checks.check(actor, place, config)
-    check_folders(config, place.service.slug, settings.VOLUME_ROOTS)
+    check_folders(config.volumes, place.service.slug, settings.VOLUME_ROOTS)
     with transaction.atomic():
         locked = ServiceEnvironment.objects.select_for_update().get(pk=place.pk)
         newest = locked.config

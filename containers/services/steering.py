@@ -1,6 +1,6 @@
-"""What people ask of single steps and holds of a release under way: let it go on, leave one out, try one again.
+"""What people ask of a release under way: pause it, end it, bring it back; let it go on where it is held, leave one step out, try one again.
 
-Each is judged by `rollout.clicks` on the locked rows, so that a click which comes too late is refused in words and what
+Clicks on steps and holds are judged by `rollout.clicks` on the locked rows, so that a click which comes too late is refused in words and what
 the page shows afterwards is what is stored.
 """
 
@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 
 from containers import holds
 from containers.models import NEEDS_SOMEBODY, Deployment, HookRun, Step
-from containers.rollout import clicks
-from containers.services.releases import may_change
+from containers.rollout import STRENGTH, clicks
+from containers.services import changes
 from containers.services.settings import topic
 from containers.stored import step_views, view_of
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
+from xqplatform.accounts.rights import can
 from xqplatform.errors import Refused
 from xqplatform.work import enqueue
 
@@ -42,6 +43,92 @@ def words(why: clicks.Why, row: Deployment) -> str:
         ),
     }
     return str(said.get(why, ""))
+
+
+def may_change(actor: Actor, deployment: Deployment) -> None:
+    """The right to steer a change under way: who may release may steer all, others what they may begin. Raises Denied."""
+    if not can(actor, "service.deploy", **deployment.place.at):
+        changes.may(actor, changes.RIGHT_OF.get(deployment.kind, "service.operate"), deployment.place, deployment)
+
+
+def pause(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """No further instance is touched; what is under way is finished. Goes on with `resume`."""
+    return _ask(actor, deployment, "pause", reason, {Deployment.State.QUEUED, Deployment.State.RUNNING})
+
+
+def resume(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """Goes on with a paused release."""
+    return _ask(actor, deployment, "resume", reason, {Deployment.State.PAUSED})
+
+
+def cancel(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
+    """Ends the release as it is: what is done stays, what is under way is finished, the rest is left as it was."""
+    return _ask(
+        actor,
+        deployment,
+        "cancel",
+        reason,
+        {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED},
+    )
+
+
+def rollback(actor: Actor, deployment: Deployment, reason: str = "", *, data_back: bool | None = None) -> Deployment:
+    """Brings every touched instance back to the image and settings that it had before. `data_back`: its data, too, as it was
+    before the release, so that what was written since is lost; None: as the place's policy says.
+    """
+    if data_back:
+        changes.may(actor, "data.restore", deployment.place, deployment)
+    return _ask(
+        actor,
+        deployment,
+        "rollback",
+        reason,
+        {Deployment.State.QUEUED, Deployment.State.RUNNING, Deployment.State.PAUSED},
+        data_back=data_back,
+    )
+
+
+def _ask(
+    actor: Actor,
+    deployment: Deployment,
+    wish: str,
+    reason: str,
+    states: set[Deployment.State],
+    *,
+    data_back: bool | None = None,
+) -> Deployment:
+    from containers.tasks import advance
+
+    place = deployment.place
+    may_change(actor, deployment)
+    with transaction.atomic():
+        row = Deployment.objects.select_for_update().get(pk=deployment.pk)
+        paused_soon = wish == "resume" and row.asked == "pause"
+        if row.state not in states and not paused_soon:
+            raise Refused(
+                _("The release is %(state)s: this cannot be asked of it now.") % {"state": row.get_state_display()}
+            )
+        if STRENGTH[row.asked] > STRENGTH[wish]:
+            raise Refused(_("«%(wish)s» was asked for already.") % {"wish": row.asked})
+        _in_time(row, wish)
+        row.asked, row.data_back = wish, row.data_back if data_back is None else data_back
+        row.save(update_fields=["asked", "switch", "data_back"])
+        after = None if data_back is None else {"data is put back": data_back}
+        audit.record(actor, f"deployment.{wish}", row, after=after, reason=reason, parent=place.service)
+        live.bump(f"release:{row.pk}", topic(place), "services")
+        enqueue(advance, row.pk)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def _in_time(row: Deployment, wish: str) -> None:
+    """Refuses what would do nothing, or what nobody can want at this point."""
+    if wish == "resume" and row.hold == Deployment.Hold.FAILED and row.steps.filter(NEEDS_SOMEBODY).exists():
+        raise Refused(_("An instance failed: try it again, leave it out, or roll back."))
+    if wish == "resume" and row.hold == Deployment.Hold.SWITCH_FAILED:
+        row.switch = ""  # it is switched anew
+    if wish == "cancel" and row.switch:
+        raise Refused(_("The traffic is switched: let it go on to the end, or roll back, which switches it back."))
 
 
 def proceed(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:

@@ -19,7 +19,7 @@ from containers.notices import telling
 from containers.plan import Plan, Policy
 from containers.planned import Mark, mark_of
 from containers.preview import gather, record
-from containers.services import queue, releases
+from containers.services import changes, holders, queue, steering
 from containers.services.planning import check_image, plan_for
 from containers.services.settings import ensure_config
 from xqplatform import audit
@@ -46,11 +46,11 @@ def wait(
     place: ServiceEnvironment,
     image: Image,
     *,
-    policy: releases.PolicyData = None,
+    policy: changes.PolicyData = None,
     reason: str = "",
     config: ConfigVersion | None = None,
-    addresses: releases.Chosen = None,
-    hosts: releases.Chosen = None,
+    addresses: changes.Chosen = None,
+    hosts: changes.Chosen = None,
     not_before: datetime | None = None,
     shown: Mark | None = None,
     apart: gather.Apart | None = None,
@@ -72,7 +72,7 @@ def wait(
     parsed = Policy.parse(policy)
     apart = apart or gather.apart(place, image, parsed.strategy)
     with transaction.atomic():
-        locked = releases.lock(place)
+        locked = holders.lock(place)
         if locked.service.removed is not None or locked.service.removal_asked is not None:
             raise Refused(_("The service is being removed."))
         first = config is None and locked.config is None
@@ -87,9 +87,9 @@ def wait(
             chosen=addresses,
             on=hosts,
         )
-        if not releases.held_by(locked):
-            releases.refuse_changed(shown, mark_of(plan, locked, used, image), first=first)
-        releases.refuse_unfit(plan, reason)
+        if not holders.held_by(locked):
+            changes.refuse_changed(shown, mark_of(plan, locked, used, image), first=first)
+        changes.refuse_unfit(plan, reason)
         at = max(time.time(), not_before.timestamp() if not_before is not None else 0)
         guard = asking.ask(locked, plan, image, used, reason, at=at)
         if not can_wait(guard):
@@ -107,7 +107,7 @@ def wait(
         _queue(row, locked)
         record.keep(row, plan, image, used, apart)
         after = {"image": str(image), "instances": row.wanted, "not before": not_before and not_before.isoformat()}
-        after |= releases.by_hand(plan)
+        after |= changes.by_hand(plan)
         audit.record(actor, "deployment.wait", row, after=after, reason=reason, parent=locked.service)
         if approvals.lacks(row):
             telling.wants_approval(row, actor)
@@ -116,7 +116,7 @@ def wait(
     return row
 
 
-def _may(actor: Actor, place: ServiceEnvironment, *chosen: releases.Chosen) -> None:
+def _may(actor: Actor, place: ServiceEnvironment, *chosen: changes.Chosen) -> None:
     for right in ("service.deploy", *(["service.operate"] if any(chosen) else [])):
         require(actor, right, **place.at, obj=place)
 
@@ -170,20 +170,20 @@ def _queue(row: Deployment, place: ServiceEnvironment) -> None:
 
 
 def cancel(actor: Actor, deployment: Deployment, reason: str = "") -> Deployment:
-    """Cancels a release: one that waits never begins, one under way ends as it is (`releases.cancel`)."""
-    releases.may_change(actor, deployment)
+    """Cancels a release: one that waits never begins, one under way ends as it is (`steering.cancel`)."""
+    steering.may_change(actor, deployment)
     with transaction.atomic():
         if queue.end(deployment, Deployment.State.CANCELLED, _("Cancelled before it began."), actor, reason):
             deployment.refresh_from_db()
             return deployment
-    return releases.cancel(actor, deployment, reason)
+    return steering.cancel(actor, deployment, reason)
 
 
 def move(actor: Actor, deployment: Deployment, by: int, reason: str = "") -> Deployment:
     """Moves a waiting one in its place's queue: `by` −1 sooner, 1 later. At the end it stays where it is."""
-    releases.may_change(actor, deployment)
+    steering.may_change(actor, deployment)
     with transaction.atomic():
-        place = releases.lock(deployment.place)
+        place = holders.lock(deployment.place)
         order = [row.pk for row in queue.rows_of(place)]
         if deployment.pk not in order:
             raise Refused(_("It does not wait any more."))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from containers.config import Config, Told
+from containers.config import Config
+from containers.config_told import Told
 from containers.models import Ear, Endpoint, Instance
 from containers.told.ears import STATSD
 from xqplatform import metrics

@@ -15,7 +15,7 @@ from containers.guardrails.verdict import Check, Verdict
 from containers.how import batch_rows, policy_words
 from containers.models import Car, Train
 from containers.plan import Plan, Policy
-from containers.services import releases
+from containers.services import holders
 from containers.services.planning import check_image, plan_for
 from containers.services.waiting import can_wait
 from containers.trains import choosing
@@ -71,7 +71,7 @@ def plan_of(train: Train, cars: Sequence[Car]) -> list[StagePlan]:
     found: dict[int, list[CarPlan]] = {}
     for car in cars:
         one = _plan(car, train)
-        holder = releases.held_by(car.place)
+        holder = holders.held_by(car.place)
         if holder:
             one.later.append(holder)
         waits = len(queues[car.place_id])

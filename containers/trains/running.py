@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from containers.models import Car, Deployment, Train
 from containers.preview import gather
-from containers.services import queue, releases, waiting
+from containers.services import queue, steering, waiting
 from containers.trains import choosing
 from containers.trains.deciding import Action, decide
 from containers.trains.rows import cars_of, view_of, views_of
@@ -176,7 +176,7 @@ def _return(train: Train, car: Car, first: gather.Apart | None) -> None:
 def _roll_back(train: Train, car: Car) -> None:
     assert car.deployment is not None
     try:
-        releases.rollback(actor_of(train), car.deployment, reason_of(train, ""))
+        steering.rollback(actor_of(train), car.deployment, reason_of(train, ""))
     except (Refused, Denied) as why:
         car.deployment.refresh_from_db(fields=["state"])
         if car.deployment.is_active:  # else it has ended this moment, and the next look takes it from there

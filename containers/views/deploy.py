@@ -29,7 +29,7 @@ from containers.models import ConfigVersion, Deployment, ServiceEnvironment
 from containers.plan import Plan
 from containers.planned import Stale, mark_of, seal, unseal
 from containers.preview import ahead, contents, gather, images, pulls
-from containers.services import planning, releases, waiting
+from containers.services import holders, planning, releases, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_place
 from containers.views.run import frame, hosts_offered, offered
@@ -229,7 +229,7 @@ def _plan(
         "pv": pv,
         "ahead": ahead_of(place, image, hosts) if plan is not None else None,
         "news": pv["image"] if pv is not None else images.between(place, place.current_image, image),
-        "holder": releases.held_by(place),
+        "holder": holders.held_by(place),
         "changed": changed or [],
         "refusal": refusal,
         "mark": seal(mark_of(plan, place, config, image, plan.guards), place) if plan else "",

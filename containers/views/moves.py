@@ -16,7 +16,7 @@ from containers.forms import DrainForm, MoveForm
 from containers.models import Deployment, Drain
 from containers.plan import Plan, Policy
 from containers.services import drains, moves
-from containers.services.releases import held_by
+from containers.services.holders import held_by
 from containers.views.access import get_place, numbers_of, reason_of
 from containers.views.run import frame
 from hosts.models import Host

@@ -13,7 +13,7 @@ from containers.models import Instance
 from containers.plan import Plan
 from containers.services import persisted
 from containers.services import readdress as verbs
-from containers.services.releases import held_by
+from containers.services.holders import held_by
 from containers.views.access import get_instance, reason_of
 from containers.views.run import frame
 from hosts.addresses import mac_of

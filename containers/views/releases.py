@@ -25,7 +25,7 @@ from containers.models import Deployment, Environment, Service, Step
 from containers.progress import MOVING, progress, timeline
 from containers.recorder import summary
 from containers.release_days import Ended
-from containers.services import releases, steering, waiting
+from containers.services import steering, waiting
 from containers.traffic.words import words as traffic_words
 from containers.views.access import get_deployment, may, reason_of
 from containers.views.hooks import decorated
@@ -43,10 +43,10 @@ STEP_VERBS = {"skip": steering.skip, "retry": steering.retry}
 MOST_KEPT = 200
 VERBS = {
     "continue": steering.proceed,
-    "pause": releases.pause,
-    "resume": releases.resume,
+    "pause": steering.pause,
+    "resume": steering.resume,
     "cancel": waiting.cancel,
-    "rollback": releases.rollback,
+    "rollback": steering.rollback,
 }
 
 
@@ -250,7 +250,7 @@ def ask(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     try:
         if verb == "rollback" and "data_back" in request.POST:
             data_back = request.POST["data_back"] == "1"
-            releases.rollback(actor_of(request), deployment, reason_of(request.POST), data_back=data_back)
+            steering.rollback(actor_of(request), deployment, reason_of(request.POST), data_back=data_back)
         else:
             VERBS[verb](actor_of(request), deployment, reason_of(request.POST))
     except Refused as refused:

@@ -22,7 +22,7 @@ from containers.models import Deployment, Instance, ServiceEnvironment
 from containers.plan import Plan, Policy
 from containers.progress import progress
 from containers.reading import history, instances_of, standings
-from containers.services import lost, releases
+from containers.services import changes, lost, new_limits, releases
 from containers.services.planning import plan_for, segment_of
 from containers.services.planning import standing as standing_in
 from containers.views.access import get_place, may, numbers_of, reason_of
@@ -47,7 +47,7 @@ VERBS = {
     "stop": releases.stop,
     "start": releases.start,
     "repair": releases.repair,
-    "limits": releases.apply_limits,
+    "limits": new_limits.apply_limits,
 }
 
 
@@ -127,7 +127,7 @@ def put_sparks(place: ServiceEnvironment, rows: list[Instance]) -> None:
 
 def _waiting(place: ServiceEnvironment) -> dict[str, Any] | None:
     """What newer settings would change, and whether the running containers can take all of it as they are."""
-    found = releases.live_changes(place)
+    found = new_limits.live_changes(place)
     if not found or place.active_id is not None:
         return None
     return {"live": not live_limits.refusal(found), "words": live_limits.words(found)}
@@ -165,7 +165,7 @@ def act(request: HttpRequest, slug: str, environment: str) -> HttpResponse:
             raise Refused(_("There is no such action."), "do", 400)
         numbers = None if request.POST.get("all") else numbers_of(request.POST.getlist("instances"))
         if numbers is not None:
-            right = releases.RIGHT_OF.get(request.POST["do"], "service.operate")
+            right = changes.RIGHT_OF.get(request.POST["do"], "service.operate")
             require(actor, right, **place.at, obj=place)
         row = verb(actor, place, numbers, reason_of(request.POST))
     except Refused as refused:

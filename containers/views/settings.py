@@ -14,7 +14,7 @@ from containers import live_limits
 from containers.config import Config, difference, parse
 from containers.forms import ConfigForm, VersionsForm, initial_of
 from containers.models import ConfigVersion, ServiceEnvironment
-from containers.services import catalog, releases
+from containers.services import catalog, new_limits
 from containers.services import settings as verbs
 from containers.views.access import get_place
 from containers.views.run import frame
@@ -84,7 +84,7 @@ def told(request: HttpRequest, place: ServiceEnvironment, saved: ConfigVersion, 
     else:
         messages.success(request, _("Saved as %(v)s. It takes effect with the next release.") % {"v": saved})
         place.refresh_from_db()
-        found = releases.live_changes(place)
+        found = new_limits.live_changes(place)
         if found and not live_limits.refusal(found):
             words = _("Only limits differ from what runs: the run page can apply them without a restart.")
             if live_limits.aside(found):

@@ -20,8 +20,9 @@ from django.utils.translation import gettext as _
 from hosts import engine as edge
 from hosts.collector.process import Process
 from hosts.collector.wire import MOST_LINE, BadAnswer, LogAnswer
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError, from_exception, from_response
-from hosts.engine_transport import ConnectionSpec, tls_context
+from hosts.engine_transport import tls_context
 from hosts.models import Host
 from hosts.ssh import CONNECT_SECONDS, KEEPALIVE
 

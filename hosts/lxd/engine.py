@@ -12,10 +12,10 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts import engine_calls, inventory
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_body import ContainerSpec, Limits
 from hosts.engine_errors import EngineError
 from hosts.engine_specs import Labels
-from hosts.engine_transport import ConnectionSpec
 from hosts.lxd import making, shape
 from hosts.lxd.console import ConsoleLines, Consoles
 from hosts.lxd.execs import LxdExecs

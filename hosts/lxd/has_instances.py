@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError
-from hosts.engine_transport import ConnectionSpec
 from hosts.lxd import shape
 from hosts.lxd.link import CALL_SECONDS, Json
 from hosts.lxd.server import Server

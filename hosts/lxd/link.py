@@ -21,9 +21,11 @@ from django.utils.translation import gettext as _
 from pylxd.client import get_session_for_url
 
 from hosts import engine_calls
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError, from_exception, from_response
-from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, TlsAdapter, tls_context
+from hosts.engine_transport import TlsAdapter, tls_context
 from hosts.lxd.wires import Wire, dial
+from hosts.ssh import CONNECT_SECONDS
 
 Json = dict[str, Any]
 CALL_SECONDS = 30.0

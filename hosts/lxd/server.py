@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError
-from hosts.engine_transport import ConnectionSpec
 from hosts.inventory import Space
 from hosts.lxd import shape
 from hosts.lxd.link import CALL_SECONDS, Json, Link

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from hosts import ca
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError
-from hosts.engine_transport import ConnectionSpec
 from hosts.lxd.link import Link
 
 CLIENT_DAYS = 3650  # a server trusts the certificate itself, no authority: it is changed by joining anew

@@ -16,8 +16,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hosts import ca, engine
-from hosts.engine_transport import CONNECT_SECONDS, ConnectionSpec, tls_context
+from hosts.engine_address import ConnectionSpec
+from hosts.engine_transport import tls_context
 from hosts.models import Authority, Host, IssuedCertificate, SeenCertificate
+from hosts.ssh import CONNECT_SECONDS
 from xqplatform import audit, live
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require

@@ -36,7 +36,19 @@ from containers.keeping.services import (
 )
 from containers.models import Drain, Guardrails, Instance
 from containers.scaling import documents
-from containers.services import drains, fronts, hooks, lost, publishing, queue, releases, settings, steering, waiting
+from containers.services import (
+    drains,
+    fronts,
+    hooks,
+    lost,
+    new_limits,
+    publishing,
+    queue,
+    releases,
+    settings,
+    steering,
+    waiting,
+)
 from containers.terminal import services as terminals
 from containers.terminal import tickets
 from containers.trains import services as trains
@@ -192,7 +204,7 @@ def apply_limits(world: World, actor: Actor) -> Call:
     place = world.more["place"]
     settings.save_config(actor, place, {**place.config.content, "cpus": 2})
     place.refresh_from_db()
-    return lambda: releases.apply_limits(actor, place)
+    return lambda: new_limits.apply_limits(actor, place)
 
 
 def repair(world: World, actor: Actor) -> Call:
@@ -221,7 +233,7 @@ def retry_step(world: World, actor: Actor) -> Call:
 
 def resume(world: World, actor: Actor) -> Call:
     row = altered(world.more["release"], state="paused")
-    return lambda: releases.resume(actor, row)
+    return lambda: steering.resume(actor, row)
 
 
 def move_waiting(world: World, actor: Actor) -> Call:
@@ -423,9 +435,9 @@ DATA: dict[str, Prepare] = (
         ),
         "containers.services.lost.forget": forget,
         "containers.services.queue.end": end_waiting,
-        "containers.services.releases.apply_limits": apply_limits,
+        "containers.services.new_limits.apply_limits": apply_limits,
         "containers.services.releases.repair": repair,
-        "containers.services.releases.resume": resume,
+        "containers.services.steering.resume": resume,
         "containers.services.releases.start": start,
         "containers.services.releases.stop": lambda w, a: lambda: releases.stop(a, w.more["place"], [1]),
         "containers.services.settings.ensure_config": ensure_config,

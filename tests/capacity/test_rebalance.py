@@ -11,7 +11,7 @@ from django.test import Client
 
 from containers.capacity import rebalancing
 from containers.models import Deployment, Instance, ServiceEnvironment, Step
-from containers.services import capacity, moves, releases
+from containers.services import capacity, holders, moves
 from hosts.models import Host
 from tests.capacity.uneven import make_uneven
 from xqplatform.accounts.actor import Actor
@@ -93,7 +93,7 @@ def test_one_that_cannot_move_now_does_not_keep_back_the_others(actor_sre: Actor
 def test_all_places_are_locked_before_the_lock_of_all_plans(actor_sre: Actor, fleet: list[Host]) -> None:
     """A release locks its place, then takes that lock: whoever has it must wait for no place any more."""
     told: list[str] = []
-    lock, plans = releases.lock, capacity.lock
+    lock, plans = holders.lock, capacity.lock
 
     def lock_place(place: ServiceEnvironment) -> ServiceEnvironment:
         told.append(str(place))
@@ -103,7 +103,7 @@ def test_all_places_are_locked_before_the_lock_of_all_plans(actor_sre: Actor, fl
         told.append("plans")
         plans()
 
-    with patch.object(releases, "lock", lock_place), patch.object(capacity, "lock", lock_plans):
+    with patch.object(holders, "lock", lock_place), patch.object(capacity, "lock", lock_plans):
         begun = rebalancing.begin(actor_sre, 3, rebalancing.find(actor_sre).mark)
     assert len(begun.deployments) == 3
     first = told[: told.index("plans")]

@@ -10,7 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from containers import health, leases, spec
-from containers.config import Config, check_folders, difference, parse
+from containers.config import Config, difference, parse
+from containers.config_volumes import check_folders
 from containers.converge import Seen, Stored, drift
 from containers.plan import HostView, InstanceView, Policy, make_plan
 from hosts.engine import Limits, create_body
@@ -79,11 +80,11 @@ def test_any_json_is_read_or_refused(data: dict[str, Any]) -> None:
 
 def test_host_folders_lie_below_the_services_own_root() -> None:
     good = parse({"volumes": [{"source": "/data/services/snow/x", "target": "/x"}]})
-    check_folders(good, "snow", ["/data/services"])
+    check_folders(good.volumes, "snow", ["/data/services"])
     for path in ("/etc", "/data/services/other/x", "/data/services/snow/../other", "/data/services/snow"):
         bad = parse({"volumes": [{"source": path, "target": "/x"}]})
         with pytest.raises(Refused):
-            check_folders(bad, "snow", ["/data/services"])
+            check_folders(bad.volumes, "snow", ["/data/services"])
 
 
 def test_the_container_says_what_it_is() -> None:

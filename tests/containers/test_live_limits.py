@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from containers import happenings, live_limits
-from containers.config import MIB, Config, difference, parse
+from containers.config import Config, difference, parse
+from containers.config_fields import MIB
 from containers.finish import finish
 from containers.models import Container, Deployment, Instance, InstanceEvent
-from containers.services import releases
+from containers.services import new_limits, releases
 from containers.services import settings as places
 from containers.spec import limits_of
 from hosts.engine import Limits
@@ -123,7 +124,7 @@ def save(world: World, **more: Any) -> None:
 
 def test_new_limits_are_a_change_of_their_own_with_its_event(running: World) -> None:
     save(running, cpus=2, pids=50)
-    row = releases.apply_limits(running.actor, running.place, reason="the market opens")
+    row = new_limits.apply_limits(running.actor, running.place, reason="the market opens")
     assert (row.kind, row.config, row.image) == ("limits", running.place.config, running.v1)
     assert {(step.action, step.image) for step in row.steps.all()} == {("limits", running.v1)}
     event = Event.objects.get(action="service.limits")
@@ -132,7 +133,7 @@ def test_new_limits_are_a_change_of_their_own_with_its_event(running: World) -> 
     assert finish(row.pk, "succeeded")
     running.place.refresh_from_db()
     assert running.place.current_config == running.place.config
-    assert releases.live_changes(running.place) == []
+    assert new_limits.live_changes(running.place) == []
     row.refresh_from_db()
     assert "none was restarted" in row.outcome
 
@@ -140,7 +141,7 @@ def test_new_limits_are_a_change_of_their_own_with_its_event(running: World) -> 
 def test_more_than_limits_needs_a_release(running: World) -> None:
     save(running, cpus=2, env={"A": "1"})
     with pytest.raises(Refused, match=r"needs new containers, by a release: env\.A"):
-        releases.apply_limits(running.actor, running.place)
+        new_limits.apply_limits(running.actor, running.place)
     assert not Deployment.objects.filter(kind="limits").exists()
 
 
@@ -151,13 +152,13 @@ def test_a_changed_secret_does_not_come_along_with_limits(running: World) -> Non
     running.place.save()
     save(running, cpus=1, secret_names=["KEY"], secrets={"KEY": "two"})
     with pytest.raises(Refused, match="A secret was changed"):
-        releases.apply_limits(running.actor, running.place)
+        new_limits.apply_limits(running.actor, running.place)
     assert not Deployment.objects.filter(kind="limits").exists()
 
 
 def test_nothing_new_is_said(running: World) -> None:
     with pytest.raises(Refused, match="in use already"):
-        releases.apply_limits(running.actor, running.place)
+        new_limits.apply_limits(running.actor, running.place)
 
 
 def test_an_instance_of_other_settings_is_named(running: World) -> None:
@@ -166,8 +167,8 @@ def test_an_instance_of_other_settings_is_named(running: World) -> None:
     Container.objects.filter(pk=one.pk).update(config=running.place.config)
     save(running, cpus=2)
     with pytest.raises(Refused, match=r"#1 \(h\d\): This needs new containers.*env\.A"):
-        releases.apply_limits(running.actor, running.place)
-    row = releases.apply_limits(running.actor, running.place, policy={"skip_unfit": True})
+        new_limits.apply_limits(running.actor, running.place)
+    row = new_limits.apply_limits(running.actor, running.place, policy={"skip_unfit": True})
     assert [step.instance.number for step in row.steps.all()] == [2, 3]
 
 
@@ -175,7 +176,7 @@ def test_a_container_that_is_gone_takes_no_limits(running: World) -> None:
     Container.objects.filter(instance__number=2).update(ended="2026-01-01T00:00:00Z")
     save(running, cpus=2)
     with pytest.raises(Refused, match="no container"):
-        releases.apply_limits(running.actor, running.place)
+        new_limits.apply_limits(running.actor, running.place)
 
 
 # --- Kills for lack of memory -------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 
 from containers import holds, leases, tasks
+from containers.advancing.runner import Runner
 from containers.hooks import closing
 from containers.models import Deployment, HookRun, Step
-from containers.runner import Runner
 from containers.services import releases, steering
 from tests.containers.conftest import World
 from xqplatform.audit.models import Event
@@ -71,7 +71,7 @@ def test_the_click_of_the_switch_is_the_switch(world: World) -> None:
     steering.proceed(world.actor, row)
     assert (row.hold, row.switch, row.passed) == ("", "switching", -1)
     with pytest.raises(Refused, match="traffic is switched"):
-        releases.cancel(world.actor, row)
+        steering.cancel(world.actor, row)
 
 
 def test_no_click_switches_in_a_freeze_that_began_while_it_waited(
@@ -108,7 +108,7 @@ def test_a_failed_one_is_left_out_and_the_release_that_rested_for_it_goes_on(wor
     Step.objects.filter(pk=step.pk).update(state="failed", times={"stop": [1, 2]})
     held(row, "failed", -1, state="paused")
     with pytest.raises(Refused, match="try it again"):
-        releases.resume(world.actor, row)
+        steering.resume(world.actor, row)
     steering.skip(world.actor, step, "later")
     step.refresh_from_db()
     row.refresh_from_db()
@@ -137,7 +137,7 @@ def test_one_that_could_not_be_brought_back_is_seen_to_by_somebody(world: World)
     Step.objects.filter(pk=step.pk).update(state="undo_fail", asked="skip", times={"stop": [1, 2]}, reason="away")
     held(row, "failed", -1, state="paused")
     with pytest.raises(Refused, match="try it again"):
-        releases.resume(world.actor, row)
+        steering.resume(world.actor, row)
     steering.retry(world.actor, step)  # to bring it back
     step.refresh_from_db()
     row.refresh_from_db()
@@ -160,11 +160,11 @@ def test_a_click_in_the_moment_of_the_rest_leaves_no_rest_without_a_failure(worl
     runner = Runner(row.pk, lease)
     row.refresh_from_db()
     steering.retry(world.actor, step)
-    runner._become(row, "paused", clear=False, hold="failed")
+    runner.rows.become(row, "paused", clear=False, hold="failed")
     row.refresh_from_db()
     assert (row.state, row.hold) == ("running", "")
     Step.objects.filter(pk=step.pk).update(state="failed")
-    runner._become(row, "paused", clear=False, hold="failed")
+    runner.rows.become(row, "paused", clear=False, hold="failed")
     row.refresh_from_db()
     assert (row.state, row.hold) == ("paused", "failed")
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from containers.models import Deployment, Instance
-from containers.services import catalog, releases
+from containers.services import catalog, releases, steering, step_rows
 from containers.services.settings import save_config, secrets_of
 from hosts.models import Address
 from tests import factories
@@ -101,11 +101,11 @@ def test_nonsense_policies_are_refused(world: World, policy: object) -> None:
 def test_wishes_are_checked_against_the_state(world: World) -> None:
     row = releases.deploy(world.actor, world.place, world.v1)
     with pytest.raises(Refused):
-        releases.resume(world.actor, row)
-    releases.pause(world.actor, row)
-    releases.rollback(world.actor, row)
+        steering.resume(world.actor, row)
+    steering.pause(world.actor, row)
+    steering.rollback(world.actor, row)
     with pytest.raises(Refused):
-        releases.pause(world.actor, row)
+        steering.pause(world.actor, row)
     row.refresh_from_db()
     assert row.asked == "rollback"
 
@@ -151,13 +151,13 @@ def test_the_way_back_leads_to_what_serves_and_not_to_what_was_taken_back(world:
     old, now = factories.make_running_place("snow2", "isolated", 1), timezone.now()
     instance = old.instances.get()
     factories.make_container(instance, world.v2, healthy=now, ended=now)
-    assert releases.running_of([instance])[instance.pk] == instance.current
+    assert step_rows.running_of([instance])[instance.pk] == instance.current
     # Somebody else removed it: it was the last one that stood all the same.
     first = instance.containers.order_by("id")[0]
     instance.containers.filter(pk=first.pk).update(ended=now + timedelta(seconds=9))
-    assert releases.running_of([instance])[instance.pk] == first
+    assert step_rows.running_of([instance])[instance.pk] == first
     # What never got well counts only where nothing else was there.
     factories.make_container(instance, world.v2, healthy=None)
-    assert releases.running_of([instance])[instance.pk] == first
+    assert step_rows.running_of([instance])[instance.pk] == first
     instance.containers.exclude(healthy=None).delete()
-    assert releases.running_of([instance])[instance.pk] == instance.current
+    assert step_rows.running_of([instance])[instance.pk] == instance.current

@@ -14,10 +14,11 @@ from django.db import connections
 from docker.errors import NotFound
 
 from builds.models import Image, Project, Registry
-from containers import runner, work
+from containers.advancing import runner
 from containers.models import Container, Deployment, Environment, Instance, Service, ServiceEnvironment
 from containers.services import releases
 from containers.services import settings as places
+from containers.steps import points
 from hosts.models import Address, Host, Segment
 from tests.engines.fleet import Fleet
 from tests.engines.images import tiny_image
@@ -206,7 +207,7 @@ class Site:
 def site(clean_fleet: Fleet, transactional_db: None) -> Iterator[Site]:
     made = Site(clean_fleet)
     yield made
-    work.PROBE.clear()
+    points.PROBE.clear()
     Deployment.objects.filter(state__in=Deployment.ACTIVE).update(state="cancelled")
     for thread in made.threads:
         thread.join(30)
@@ -226,7 +227,7 @@ def bridgeless(clean_fleet: Fleet, transactional_db: None) -> Iterator[Site]:
     """The same without a segment: no fixed addresses."""
     made = Site(clean_fleet, wanted=3, segment=False)
     yield made
-    work.PROBE.clear()
+    points.PROBE.clear()
     Deployment.objects.filter(state__in=Deployment.ACTIVE).update(state="cancelled")
     for thread in made.threads:
         thread.join(30)

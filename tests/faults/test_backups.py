@@ -232,7 +232,7 @@ def test_a_backup_is_taken_and_starts_elsewhere(
 
     part = row.parts.get(volume=0, number=2)
     store = backup_beat.open_store(s3_target)
-    key = parts.part_key(row.folder, 0, 2)
+    key = parts.part_key(row.folder, 0, 2, row.parts.get(volume=0, number=2).sha256)
     store.put(key, store.get(key)[:-1] + b"!")
     drill = drills.drill(actor, row)
     operation = ended(drill.operation, "failed")

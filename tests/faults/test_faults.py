@@ -62,12 +62,13 @@ import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "xqplatform.settings"
 import django
 django.setup()
-from containers import runner, work
+from containers.advancing import runner
+from containers.steps import points
 def mark(point, step):
     if point == sys.argv[3]:
         open(sys.argv[4], "w").write(point)
         import time; time.sleep(600)
-work.PROBE.append(mark)
+points.PROBE.append(mark)
 runner.advance(int(sys.argv[2]))
 """
 

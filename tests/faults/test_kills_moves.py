@@ -16,7 +16,7 @@ import pytest
 from builds.models import Image, Project
 from containers import leases
 from containers.models import Container, Deployment, Instance, PersistedFolder, Service
-from containers.services import drains, moves, releases
+from containers.services import drains, moves, releases, steering
 from containers.services.settings import save_config
 from hosts.models import Address, Host, Segment
 from tests.faults.conftest import CONFIG, Site, wait_for
@@ -133,7 +133,7 @@ def test_at_every_stage_of_a_moves_way_back(site: Site, workers: Workers) -> Non
         row = moves.move(site.actor, site.place, [1], new)
         assert workers.advance(row.pk, ["before healthy"]) == "before healthy"
         nothing_doubled(site)
-        releases.rollback(site.actor, row)
+        steering.rollback(site.actor, row)
         row = walk(site, workers, row, [*BACK, "before finish"])
     assert row.state == "rolled_back", row.outcome
     assert places(site) == where

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from containers.models import Container, Instance, InstanceEvent
-from containers.services import releases
+from containers.services import new_limits
 from containers.services import settings as places
 from containers.services.planning import config_of
 from containers.spec import limits_of
@@ -58,13 +58,13 @@ def test_limits_are_changed_without_a_restart_and_a_refusal_keeps_the_old_ones(s
     before = {one["Id"]: one["State"]["StartedAt"] for one in site.containers()}
     check(site)
     places.save_config(site.actor, site.place, {**CONFIG, "memory": "48m", "cpus": 0.5, "pids": 40})
-    site.succeeds(releases.apply_limits(site.actor, site.place, policy={"batch": 3}))
+    site.succeeds(new_limits.apply_limits(site.actor, site.place, policy={"batch": 3}))
     assert {one["Id"]: one["State"]["StartedAt"] for one in site.containers()} == before
     check(site)
     assert InstanceEvent.objects.filter(kind="limits", text__contains="memory: 32 MiB → 48 MiB").count() == 3
     # No limit of processes any more.
     places.save_config(site.actor, site.place, {**CONFIG, "memory": "48m", "cpus": 0.5})
-    site.succeeds(releases.apply_limits(site.actor, site.place, policy={"batch": 3}))
+    site.succeeds(new_limits.apply_limits(site.actor, site.place, policy={"batch": 3}))
     check(site)
     # One instance uses more than it shall have: its old limits stay, and the others come back to theirs.
     one = Instance.objects.select_related("host").get(number=2)
@@ -77,7 +77,7 @@ def test_limits_are_changed_without_a_restart_and_a_refusal_keeps_the_old_ones(s
     assert used is not None
     assert used > 10 * MIB
     places.save_config(site.actor, site.place, {**CONFIG, "memory": "8m", "cpus": 0.5})
-    row = site.advance(releases.apply_limits(site.actor, site.place, policy={"batch": 3}))
+    row = site.advance(new_limits.apply_limits(site.actor, site.place, policy={"batch": 3}))
     assert row.state == "rolled_back", row.outcome
     assert "which is more than the new limit of 8.0 MiB" in row.outcome
     check(site)

@@ -14,10 +14,10 @@ import pytest
 import redis
 
 from builds.models import Image, Project
-from containers import work
 from containers.models import Container, Deployment, Instance, Service, ServiceEnvironment
-from containers.services import contract, releases
+from containers.services import contract, new_limits, releases
 from containers.services import settings as places
+from containers.steps import points
 from hosts import observe
 from hosts.engine import connect, forget
 from hosts.models import Ear, Host, KeptHealth, SeenContainer, Segment
@@ -219,7 +219,7 @@ def test_a_release_keeps_the_data(house: House) -> None:
     container = Container.objects.get(instance=again, ended=None)
     began = connect(house.host).inspect(container.engine_id)["State"]["StartedAt"]
     places.save_config(site.actor, house.place, CONFIG | {"memory": "96m", "cpus": 0.5})
-    site.succeeds(releases.apply_limits(site.actor, house.place))
+    site.succeeds(new_limits.apply_limits(site.actor, house.place))
     seen = connect(house.host).inspect(container.engine_id)
     assert (seen["State"]["StartedAt"], seen["HostConfig"]["Memory"]) == (began, 96 << 20)
     limit = Path(f"/sys/fs/cgroup/memory/{house.server.namespace}/lxc.payload.store-isolated-1/memory.limit_in_bytes")
@@ -244,11 +244,11 @@ def test_start_first_stops_nothing_before_the_new_one_is_well(house: House) -> N
             running.append(sorted(one["name"] for one in found if one["status"] == "Running"))
 
     house.site.succeeds(house.deploy(house.image("one")))
-    work.PROBE.append(look)
+    points.PROBE.append(look)
     for name in ("two", "three", "four"):
         house.site.succeeds(house.deploy(house.image(name), order="start-first"))
         assert house.run("cat /www/index.html").strip() == name
-    work.PROBE.clear()
+    points.PROBE.clear()
     assert running == [["store-isolated-1", "store-isolated-1-next"]] * 3
     assert len(house.server.query("/1.0/instances")) == 1
 

@@ -14,11 +14,12 @@ import redis
 from django.utils import timezone
 
 from builds.models import Image, Project
-from containers import left_behind, work
+from containers import left_behind
 from containers.keeping.services import copies, snapshots
 from containers.models import Deployment, MovedVolume, Service
-from containers.services import moves, releases
+from containers.services import moves, releases, steering
 from containers.services.settings import save_config
+from containers.steps import points
 from hosts import observe
 from hosts.models import Host, HostOperation, Segment
 from hosts.operation_runner import execute
@@ -135,7 +136,7 @@ def test_killed_workers_lose_no_row_of_a_database_that_moves(pair: Pair, workers
     back = pair.move(home)
     assert workers.advance(back.pk, ["before finish"]) == "before finish"
     pair.write("third")
-    releases.rollback(pair.site.actor, back)
+    steering.rollback(pair.site.actor, back)
     assert workers.advance(back.pk, ["back after data"]) == "back after data"
     assert workers.advance(back.pk) == ""
     back.refresh_from_db()
@@ -158,7 +159,7 @@ def test_what_is_written_in_the_second_of_the_copy_ahead_goes_along(pair: Pair) 
             pair.write("meanwhile")
             moments.append(name)
 
-    work.PROBE.append(write)
+    points.PROBE.append(write)
     pair.site.succeeds(pair.move(there))
     assert moments == ["before settle"]
     pair.check(there)
@@ -216,7 +217,7 @@ def test_somebody_elses_volume_there_is_never_touched(pair: Pair) -> None:
     pair.check(home)
     left_behind.tidy()
     assert pair.volumes(there) == [VOLUME]
-    assert work.PROBE == []
+    assert points.PROBE == []
 
 
 def test_another_service_gets_its_data(pair: Pair) -> None:

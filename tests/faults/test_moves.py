@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from containers import runner, work
+from containers.advancing import runner
 from containers.models import Deployment, Instance
-from containers.services import drains, moves, releases
+from containers.services import drains, moves, releases, steering
 from containers.services.drains import advance
 from containers.services.settings import save_config
+from containers.steps import points
 from hosts import observe
 from hosts.models import Host
 from tests.engines.fleet import FleetHost
@@ -99,7 +100,7 @@ def test_a_host_is_drained_while_its_instances_are_asked(site: Site, caplog: pyt
             rows = Deployment.objects.get(kind="move").steps
             away.append(rows.filter(state__in=["stopping", "starting", "creating"]).count())
 
-    work.PROBE.append(count)
+    points.PROBE.append(count)
     with asked_all_the_time(site, neighbour, ips) as found:
         row = drains.drain(site.actor, host, "new disk")
         drained(site, row)
@@ -107,7 +108,7 @@ def test_a_host_is_drained_while_its_instances_are_asked(site: Site, caplog: pyt
         for ip in ips:
             asked = len(found[ip])
             wait_for(f"{ip} answers its neighbour again", lambda ip=ip, asked=asked: any(found[ip][asked:]))
-    work.PROBE.clear()
+    points.PROBE.clear()
     assert "announce" not in caplog.text
     assert away
     assert max(away) == 1, "the service's own rule: one at a time"
@@ -141,20 +142,20 @@ def test_it_goes_back_when_it_does_not_get_well_there(site: Site) -> None:
                 client.update_container(one.name, restart_policy={"Name": "no"})
                 client.kill(one.name)
 
-    work.PROBE.append(sick)
+    points.PROBE.append(sick)
     row = site.advance(moves.move(site.actor, site.place, [one.number], bad))
     assert seen
     assert row.state in {"failed", "rolled_back"}, row.outcome
-    work.PROBE.clear()
+    points.PROBE.clear()
     assert places(site) == before
     site.check(2, "v1")
 
     def rolled_back_in_the_middle(point: str, step: int) -> None:
         if point == "end":
-            work.PROBE.clear()
-            releases.rollback(site.actor, row)
+            points.PROBE.clear()
+            steering.rollback(site.actor, row)
 
-    work.PROBE.append(rolled_back_in_the_middle)
+    points.PROBE.append(rolled_back_in_the_middle)
     row = moves.move(site.actor, site.place, [1, 2], bad)
     assert site.advance(row).state == "rolled_back", row.outcome
     assert places(site) == before
@@ -210,10 +211,10 @@ def test_a_new_host_that_dies_right_after_the_start_is_left_when_somebody_made_s
 
     def dies(point: str, step: int) -> None:
         if point == "after start":
-            work.PROBE.clear()
+            points.PROBE.clear()
             machine.cut()
 
-    work.PROBE.append(dies)
+    points.PROBE.append(dies)
     try:
         row = site.advance(moves.move(site.actor, site.place, [one.number], new, policy={"deadline": 5}))
         step = row.steps.get()
@@ -250,10 +251,10 @@ def test_without_a_segment_it_starts_there_first_and_a_stopped_one_stays_stopped
     first, second = Instance.objects.select_related("host").order_by("number")
     target = next(host for host in site.hosts if host.pk not in {first.host_id, second.host_id})
     order: list[str] = []
-    work.PROBE.append(lambda point, step: order.append(point))
+    points.PROBE.append(lambda point, step: order.append(point))
     row = moves.move(site.actor, site.place, [1], target, policy={"order": "start-first"})
     site.succeeds(row)
-    work.PROBE.clear()
+    points.PROBE.clear()
     assert order.index("after start") < order.index("before stop")
     first.refresh_from_db()
     assert first.host_id == target.pk

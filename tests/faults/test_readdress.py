@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from containers import work
 from containers.models import Instance, PersistedFolder
-from containers.services import readdress, releases
+from containers.services import readdress, steering
 from containers.services.settings import save_config
+from containers.steps import points
 from hosts.models import Address, Segment
 from tests.faults.conftest import CONFIG, Site, wait_for
 from tests.faults.test_kills import succeeded, walk
@@ -76,7 +76,7 @@ def test_at_every_stage_of_the_way_back(site: Site, workers: Workers, two: tuple
     with listened(site):
         row = readdress.readdress(site.actor, one, new, with_data=True)
         assert workers.advance(row.pk, ["before healthy"]) == "before healthy"
-        releases.rollback(site.actor, row)
+        steering.rollback(site.actor, row)
         row = walk(site, workers, row, [*BACK, "before finish"])
     assert row.state == "rolled_back", row.outcome
     assert places(site) == before
@@ -95,12 +95,12 @@ def test_a_strangers_address_is_not_used_and_nothing_is_stopped(site: Site, two:
         made = client.create_container(image.image_id, name="stranger", networking_config=config)
         client.start(made["Id"])
         seen: list[str] = []
-        work.PROBE.append(lambda point, step: seen.append(point))
+        points.PROBE.append(lambda point, step: seen.append(point))
         try:
             row = site.advance(readdress.readdress(site.actor, one, new, with_data=True))
         finally:
             client.remove_container("stranger", force=True)
-    work.PROBE.clear()
+    points.PROBE.clear()
     assert row.state == "rolled_back", row.outcome
     assert f"{new} answers from MAC" in row.outcome
     assert "after stop" not in seen[: seen.index("before probe") + 2]

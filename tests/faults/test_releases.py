@@ -8,7 +8,7 @@ from containers.converge import converge
 from containers.models import Deployment, Instance
 from containers.recorder import words
 from containers.recorder.reading import calls_of
-from containers.services import catalog, releases
+from containers.services import catalog, releases, steering
 from containers.services.settings import save_config
 from hosts.models import Address
 from hosts.observe import refresh_host
@@ -82,13 +82,13 @@ def test_nobody_waits_for_an_engine_that_looks_once_an_hour(site: Site) -> None:
 def test_pause_resume_and_cancel(site: Site) -> None:
     site.release("v1")
     row = site.deploy("v2", batch=1, pause=60)
-    releases.pause(site.actor, row)
+    steering.pause(site.actor, row)
     site.begin(row)
     wait_for("it is paused", lambda: Deployment.objects.filter(pk=row.pk, state="paused", asked="").exists())
     assert set(row.steps.values_list("state", flat=True)) == {"waiting"}
-    releases.resume(site.actor, row)
+    steering.resume(site.actor, row)
     wait_for("one is done", lambda: row.steps.filter(state="done").exists())
-    releases.cancel(site.actor, row)
+    steering.cancel(site.actor, row)
     site.ended(row, "cancelled")
     states = list(row.steps.values_list("state", flat=True))
     assert set(states) == {"done", "skipped"}
@@ -104,7 +104,7 @@ def test_a_forced_rollback_brings_everything_back(site: Site) -> None:
     row = site.deploy("v2", batch=1, pause=60)
     site.begin(row)
     wait_for("one is done", lambda: row.steps.filter(state="done").exists())
-    releases.rollback(site.actor, row)
+    steering.rollback(site.actor, row)
     site.ended(row, "rolled_back")
     site.check(3, "v1")
 

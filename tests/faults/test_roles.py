@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from containers import work
 from containers.models import Container, Instance, Step
 from containers.services.settings import save_config
+from containers.steps import points
 from hosts.engine import connect
 from tests.faults.conftest import CONFIG, Site
 from xqplatform.audit.models import Event
@@ -37,7 +37,7 @@ def test_the_primary_goes_last_whoever_it_is_by_then(site: Site) -> None:
                 says(3, "primary")
 
     row = site.deploy("v2", batch=1)
-    work.PROBE.append(fails_over)
+    points.PROBE.append(fails_over)
     site.succeeds(row)
     assert rounds == [[], ["#2"], ["#2", "#1"]]
     assert [step.instance.number for step in row.steps.order_by("position")] == [2, 1, 3]

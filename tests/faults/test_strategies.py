@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from containers import holds, work
+from containers import holds
 from containers.models import Deployment, Instance
 from containers.rollout.views import Gate
-from containers.services import releases, steering
+from containers.services import steering
+from containers.steps import points
 from hosts.models import Address, Segment
 from tests.faults.conftest import Site, wait_for
 from tests.faults.workers import Workers
@@ -135,7 +136,7 @@ def test_blue_green_switches_and_comes_back(site: Site, workers: Workers) -> Non
     steering.proceed(site.actor, row)
     assert workers.advance(row.pk, ["held by keep"]) == "held by keep"
     assert site.texts() == ["v2"] * 3
-    releases.rollback(site.actor, row)
+    steering.rollback(site.actor, row)
     held(site, row, "switch_back")
     assert site.texts() == ["v1"] * 3 + ["v2"] * 3  # all of them serve before the traffic comes back
     steering.proceed(site.actor, row)
@@ -168,11 +169,11 @@ def test_a_rollback_does_not_wait_for_a_call_that_hangs(site: Site) -> None:
             engine.freeze()
             frozen.set()
 
-    work.PROBE.append(at)
+    points.PROBE.append(at)
     try:
         site.begin(row)
         wait_for("a call hangs", frozen.is_set)
-        releases.rollback(site.actor, row)
+        steering.rollback(site.actor, row)
         wait_for("it is on its way back", lambda: row.steps.filter(state="undoing").exists())
     finally:
         engine.thaw()

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from containers.models import HookRun, Instance, Serving, Upstream
-from containers.services import hooks, releases
+from containers.services import hooks, releases, steering
 from containers.services.settings import save_config
 from containers.traffic.sweep import sweep
 from hosts.models import HostCommand, HostOperation
@@ -78,7 +78,7 @@ def test_a_front_that_is_away_holds_the_step_and_nothing_is_stopped(fronted: Fro
     row = releases.restart(fronted.site.actor, fronted.site.place, [2])
     fronted.site.begin(row)
     wait_for("it holds", lambda: HookRun.objects.filter(deployment=row, state="held").exists())
-    releases.cancel(fronted.site.actor, row)
+    steering.cancel(fronted.site.actor, row)
     fronted.site.ended(row, "cancelled")
     assert len([one for one in fronted.site.containers() if one["State"]["Running"]]) == 3
     assert Serving.objects.exclude(state="in").count() == 1

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hosts.engine_address import ConnectionSpec
 from hosts.engine_errors import EngineError
-from hosts.engine_transport import ConnectionSpec
 from hosts.lxd.server import Server
 from hosts.lxd.volume_copy import LxdVolumeCopies
 from hosts.volume_copies import End, Kept, copy

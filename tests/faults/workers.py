@@ -26,10 +26,11 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "xqplatform.settings"
 import django
 django.setup()
 from builds import runner as builds
-from containers import runner as releases, work
+from containers.advancing import runner as releases
+from containers.steps import points
 from containers.models import Step
 from tests.faults import workers
-workers.lives(releases, work, builds, Step)
+workers.lives(releases, points.PROBE, builds, Step)
 """
 
 
@@ -92,7 +93,7 @@ class Workers:
             self.process.wait()
 
 
-def lives(releases: Any, work: Any, builds: Any, step_model: Any) -> None:
+def lives(releases: Any, probe: list[Any], builds: Any, step_model: Any) -> None:
     """In the worker process: a life for each order that comes, and how it ended."""
     for line in sys.stdin:
         order = json.loads(line)
@@ -100,7 +101,7 @@ def lives(releases: Any, work: Any, builds: Any, step_model: Any) -> None:
         child = os.fork()
         if not child:
             os.close(reading)
-            _live(order, writing, releases, work, builds, step_model)
+            _live(order, writing, releases, probe, builds, step_model)
         os.close(writing)
         with os.fdopen(reading) as said:
             point = said.read()
@@ -109,7 +110,7 @@ def lives(releases: Any, work: Any, builds: Any, step_model: Any) -> None:
         sys.stdout.flush()
 
 
-def _live(order: dict[str, Any], writing: int, releases: Any, work: Any, builds: Any, step_model: Any) -> None:
+def _live(order: dict[str, Any], writing: int, releases: Any, probe: list[Any], builds: Any, step_model: Any) -> None:
     points = set(order["points"])
 
     once = threading.Lock()
@@ -128,10 +129,10 @@ def _live(order: dict[str, Any], writing: int, releases: Any, work: Any, builds:
     code = 1
     try:
         if order["what"] == "release":
-            work.PROBE.append(at)
+            probe.append(at)
             releases.advance(order["pk"])
         elif order["what"] == "drain":
-            work.PROBE.append(at)
+            probe.append(at)
             _drain(order["pk"], releases, at)
         else:
             from builds.lease import Holder

@@ -12,7 +12,7 @@ from django.utils import timezone
 from containers.guardrails import services, windows
 from containers.guardrails.asking import ask
 from containers.models import Calendar, Deployment, Freeze, Guardrails
-from containers.services import releases
+from containers.services import new_limits, releases
 from containers.services.settings import save_config
 from tests.guardrails.conftest import Stage
 from xqplatform.accounts.actor import Actor
@@ -65,18 +65,18 @@ def test_limits_change_in_a_freeze_but_bring_no_hooks_or_traffic_along(ready: St
     ):
         save_config(actor_sre, place, {"cpus": 2, **more})
         with pytest.raises(Refused, match=r"Hooks or traffic are changed with the limits.*Frozen until"):
-            releases.apply_limits(actor_sre, place)
+            new_limits.apply_limits(actor_sre, place)
     assert not Deployment.objects.filter(place=place, kind="limits").exists()
     save_config(actor_sre, place, {"cpus": 2})
-    assert releases.apply_limits(actor_sre, place).kind == "limits"
+    assert new_limits.apply_limits(actor_sre, place).kind == "limits"
 
 
 def test_limits_with_hooks_are_asked_as_a_release_is(ready: Stage, actor_sre: Actor) -> None:
     Guardrails.objects.update_or_create(environment=ready.place.environment, defaults={"reason": True})
     save_config(actor_sre, ready.place, {"cpus": 2, "hooks": [HOOK]})
     with pytest.raises(Refused, match="need a reason"):
-        releases.apply_limits(actor_sre, ready.place)
-    row = releases.apply_limits(actor_sre, ready.place, reason="the new balancer")
+        new_limits.apply_limits(actor_sre, ready.place)
+    row = new_limits.apply_limits(actor_sre, ready.place, reason="the new balancer")
     assert [check["name"] for check in row.guard["checks"]] == ["reason"]
 
 

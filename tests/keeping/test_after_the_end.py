@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from containers.keeping import backup_beat, sweeping, transfer
+from containers.keeping import backup_beat, parts, sweeping, transfer
 from containers.keeping.models import Backup, BackupTarget, Snapshot
 from containers.keeping.services import backups
 from containers.keeping.stores.opening import open_store
@@ -25,6 +26,11 @@ from tests.keeping.test_restores import engine as engine  # noqa: PLC0414  a fix
 from xqplatform.accounts.actor import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def quiet_run() -> Any:
+    """An operation that nobody looks at."""
+    return SimpleNamespace(check=lambda: None, note=lambda _words: None)
 
 
 def away(*_args: Any, **_options: Any) -> None:
@@ -95,6 +101,53 @@ def test_what_a_failed_backup_left_in_the_store_goes_though_its_host_never_comes
     assert list(store.keys(row.folder))
     backup_beat.sweep()
     assert list(store.keys(row.folder)) == []
+
+
+def test_a_worker_that_was_thought_dead_puts_its_part_there_in_the_end(
+    moves: Moves, disk: BackupTarget, instance: Instance, actor_dev: Actor, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.data["xq-vol-store-1"] = "abcdefghij" * 3
+    store = open_store(disk)
+    real, late = type(store).put, []
+
+    def slow(self: Any, key: str, data: bytes) -> None:
+        if len(late) == 1:
+            late.append((key, data))
+            dies()  # at least so it seems
+        late.append((key, data))
+        real(self, key, data)
+
+    [row] = backups.take(actor_dev, instance.place, "disk")
+    assert row.operation is not None
+    with monkeypatch.context() as stalled:
+        stalled.setattr(type(store), "put", slow)
+        with pytest.raises(SystemExit):
+            execute(row.operation.pk)
+    HostOperation.objects.update(lease="")
+    assert execute(row.operation.pk)
+    store.put(*late[1])
+    row.refresh_from_db()
+    drill_of = transfer.fetch(quiet_run(), store, row, 0)
+    assert b"".join(drill_of) == b"abcdefghij" * 3
+
+
+def test_parts_are_found_by_the_names_of_before_and_nothing_else_is_left_there(
+    moves: Moves, disk: BackupTarget, instance: Instance, actor_dev: Actor, pool: Pool
+) -> None:
+    pool.data["xq-vol-store-1"] = "abcdefghij" * 3
+    store = open_store(disk)
+    [row] = backups.take(actor_dev, instance.place, "disk")
+    store.put(f"{row.folder}/0/000001-0123456789abcdef.age", b"of a worker that died")
+    assert row.operation is not None
+    assert execute(row.operation.pk)
+    row.refresh_from_db()
+    keys = list(store.keys(row.folder))
+    assert len(keys) == 4
+    for part in row.parts.all():
+        key = parts.part_key(row.folder, 0, part.number, part.sha256)
+        store.put(parts.old_key(row.folder, 0, part.number), store.get(key))
+        store.remove([key])
+    assert b"".join(transfer.fetch(quiet_run(), store, row, 0)) == b"abcdefghij" * 3
 
 
 def test_data_that_was_put_back_and_is_in_use_stays_when_its_host_cannot_be_tidied(

@@ -65,6 +65,32 @@ def test_what_goes_is_told_before_and_kept(instance: Instance, pool: Pool, setti
     assert Event.objects.get(action="data.left").after["volumes"] == ["xq-vol-store-1"]
 
 
+def test_what_each_of_several_had_for_itself_is_told_and_goes(
+    instance: Instance, stand: Callable[..., Instance], pool: Pool
+) -> None:
+    second = stand(volume="xq-vol-store-1")
+    Instance.objects.filter(pk=second.pk).update(host=instance.host)
+    second.refresh_from_db()
+    for one in (instance, second):
+        pool.data[name := f"xq-vol-{one.name}.persist"] = "its own"
+        DataVolume.objects.create(
+            instance=one, host=instance.host, name=name, pool="default", target="/persist", size=7, seen=timezone.now()
+        )
+    current = instance.current
+    assert current is not None
+    pool.mounts.pop(current.engine_id)
+    with transaction.atomic():
+        give_back(instance)
+    assert not LeftData.objects.exists()  # the other one has what both have
+    Instance.objects.filter(pk=instance.pk).update(removed=timezone.now() - timedelta(days=3))
+    row = goes(second, pool)
+    own = ["xq-vol-store-production-1.persist", "xq-vol-store-production-2.persist"]
+    assert sorted(one["name"] for one in row.volumes) == ["xq-vol-store-1", *own]
+    assert execute(overdue(row).pk)
+    assert pool.data == {}
+    assert not DataVolume.objects.exists()
+
+
 def test_a_docker_host_leaves_nothing(instance: Instance, pool: Pool) -> None:
     instance.host.runtime = "docker"
     instance.host.save()

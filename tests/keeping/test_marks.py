@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from containers import charts
-from containers.keeping.models import Restore, Snapshot
+from containers.keeping.models import Backup, BackupTarget, Restore, Snapshot
 from containers.models import Instance
 from xqplatform.metrics.ranges import Range
 
@@ -38,6 +38,10 @@ def test_marks(stand: Callable[..., Instance]) -> None:
     ]
     assert marks[0].label == f"snapshot {kept.label} of store-production-1 (by hand), stood still 70 ms"
     assert marks[1].label == f"data of store-production-1 put back as at {kept.label}: put back, dan"
+    target = BackupTarget.objects.create(name="disk", kind="folder", recipient="age1x")
+    backup = Backup.objects.create(instance=first, host=first.host, target=target, state="ready", who="x")
+    Restore.objects.update(backup=backup)  # the snapshot is what was there before
+    assert f"put back as at {backup.label}" in charts.marks_of(first, span)[1].label
     everybody = charts.place_marks(first.place, span)
     assert [one.kind for one in everybody] == ["snapshot", "snapshot", "restore"]
     assert gone.label in everybody[1].label

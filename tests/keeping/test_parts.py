@@ -71,9 +71,9 @@ def test_pieces_are_the_same_bytes(chunks: list[bytes], size: int) -> None:
 
 def test_keys_sort_as_their_numbers() -> None:
     folder = parts.folder("kv", "prod", 1, 9)
-    keys = [parts.part_key(folder, 0, n) for n in (1, 2, 10, 99_999)]
+    keys = [parts.part_key(folder, 0, n, f"{n:x}" * 64) for n in (1, 2, 10, 99_999)]
     assert keys == sorted(keys)
-    assert keys[0] == "kv/prod/1/9/0/000001.age"
+    assert keys[0] == "kv/prod/1/9/0/000001-1111111111111111.age"
 
 
 def test_only_the_right_key_opens_what_was_sealed() -> None:

@@ -103,7 +103,8 @@ def test_a_worker_dies_and_the_next_goes_on(
 def test_a_damaged_backup_touches_nothing(
     backup: Backup, engine: Engine, pool: Pool, disk: BackupTarget, actor_dev: Actor
 ) -> None:
-    store, key = open_store(disk), parts.part_key(backup.folder, 0, 2)
+    store, part = open_store(disk), backup.parts.get(number=2)
+    key = parts.part_key(backup.folder, 0, 2, part.sha256)
     for data, words in ((b"nonsense", "damaged"), (store.get(key)[:-1], "damaged"), (None, "not whole")):
         if data is None:
             store.remove([key])

@@ -15,7 +15,7 @@ from containers.keeping.policies import save_policy
 from containers.keeping.releasing import Keeper
 from containers.models import Container, Instance, Step
 from containers.plan import Policy
-from containers.services import releases
+from containers.services import steering
 from containers.services.planning import plan_for
 from hosts.engine import EngineError
 from tests.factories import make_deployment, make_image, make_step
@@ -101,7 +101,7 @@ def test_the_data_stays_unless_somebody_or_the_policy_says_otherwise(
     assert not KEEPER.goes_back(step)
     save_policy(actor_sre, step.instance.place, {"back": True})
     assert KEEPER.goes_back(step)
-    releases.rollback(actor_sre, step.deployment, data_back=False)
+    steering.rollback(actor_sre, step.deployment, data_back=False)
     assert not KEEPER.goes_back(step)
     assert Event.objects.get(action="deployment.rollback").after == {"data is put back": False}
 
@@ -111,7 +111,7 @@ def test_it_is_put_back_once_and_what_was_written_since_is_kept(
 ) -> None:
     before = save(step, old)
     pool.data["xq-vol-store-1"] = "of the new version"
-    releases.rollback(actor_sre, step.deployment, data_back=True)
+    steering.rollback(actor_sre, step.deployment, data_back=True)
     pool.wrong["put_back"] = dies
     with pytest.raises(SystemExit):
         KEEPER.put_back(step, go_on)
@@ -132,7 +132,7 @@ def test_a_pool_without_room_for_what_was_written_since_keeps_nobody_from_going_
     step: Step, old: list[str], pool: Pool, actor_sre: Any
 ) -> None:
     save(step, old)
-    releases.rollback(actor_sre, step.deployment, data_back=True)
+    steering.rollback(actor_sre, step.deployment, data_back=True)
     pool.wrong["take"] = fails("no_space", "full")
     pool.data["xq-vol-store-1"] = "of the new version"
     KEEPER.put_back(step, go_on)
@@ -151,8 +151,8 @@ def test_who_may_not_put_data_back_may_still_roll_back(
     ]
     monkeypatch.setitem(actor_dev.__dict__, "held", tuple(held))
     with pytest.raises(Denied):
-        releases.rollback(actor_dev, step.deployment, data_back=True)
-    assert releases.rollback(actor_dev, step.deployment).asked == "rollback"
+        steering.rollback(actor_dev, step.deployment, data_back=True)
+    assert steering.rollback(actor_dev, step.deployment).asked == "rollback"
     assert "data.restore" in builtin.DEVELOPER
 
 

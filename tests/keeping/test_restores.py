@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from containers.keeping import restoring, sweeping
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.services import restores, snapshots
 from containers.models import Container, Instance
-from containers.services import releases
+from containers.services import holders, releases
 from hosts.engine import EngineError
 from hosts.models import HostOperation
 from hosts.operation_runner import MOST_ATTEMPTS, execute
-from tests.factories import make_deployment
+from tests.factories import make_config, make_deployment
 from tests.keeping.played import Pool, dies, fails
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -171,7 +172,7 @@ def test_what_all_workers_died_over_is_put_right_by_the_sweep(
     sweeping.sweep()
     assert (Restore.objects.get().state, pool.data) == ("failed", {"xq-vol-store-1": "two"})
     assert engine.running == set(pool.mounts)
-    assert releases.held_by(instance.place) == ""
+    assert holders.held_by(instance.place) == ""
 
 
 def test_nothing_else_is_done_to_the_place_meanwhile(
@@ -224,3 +225,26 @@ def test_a_neighbour_of_the_place_with_the_volume_stops_and_starts_with_it(
     engine.running.add(container.engine_id)
     assert run(restores.restore(actor_sre, snapshot, instance.name)).state == "done"
     assert container.engine_id in engine.running
+
+
+def test_who_has_traffic_is_told_to_stop_first_and_one_that_is_stopped_stays_so(
+    client: Client, sre: Any, actor_sre: Any, snapshot: Snapshot, instance: Instance, engine: Engine, pool: Pool
+) -> None:
+    client.force_login(sre)
+    url = f"/snapshots/{snapshot.pk}/restore/"
+    assert "stop the instance first" not in client.get(url).content.decode()
+    place = instance.place
+    hook = {"name": "drain", "at": "stop.before", "kind": "command", "command": ["/bin/drain"]}
+    place.current_config = make_config(place, {"hooks": [hook]})
+    place.save()
+    assert "stop the instance first" in client.get(url).content.decode()
+
+    Instance.objects.update(wanted_state="stopped")
+    engine.running.clear()
+    row = restores.restore(actor_sre, snapshot, instance.name)
+    assert row.operation is not None
+    assert execute(row.operation.pk)
+    row.refresh_from_db()
+    instance.refresh_from_db()
+    assert (row.state, pool.data["xq-vol-store-1"], instance.wanted_state) == ("done", "one", "stopped")
+    assert not engine.running

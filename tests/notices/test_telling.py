@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from containers import leases, rollout
+from containers.advancing.runner import Runner
 from containers.guardrails import approvals
 from containers.models import Deployment, Guardrails
 from containers.notices import telling
-from containers.runner import Runner
 from containers.services import queue, releases, waiting
 from tests import factories
 from tests.conftest import make_person
@@ -230,14 +230,14 @@ def test_the_runner_tells_of_a_hold_with_it_and_not_where_a_click_was_faster(yar
     runner = Runner(row.pk, lease)
     try:
         Deployment.objects.filter(pk=row.pk).update(asked="rollback")
-        runner._hold(row, rollout.Hold("gate", 0, None))
+        runner.rows.hold(row, rollout.Hold("gate", 0, None))
         assert kinds() == []
         Deployment.objects.filter(pk=row.pk).update(asked="")
-        runner.why["gate"] = "5xx 2.1 % > 1 %"
-        runner._hold(row, rollout.Hold("gate", 0, None))
-        runner._hold(row, rollout.Hold("gate", 0, None))
+        runner.rows.why["gate"] = "5xx 2.1 % > 1 %"
+        runner.rows.hold(row, rollout.Hold("gate", 0, None))
+        runner.rows.hold(row, rollout.Hold("gate", 0, None))
         row.refresh_from_db()
-        runner._become(row, "paused", clear=False, hold="failed")
+        runner.rows.become(row, "paused", clear=False, hold="failed")
     finally:
         runner.stop()
         lease.release()

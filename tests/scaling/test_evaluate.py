@@ -16,7 +16,7 @@ from containers.scaling.evaluate import run
 from containers.scaling.models import ScalingDecision, ScalingPolicy, ScalingRun
 from containers.scaling.parsing import parse
 from containers.scaling.shape import Decision, Reason
-from containers.services import releases
+from containers.services import holders
 from hosts.models import Host
 from tests.factories import make_config, make_deployment, make_running_place
 from xqplatform import metrics
@@ -254,4 +254,4 @@ def test_saving_asks_the_right_and_is_an_event(
     assert not ScalingPolicy.objects.exists()
     with pytest.raises(Refused):
         services.remove(actor_sre, place)
-    assert releases.held_by(place) == ""
+    assert holders.held_by(place) == ""

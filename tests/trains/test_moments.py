@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 
 from containers.models import Deployment
 from containers.preview import gather
-from containers.services import beginning, releases
+from containers.services import beginning, holders
 from containers.trains import planning, running, services
 from containers.trains.rows import cars_of
 from tests import factories
@@ -74,7 +74,7 @@ def test_somebody_is_faster_between_the_look_and_the_lock(line: Line, monkeypatc
     monkeypatch.setattr(running, "_first", first)
     assert running.advance(train.pk) == 1
     assert line.states(train) == ["new"]
-    assert not releases.held_by(line.place(0))
+    assert not holders.held_by(line.place(0))
 
 
 def test_what_nobody_foresaw_is_told_and_does_not_keep_the_train(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

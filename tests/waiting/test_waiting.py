@@ -16,7 +16,7 @@ from containers.finish import finish
 from containers.guardrails import windows
 from containers.models import Deployment, Guardrails, Instance
 from containers.reading import standings
-from containers.services import beginning, catalog, releases, waiting
+from containers.services import beginning, catalog, releases, steering, waiting
 from containers.services import settings as settings_verbs
 from containers.services.moves import policy_of
 from containers.waiting_words import words_of
@@ -94,7 +94,7 @@ def test_a_new_one_that_is_pressed_while_another_is_on_its_way_back(yard: Yard) 
     assert begun.pk == row.pk
     assert begun.old_image != yard.new, "what was rolled back never stood here"
     with pytest.raises(Refused):  # and the one that went back is not steered any more
-        releases.rollback(yard.actor, first)
+        steering.rollback(yard.actor, first)
 
 
 def test_the_queue_is_kept_in_order_and_changed_by_hand(yard: Yard, actor_dev: Actor) -> None:

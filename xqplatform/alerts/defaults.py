@@ -60,6 +60,27 @@ DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         gettext_noop("Break-glass used"),
         _state("place", "place.break_glass", text=gettext_noop("Somebody released in spite of guardrails. It goes on until another SRE has reviewed it."), **CRITICAL),
     ),
+    # A day to say how the data of something new is backed up.
+    "unprotected": (
+        gettext_noop("Data without backups"),
+        _state("place", "place.unprotected", 86400, text=gettext_noop("Say on the page «Backups and drills» of the service where its backups go and how often.")),
+    ),
+    "backup-overdue": (
+        gettext_noop("Backup overdue"),
+        _state("place", "place.backup_overdue", text=gettext_noop("If the host is lost now, more is lost than was agreed. The page «Backups and drills» says what became of the last ones."), **CRITICAL),
+    ),
+    "backup-failed": (
+        gettext_noop("Scheduled backup failed"),
+        _state("place", "place.backup_failed", text=gettext_noop("It is tried again by itself; the page «Backups and drills» says why it failed.")),
+    ),
+    "drill-failed": (
+        gettext_noop("Restore drill did not pass"),
+        _state("place", "place.drill_failed", text=gettext_noop("A backup that does not start is none: look at what the drill said, and try another one."), **CRITICAL),
+    ),
+    "drill-overdue": (gettext_noop("Restore drill overdue"), _state("place", "place.drill_overdue")),
+    "snapshots": (gettext_noop("Snapshots behind their schedule"), _state("place", "place.snapshots")),
+    # It is asked every ten minutes, and every minute while something is wrong.
+    "backup-store": (gettext_noop("Store of backups out of reach"), _state("store", "store.unreachable", 120, **CRITICAL)),
     "drift": (gettext_noop("Drift for more than 10 minutes"), _state("instance", "instance.drift", 600)),
     "certificate": (
         gettext_noop("Certificate ends within 30 days"),

@@ -61,6 +61,11 @@ STATES: dict[str, Look] = {
     # restore drills
     "trying": Look(_("under way"), "busy", "spin"),
     "starts": Look(_("starts"), "ok", "check"),
+    # how data is protected
+    "unprotected": Look(_("not protected"), "bad", "cross"),
+    "at_risk": Look(_("at risk"), "bad", "triangle"),
+    "first_due": Look(_("first backup is due"), "busy", "half"),
+    "protected": Look(_("protected"), "ok", "check"),
     "unknown": Look(_("unknown"), "off", "dashed"),
     # what use says of limits
     "oom": Look(_("killed for lack of memory"), "bad", "cross"),

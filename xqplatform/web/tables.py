@@ -112,7 +112,9 @@ class Table:
 
 
 class ListTable(Table):
-    """The same over rows in memory: `search` and `sorts` name their attributes, one each; what is not known comes last."""
+    """The same over rows in memory: `search` and `sorts` name their attributes, one each; what is not known comes last. Filters are
+    functions.
+    """
 
     def __init__(
         self,
@@ -122,9 +124,18 @@ class ListTable(Table):
         search: Sequence[str] = (),
         sorts: Mapping[str, str] | None = None,
         default: str = "",
+        filters: Mapping[str, Filter] | None = None,
         per_page: int = PER_PAGE,
     ) -> None:
-        super().__init__(request, rows, search=search, sorts=sorts, default=default, per_page=per_page)  # type: ignore[arg-type]
+        super().__init__(
+            request,
+            rows,  # type: ignore[arg-type]
+            search=search,
+            sorts=sorts,
+            default=default,
+            filters=filters,
+            per_page=per_page,
+        )
         self.all: Sequence[Any] = list(self.queryset)
 
     def _found(self, rows: Any, search: Sequence[str]) -> Any:

@@ -13,7 +13,7 @@ from containers.keeping.models import Backup, BackupTarget, Drill, Restore, Snap
 from containers.keeping.parts import folder
 from containers.keeping.services.snapshots import REMOVING, TAKING, checked, instances_of, new, why_not
 from containers.models import Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.services import operations
 from xqplatform import audit, live, work
@@ -41,7 +41,7 @@ def take(
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         found = [begin(actor, row, store, Backup.Why.HAND, reason) for row in rows]
         numbers = [one.instance.number for one in found]
         after = {"backups": [one.pk for one in found], "target": store.name, "instances": numbers}
@@ -112,13 +112,19 @@ def remove(actor: Actor, row: Backup, name: str, reason: str = "") -> Backup:
     return row
 
 
-def drop(rows: Collection[Backup]) -> list[int]:
-    """Begins the removal of those that are ready and in nobody's use; their keys. Who may was asked before."""
+def drop(rows: Collection[Backup], *, by_rule: bool = False) -> list[int]:
+    """Begins the removal of those that are ready and in nobody's use; their keys. Who may was asked before. `by_rule`: those that
+    somebody pinned meanwhile stay.
+    """
     with transaction.atomic():
+        # First the locks, then who uses them: whoever begins to has the lock before.
         locked = Backup.objects.select_for_update().filter(pk__in=[row.pk for row in rows], state=Backup.State.READY)
+        ready = Backup.objects.filter(pk__in=list(locked.order_by("pk").values_list("pk", flat=True)))
+        if by_rule:
+            ready = ready.filter(pinned=False)
         tried = Drill.objects.filter(state=Drill.State.RUNNING).values("backup")
         put_back = Restore.objects.filter(state=Restore.State.RUNNING).exclude(backup=None).values("backup")
-        keys = list(locked.exclude(pk__in=tried).exclude(pk__in=put_back).values_list("pk", flat=True))
+        keys = list(ready.exclude(pk__in=tried).exclude(pk__in=put_back).values_list("pk", flat=True))
         Backup.objects.filter(pk__in=keys).update(state=Backup.State.DROPPING)
         for pk in keys:
             work.enqueue(tasks.discard, pk)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from containers.keeping.recover_work import RECOVER
+from containers.keeping.restoring import RESTORE
 from containers.keeping.services import snapshots
 from containers.models import ServiceEnvironment
 from hosts.models import HostOperation
@@ -13,6 +15,7 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
 OURS = "keeping."
+PUT_BACK = frozenset({RESTORE, RECOVER})  # what breaks them off puts data back, too
 
 
 def cancel(actor: Actor, place: ServiceEnvironment, number: int) -> HostOperation:
@@ -22,4 +25,6 @@ def cancel(actor: Actor, place: ServiceEnvironment, number: int) -> HostOperatio
     row = rows.first()
     if row is None or not place.instances.filter(pk=row.params.get("instance") or 0).exists():
         raise Refused(_("There is no such operation here."), "operation", 400)
+    if row.kind in PUT_BACK:
+        require(actor, snapshots.REMOVING, **place.at, obj=place)
     return operations.stop(actor, row)

@@ -10,7 +10,7 @@ from containers.keeping.models import Restore, Snapshot
 from containers.keeping.restoring import RESTORE
 from containers.keeping.services import snapshots
 from containers.models import Instance
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.services import operations
 from xqplatform import audit, live
@@ -34,7 +34,7 @@ def copy(actor: Actor, row: Snapshot, name: str, reason: str = "", *, save: bool
         raise Refused(_("It is the instance's own snapshot: put it back instead."), "name")
     try:
         with transaction.atomic():
-            releases.free(place)
+            holders.free(place)
             locked = Snapshot.objects.select_for_update().get(pk=row.pk)
             refusal = why_not(locked, instance)
             if refusal:

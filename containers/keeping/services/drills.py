@@ -43,7 +43,14 @@ def drill(actor: Actor, row: Backup, host: str = "") -> Drill:
 
 def begin(actor: Actor, row: Backup, why: str, host: str = "") -> Drill:
     """A row and its operation; who may was asked before. Raises Refused."""
-    if row.state != Backup.State.READY:
+    with transaction.atomic():
+        # Who removes it asks under this lock whether a drill uses it.
+        locked = Backup.objects.select_for_update().get(pk=row.pk)
+        return _begun(actor, row, locked.state, why, host)
+
+
+def _begun(actor: Actor, row: Backup, state: str, why: str, host: str) -> Drill:
+    if state != Backup.State.READY:
         raise Refused(_("Only a backup that is ready can be tried."))
     if row.drills.filter(state=Drill.State.RUNNING).exists():
         raise Refused(_("A drill of this backup is under way already."))
@@ -53,10 +60,9 @@ def begin(actor: Actor, row: Backup, why: str, host: str = "") -> Drill:
         raise Refused(_("No drill can be on «%(host)s».") % {"host": host[:60]}, "host", 400)
     if chosen is None:
         raise Refused(_("No host that keeps data answers now."), "host")
-    with transaction.atomic():
-        found = Drill.objects.create(backup=row, host=chosen, why=why, who=actor.name)
-        shown = _("Restore drill of %(backup)s") % {"backup": row}
-        found.operation = operations.begin(actor, chosen, DRILL, {"drill": found.pk, "shown": shown})
-        found.save(update_fields=["operation"])
-        live.bump(topic(row.instance.place))
+    found = Drill.objects.create(backup=row, host=chosen, why=why, who=actor.name)
+    shown = _("Restore drill of %(backup)s") % {"backup": row}
+    found.operation = operations.begin(actor, chosen, DRILL, {"drill": found.pk, "shown": shown})
+    found.save(update_fields=["operation"])
+    live.bump(topic(row.instance.place))
     return found

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from containers.keeping.models import Backup, Restore, Snapshot
 from containers.keeping.recover_work import RECOVER
 from containers.keeping.services import backups, snapshots
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.services import operations
 from xqplatform import audit, live
@@ -27,7 +27,7 @@ def recover(actor: Actor, row: Backup, name: str, reason: str = "") -> Restore:
     if name.strip() != instance.name:
         raise Refused(_("That is not the name. It is «%(name)s».") % {"name": instance.name}, "name", 400)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         locked = Backup.objects.select_for_update().get(pk=row.pk)
         if locked.state != Backup.State.READY:
             raise Refused(_("Only a backup that is ready can be put back."))

@@ -10,7 +10,7 @@ from containers.keeping.models import Restore, Snapshot
 from containers.keeping.restoring import RESTORE
 from containers.keeping.services import snapshots
 from containers.models import ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.models import HostOperation
 from hosts.services import operations
@@ -32,7 +32,7 @@ def restore(actor: Actor, row: Snapshot, name: str, reason: str = "", *, save: b
     if name.strip() != instance.name:
         raise Refused(_("That is not the name. It is «%(name)s».") % {"name": instance.name}, "name", 400)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         locked = Snapshot.objects.select_for_update().get(pk=row.pk)
         if locked.state != Snapshot.State.READY:
             raise Refused(_("Only a snapshot that is ready can be put back."))

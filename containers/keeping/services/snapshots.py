@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from builds.models import Image
-from containers.keeping.models import Snapshot
+from containers.keeping.models import Backup, Restore, Snapshot
 from containers.keeping.operations import DROP, TAKE
 from containers.models import ConfigVersion, Deployment, Instance, ServiceEnvironment
-from containers.services import releases
+from containers.services import holders
 from containers.services.settings import topic
 from hosts.models import Host
 from hosts.runtimes import TRAITS
@@ -54,7 +55,7 @@ def instances_of(place: ServiceEnvironment, numbers: Collection[int] | None = No
 
 def busy(place: ServiceEnvironment) -> str:
     """Why nothing may be done to the data now."""
-    return releases.held_by(place)
+    return holders.held_by(place)
 
 
 def take(
@@ -68,7 +69,7 @@ def take(
     if refusal:
         raise Refused(refusal)
     with transaction.atomic():
-        releases.free(place)
+        holders.free(place)
         found = [begin(actor, row, Snapshot.Why.HAND, reason) for row in rows]
         after = {"snapshots": [one.pk for one in found], "instances": [one.instance.number for one in found]}
         audit.record(actor, "data.snapshot", place, after=after, reason=reason, parent=place.service)
@@ -130,6 +131,8 @@ def pin(actor: Actor, row: Snapshot, pinned: bool) -> Snapshot:
         locked = Snapshot.objects.select_for_update().get(pk=row.pk)
         if locked.state != Snapshot.State.READY:
             raise Refused(_("Only a snapshot that is ready can be kept."))
+        if locked.why == Snapshot.Why.BACKUP:
+            raise Refused(_("It belongs to a backup, and goes with the end of that: take one by hand."))
         if locked.pinned != pinned:
             Snapshot.objects.filter(pk=row.pk).update(pinned=pinned)
             after = {"snapshot": row.pk, "pinned": pinned}
@@ -148,19 +151,28 @@ def remove(actor: Actor, row: Snapshot, name: str, reason: str = "") -> Snapshot
         raise Refused(_("That is not the name. It is «%(name)s».") % {"name": row.label}, "name", 400)
     with transaction.atomic():
         if not drop(actor, [row], reason):
-            raise Refused(_("It is not ready, so it cannot be removed now."))
+            words = _("It is not ready, or it is used by a restore, a release or a backup: it cannot be removed now.")
+            raise Refused(words)
         audit.record(actor, "data.snapshot.remove", row.instance, before=told(row), reason=reason, parent=place)
     row.refresh_from_db()
     return row
 
 
-def drop(actor: Actor, rows: Sequence[Snapshot], reason: str = "") -> list[Snapshot]:
-    """Begins the removal of those that are ready, an operation a host; which ones those were. Who may was asked before."""
-    keys = [row.pk for row in rows]
+def drop(actor: Actor, rows: Sequence[Snapshot], reason: str = "", *, by_rule: bool = False) -> list[Snapshot]:
+    """Begins the removal of those that are ready and in nobody's use, an operation a host; which ones those were. Who may was asked
+    before. `by_rule`: those that somebody pinned meanwhile stay.
+    """
     with transaction.atomic():
-        locked = Snapshot.objects.select_for_update().filter(pk__in=keys, state=Snapshot.State.READY)
+        # First the locks, then who uses them: whoever begins to has the lock before.
+        locked = Snapshot.objects.select_for_update().filter(
+            pk__in=[row.pk for row in rows], state=Snapshot.State.READY
+        )
+        keys = set(locked.order_by("pk").values_list("pk", flat=True))
+        free = Snapshot.objects.filter(pk__in=keys - used(keys))
+        if by_rule:
+            free = free.filter(pinned=False)
         found = list(
-            locked.select_related("host", "instance__place__service", "instance__place__environment").order_by("pk")
+            free.select_related("host", "instance__place__service", "instance__place__environment").order_by("pk")
         )
         for host in {row.host for row in found}:
             here = [row for row in found if row.host_id == host.pk]
@@ -172,6 +184,20 @@ def drop(actor: Actor, rows: Sequence[Snapshot], reason: str = "") -> list[Snaps
         for place in {row.instance.place for row in found}:
             live.bump(topic(place))
     return found
+
+
+def used(keys: Collection[int]) -> set[int]:
+    """Those that a restore or a backup works with now, or that a release may go back to."""
+    restores = Restore.objects.filter(state=Restore.State.RUNNING)
+    backups = Backup.objects.filter(state=Backup.State.TAKING).exclude(snapshot=None)
+    rows = Snapshot.objects.filter(
+        Q(pk__in=restores.values("snapshot"))
+        | Q(pk__in=restores.exclude(safety=None).values("safety"))
+        | Q(pk__in=backups.values("snapshot"))
+        | Q(deployment__state__in=Deployment.ACTIVE),
+        pk__in=keys,
+    )
+    return set(rows.values_list("pk", flat=True))
 
 
 def told(row: Snapshot) -> dict[str, object]:

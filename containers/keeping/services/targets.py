@@ -12,8 +12,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.keeping import sealing
+from containers.keeping import parts, sealing
 from containers.keeping.models import Backup, BackupTarget
+from containers.keeping.parts import manifest_key
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.opening import open_store, try_out
 from xqplatform import audit
@@ -67,8 +68,11 @@ def change(actor: Actor, row: BackupTarget, data: Mapping[str, Any]) -> BackupTa
     """The same fields but name and kind; a secret key that is left empty stays. Raises Denied, Refused."""
     require(actor, MANAGING)
     before, old_secret = _shown(row), row.secret_key
+    was = _where(row)
     _fill(row, data)
     _tried(row)
+    if _where(row) != was:
+        _moved(row)
     old, new = audit.changed(before, _shown(row))
     if row.secret_key != old_secret:
         new["secret_key"] = _("replaced")
@@ -83,7 +87,7 @@ def change(actor: Actor, row: BackupTarget, data: Mapping[str, Any]) -> BackupTa
 def check(actor: Actor, row: BackupTarget) -> BackupTarget:
     """Tries it out and notes what it said. Raises Denied."""
     require(actor, MANAGING)
-    row.problem, row.checked = _problem(row), timezone.now()
+    row.problem, row.checked = problem_of(row), timezone.now()
     with transaction.atomic():
         row.save(update_fields=["problem", "checked"])
         audit.record(actor, "backup.target.check", row, after={"problem": row.problem[:300]})
@@ -96,11 +100,29 @@ def remove(actor: Actor, row: BackupTarget) -> None:
     with transaction.atomic():
         if row.policies.exists():
             raise Refused(_("Services back up there by themselves: change their rules first."))
-        if row.backups.exclude(state=Backup.State.GONE).exists():
+        # Of one that failed nothing lies there once its parts are cleared.
+        lies = row.backups.exclude(state=Backup.State.GONE).exclude(state=Backup.State.FAILED, parts=None)
+        if lies.exists():
             raise Refused(_("There are backups in it: remove them first."))
         audit.record(actor, "backup.target.remove", row, before=_shown(row))
         row.backups.all().delete()
         row.delete()
+
+
+def _where(row: BackupTarget) -> tuple[str, str, str]:
+    return row.endpoint, row.bucket, row.key_prefix
+
+
+def _moved(row: BackupTarget) -> None:
+    """The store is elsewhere: raises Refused unless what lies in it was brought there, or nobody could ever open it again."""
+    newest = row.backups.filter(state=Backup.State.READY).order_by("-pk").first()
+    if newest is None:
+        return
+    try:
+        open_store(row).get(manifest_key(newest.folder))
+    except StoreError as error:
+        words = _("%(backup)s is not there: copy what lies in the store to its new place first. %(why)s")
+        raise Refused(words % {"backup": newest.label, "why": error.words}, "bucket", 400) from error
 
 
 def _shown(row: BackupTarget) -> dict[str, Any]:
@@ -147,6 +169,25 @@ def _recipients(text: str) -> str:
         if not sealing.is_recipient(one):
             raise Refused(_("«%(key)s» is no public key of age (age1…).") % {"key": one[:80]}, "others", 400)
     return "\n".join(dict.fromkeys(found))
+
+
+def problem_of(row: BackupTarget) -> str:
+    """What is wrong with a store that stands; empty: it takes and gives objects, and the newest backup is in it.
+
+    One that is emptied, or whose disk is not mounted, takes objects as well as ever.
+    """
+    if problem := _problem(row):
+        return problem
+    newest = row.backups.filter(state=Backup.State.READY).order_by("-pk").first()
+    if newest is None:
+        return ""
+    try:
+        open_store(row).get(parts.manifest_key(newest.folder))
+    except StoreError as error:
+        return _("%(backup)s of %(instance)s cannot be read: %(words)s") % {
+            "backup": newest.label, "instance": newest.instance, "words": error.words,
+        }  # fmt: skip
+    return ""
 
 
 def _problem(row: BackupTarget) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from containers.forms import RemoveForm
-from containers.keeping import backup_policies, reading, reading_backups
+from containers.keeping import backup_policies, protecting, reading, reading_backups
 from containers.keeping.forms_backups import RulesForm, stores
 from containers.keeping.models import Backup
 from containers.keeping.services import backups, drills, recoveries, snapshots
@@ -52,6 +52,7 @@ def _page(request: HttpRequest, place: ServiceEnvironment, form: RulesForm, stat
     context = frame(request, place, "data") | {
         "lines": rows,
         "why_nothing": reading.why_nothing(place, rows),
+        "protection": protecting.line(place),
         "table": table,
         "rules": rules,
         "target": target,
@@ -149,6 +150,7 @@ def restore(request: HttpRequest, number: int) -> HttpResponse:
         "form": form,
         "busy": snapshots.busy(place),
         "now_runs": row.instance.current,
+        "stops_bare": reading.stops_bare(place),
     }
     return render(request, "keeping/backup_restore.html", context, status=400 if form.errors else 200)
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from containers.forms import RemoveForm
-from containers.keeping import policies, reading
+from containers.keeping import policies, protecting, reading
 from containers.keeping.forms import CopyForm, PolicyForm, RestoreForm
 from containers.keeping.models import Snapshot
 from containers.keeping.services import cancelling, copies, restores, snapshots
@@ -51,6 +51,7 @@ def _page(request: HttpRequest, place: ServiceEnvironment, form: PolicyForm, sta
     context = frame(request, place, "data") | {
         "lines": rows,
         "why_nothing": reading.why_nothing(place, rows),
+        "protection": protecting.line(place),
         "table": table,
         "moved": reading.moved_of(actor, place)[:100],
         "policy": policies.policy_of(place),
@@ -154,6 +155,7 @@ def restore(request: HttpRequest, number: int) -> HttpResponse:
         "busy": snapshots.busy(place),
         "later": later.filter(state=Snapshot.State.READY)[:5],
         "now_runs": row.instance.current,
+        "stops_bare": reading.stops_bare(place),
     }
     return render(request, "keeping/restore.html", context, status=400 if form.errors else 200)
 

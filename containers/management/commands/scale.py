@@ -33,6 +33,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--plan", action="store_true", help="only show")
         parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument(
+            "--confirm", default="", metavar="SERVICE/ENVIRONMENT", help="the name, where data goes with instances"
+        )
         parser.add_argument("--reason", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,7 +56,7 @@ class Command(BaseCommand):
                 raise CommandError("It does not fit: nothing was changed.")
             if not options["yes"] and input("Do it? Type yes: ").strip() != "yes":
                 raise CommandError("Nothing was changed.")
-            row = releases.scale(actor, place, wanted, options["reason"], hosts=hosts)
+            row = releases.scale(actor, place, wanted, options["reason"], hosts=hosts, confirm=options["confirm"])
         except (Refused, Denied) as error:
             raise CommandError(error.message) from error
         self.stdout.write("Noted." if row is None else f"#{row.pk} began.")
