@@ -87,7 +87,7 @@ class VolumeCopies(Protocol):
         ...
 
     def pour(self, pool: str, name: str, other: str) -> None:
-        """The other volume of the pool, which is there, has the same files as this one."""
+        """The other volume of the pool, which is there, has the same files as this one, and its snapshots. Kind `conflict`: they would go."""
         ...
 
     def owned_as(self, pool: str, name: str, like: Kept) -> None:
@@ -97,7 +97,7 @@ class VolumeCopies(Protocol):
     def offer(self, pool: str, name: str) -> Offer: ...
 
     def fetch(self, pool: str, name: str, offer: Offer, address: str) -> str:
-        """Begin to fill the volume, which is there, from another server; the operation."""
+        """Begin to fill the volume, which is there, from another server; the operation. Kind `conflict`: it has snapshots, which would go."""
         ...
 
     def look(self, operation: str) -> Look: ...
@@ -193,7 +193,9 @@ NO_WAY = re.compile(
     r"connection refused|no route to host|network is unreachable|dial (tcp|unix)|no such host|bad handshake", re.I
 )
 BROKEN = re.compile(
-    r"connection (timed out|reset)|i/o timeout|unexpected EOF|broken pipe|abnormal closure|migration source", re.I
+    r"connection (timed out|reset)|i/o timeout|unexpected EOF|broken pipe|abnormal closure|migration source"
+    r"|(btrfs|zfs) receive|cannot receive",  # a volume that is sent whole: its end did not come
+    re.I,
 )
 FULL = re.compile(r"no space left|disk quota exceeded|ENOSPC", re.I)
 

@@ -13,7 +13,8 @@ from hosts.volume_moves import VolumeMoves
 class Volume:
     """A volume of a storage pool. `target`: its path inside (empty: no container was asked about); `size`: bytes that it takes,
     None where the pool does not count; `users`: identities of all containers of the server that have it, stopped ones, too;
-    `copies`: a snapshot copies all of it, so that it takes as long as its size wants.
+    `copies`: a snapshot copies all of it, so that it takes as long as its size wants; `newest`: only its newest snapshot can be put
+    back, and while it has one, no other data can be put into it in place.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Volume:
     size: int | None = None
     users: tuple[str, ...] = ()
     copies: bool = False
+    newest: bool = False
 
 
 class Volumes(Protocol):
@@ -73,7 +75,14 @@ class Volumes(Protocol):
         ...
 
     def put_back(self, volume: Volume, snapshot: str, timeout: float) -> None:
-        """The volume is as it was at the snapshot; what was written since is lost. Refused while a container that has it runs."""
+        """The volume is as it was at the snapshot; what was written since is lost. Refused while a container that has it runs.
+
+        Kind `conflict`: later ones are in the way (`later`); nothing was changed.
+        """
+        ...
+
+    def later(self, volume: Volume, snapshot: str) -> list[str]:
+        """Snapshots that keep this one from being put back, as far as the server says which; in most pools none does."""
         ...
 
     def drop(self, volume: Volume, snapshot: str, timeout: float) -> None:

@@ -323,6 +323,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "capacity": {"task": "capacity.tasks.roll_up", "schedule": 60.0},
     "capacity-scores": {"task": "capacity.tasks.score_weeks", "schedule": 300.0},
     "capacity-health": {"task": "capacity.tasks.health_days", "schedule": 300.0},
+    "capacity-moves": {"task": "capacity.tasks.propose_moves", "schedule": 300.0},
     "capacity-costs": {"task": "capacity.tasks.count_costs", "schedule": 300.0},
     "traffic": {"task": "containers.tasks.sweep_traffic", "schedule": 10.0},
     "scaling": {"task": "scaling.tasks.evaluate", "schedule": 10.0},

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
 from containers.capacity import overview, words
+from containers.capacity import runways as kept_runways
 from containers.capacity.models import Of, Span, SumDay
 from xqplatform.accounts.http import actor_of
 from xqplatform.accounts.rights import require
@@ -99,7 +100,7 @@ def runways(request: HttpRequest) -> Any:
             "state": one.found.state.value, "days": one.found.days, "soonest": one.found.soonest, "latest": one.found.latest,
             "measured": one.found.measured, "until": one.until, "words": words.ends(one),
         }
-        for one in (overview.runways(fleet.until) if fleet else [])
+        for one in (kept_runways.read(fleet.until) if fleet else [])
     ]  # fmt: skip
 
 

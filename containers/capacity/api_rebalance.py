@@ -56,7 +56,7 @@ class BegunOut(Schema):
 )
 def show(request: HttpRequest) -> Any:
     found = rebalancing.find(actor_of(request))
-    proposal, hosts = found.proposal, {host.pk: host.name for host in found.fleet.hosts}
+    proposal, hosts = found.proposal, found.hosts
     return {
         "mark": found.mark,
         "moves": [
@@ -73,7 +73,7 @@ def show(request: HttpRequest) -> Any:
         "broken_after": proposal.broken_after,
         "uneven_before": proposal.uneven_before,
         "uneven_after": proposal.uneven_after,
-        "pinned": found.pinned,
+        "pinned": found.stays,
     }
 
 

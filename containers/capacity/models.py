@@ -198,6 +198,8 @@ class Span(Amounts):
 
 
 # What scorecard and cost keep, and scenarios, have files of their own.
+from containers.capacity.move_models import KeptMoves  # noqa: E402, F401
+from containers.capacity.runway_models import KeptRunways  # noqa: E402, F401
 from containers.capacity.score_models import (  # noqa: E402
     CostMonth,  # noqa: F401
     HealthDay,  # noqa: F401

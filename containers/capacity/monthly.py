@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from containers.capacity import cost_card, overview, scorecard, words
+from containers.capacity import cost_card, overview, runways, scorecard, words
 from containers.capacity.models import Day
 from containers.capacity.runway import Runway, State
 from containers.capacity.templatetags.scorecard import available, money, part, part_change, rate
@@ -38,7 +38,7 @@ def run(now: datetime) -> Notice | None:
     fleet = overview.fleet(DAYS)
     if fleet is None:
         return None
-    ends = [_kept(one) for one in overview.runways(fleet.until) if one.found.state in {State.FULL, State.ENDS}]
+    ends = [_kept(one) for one in runways.read(fleet.until) if one.found.state in {State.FULL, State.ENDS}]
     return tell(
         Kind.CAPACITY, key=key, source=SOURCE, number=last.year * 100 + last.month, url="/capacity/", actor=Actor.system(), author=None,
         facts={"until": str(fleet.until), "ends": ends[:MOST], "cost": _cost(last), "delivery": _delivery(now)}

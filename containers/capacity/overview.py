@@ -34,6 +34,7 @@ BY: dict[str, Any] = {
     Of.TEAM: gettext_lazy("Teams"),
     Of.SERVICE: gettext_lazy("Services"),
 }
+SEGMENT = "segment"  # what has addresses, beside `Of`
 LATE = timedelta(days=2)  # behind a day it was counted afterwards
 
 
@@ -86,6 +87,8 @@ class Ends:
     taken: float | None  # on the last day
     found: runway.Runway
     until: date
+    of: str = Of.GROUP
+    key: int = 0
 
     @property
     def on(self) -> date | None:
@@ -109,7 +112,7 @@ COUNTED = (
 
 
 def runways(last: date) -> list[Ends]:
-    """Of each group and segment, what ends first at the top."""
+    """Of each group and segment, what ends first at the top; all trends are made (pages read `runways`)."""
     first = last - timedelta(days=runway.LOOK_BACK - 1)
     names = dict(Span.objects.filter(of=Of.GROUP, days=Span.DAYS[0]).values_list("key", "name"))
     fields = (
@@ -126,7 +129,7 @@ def runways(last: date) -> list[Ends]:
         held[row["key"]].append(row)
     late = after(first, last).unknown
     found = [
-        _of(names[key] or _("without a group"), rows, *counted, late, last)
+        _of(key, names[key] or _("without a group"), rows, *counted, late, last)
         for key, rows in held.items()
         for counted in COUNTED
     ]
@@ -139,7 +142,7 @@ def runways(last: date) -> list[Ends]:
         segments[pk].append((day.toordinal(), None if day in late else float(taken)))
         of[pk] = title or slug, total, taken
     found += [
-        Ends("addresses", name, True, total, taken, runway.runway(tuple(segments[pk]), total), last)
+        Ends("addresses", name, True, total, taken, runway.runway(tuple(segments[pk]), total), last, SEGMENT, pk)
         for pk, (name, total, taken) in of.items()
     ]
     return sorted((one for one in found if one.found.state is not runway.State.NOTHING), key=lambda one: one.order)
@@ -161,6 +164,7 @@ def after(first: date, last: date) -> After:
 
 
 def _of(  # noqa: PLR0917
+    key: int,
     name: str,
     rows: Sequence[Mapping[str, Any]],
     resource: str,
@@ -188,6 +192,7 @@ def _of(  # noqa: PLR0917
         rows[-1][goes] if promised else points[-1][1],
         runway.runway(points, capacity),
         last,
+        key=key,
     )
 
 

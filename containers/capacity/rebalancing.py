@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from containers.capacity.models import KeptMoves
 from containers.capacity.whatif import gather
 from containers.capacity.whatif.model import Fleet
 from containers.models import Deployment, Instance, ServiceEnvironment
@@ -21,27 +23,38 @@ from xqplatform import audit
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Denied, Refused
+from xqplatform.work import enqueue
 
 MOST_WORDS = 10  # refusals in one answer
+WHY = {  # instances stay where they are
+    "busy": gettext_lazy("a release is under way"),
+    "unmade": gettext_lazy("nothing was released that they could be made of"),
+    "data": gettext_lazy("their data lies on their host"),
+}
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is proposed. `mark` tells it from any other proposal; `pinned`: reason → instances that it leaves where they are."""
+    """What is proposed. `mark` tells it from any other proposal; `pinned`: key of `WHY` → instances that it leaves where they are;
+    `names`: of places, nameless where a closed team owns them; `made`: when it was, None: now.
+    """
 
-    fleet: Fleet
     proposal: Proposal
-    pinned: dict[str, int] = field(default_factory=dict)
+    hosts: Mapping[int, str]
+    rooms: Mapping[int, str]
+    names: Mapping[int, str]
+    pinned: Mapping[str, int] = field(default_factory=dict)
+    made: datetime | None = None
 
     @property
     def mark(self) -> str:
         told = ";".join(f"{move.place}:{move.key}:{move.old}>{move.new}" for move in self.proposal.moves)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    @cached_property
-    def names(self) -> dict[int, str]:
-        """Places by name; nameless where a closed team owns them."""
-        return {one.one.place: one.name for one in self.fleet.places}
+    @property
+    def stays(self) -> dict[str, int]:
+        """In words."""
+        return {str(WHY[key]): count for key, count in self.pinned.items()}
 
 
 @dataclass
@@ -62,7 +75,13 @@ def find(actor: Actor) -> Found:
     for piece in pieces:
         if piece.pinned:
             pinned[piece.pinned] += piece.count
-    return Found(fleet, propose(fleet.hosts, pieces), dict(pinned))
+    return Found(
+        propose(fleet.hosts, pieces),
+        {host.pk: host.name for host in fleet.hosts},
+        {host.room: host.room_name for host in fleet.hosts},
+        {one.one.place: one.name for one in fleet.places},
+        dict(pinned),
+    )
 
 
 def _pieces(fleet: Fleet) -> Iterable[Piece]:
@@ -73,9 +92,7 @@ def _pieces(fleet: Fleet) -> Iterable[Piece]:
     asked: dict[tuple[int, int | None, str], Demand] = {}  # of thousands of pieces most are alike
     for place in fleet.places:
         pk = place.one.place
-        pinned = _("a release is under way") if pk in busy else ""
-        pinned = pinned or ("" if pk in made else _("nothing was released that they could be made of"))
-        pinned = pinned or (_("their data lies on their host") if place.data else "")
+        pinned = "busy" if pk in busy else "unmade" if pk not in made else "data" if place.data else ""
         for held in place.held:
             key = pk, held.segment, kinds.get(held.host, "")
             if key not in asked:
@@ -119,7 +136,16 @@ def begin(actor: Actor, count: int, mark: str, reason: str = "") -> Begun:
             raise Refused(" ".join(begun.refused[:MOST_WORDS]) or _("There is nothing to move."))
         after = {"moves": begun.instances, "deployments": [row.pk for row in begun.deployments]}
         audit.record(actor, "capacity.rebalance", None, after=after, reason=reason, name="fleet")
+        _outdate()
     return begun
+
+
+def _outdate() -> None:
+    """What was kept holds no more."""
+    from containers.capacity.tasks import propose_moves
+
+    KeptMoves.objects.all().delete()
+    enqueue(propose_moves)
 
 
 def _without_right(actor: Actor, wanted: dict[int, list[Move]], found: Found, begun: Begun) -> None:

@@ -31,7 +31,7 @@ def limits(cpus: Any, memory: Any) -> Limits:
 
 def refresh() -> list[int]:
     """Makes what is not of all days that are rolled up. Which ranges were made."""
-    last, known = _days()
+    last, known = rolled_up()
     if last is None:
         return []
     current = set(SizedDays.objects.filter(known=known).values_list("days", flat=True))
@@ -48,7 +48,7 @@ def refresh() -> list[int]:
 
 def read(now: Mapping[int, Limits], days: int) -> dict[int, Past]:
     """What these places used within so many days, judged by the limits that they have."""
-    last, known = _days()
+    last, known = rolled_up()
     if last is None:
         return {place: Past() for place in now}
     kept = SizedDays.objects.filter(days=days, known=known).values_list("pasts", flat=True).first() or {}
@@ -62,7 +62,7 @@ def read(now: Mapping[int, Limits], days: int) -> dict[int, Past]:
     return found | (_of(left, days, last) if left else {})
 
 
-def _days() -> tuple[date | None, str]:
+def rolled_up() -> tuple[date | None, str]:
     """The last day that is rolled up, and what tells all of them from others."""
     known = Day.objects.aggregate(last=Max("day"), made=Max("made"), n=Count("pk"))
     return known["last"], "{last} {n} {made}".format(**known)

@@ -9,9 +9,10 @@ from django.utils import timezone
 @shared_task(name="capacity.tasks.roll_up", ignore_result=True, expires=60)
 def roll_up() -> None:
     """Rolls up the days that are over, as far as a round goes; makes what is read of all of them, and tells of the month that is over."""
-    from containers.capacity import monthly, rollup, sized
+    from containers.capacity import monthly, rollup, runways, sized
 
     if rollup.run():
+        runways.refresh()
         monthly.run(timezone.now())
         sized.refresh()
 
@@ -38,3 +39,11 @@ def count_costs() -> None:
     from containers.capacity.bills import count
 
     count()
+
+
+@shared_task(name="capacity.tasks.propose_moves", ignore_result=True, expires=300)
+def propose_moves() -> None:
+    """Keeps what should move now, for the page of rebalancing."""
+    from containers.capacity.kept_moves import refresh
+
+    refresh()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from threading import Lock
 
 from django.utils.translation import gettext_lazy
 
 from containers.keeping import protecting
 from containers.keeping.models import BackupTarget
+from containers.keeping.protecting import Line
 from containers.keeping.protection import NOTHING, Kind
 from containers.keeping.protection_words import said
 from containers.models import ServiceEnvironment
@@ -25,9 +27,29 @@ TITLES = (
 )
 
 
-def _risks(kinds: tuple[Kind, ...]) -> Callable[[float], Iterator[Found]]:
+class _Round:
+    """What the sources of one evaluation share, so that all is read once for them. A source that asks again begins anew."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._now, self._lines = 0.0, list[Line]()
+        self._asked: set[str] = set()
+
+    def lines(self, name: str, now: float) -> list[Line]:
+        with self._lock:
+            if now != self._now or name in self._asked:
+                self._lines = protecting.lines(ServiceEnvironment.objects.all(), datetime.fromtimestamp(now, UTC))
+                self._now, self._asked = now, set()
+            self._asked.add(name)
+            return self._lines
+
+
+_ROUND = _Round()
+
+
+def _risks(name: str, kinds: tuple[Kind, ...]) -> Callable[[float], Iterator[Found]]:
     def read(now: float) -> Iterator[Found]:
-        for line in protecting.lines(ServiceEnvironment.objects.all(), datetime.fromtimestamp(now, UTC)):
+        for line in _ROUND.lines(name, now):
             for risk in line.found.risks:
                 if risk.kind in kinds:
                     device = f"#{risk.number}" if risk.number else ""
@@ -50,5 +72,5 @@ def _out_of_reach(now: float) -> Iterator[Found]:
 def register() -> None:
     subjects.register("store", gettext_lazy("Store of backups"), _stores)
     for name, title, kinds in TITLES:
-        sources.register(name, title, "place", _risks(kinds))
+        sources.register(name, title, "place", _risks(name, kinds))
     sources.register("store.unreachable", gettext_lazy("Store of backups out of reach"), "store", _out_of_reach)

@@ -1,8 +1,12 @@
-"""An instance gets the data of another one: what a snapshot of that holds is copied into its volumes, on whichever host."""
+"""An instance gets the data of another one: what a snapshot of that holds is copied into its volumes, on whichever host.
+
+It is fetched beside the volume, and poured into it from there: servers remove the snapshots of a volume that they fill from outside, and
+among them is what was kept of now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -52,22 +56,45 @@ def bring(row: Restore, found: list[Pair], check: Check, sleep: Callable[[float]
         check()
         sleep(seconds)
 
+    marks = {MOVING: f"copy-{row.pk}", labels.PLATFORM: labels.installation()}
     for number, pair in enumerate(found, 1):
         check()
-        clone = f"xq-copy-{row.pk}-{number}"
-        marks = {MOVING: f"copy-{row.pk}", labels.PLATFORM: labels.installation()}
+        fill(
+            source, target, pair, snapshot=row.snapshot.label, name=f"xq-copy-{row.pk}-{number}", marks=marks, rest=rest
+        )
+
+
+def fill(
+    source: VolumeCopies,
+    target: VolumeCopies,
+    pair: Pair,
+    *,
+    snapshot: str,
+    name: str,
+    marks: Mapping[str, str],
+    rest: Callable[[float], None],
+) -> None:
+    """The volume of the target has the files of the snapshot, and all the snapshots it had. `name`: begins what is made on the way.
+
+    Safe to repeat. Raises EngineError, Failed, and what `rest` does.
+    """
+    clone, beside = name, f"{name}-new"
+    settle(End(target, pair.to_pool, beside), rest)
+    source.remove(pair.pool, clone)
+    target.remove(pair.to_pool, beside)
+    source.clone(pair.pool, pair.name, snapshot, clone, marks)
+    try:
+        kept = source.find(pair.pool, clone)
+        if kept is None:
+            raise Failed(_("The snapshot %(name)s is not there any more.") % {"name": snapshot})
+        target.make(pair.to_pool, kept, beside, marks)
+        _copied(End(source, pair.pool, clone), End(target, pair.to_pool, beside), rest)
+        _empty(target, pair, f"{name}-0", marks)
+        target.pour(pair.to_pool, beside, pair.to_name)
+        target.owned_as(pair.to_pool, pair.to_name, kept)
+    finally:
         source.remove(pair.pool, clone)
-        source.clone(pair.pool, pair.name, row.snapshot.label, clone, marks)
-        try:
-            kept = source.find(pair.pool, clone)
-            if kept is None:
-                raise Failed(_("The snapshot %(name)s is not there any more.") % {"name": row.snapshot.label})
-            settle(End(target, pair.to_pool, pair.to_name), rest)
-            _empty(target, pair, row.pk, kept)
-            _copied(End(source, pair.pool, clone), End(target, pair.to_pool, pair.to_name), rest)
-            target.owned_as(pair.to_pool, pair.to_name, kept)
-        finally:
-            source.remove(pair.pool, clone)
+        target.remove(pair.to_pool, beside)
 
 
 def _copies(host: Host) -> VolumeCopies:
@@ -77,11 +104,10 @@ def _copies(host: Host) -> VolumeCopies:
     return found
 
 
-def _empty(target: VolumeCopies, pair: Pair, number: int, like: Kept) -> None:
-    """A file of the same size and second would be taken for one that is there already: so none is."""
-    nothing = f"xq-copy-{number}-0"
+def _empty(target: VolumeCopies, pair: Pair, nothing: str, marks: Mapping[str, str]) -> None:
+    """A file of the same size and time would be taken for one that is there already: so none is."""
     target.remove(pair.to_pool, nothing)
-    target.make(pair.to_pool, Kept(nothing, pair.to_pool, {}, {}), nothing, {MOVING: f"copy-{number}"})
+    target.make(pair.to_pool, Kept(nothing, pair.to_pool, {}, {}), nothing, marks)
     try:
         target.pour(pair.to_pool, nothing, pair.to_name)
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.keeping import edge, restoring, taking, transfer
+from containers.keeping import edge, newest, restoring, taking, transfer
 from containers.keeping.backup_work import ROWS as BACKUP_ROWS
 from containers.keeping.models import Restore
 from containers.keeping.operations import told
@@ -78,6 +78,7 @@ def _fetch(run: Run, row: Restore, volumes: Volumes) -> None:
     if current is None:
         raise Failed(_("%(instance)s has no container.") % {"instance": row.instance})
     there = {one.target: one for one in volumes.of(current.engine_id)}
+    newest.can_fill(row, [_same(there, saved) for saved in backup.manifest["volumes"]], volumes)
     store, fetched = open_store(backup.target), []
     restoring.note(row, fetched=True)  # whoever finds the row later tidies up
     for number, saved in enumerate(backup.manifest["volumes"]):

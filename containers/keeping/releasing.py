@@ -72,8 +72,11 @@ class Keeper:
         restoring.done(row)
 
     def _saved(self, step: Step, of: Snapshot, volumes: Volumes, check: Callable[[], None]) -> Snapshot | None:
-        """What the new version wrote, as a snapshot of its own; a pool that has no room for it does not keep the release from going back."""
+        """What the new version wrote, as a snapshot of its own; a pool that has no room for it, or puts only the newest one back, does not
+        keep the release from going back."""
         found = [one for name in of.volumes if (one := volumes.named(name["name"], name["pool"], name["target"]))]
+        if any(one.newest for one in found):
+            return None  # it would be the newest, and keep the other one from being put back
         begun = Snapshot.objects.filter(instance=step.instance, deployment=step.deployment, why=Snapshot.Why.RESTORE)
         row = begun.filter(state=Snapshot.State.TAKING).first()  # of a worker that died over it
         try:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers import health
-from containers.keeping import copying, edge, following, taking
+from containers.keeping import copying, edge, following, newest, taking
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.operations import told
 from containers.models import Container, Instance
@@ -48,6 +48,8 @@ def restore(run: Run) -> None:
         raise Failed(_("It is not wanted any more."))
     volumes = edge.volumes_of(run.host)
     run.on_failure(lambda: go_back(row, volumes), _("Put back what was there before, and start it"))
+    if not row.notes:  # nobody was stopped yet
+        possible(row, volumes)
     if row.safety is not None and run.todo("save"):
         with run.step("save", _("Keep what is there now as %(snapshot)s") % {"snapshot": row.safety.label}):
             taking.take(row.safety, volumes, run.check)
@@ -99,6 +101,12 @@ def changed(row: Restore, volumes: Volumes) -> list[Volume]:
             raise Failed(words % {"instance": row.instance, "name": one["name"]})
         found.append(volume)
     return found
+
+
+def possible(row: Restore, volumes: Volumes) -> None:
+    """Raises Failed where the pool cannot do it."""
+    ask = newest.can_put_back if own(row) else newest.can_fill
+    ask(row, changed(row, volumes), volumes)
 
 
 def put_back(snapshot: Snapshot, volumes: Volumes, check: Callable[[], None]) -> None:

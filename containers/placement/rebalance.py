@@ -9,6 +9,7 @@ behind is given to no other one, so the moves may be carried out in any order, o
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -106,6 +107,8 @@ class _Search:
         self.memory = [float(h.used_memory) for h in self.hosts]
         self.left: list[dict[int, int]] = [{} for _h in self.hosts]  # host → piece → how many of it may move
         self.parts = parts
+        self.needs = [(milli(part.one.cpus), part.one.memory) for part in parts]
+        self.real = [(milli(h.real_cpus), h.real_memory) for h in self.hosts]
         for number, part in enumerate(parts):
             if part.host in self.index and not part.pinned:
                 self.left[self.index[part.host]][number] = part.count
@@ -121,12 +124,10 @@ class _Search:
         self.room_of = {host.pk: host.room for host in self.hosts}
 
     def _fill(self, n: int, cpus: float, memory: float) -> float:
-        host = self.hosts[n]
-        shares = [0.0]
-        for real, used in ((milli(host.real_cpus), cpus), (host.real_memory, memory)):
-            if real != math.inf:
-                shares.append(used / real if real > 0 else 1.0)
-        return max(shares)
+        has_cpus, has_memory = self.real[n]  # endless where nothing is known
+        one = cpus / has_cpus if has_cpus > 0 else 1.0
+        other = memory / has_memory if has_memory > 0 else 1.0
+        return max(one, other, 0.0)
 
     def fills(self) -> dict[int, float]:
         return {self.hosts[n].pk: self.full[n] for n in self.open}
@@ -186,15 +187,15 @@ class _Search:
 
     def step(self) -> Move | None:
         """The next move, made; None: no one is worth it any more."""
-        for members in self.takes.values():
-            members.sort(key=lambda n: (self.full[n], n))
-        fullest = sorted(self.open, key=lambda n: (-self.full[n], n))
-        while sources := [n for n in fullest if n not in self.stuck and self.left[n]][:SOURCES]:
+        fullest = sorted(self.open, key=self.full.__getitem__, reverse=True)
+        left = [n for n in fullest if n not in self.stuck and self.left[n]]
+        while sources := left[:SOURCES]:
             best: tuple[float, int, int, int] | None = None
             for source in sources:
                 mine = max(self._gains(source), default=None)
                 if mine is None:
                     self.stuck.add(source)
+                    left.remove(source)
                 elif best is None or mine > best:
                     best = mine
             if best is not None:
@@ -207,26 +208,32 @@ class _Search:
             part = self.parts[number]
             if part.one.rules.pack:
                 continue
-            found: tuple[float, int, int, int] | None = None
-            for n in self._takes(part.one)[:LOOKED]:
-                if self.full[n] >= self.full[source] - WORTH:
+            for gain, n in self._worth(source, self._takes(part.one)[:LOOKED], *self.needs[number]):
+                if self._may(part, source, -n):
+                    yield gain, -number, n, -source
                     break
-                gain = self._gain(part, source, n)
-                if gain > 0 and self._may(part, source, n) and (found is None or (gain, -number, -n, -source) > found):
-                    found = (gain, -number, -n, -source)
-            if found is not None:
-                yield found
 
-    def _gain(self, part: Piece, source: int, n: int) -> float:
-        """By how much the sum of squares falls, and that of squares around the mean, the smaller one; 0: it is not worth it."""
-        cpus, memory = milli(part.one.cpus), part.one.memory
-        there = self._fill(n, self.cpus[n] + cpus, self.memory[n] + memory)
+    def _worth(self, source: int, takes: Iterable[int], cpus: float, memory: float) -> list[tuple[float, int]]:
+        """(by how much the sum of squares falls, and that of squares around the mean, the smaller one; −host), the most first."""
+        full = self.full[source]
+        most = full - WORTH
         here = self._fill(source, self.cpus[source] - cpus, self.memory[source] - memory)
-        if max(there, here) > self.full[source] - WORTH:
-            return 0.0
-        squares = self.full[source] ** 2 + self.full[n] ** 2 - here**2 - there**2
-        more = here + there - self.full[source] - self.full[n]  # the mean changes where hosts are not of one size
-        return min(squares, squares + (2 * self.sum + more) * more / len(self.open))
+        found: list[tuple[float, int]] = []
+        if here > most:
+            return found
+        for n in takes:
+            level = self.full[n]
+            if level >= most:
+                break
+            there = self._fill(n, self.cpus[n] + cpus, self.memory[n] + memory)
+            if there > most:
+                continue
+            gain = full * full + level * level - here * here - there * there
+            more = here + there - full - level  # the mean changes where hosts are not of one size
+            gain += min(0.0, (2 * self.sum + more) * more / len(self.open))
+            if gain > 0:
+                found.append((gain, -n))
+        return sorted(found, reverse=True)
 
     def _may(self, part: Piece, source: int, n: int) -> bool:
         """Whether the rules and sizes let one of it go there, and the place stays as evenly spread as it is."""
@@ -280,6 +287,11 @@ class _Search:
             self.cpus[at] += way * milli(one.cpus)
             self.memory[at] += way * one.memory
             self.full[at] = self._fill(at, self.cpus[at], self.memory[at])
+        for members in self.takes.values():
+            if changed := {source, n}.intersection(members):
+                members[:] = [at for at in members if at not in changed]
+                for at in changed:
+                    insort(members, at, key=lambda n: (self.full[n], n))
         self.stuck.discard(n)
         self.sum = sum(self.full[m] for m in self.open)
         return Move(one.place, one.key, part.host, new, deviation(self.full[m] for m in self.open))

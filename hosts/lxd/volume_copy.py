@@ -13,13 +13,12 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError
-from hosts.lxd import shape
+from hosts.lxd import in_place, pools, shape
 from hosts.lxd.link import FAILED, Json
 from hosts.lxd.server import Server
 from hosts.volume_copies import Kept, Look, Offer, bytes_of
 
 LOOPS = ("127.", "[::1]", "localhost")
-WHOLE = frozenset({"btrfs", "zfs", "ceph"})  # drivers that send a volume in their own way, not file by file
 OWNERS = ("volatile.idmap.last", "volatile.idmap.next")  # by how much owners on the disk are moved against those inside
 LOCAL_SECONDS = 6 * 3600.0  # that a copy within a server may take
 INSTANCES = "/1.0/instances/"
@@ -39,7 +38,7 @@ class LxdVolumeCopies:
 
     def whole(self, pool: str) -> str:
         driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool, safe='')}").get("driver") or "")
-        return driver if driver in WHOLE else ""
+        return driver if driver in pools.WHOLE else ""
 
     def find(self, pool: str, name: str) -> Kept | None:
         seen = self.link.ask("GET", _path(pool, name), absent=True)
@@ -84,6 +83,7 @@ class LxdVolumeCopies:
         self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
 
     def pour(self, pool: str, name: str, other: str) -> None:
+        in_place.check_inside(self.link, pool, other)
         source = {"type": "copy", "pool": pool, "name": name, "volume_only": True, "refresh": True}
         body = {"name": other, "type": "custom", "source": source}
         self.link.operate("POST", _path(pool), body=body, timeout=LOCAL_SECONDS)
@@ -108,6 +108,7 @@ class LxdVolumeCopies:
         return Offer(str(begun["id"]), addresses, secrets, str(environment.get("certificate") or ""))
 
     def fetch(self, pool: str, name: str, offer: Offer, address: str) -> str:
+        in_place.check_outside(self.link, pool, name)
         source = {
             "type": "migration", "mode": "pull", "operation": f"https://{address}/1.0/operations/{offer.operation}",
             "secrets": dict(offer.secrets), "certificate": offer.certificate, "refresh": True, "volume_only": True,

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError, from_exception
+from hosts.lxd import in_place
 from hosts.lxd.link import BROKEN, FAILED, Json
 from hosts.lxd.server import Server
 from hosts.lxd.shape import USER
@@ -108,6 +109,7 @@ class LxdVolumeMoves:
         self._set(pool, name, {**config, **_marks(labels)})
 
     def overwrite(self, pool: str, volume: str, source: str, *, check: Check = go_on) -> None:
+        in_place.check_inside(self.link, pool, volume)
         body = {
             "name": volume,
             "type": "custom",

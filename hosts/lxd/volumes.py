@@ -14,17 +14,18 @@ from django.utils.translation import gettext as _
 
 from hosts.engine_errors import EngineError
 from hosts.inventory import Space
-from hosts.lxd import shape
+from hosts.lxd import pools, shape
 from hosts.lxd.volume_moves import LxdVolumeMoves
 from hosts.volume_types import Volume
 
 if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
-COPYING = frozenset({"dir"})  # drivers of pools without copy-on-write
 SO_ALREADY = re.compile(r"already (frozen|running|stopped)|(not|isn't) (frozen|running)|is (frozen|stopped)", re.I)
+SUBSEQUENT = re.compile(r"subsequent (internal )?snapshot", re.I)
 NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
 STATE_SECONDS = 30
+TRUE = frozenset({"true", "1", "yes", "on"})
 COUNT_SECONDS = 20
 INSTANCE = "/1.0/instances/"
 
@@ -74,7 +75,9 @@ class LxdVolumes:
         if seen is None:
             return None
         driver = str(self.link.ask("GET", f"/storage-pools/{quote(pool)}").get("driver") or "")
-        return Volume(name, target, pool, self._size(bare), self._users(seen), driver in COPYING)
+        return Volume(
+            name, target, pool, self._size(bare), self._users(seen), driver in pools.COPYING, driver in pools.NEWEST
+        )
 
     def find(self, name: str) -> Volume | None:
         for pool in self.link.ask("GET", "/storage-pools", params={"recursion": 1}):
@@ -151,8 +154,31 @@ class LxdVolumes:
             words = _("%(where)s has no snapshot %(snapshot)s of the volume %(name)s.")
             values = {"where": self._engine.where, "snapshot": snapshot, "name": volume.name}
             raise EngineError("not_found", snapshot, words % values)
-        # The server answers when it is done.
-        self.link.ask("PUT", path_of(volume), body={"restore": snapshot}, timeout=timeout)
+        if blocking := self.later(volume, snapshot):
+            raise self._only_newest(volume, snapshot, ", ".join(blocking))
+        try:
+            # The server answers when it is done.
+            self.link.ask("PUT", path_of(volume), body={"restore": snapshot}, timeout=timeout)
+        except EngineError as error:
+            if SUBSEQUENT.search(error.message):
+                raise self._only_newest(volume, snapshot, error.message) from error
+            raise
+
+    def later(self, volume: Volume, snapshot: str) -> list[str]:
+        pool = self.link.ask("GET", f"/storage-pools/{quote(volume.pool)}")
+        if pool.get("driver") not in pools.NEWEST:
+            return []
+        found = self.link.ask("GET", f"{path_of(volume)}/snapshots", params={"recursion": 1}, absent=True) or []
+        kept = self.link.ask("GET", path_of(volume))["config"]
+        removes = kept.get(pools.REMOVES) or (pool.get("config") or {}).get(f"volume.{pools.REMOVES}")
+        return pools.later(found, snapshot, removes=str(removes).lower() in TRUE)
+
+    def _only_newest(self, volume: Volume, snapshot: str, why: str) -> EngineError:
+        words = _(
+            "%(where)s can put back only the newest snapshot of %(name)s, and %(snapshot)s is not: %(why)s. Nothing was changed."
+        )
+        values = {"where": self._engine.where, "name": volume.name, "snapshot": snapshot, "why": why}
+        return EngineError("conflict", why, words % values, retry=False)
 
     def drop(self, volume: Volume, snapshot: str, timeout: float) -> None:
         self._settled(volume, timeout)

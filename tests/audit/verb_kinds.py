@@ -51,6 +51,7 @@ READERS = {
     "containers.capacity.tabs.of_the_fleet",
     "containers.capacity.tabs.shown",
     "containers.capacity.rebalancing.find",
+    "containers.capacity.kept_moves.newest",
     "containers.capacity.sizes.of_actor",
     "containers.gates.services.may_change",
     "containers.gates.services.require_change",

@@ -79,8 +79,8 @@ def fleet(dice: random.Random) -> None:
     )
     env = {f"OPTION_{n}": f"value {n}" for n in range(20)}
     put(ConfigVersion, (
-        ConfigVersion(place=p, version=1, author="sara", content={"env": env, "cpus": dice.choice([1.0, 2.0, 4.0]), "memory": dice.choice([1, 2, 4, 8]) * GIB})
-        for p in ServiceEnvironment.objects.all()
+        ConfigVersion(place=p, version=1, author="sara", content={"env": env | {"NAME": str(p)}, "cpus": dice.choice([1.0, 2.0, 4.0]), "memory": dice.choice([1, 2, 4, 8]) * GIB})
+        for p in ServiceEnvironment.objects.select_related("service", "environment")
     ))  # fmt: skip
     of = {c.place_id: c for c in ConfigVersion.objects.all()}
     places = list(ServiceEnvironment.objects.all())

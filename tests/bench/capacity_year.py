@@ -25,12 +25,14 @@ PAGES = {
     "cost, 12 months": "cost/?months=12",
     "right-sizing, 30 days": "right-sizing/",
     "right-sizing, 90 days": "right-sizing/?days=90",
+    "what-if, nothing changed": "what-if/",
+    "rebalance, as kept": "rebalance/",
     "calculator, a load that fits": f"calculator/?place={LOADED}&load=40000",
 }
 
 
 def filled(dice: random.Random, days: Sequence[date]) -> None:
-    from containers.capacity import health_weeks, sized
+    from containers.capacity import health_weeks, kept_moves, runways, sized
     from containers.models import ServiceEnvironment
 
     releases(dice)
@@ -39,7 +41,10 @@ def filled(dice: random.Random, days: Sequence[date]) -> None:
     prices()
     load(LOADED)
     health_weeks.fill(days[-1])
+    runways.refresh()
     sized.refresh()
+    addresses()
+    kept_moves.refresh()
 
 
 def releases(dice: random.Random) -> None:
@@ -73,6 +78,27 @@ def releases(dice: random.Random) -> None:
         for place, build, ended in rows
     ))  # fmt: skip
     score_weeks.count()
+
+
+def addresses() -> None:
+    """Each place gets a segment that all hosts are in, its instances addresses of it, and an image they could be made of."""
+    from builds.models import Image
+    from containers.models import Instance, ServiceEnvironment
+    from hosts.models import Address, Host, Segment
+
+    segments, hosts = list(Segment.objects.order_by("pk")), list(Host.objects.all())
+    free = {one.pk: list(Address.objects.filter(segment=one).values_list("pk", flat=True)) for one in segments}
+    for one in segments:
+        one.hosts.add(*hosts)
+    images = dict(Image.objects.values_list("project", "pk"))
+    places = {row.pk: row for row in ServiceEnvironment.objects.select_related("service")}
+    for n, row in enumerate(places.values()):
+        row.segment, row.current_image_id = segments[n % len(segments)], images[row.service.project_id]
+    ServiceEnvironment.objects.bulk_update(places.values(), ["segment", "current_image"], batch_size=300)
+    rows = list(Instance.objects.all())
+    for row in rows:
+        row.address_id = free[places[row.place_id].segment_id].pop()
+    Instance.objects.bulk_update(rows, ["address"], batch_size=500)
 
 
 def objectives() -> None:

@@ -43,7 +43,7 @@ def before(company: Company) -> None:
 
 
 def after(company: Company) -> None:
-    from containers.capacity import bills, health_weeks, objectives, prices, score_weeks, sized
+    from containers.capacity import bills, health_weeks, objectives, prices, runways, score_weeks, sized
     from containers.capacity.whatif import services as scenarios
     from containers.models import Instance
     from containers.scaling import services as scaling
@@ -60,6 +60,7 @@ def after(company: Company) -> None:
     Instance.objects.filter(removed=None).update(created=first)
     score_weeks.count()
     health_weeks.fill(days[-1])
+    runways.refresh()
     sized.refresh()
     sre, manager = company.actors["gaolei"], company.actors["zhaomin"]
     for place in places():

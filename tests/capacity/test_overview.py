@@ -6,13 +6,14 @@ import csv
 import io
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pypdf import PdfReader
 
-from containers.capacity import overview, shown, spans, sums
+from containers.capacity import overview, runways, shown, spans, sums
 from containers.capacity.models import Day, HostDay, Of, SumDay
 from containers.capacity.runway import State
 from hosts.models import Segment
@@ -90,6 +91,30 @@ def test_days_that_were_counted_afterwards_count_where_records_tell_of_them(flee
     promised = overview.trends(overview.asked({"range": "7d"}), last)[0].lines[2]
     assert promised.values == [None] * 6 + [6.0]
     assert "is not known" in page()
+
+
+def test_what_ends_when_is_kept_with_the_days_it_is_of(fleet: Any, page: Any) -> None:
+    make_days(60, lambda n: 0.4 + n / 200, segment=2.0)
+    last = yesterday()
+    made = overview.runways(last)
+    assert runways.refresh()
+    assert not runways.refresh()  # done twice it changes nothing
+    with patch.object(overview, "runways") as again:
+        assert runways.read(last) == made
+        assert "full in 61 days" in page()
+        # Names are those of now, and what is gone is gone.
+        Segment.objects.update(title="Renamed")
+        assert {one.name for one in runways.read(last) if one.resource == "addresses"} == {"Renamed"}
+        Segment.objects.all().delete()
+        assert [one for one in runways.read(last) if one.resource == "addresses"] == []
+        assert not again.called
+    # Another day stands in the tables: what was kept is not read.
+    Day.objects.filter(day=last - timedelta(days=59)).delete()
+    assert {one.found.measured for one in runways.read(last)} == {60}
+    SumDay.objects.filter(day=last - timedelta(days=59)).delete()
+    assert {one.found.measured for one in runways.read(last)} == {59}
+    assert runways.refresh()
+    assert {one.found.measured for one in runways.read(last)} == {59}
 
 
 def test_two_segments_of_one_title_are_two_lines(fleet: Any, page: Any) -> None:

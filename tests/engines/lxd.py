@@ -212,14 +212,16 @@ class LxdServer:
     def heal(self) -> None:
         run(*inside(f"{self.prefix}-j", "ip", "link", "set", f"p{self.name}", "up"))
 
-    def use(self, driver: str) -> str:
-        """Roots and volumes lie in a pool of this driver until `clean`; the pool's name.
+    def use(self, driver: str, size: int = POOL_MB) -> str:
+        """Roots and volumes lie in a pool of this driver until `clean`; the pool's name. `size`: MiB, of one that is made.
 
         The server mounts it in its own namespace, from a file in its own folder: both go with its last process.
         """
         name = DEFAULT if driver == "dir" else driver
         if name != DEFAULT and f"/1.0/storage-pools/{name}" not in self.query("/1.0/storage-pools"):
-            self.lxc("storage", "create", name, driver, f"size={POOL_MB}MiB")
+            # (Room that was given up is there again after a second, instead of half a minute.)
+            options = "btrfs.mount_options=user_subvol_rm_allowed,commit=1"
+            self.lxc("storage", "create", name, driver, f"size={size}MiB", options)
         self.lxc("profile", "device", "set", "default", "root", f"pool={name}")
         return name
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from builds.models import Image, Project
 from containers import left_behind
-from containers.keeping.services import copies, snapshots
+from containers.keeping.services import copies, restores, snapshots
 from containers.models import Deployment, MovedVolume, Service
 from containers.services import moves, releases, steering
 from containers.services.settings import save_config
@@ -248,6 +248,14 @@ def test_another_service_gets_its_data(pair: Pair) -> None:
         assert store.get("first:7") == "first 7"
         assert store.dbsize() == 200
     pair.check_rows()
+    assert row.safety is not None
+    back = restores.restore(site.actor, row.safety, twin.name)
+    assert back.operation is not None
+    execute(back.operation.pk)
+    back.refresh_from_db()
+    assert back.state == "done", HostOperation.objects.get(pk=back.operation.pk).words
+    with contextlib.closing(redis.Redis(twin.address.ip, decode_responses=True)) as store:
+        assert (store.get("own"), store.dbsize()) == ("row", 1)
     names = [
         name for server in pair.servers.values() for name in server.query("/1.0/storage-pools/default/volumes/custom")
     ]

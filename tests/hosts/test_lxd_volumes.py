@@ -10,6 +10,7 @@ import pytest
 from hosts.engine import ConnectionSpec, ContainerSpec, EngineError, connect_spec
 from tests.engines.fleet import Fleet
 from tests.engines.lxd import DRIVERS
+from tests.engines.machine import wait_for
 
 BIND = "xq-vol-kv.data:/data"
 SECOND = 1_700_000_000_000_000_000  # of a file's time, in nanoseconds
@@ -95,3 +96,40 @@ def test_snapshots_of_a_volume(clean_fleet: Fleet, driver: str) -> None:
         for _again in range(2):
             volumes.drop(volume, "xq-2", 30)
         assert volumes.snapshots(volume) == ["monday", "xq-1"]
+
+
+def test_a_full_pool_gives_back_what_was(clean_fleet: Fleet) -> None:
+    """One with copy-on-write takes a snapshot although nothing can be written any more, and puts back what needs room by making some."""
+    server = clean_fleet.lxd()[0]
+    pool = server.use("btrfs", 160)
+    server.image("tiny")
+    spec = ConnectionSpec("local", str(server.socket), name=server.name, runtime="lxd")
+    with contextlib.closing(connect_spec(spec)) as engine:
+        volumes = engine.volumes
+        assert volumes is not None
+        made = engine.create(ContainerSpec("keep-volumes-1", "tiny", binds=(BIND,), stop_timeout=1))
+        engine.start(made)
+        assert engine.exec(made, ["sh", "-c", "echo one > /data/row; sync"])[0] == 0
+        (volume,) = volumes.of(made)
+        volumes.take(volume, "xq-1", 30)
+        fill = "echo two > /data/row; dd if=/dev/urandom of=/data/fill bs=64k; sync; echo more > /data/more"
+        _code, said = engine.exec(made, ["sh", "-c", fill], timeout=120)
+        assert said.count("No space left") == 2, said
+        volumes.take(volume, "xq-2", 30)
+        engine.stop(made, 1)
+        volumes.put_back(volume, "xq-1", 30)
+        engine.start(made)
+        assert engine.exec(made, ["sh", "-c", "cat /data/row; ls /data"])[1].split() == ["one", "row"]
+        room = volumes.room(pool)
+        assert room is not None
+
+        # The room is there again once the last snapshot that holds it has gone.
+        volumes.drop(volume, "xq-2", 30)
+        wait_for("there is room", lambda: engine.exec(made, ["sh", "-c", "sync; echo more > /data/more"])[0] == 0)
+        now = volumes.room(pool)
+        assert now is not None
+        assert now.free > room.free + (30 << 20)
+
+
+if "btrfs" not in DRIVERS:
+    del test_a_full_pool_gives_back_what_was

@@ -101,6 +101,10 @@ def test_what_broke_on_the_way_may_be_tried_again_and_a_full_pool_may_not() -> N
     )
     assert (full.kind, full.retry) == ("no_space", False)
     assert not broken(Look("failed", "Unknown thing"), RUNS, 10).retry
+    whole = (
+        "Failed to run: btrfs receive -e /x/migration.1: exit status 1 (ERROR: empty stream is not considered valid)"
+    )
+    assert broken(Look("failed", whole), RUNS, 0).retry
 
 
 @given(st.text())

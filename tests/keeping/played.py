@@ -20,6 +20,7 @@ class Pool:
     still: set[str] = field(default_factory=set)
     left: Space | None = None
     copies: bool = False
+    newest: bool = False  # only a volume's newest snapshot is put back
     counts: bool = True  # whether the pool itself knows the sizes
     calls: list[str] = field(default_factory=list)
     wrong: dict[str, Callable[[], None]] = field(default_factory=dict)  # verb → what happens instead of quiet success
@@ -43,7 +44,8 @@ class Pool:
 
     def _seen(self, name: str, target: str) -> Volume:
         users = tuple(sorted(one for one, its in self.mounts.items() if name in its.values()))
-        return Volume(name, target, "default", len(self.data[name]) if self.counts else None, users, self.copies)
+        size = len(self.data[name]) if self.counts else None
+        return Volume(name, target, "default", size, users, self.copies, self.newest)
 
     def room(self, pool: str) -> Space | None:
         return self.left
@@ -80,7 +82,13 @@ class Pool:
         self._call("put_back", f"{volume.name}/{snapshot}")
         if snapshot not in self.kept.get(volume.name, {}):
             raise EngineError("not_found", snapshot)
+        if self.later(volume, snapshot):
+            raise EngineError("conflict", "subsequent snapshots")
         self.data[volume.name] = self.kept[volume.name][snapshot]
+
+    def later(self, volume: Volume, snapshot: str) -> list[str]:
+        names = list(self.kept.get(volume.name, {}))
+        return names[names.index(snapshot) + 1 :] if self.newest else []
 
     def drop(self, volume: Volume, snapshot: str, timeout: float) -> None:
         self._call("drop", f"{volume.name}/{snapshot}")

@@ -56,13 +56,14 @@ class Servers:
         self.given.data[other] = self.given.kept[name][snapshot]
 
     def pour(self, pool: str, name: str, other: str) -> None:
+        assert "" in {self.given.data[name], self.given.data[other]}, "what is there would be taken for what comes"
         self.given.data[other] = self.given.data[name]
 
     def offer(self, pool: str, name: str) -> Offer:
         return Offer(name, ("10.0.0.1:8443",), {}, "")
 
     def fetch(self, pool: str, name: str, offer: Offer, address: str) -> str:
-        assert self.given.data[name] == "", "what is there already would be taken for what comes"
+        assert not self.given.kept.get(name), "its snapshots would go"
         self.seen.append(name)
         if self.lost > 0:
             self.lost -= 1
@@ -99,7 +100,7 @@ def test_it_gets_what_the_snapshot_holds(
     assert row.state == "done", row.operation and row.operation.words
     # The one that gave it goes on undisturbed, with what it has written since.
     assert pool.data == {"xq-vol-store-1": "two", TWO: "one"}
-    assert servers.seen == [TWO] * 3
+    assert servers.seen == [f"xq-copy-{row.pk}-1-new"] * 3
     assert engine.running == set(pool.mounts)
     assert row.safety is not None
     assert pool.kept[TWO][row.safety.label] == "theirs"

@@ -127,6 +127,19 @@ def test_more_places_ask_no_more_of_the_database(stand: Callable[..., Instance],
     assert asked() == few
 
 
+def test_rules_read_rows_once_together_and_anew_each_time(
+    stand: Callable[..., Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand().place.instances.update(created=ago(30))
+    real, calls = protecting.lines, list[int]()
+    monkeypatch.setattr(protecting, "lines", lambda *given: (calls.append(1), real(*given))[1])
+    assert evaluated() == ["unprotected"]
+    assert len(calls) == 1
+    Instance.objects.update(removed=timezone.now())
+    assert evaluated() == []
+    assert len(calls) == 2
+
+
 def test_who_is_to_be_told_is_told_once_and_hears_that_it_is_over(instance: Instance, disk: BackupTarget) -> None:
     Channel.objects.create(name="ops", url="json://127.0.0.1", service="x")
     place = instance.place

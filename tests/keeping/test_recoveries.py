@@ -170,3 +170,16 @@ def test_what_is_refused(backup: Backup, engine: Engine, pool: Pool, actor_dev: 
     assert (engine.calls, pool.data) == ([], {"xq-vol-store-1": NOW})
     row.refresh_from_db()
     assert recover_work.mark_of(row) == f"xq-rec-{row.pk}-"
+
+
+def test_a_pool_that_would_lose_snapshots_for_it_is_left_alone(
+    backup: Backup, engine: Engine, pool: Pool, moves: Moves, actor_dev: Actor
+) -> None:
+    pool.newest, running = True, set(engine.running)
+    row, operation = begun(actor_dev, backup)
+    execute(operation.pk)
+    row.refresh_from_db()
+    operation.refresh_from_db()
+    assert (row.state, pool.data, moves.labels) == ("failed", {"xq-vol-store-1": NOW}, {})
+    assert "only while it has no snapshots" in operation.words
+    assert engine.running == running

@@ -140,6 +140,17 @@ def test_a_pool_without_room_for_what_was_written_since_keeps_nobody_from_going_
     assert Restore.objects.get().safety is None
 
 
+def test_where_only_the_newest_is_put_back_it_stays_the_newest(
+    step: Step, old: list[str], pool: Pool, actor_sre: Any
+) -> None:
+    before = save(step, old)
+    steering.rollback(actor_sre, step.deployment, data_back=True)
+    pool.newest, pool.data["xq-vol-store-1"] = True, "of the new version"
+    KEEPER.put_back(step, go_on)
+    assert (pool.data["xq-vol-store-1"], list(pool.kept["xq-vol-store-1"])) == ("one", [before.label])
+    assert Restore.objects.get().safety is None
+
+
 def test_who_may_not_put_data_back_may_still_roll_back(
     step: Step, old: list[str], monkeypatch: Any, actor_dev: Any
 ) -> None:

@@ -227,6 +227,28 @@ def test_a_neighbour_of_the_place_with_the_volume_stops_and_starts_with_it(
     assert container.engine_id in engine.running
 
 
+def test_where_only_the_newest_is_put_back_that_is_said_before_anybody_is_stopped(
+    instance: Instance, engine: Engine, pool: Pool, snapshot: Snapshot, actor_sre: Any
+) -> None:
+    """What is kept of now would be the newest; so is whatever somebody took since."""
+    pool.newest, running = True, set(engine.running)
+    pool.wrong["freeze"] = fails("other", "somebody is held still")
+    row = run(restores.restore(actor_sre, snapshot, instance.name))
+    said = HostOperation.objects.get(pk=row.operation_id).words
+    assert (row.state, pool.data) == ("failed", {"xq-vol-store-1": "two"})
+    assert "put it back without keeping what is there now" in said
+    assert row.safety is not None
+    assert Snapshot.objects.get(pk=row.safety.pk).state == "failed"
+    pool.kept["xq-vol-store-1"]["monday"] = "two"
+    row = run(restores.restore(actor_sre, snapshot, instance.name, save=False))
+    assert (row.state, pool.data) == ("failed", {"xq-vol-store-1": "two"})
+    assert "monday came after it" in HostOperation.objects.get(pk=row.operation_id).words
+    assert engine.running == running
+    del pool.kept["xq-vol-store-1"]["monday"]
+    row = run(restores.restore(actor_sre, snapshot, instance.name, save=False))
+    assert (row.state, pool.data) == ("done", {"xq-vol-store-1": "one"})
+
+
 def test_who_has_traffic_is_told_to_stop_first_and_one_that_is_stopped_stays_so(
     client: Client, sre: Any, actor_sre: Any, snapshot: Snapshot, instance: Instance, engine: Engine, pool: Pool
 ) -> None:

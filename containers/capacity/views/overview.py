@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from containers.capacity import overview, sheet, shown, treemap
+from containers.capacity import overview, runways, sheet, shown, treemap
 from containers.capacity.models import Of
 from containers.capacity.runway import LOOK_BACK
 from containers.capacity.taken import pdf_response
@@ -75,7 +75,7 @@ def _pdf(request: ActorRequest, what: overview.Asked) -> HttpResponse:
     now = overview.lines(request.actor, what)
     if not now.fleet.hosts and not now.has_days:
         raise Refused(_("No host is connected yet"), "format", 404)
-    rows, ends = list(_table(request, now).all), overview.runways(now.fleet.until) if now.has_days else []
+    rows, ends = list(_table(request, now).all), runways.read(now.fleet.until) if now.has_days else []
     content = document.made(what, now.fleet, rows, ends, pools.read())
     return pdf_response(request, f"capacity-{timezone.localdate()}.pdf", content, rows=len(rows))
 
@@ -88,7 +88,7 @@ def _table(request: ActorRequest, now: Today) -> ListTable:
 def _page(request: ActorRequest, what: overview.Asked) -> dict[str, object]:
     now = overview.lines(request.actor, what)
     of_hosts, table, until = what.by in {Of.GROUP, Of.HOST}, _table(request, now), now.fleet.until
-    ends = overview.runways(until) if now.has_days else []
+    ends = runways.read(until) if now.has_days else []
     most = ends if request.GET.get("runways") == "all" else ends[:RUNWAYS]
     found: dict[str, object] = {
         "fleet": now.fleet,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from containers.capacity import rebalancing
+from containers.capacity import kept_moves, rebalancing
 from containers.capacity.rebalancing import Found
 from containers.forms.rebalance import RebalanceForm
 from containers.placement.words import broken_words
@@ -38,7 +38,9 @@ def show(request: ActorRequest) -> HttpResponse:
             for words in begun.refused[: rebalancing.MOST_WORDS]:
                 messages.warning(request, words)
             return redirect("containers:releases")
-    found = rebalancing.find(request.actor)
+    # What was refused is looked at as it is now, too.
+    live = request.method == "POST" or "anew" in request.GET
+    found = rebalancing.find(request.actor) if live else kept_moves.newest(request.actor)
     form.fields["count"].initial = len(found.proposal.moves) or None
     context = _shown(found) | {"form": form, "found": found}
     return render(request, "capacity/rebalance.html", context, status=400 if form.errors else 200)
@@ -46,8 +48,7 @@ def show(request: ActorRequest) -> HttpResponse:
 
 def _shown(found: Found) -> dict[str, Any]:
     proposal = found.proposal
-    names = {host.pk: host.name for host in found.fleet.hosts}
-    titles = {host.room: host.room_name for host in found.fleet.hosts}
+    names, titles = found.hosts, found.rooms
     changed = [pk for pk, before in proposal.before.items() if proposal.after[pk] != before]
     changed.sort(key=lambda pk: (-abs(proposal.after[pk] - proposal.before[pk]), names[pk]))
     lines = [
@@ -75,7 +76,7 @@ def _shown(found: Found) -> dict[str, Any]:
         ],
         "uneven": _pair("", proposal.uneven_before, proposal.uneven_after),
         "fullest": _pair("", max(proposal.before.values(), default=0), max(proposal.after.values(), default=0)),
-        "pinned": sorted(found.pinned.items()),
+        "pinned": sorted(found.stays.items()),
     }
 
 

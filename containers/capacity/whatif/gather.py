@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import Count, Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Func, Q, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from containers import spec
 from containers.capacity.committed import Promised
@@ -17,7 +18,7 @@ from containers.capacity.whatif.scenario import Change
 from containers.config import Config, parse
 from containers.models import Deployment, Instance, Service, ServiceEnvironment, Step
 from containers.models import Environment as EnvironmentRow
-from containers.placement import Demand, Host, allocatable, stored
+from containers.placement import Demand, Host, Rules, allocatable, stored
 from containers.services import persisted
 from containers.services.capacity import NOTHING, sizes
 from containers.services.moves import data_of
@@ -73,7 +74,9 @@ def _standing() -> tuple[dict[int, Promised], Standing]:
     used: dict[int, Promised] = defaultdict(Promised)
     held: Standing = defaultdict(list)
     rows = Instance.objects.filter(removed=None).order_by().values_list("place_id", "host_id", "address__segment_id")
-    for place, host, segment, count in rows.annotate(n=Count("pk")):
+    for (place, host, segment), count in Counter(
+        rows
+    ).items():  # as quick as rows come; a database would sort them first
         used[host].add(of.get(place, NOTHING), count)
         held[place].append(Held(host, count, segment))
     moving = Step.objects.filter(
@@ -135,6 +138,18 @@ def _environments(services: Mapping[str, int]) -> dict[str, Environment]:
     }
 
 
+class _Lean(Func):
+    """Settings as text, without their variables: these place nothing, and no two places have the same."""
+
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="JSON_REMOVE(%(expressions)s, '$.env')", **more)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s - 'env')::text", **more)
+
+
 def _places(
     actor: Actor,
     hosts: Iterable[HostRow],
@@ -144,30 +159,35 @@ def _places(
 ) -> list[Place]:
     hidden = hidden_names(actor)
     lacks = _Lacks(hosts)
+    general = dict(EnvironmentRow.objects.values_list("slug", "placement"))
+    rules: dict[tuple[str, str], Rules] = {}  # of thousands of places most go by the same
     found = []
     rows = ServiceEnvironment.objects.filter(Q(service__removed=None) | Q(pk__in=list(held))).order_by()
-    fields: tuple[str | Cast, ...] = (
+    fields: tuple[str | Func, ...] = (
         "pk", "service_id", "service__slug", "environment__slug", "segment_id", "segment__slug",
-        *(Cast(f"{of}__content", TextField()) for of in ("current_config", "config")), "environment__placement", "placement", "current_image__only_on_id",
+        _Lean(Coalesce("current_config__content", "config__content")), Cast("placement", TextField()), "current_image__only_on_id",
         "current_image__registry_id", "current_image__digest", "service__kind",
     )  # fmt: skip
-    for pk, service, slug, environment, segment, segment_name, current, newest, *rest in rows.values_list(*fields):
-        general, own, only_on, registry, digest, kind = rest
-        config = _config(current or newest)
+    for pk, service, slug, environment, segment, segment_name, content, own, *rest in rows.values_list(*fields):
+        only_on, registry, digest, kind = rest
+        config = _config(content)
         where = environments[environment]
         on = (segment, segment_name) if segment else (where.segment, where.segment_name)
+        if (environment, own) not in rules:
+            stands = stored.effective(general[environment], json.loads(own))
+            rules[environment, own] = stored.rules(stands, services)
         one = Demand(
             place=pk,
             service=service,
             count=0,
             cpus=config.cpus,
             memory=config.memory,
-            rules=stored.rules(stored.effective(general, own), services),
+            rules=rules[environment, own],
             groups=where.groups,
             segment=on[0],
             segment_name=on[1] or "",
             only=frozenset({only_on}) if only_on and not (registry and digest) else None,
-            missing=lacks.of(config, on[0], kind),
+            missing=lacks.of(config, content, on[0], kind),
         )
         known = slug not in hidden
         name = f"{slug}/{environment}" if known else unseen.nameless()
@@ -177,7 +197,7 @@ def _places(
 
 @lru_cache(maxsize=8192)
 def _config(content: str | None) -> Config:
-    """Of the JSON text as it is stored: most settings are the same the next time that somebody looks."""
+    """Of the JSON text as it is stored: most settings are those of another place, too."""
     try:
         return parse(json.loads(content)) if content else Config()
     except Refused:  # an old version that is not valid any more
@@ -192,8 +212,16 @@ class _Lacks:
         self.versions = {row.speaks for row in self.hosts if row.speaks}
         self.runtimes = {row.runtime for row in self.hosts if row.role_run}
         self.unplugged: dict[int | None, dict[int, str]] = {}
+        self.known: dict[tuple[str | None, int | None, str], dict[int, str]] = {}
 
-    def of(self, config: Config, segment: int | None, kind: str) -> dict[int, str]:
+    def of(self, config: Config, content: str | None, segment: int | None, kind: str) -> dict[int, str]:
+        """`content`: what the settings were read from, which tells them from others."""
+        key = content, segment, kind
+        if key not in self.known:
+            self.known[key] = self._of(config, segment, kind)
+        return self.known[key]
+
+    def _of(self, config: Config, segment: int | None, kind: str) -> dict[int, str]:
         found: dict[int, str] = {}
         missing = {version: why for version in self.versions if (why := "; ".join(spec.missing(config, version)))}
         if missing:

@@ -30,7 +30,7 @@ def fix(read: Reading, profile: Profile) -> Fix | None:
     if name in read.table("server", "pools"):
         return None
     commands = (
-        (tool(read), "storage", "create", name, "zfs"),
+        (tool(read), "storage", "create", name, "btrfs"),
         (tool(read), "profile", "device", "add", "default", "root", "disk", "path=/", f"pool={name}"),
     )
     return Fix(

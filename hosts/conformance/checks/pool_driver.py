@@ -14,6 +14,9 @@ def judge(read: Reading, profile: Profile) -> Verdict:
     driver = read.text("server", "pools", name, "driver")
     wanted = [str(one) for one in profile.limit("pool_drivers")]
     evidence = f"{name}: {driver}"
+    if driver in wanted and driver == "zfs":
+        words = _("As the profile wants it; but of a volume's snapshots only the newest can be put back there.")
+        return Verdict(PASSES, evidence, words)
     if driver in wanted:
         return Verdict(PASSES, evidence, _("As the profile wants it."))
     words = _(

@@ -107,6 +107,21 @@ def test_it_fails_and_says_what_to_do(slug: str, changes: dict[str, Any]) -> Non
     assert fix is None or (fix.by_hand and fix.commands and fix.words)  # nothing is done there by the platform
 
 
+@pytest.mark.parametrize(
+    ("driver", "state", "said"),
+    [
+        ("btrfs", "passes", "As the profile wants it."),
+        ("lvm", "passes", "As the profile wants it."),
+        ("ceph", "passes", "As the profile wants it."),
+        ("zfs", "passes", "only the newest can be put back"),
+        ("dir", "fails", "a pool's driver never changes"),
+    ],
+)
+def test_what_is_said_of_a_pool_s_driver(driver: str, state: str, said: str) -> None:
+    verdict = BY_SLUG["pool_driver"].evaluate(good(pools=[{"name": "fast", "driver": driver}]), RUN)
+    assert (verdict.state, said in str(verdict.words), verdict.evidence) == (state, True, f"fast: {driver}")
+
+
 def test_certificates_of_both_sides() -> None:
     check = BY_SLUG["server_certificate"]
     assert check.evaluate({**good(), "taken": ENDS - 86400}, RUN).state == "fails"
