@@ -152,7 +152,7 @@ def test_a_backup_is_taken_and_starts_elsewhere(
     now = s3.objects()
     assert row.parts.count() > max(stored, 8)
     assert sum(size for key, size in now.items() if key.endswith(".age")) == row.size
-    assert set(first) <= set(now)
+    assert len(set(first) - set(now)) <= 1  # the part at which it was killed was sealed anew, under another name
     assert f"xq/{row.folder}/manifest.json" in now
     assert left_on(house.server) == before
     assert house.run("cat /version").strip() == "one"
