@@ -29,6 +29,8 @@ def place(
     wanted = sorted(demands, key=lambda d: (d.priority, -d.memory, -d.cpus, d.place, d.key))
     if len({(d.place, d.key) for d in wanted}) < len(wanted):
         raise ValueError("two demands with the same place and key")
+    if not wanted:
+        return Answer(())
     state = State(hosts, standing, addresses or {})
     for demand in wanted:
         state.know(demand.place, demand.service, demand.rules.avoid)
