@@ -191,15 +191,10 @@ class LxdVolumes:
         for one in self._running():
             touched = [part for parts in (one.get("resources") or {}).values() for part in parts or []]
             if any(volume.name in str(part).split("?")[0].split("/") for part in touched):
-                left = int(until - time.monotonic())
-                self.link.ask(
-                    "GET",
-                    f"/operations/{one['id']}/wait",
-                    params={"timeout": max(1, left)},
-                    timeout=left + 10,
-                    absent=True,
-                )
-                if left <= 0:
+                left = max(1, int(until - time.monotonic()))
+                path = f"/operations/{one['id']}/wait"
+                seen = self.link.ask("GET", path, params={"timeout": left}, timeout=left + 10, absent=True)
+                if seen is not None and seen.get("status") == "Running":
                     words = _("%(where)s still works on the volume %(name)s.")
                     raise EngineError(
                         "timeout", volume.name, words % {"where": self._engine.where, "name": volume.name}

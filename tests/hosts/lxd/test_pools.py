@@ -35,6 +35,7 @@ class Link:
     taken: dict[str, str] = field(default_factory=dict)  # when, by the snapshot's name
     refuses: str = ""
     where: str = "store-1"
+    busy: str = ""  # the volume that it works on, and goes on to
     changes: list[tuple[str, Any]] = field(default_factory=list)
 
     def ask(self, method: str, path: str, *, body: Any = None, params: Any = None, **_: Any) -> Any:
@@ -44,7 +45,11 @@ class Link:
                 raise from_response(500, self.refuses, self.where)
             return {"id": "1", "status_code": 200}
         if path == "/operations":
-            return {}
+            resources = {"storage_volumes": [f"/1.0/storage-pools/fast/volumes/custom/{self.busy}"]}
+            task = {"id": "9", "status": "Running", "class": "task", "resources": resources}
+            return {"running": [task]} if self.busy else {}
+        if path == "/operations/9/wait":
+            return {"id": "9", "status": "Running", "status_code": 103}
         if path == "/storage-pools/fast":
             return {"name": "fast", "driver": self.driver, "config": self.config}
         if path.endswith("/data/snapshots"):
@@ -135,3 +140,14 @@ def test_times_in_any_zone() -> None:
         {"name": "v/b", "created_at": (moment + timedelta(seconds=1)).isoformat()},
     ]
     assert pools.later(told, "a", removes=False) == ["b"]
+
+
+def test_nothing_is_done_to_a_volume_that_the_server_still_works_on() -> None:
+    link = Link(driver="dir", taken={"xq-1": NEVER}, busy="data")
+    for do in (link.volumes().put_back, link.volumes().take, link.volumes().drop):
+        with pytest.raises(EngineError, match="still works on the volume data") as busy:
+            do(DATA, "xq-1", 1)
+        assert (busy.value.kind, link.changes) == ("timeout", [])
+    link.busy = "another"
+    link.volumes().drop(DATA, "xq-1", 1)
+    assert link.changes
