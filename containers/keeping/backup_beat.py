@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from containers.keeping import backup_rules, edge, transfer
+from containers.keeping import backup_rules, copying, edge, restoring, transfer
 from containers.keeping.backup_work import ROWS, changed, tidy_host
 from containers.keeping.drill_work import changed as drill_changed
 from containers.keeping.drill_work import tidy as tidy_drill
@@ -137,6 +137,9 @@ def sweep() -> None:
     restores = Restore.objects.select_related(*ROWS_OF_RESTORES).filter(notes__fetched=True)
     for restore in restores.exclude(state=Restore.State.RUNNING):
         _tidy_restore(restore)
+    copies = Restore.objects.select_related("snapshot__host", "instance__host").filter(notes__copied=True)
+    for copy in copies.exclude(state=Restore.State.RUNNING):
+        _tidy_copy(copy)
     for pk in Backup.objects.filter(state=Backup.State.DROPPING).values_list("pk", flat=True):
         work.enqueue(tasks.discard, pk)
 
@@ -159,6 +162,14 @@ def _tidy_store(row: Backup) -> None:
 def _tidy_restore(row: Restore) -> None:
     try:
         tidy_restore(row, edge.volumes_of(row.snapshot.host))
+    except EngineError as error:
+        log.info("What %s left is removed later: %s", row, error)
+
+
+def _tidy_copy(row: Restore) -> None:
+    try:
+        copying.tidy(row)
+        restoring.note(row, copied=False)
     except EngineError as error:
         log.info("What %s left is removed later: %s", row, error)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from containers.keeping import edge
 from containers.keeping.models import Restore, Snapshot
 from containers.left_behind import MOVING, copies_of
 from hosts import labels
@@ -48,6 +49,26 @@ def pairs(snapshot: Snapshot, volumes: list[Volume]) -> list[Pair]:
     ]
 
 
+def name_of(row: Restore) -> str:
+    """Begins the names of what is made on the way."""
+    return f"xq-copy-{row.pk}-"
+
+
+def marks_of(row: Restore) -> dict[str, str]:
+    return {MOVING: f"copy-{row.pk}", labels.PLATFORM: labels.installation()}
+
+
+def tidy(row: Restore) -> None:
+    """Removes what is left of it on both hosts: a server that was still filling a volume gave it to nobody. Raises EngineError; may be
+    repeated."""
+    here = {str(one["pool"]) for one in row.snapshot.volumes}
+    there = set(row.instance.data_volumes.values_list("pool", flat=True))
+    for host, pools in ((row.snapshot.host, here), (row.instance.host, there)):
+        moves = edge.volumes_of(host).moves
+        for pool in sorted({moves.pool(), *pools}):
+            moves.remove_marked(pool, name_of(row), marks_of(row))
+
+
 def bring(row: Restore, found: list[Pair], check: Check, sleep: Callable[[float], None]) -> None:
     """Fills the volumes, which nobody uses. Safe to repeat. Raises EngineError, Failed, and what `check` does."""
     source, target = _copies(row.snapshot.host), _copies(row.instance.host)
@@ -56,11 +77,16 @@ def bring(row: Restore, found: list[Pair], check: Check, sleep: Callable[[float]
         check()
         sleep(seconds)
 
-    marks = {MOVING: f"copy-{row.pk}", labels.PLATFORM: labels.installation()}
     for number, pair in enumerate(found, 1):
         check()
         fill(
-            source, target, pair, snapshot=row.snapshot.label, name=f"xq-copy-{row.pk}-{number}", marks=marks, rest=rest
+            source,
+            target,
+            pair,
+            snapshot=row.snapshot.label,
+            name=f"{name_of(row)}{number}",
+            marks=marks_of(row),
+            rest=rest,
         )
 
 

@@ -63,7 +63,10 @@ def restore(run: Run) -> None:
             if own(row):
                 put_back(row.snapshot, volumes, run.check)
             else:
-                copying.bring(row, copying.pairs(row.snapshot, changed(row, volumes)), run.check, time.sleep)
+                found = copying.pairs(row.snapshot, changed(row, volumes))
+                note(row, copied=True)
+                copying.bring(row, found, run.check, time.sleep)
+                note(row, copied=False)
     if run.todo("start"):
         with run.step("start", _("Start the instance")):
             start(row)

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from containers.keeping import copying
+from containers.keeping import backup_beat, copying
 from containers.keeping.models import Restore, Snapshot
 from containers.keeping.services import copies
 from containers.models import Instance
 from hosts.engine import EngineError
 from hosts.volume_copies import Kept, Look, Offer
 from tests.keeping.played import Pool
+from tests.keeping.played_moves import Moves
+from tests.keeping.test_backups import moves as moves  # noqa: PLC0414  a fixture
 from tests.keeping.test_restores import Engine, engine, run, snapshot
 from xqplatform.audit.models import Event
 from xqplatform.errors import Denied, Refused
@@ -30,6 +32,8 @@ class Servers:
 
     def __init__(self, pool: Pool, lost: int = 0) -> None:
         self.given, self.lost, self.seen = pool, lost, list[str]()
+        self.marks: dict[str, dict[str, str]] = {}
+        self.busy = False  # it goes on with what it fetches, and lets nobody remove that
 
     def pool(self) -> str:
         return "default"
@@ -41,13 +45,15 @@ class Servers:
         return Kept(name, pool, {}, {}) if name in self.given.data else None
 
     def make(self, pool: str, like: Kept, name: str, marks: Mapping[str, str]) -> None:
-        self.given.data[name] = ""
+        self.given.data[name], self.marks[name] = "", dict(marks)
 
     def mark(self, pool: str, name: str, marks: Mapping[str, str]) -> None: ...
     def rename(self, pool: str, name: str, other: str) -> None: ...
     def owned_as(self, pool: str, name: str, like: Kept) -> None: ...
 
     def remove(self, pool: str, name: str) -> None:
+        if self.busy and self.seen and name.endswith("-new"):
+            raise EngineError("conflict", name, "It is in use.")
         self.given.data.pop(name, None)
 
     def clone(self, pool: str, name: str, snapshot: str, other: str, marks: Mapping[str, str]) -> None:
@@ -128,6 +134,22 @@ def test_a_way_that_stays_broken_loses_nothing(
     assert row.operation is not None
     assert "broken off" in row.operation.words
     assert pool.data == {"xq-vol-store-1": "two", TWO: "theirs"}
+
+
+def test_what_a_busy_server_kept_of_it_is_removed_later(
+    other: Instance, snapshot: Snapshot, engine: Engine, pool: Pool, servers: Servers, moves: Moves, actor_dev: Any
+) -> None:
+    engine.running = set(pool.mounts)
+    servers.lost, servers.busy = 99, True
+    row = run(copies.copy(actor_dev, snapshot, other.name))
+    assert row.state == "failed"
+    assert [name for name in pool.data if name.startswith("xq-copy")] == [f"xq-copy-{row.pk}-1-new"]
+    moves.labels |= servers.marks | {"xq-copy-7-1-new": {"user.xq.platform": "another"}}
+    pool.data["xq-copy-7-1-new"] = "somebody else's"
+    backup_beat.sweep()
+    assert set(pool.data) == {"xq-vol-store-1", TWO, "xq-copy-7-1-new"}
+    row.refresh_from_db()
+    assert row.notes["copied"] is False
 
 
 def test_nonsense_and_strangers_are_refused(
