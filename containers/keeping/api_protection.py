@@ -16,7 +16,7 @@ from xqplatform.accounts.http import actor_of
 router = Router(tags=["data"])
 
 
-class RiskOut(Schema):
+class DataRiskOut(Schema):
     kind: str = Field(
         description="unprotected, nobody, cannot, overdue, failed, drill_failed, drill_overdue or snapshots"
     )
@@ -34,7 +34,7 @@ class ProtectionOut(Schema):
         description="Of all instances that are backed up the oldest; null: one has none"
     )
     last_drill: datetime | None = Field(description="When a drill passed last, of all instances the longest ago")
-    risks: list[RiskOut]
+    risks: list[DataRiskOut]
 
 
 def _shown(line: Line) -> dict[str, Any]:
