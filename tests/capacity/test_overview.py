@@ -264,7 +264,10 @@ def test_it_is_taken_along_as_pdf(fleet: Any, client: Client, manager: Any, by: 
     text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
     assert "What ends first" in text
     assert "CPU of Room A (used (p95)): full in" in " ".join(text.split())
-    assert Event.objects.get(action="table.export").object_name == f"capacity-{timezone.localdate(timezone=ZoneInfo(manager.time_zone))}.pdf"
+    assert (
+        Event.objects.get(action="table.export").object_name
+        == f"capacity-{timezone.localdate(timezone=ZoneInfo(manager.time_zone))}.pdf"
+    )
 
 
 def test_the_paper_has_the_lines_that_were_searched_for(fleet: Any, client: Client, manager: Any) -> None:
