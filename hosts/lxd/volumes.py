@@ -27,6 +27,7 @@ NOT_COUNTED = re.compile(r"not supported|not implemented", re.I)
 STATE_SECONDS = 30
 TRUE = frozenset({"true", "1", "yes", "on"})
 COUNT_SECONDS = 20
+COUNT = 'du -skx "$1" 2>/dev/null || busybox du -skx "$1" 2>/dev/null'
 INSTANCE = "/1.0/instances/"
 
 
@@ -61,12 +62,13 @@ class LxdVolumes:
         if self._engine.status_of(container) != "Running":
             return None
         try:
-            _code, said = self._engine.exec(container, ("du", "-skx", volume.target), timeout=COUNT_SECONDS)
+            words = ("sh", "-c", COUNT, "sh", volume.target)
+            _code, said = self._engine.exec(container, words, timeout=COUNT_SECONDS)
         except EngineError as error:
             if error.out_of_reach:
                 raise
             return None  # too many files, or it has just ended
-        kib = said.strip().rpartition("\n")[2].split()[:1]  # files that go meanwhile are complained of in lines before
+        kib = said.strip().rpartition("\n")[2].split()[:1]
         return int(kib[0]) << 10 if kib and kib[0].isdecimal() and len(kib[0]) < 16 else None
 
     def named(self, name: str, pool: str, target: str = "") -> Volume | None:
