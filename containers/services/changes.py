@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from builds.models import Image
@@ -66,89 +65,81 @@ def begin(
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
     apart = gather.apart(place, image, parsed.strategy) if kind == "deploy" and image is not None else None
-    try:
-        with transaction.atomic():
-            locked = holders.free(place)
-            first = config is None and locked.config is None
-            if kind == "deploy":
-                config = config or ensure_config(actor, locked)
-            else:
-                image = locked.current_image
-                if kind != "limits":
-                    config = locked.current_config or locked.config
-            there = locked.instances.filter(removed=None).count()
-            target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
-            target = there if target is None else target
-            if kind == "scale" and target > there and image is None:
-                raise Refused(_("Nothing has been released here yet: release an image first."))
-            if target > there or (kind == "deploy" and parsed.strategy == "blue-green"):
-                capacity.lock()
-            plan = plan_for(
-                locked,
-                kind,
-                policy=parsed,
-                image=image,
-                config=config,
-                wanted=target,
-                numbers=numbers,
-                chosen=chosen,
-                on=on,
-            )
-            refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
-            refuse_unfit(plan, reason)
-            if confirm is not None:
-                going = {entry.number for entry in plan.entries if entry.action == "remove"}
-                confirming.data_goes([one for one in standing(locked) if one.number in going], str(locked), confirm)
-            guard = {}
-            if kind == "deploy":
-                guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
-                refuse_changed(shown, mark_of(plan, locked, config, image, read(guard)), first=first)
-            elif kind == "limits":
-                guard = _admit_aside(locked, plan, config, reason)
-            row = Deployment.objects.create(
-                place=locked,
-                kind=kind,
-                guard=guard,
-                reason=reason,
-                image=image,
-                config=config,
-                old_image=locked.current_image,
-                old_config=locked.current_config,
-                old_wanted=there,
-                wanted=target,
-                policy={**plan.policy.to_json(), "size": plan.batch_size, "hold_after": plan.hold_after},
-                created_by=actor.user,
-                created_name=actor.name,
-            )
-            if apart is not None and image is not None:
-                record.keep(row, plan, image, config, apart)
-            step_rows.save_steps(row, plan, image, config)
-            ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
-            audit.record(
-                actor,
-                _ACTION.get(kind, f"service.{kind}"),
-                locked,
-                before={"image": str(locked.current_image or ""), "instances": there},
-                after={
-                    "image": str(image or ""),
-                    "instances": target,
-                    "deployment": row.pk,
-                    "numbers": [entry.number for entry in plan.entries],
-                }
-                | by_hand(plan),
-                reason=reason,
-                parent=locked.service,
-            )
-            glass.note(actor, row, broken)
-            telling.begun(row, actor)
-            live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
-            enqueue(advance, row.pk)
-    except IntegrityError:
-        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
-        holder = holders.held_by(place)
-        if not holder:
-            raise
-        raise Refused(holder) from None
+    with holders.claimed(place) as locked:
+        first = config is None and locked.config is None
+        if kind == "deploy":
+            config = config or ensure_config(actor, locked)
+        else:
+            image = locked.current_image
+            if kind != "limits":
+                config = locked.current_config or locked.config
+        there = locked.instances.filter(removed=None).count()
+        target = {"deploy": locked.wanted, "scale": wanted, "remove": 0}.get(kind)
+        target = there if target is None else target
+        if kind == "scale" and target > there and image is None:
+            raise Refused(_("Nothing has been released here yet: release an image first."))
+        if target > there or (kind == "deploy" and parsed.strategy == "blue-green"):
+            capacity.lock()
+        plan = plan_for(
+            locked,
+            kind,
+            policy=parsed,
+            image=image,
+            config=config,
+            wanted=target,
+            numbers=numbers,
+            chosen=chosen,
+            on=on,
+        )
+        refuse_changed(shown, mark_of(plan, locked, config, image), first=first)
+        refuse_unfit(plan, reason)
+        if confirm is not None:
+            going = {entry.number for entry in plan.entries if entry.action == "remove"}
+            confirming.data_goes([one for one in standing(locked) if one.number in going], str(locked), confirm)
+        guard = {}
+        if kind == "deploy":
+            guard = glass.admit(locked, plan, image, config, reason=reason, glass=broken)
+            refuse_changed(shown, mark_of(plan, locked, config, image, read(guard)), first=first)
+        elif kind == "limits":
+            guard = _admit_aside(locked, plan, config, reason)
+        row = Deployment.objects.create(
+            place=locked,
+            kind=kind,
+            guard=guard,
+            reason=reason,
+            image=image,
+            config=config,
+            old_image=locked.current_image,
+            old_config=locked.current_config,
+            old_wanted=there,
+            wanted=target,
+            policy={**plan.policy.to_json(), "size": plan.batch_size, "hold_after": plan.hold_after},
+            created_by=actor.user,
+            created_name=actor.name,
+        )
+        if apart is not None and image is not None:
+            record.keep(row, plan, image, config, apart)
+        step_rows.save_steps(row, plan, image, config)
+        ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
+        audit.record(
+            actor,
+            _ACTION.get(kind, f"service.{kind}"),
+            locked,
+            before={"image": str(locked.current_image or ""), "instances": there},
+            after={
+                "image": str(image or ""),
+                "instances": target,
+                "deployment": row.pk,
+                "numbers": [entry.number for entry in plan.entries],
+            }
+            | by_hand(plan),
+            reason=reason,
+            parent=locked.service,
+        )
+        glass.note(actor, row, broken)
+        telling.begun(row, actor)
+        live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
+        enqueue(advance, row.pk)
     return row
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,6 +28,22 @@ def held_by(place: ServiceEnvironment) -> str:
         "minutes": minutes,
         "why": row.reason or _("no reason was given"),
     }
+
+
+@contextmanager
+def claimed(place: ServiceEnvironment) -> Iterator[ServiceEnvironment]:
+    """A transaction in which a change of the place begins; gives its locked row. Raises Refused while another change is active, also
+    where that was begun in this very moment.
+    """
+    try:
+        with transaction.atomic():
+            yield free(place)
+    except IntegrityError:
+        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
+        holder = held_by(place)
+        if not holder:
+            raise
+        raise Refused(holder) from None
 
 
 def free(place: ServiceEnvironment) -> ServiceEnvironment:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from containers.config import Config, parse
@@ -81,31 +80,23 @@ def move(
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
     wish = Wish(to_host.pk if to_host else None, fenced, with_data, each or {})
-    try:
-        with transaction.atomic():
-            locked = holders.free(place)
-            capacity.lock()
-            plan = plan_for(locked, numbers, wish, policy)
-            if refusal := plan.refusal():
-                raise Refused(refusal)
-            row = _saved(actor, locked, plan, wish=wish, reason=reason, drain=drain)
-            after = {
-                "deployment": row.pk,
-                "moves": {f"#{e.number}": f"{e.old_host_name} → {e.host_name}" for e in plan.entries if not e.problem},
-            }
-            after |= {"fenced": True} if fenced else {}
-            after |= {"data stays": True} if with_data else {}
-            audit.record(actor, "service.move", locked, after=after, reason=reason, parent=locked.service)
-            if drain is not None:
-                audit.record(actor, "host.drain.move", drain.host, after=after, reason=str(locked), parent=row)
-            live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
-            enqueue(advance, row.pk)
-    except IntegrityError:
-        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
-        holder = holders.held_by(place)
-        if not holder:
-            raise
-        raise Refused(holder) from None
+    with holders.claimed(place) as locked:
+        capacity.lock()
+        plan = plan_for(locked, numbers, wish, policy)
+        if refusal := plan.refusal():
+            raise Refused(refusal)
+        row = _saved(actor, locked, plan, wish=wish, reason=reason, drain=drain)
+        after = {
+            "deployment": row.pk,
+            "moves": {f"#{e.number}": f"{e.old_host_name} → {e.host_name}" for e in plan.entries if not e.problem},
+        }
+        after |= {"fenced": True} if fenced else {}
+        after |= {"data stays": True} if with_data else {}
+        audit.record(actor, "service.move", locked, after=after, reason=reason, parent=locked.service)
+        if drain is not None:
+            audit.record(actor, "host.drain.move", drain.host, after=after, reason=str(locked), parent=row)
+        live.bump("services", f"service:{locked.service.slug}", topic(locked), f"release:{row.pk}")
+        enqueue(advance, row.pk)
     return row
 
 

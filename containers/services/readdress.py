@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from containers.models import Container, Deployment, Instance, ServiceEnvironment, Step
@@ -42,36 +41,26 @@ def readdress(
     _may(actor, place, with_data=with_data)
     if len(reason) > 2000:
         raise Refused(_("The reason is too long."), "reason", 400)
-    try:
-        with transaction.atomic():
-            locked = holders.free(place)
-            one = (
-                locked.instances.select_related("host", "address__segment").filter(pk=instance.pk, removed=None).first()
-            )
-            if one is None:
-                raise Refused(_("The instance was removed."))
-            plan = plan_for(one, ip, with_data=with_data)
-            changes.refuse_unfit(plan, reason)
-            row = _saved(actor, locked, one, plan, reason)
-            entry = plan.entries[0]
-            after = {"address": entry.address, "mac": mac_of(entry.address), "deployment": row.pk}
-            audit.record(
-                actor,
-                "instance.address",
-                one,
-                before={"address": entry.old_address, "mac": mac_of(entry.old_address)},
-                after=after | ({"data stays": True} if with_data else {}),
-                reason=reason,
-                parent=locked.service,
-            )
-            live.bump("services", "network", topic(locked), f"instance:{one.pk}", f"release:{row.pk}")
-            enqueue(advance, row.pk)
-    except IntegrityError:
-        # Another one was faster between our look and our write (the constraint «one active deployment a place»).
-        holder = holders.held_by(place)
-        if not holder:
-            raise
-        raise Refused(holder) from None
+    with holders.claimed(place) as locked:
+        one = locked.instances.select_related("host", "address__segment").filter(pk=instance.pk, removed=None).first()
+        if one is None:
+            raise Refused(_("The instance was removed."))
+        plan = plan_for(one, ip, with_data=with_data)
+        changes.refuse_unfit(plan, reason)
+        row = _saved(actor, locked, one, plan, reason)
+        entry = plan.entries[0]
+        after = {"address": entry.address, "mac": mac_of(entry.address), "deployment": row.pk}
+        audit.record(
+            actor,
+            "instance.address",
+            one,
+            before={"address": entry.old_address, "mac": mac_of(entry.old_address)},
+            after=after | ({"data stays": True} if with_data else {}),
+            reason=reason,
+            parent=locked.service,
+        )
+        live.bump("services", "network", topic(locked), f"instance:{one.pk}", f"release:{row.pk}")
+        enqueue(advance, row.pk)
     return row
 
 
