@@ -132,8 +132,10 @@ def sweep() -> None:
     reached = over.filter(host__state__in=Host.ANSWERING).exclude(snapshot=None)
     for row in reached.exclude(snapshot__state=Snapshot.State.GONE):
         _tidy_host(row)
+    away: set[int] = set()  # stores that do not answer are not asked again for each of their rows
     for row in over.filter(state=Backup.State.FAILED, parts__isnull=False).distinct():
-        _tidy_store(row)
+        if row.target_id not in away and not _tidy_store(row):
+            away.add(row.target_id)
     restores = Restore.objects.select_related(*ROWS_OF_RESTORES).filter(notes__fetched=True)
     for restore in restores.exclude(state=Restore.State.RUNNING):
         _tidy_restore(restore)
@@ -151,12 +153,14 @@ def _tidy_host(row: Backup) -> None:
         log.info("What %s left is removed later: %s", row, error)
 
 
-def _tidy_store(row: Backup) -> None:
-    """Its host has no say in this: it may never come back."""
+def _tidy_store(row: Backup) -> bool:
+    """Whether the store let it be done. Its host has no say in this: it may never come back."""
     try:
         transfer.clear(open_store(row.target), row)
     except StoreError as error:
         log.info("What %s left is removed later: %s", row, error)
+        return False
+    return True
 
 
 def _tidy_restore(row: Restore) -> None:

@@ -18,6 +18,14 @@ from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
 
 
+def target_of(name: str) -> BackupTarget:
+    """A store by its name. Raises Refused."""
+    row = BackupTarget.objects.filter(name=name).first() if "\x00" not in name else None
+    if row is None:
+        raise Refused(_("There is no store «%(name)s».") % {"name": name[:60]}, "target", 400)
+    return row
+
+
 def rules_of(place: ServiceEnvironment) -> tuple[Rules, BackupTarget | None]:
     """Its rules, and where its backups go by themselves (None: there are none)."""
     row = BackupPolicy.objects.select_related("target").filter(place=place).first()
@@ -28,9 +36,7 @@ def save_rules(actor: Actor, place: ServiceEnvironment, target: str, data: Mappi
     """`target`: the name of a store, empty: no backups by themselves. What is left out is as usual. Raises Denied, Refused."""
     require(actor, "service.change", **place.at, obj=place)
     rules = parse(data)
-    found = BackupTarget.objects.filter(name=target).first() if target and "\x00" not in target else None
-    if target and found is None:
-        raise Refused(_("There is no store «%(name)s».") % {"name": target[:60]}, "target", 400)
+    found = target_of(target) if target else None
     with transaction.atomic():
         ServiceEnvironment.objects.select_for_update().get(pk=place.pk)
         old_rules, old_target = rules_of(place)

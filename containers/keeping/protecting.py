@@ -106,7 +106,9 @@ def _instances() -> QuerySet[Instance]:
     missed = of.filter(why=Backup.Why.SCHEDULE, state=Backup.State.FAILED).exclude(ended=None)
     # A good one that was begun later than one that failed makes up for it.
     missed = missed.filter(created__gt=Coalesce(OuterRef("good_begun"), OuterRef("created")))
-    drills = Drill.objects.filter(backup__instance=mine).exclude(state=Drill.State.RUNNING).order_by("-pk")
+    # One that could not be tried says nothing of its backup; where none can be, they are overdue.
+    none = (Drill.State.RUNNING, Drill.State.BROKEN)
+    drills = Drill.objects.filter(backup__instance=mine).exclude(state__in=none).order_by("-pk")
     kept = Snapshot.objects.filter(instance=mine, state=Snapshot.State.READY).exclude(taken=None).order_by("-taken")
     rows = rows.annotate(good=_first(good, "taken"), good_begun=_first(good, "created"))
     return rows.annotate(

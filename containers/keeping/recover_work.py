@@ -34,9 +34,7 @@ def recover(run: Run) -> None:
     volumes = edge.volumes_of(run.host)
 
     def undo() -> None:
-        row.refresh_from_db(fields=["state"])
-        if row.state != Restore.State.DONE:  # else it is in use: what is written to it now is not thrown away
-            restoring.go_back(row, volumes)
+        restoring.go_back(row, volumes)
         tidy(row, volumes)
 
     run.on_failure(undo, _("Put back what was there before, and start it"))

@@ -198,6 +198,9 @@ def healthy(row: Restore, check: Callable[[], None]) -> None:
 
 def go_back(row: Restore, volumes: Volumes) -> None:
     """After something went wrong: the data of before, if it was touched, and whoever ran runs. Safe to repeat. Raises EngineError."""
+    row.refresh_from_db(fields=["state"])
+    if row.state == Restore.State.DONE:
+        return  # it is in use: what is written to it now is not thrown away
     engine, words = connect(row.instance.host), ""
     if row.safety is not None and row.safety.state == Snapshot.State.TAKING:
         taking.give_up(row.safety, volumes)

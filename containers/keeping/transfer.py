@@ -70,6 +70,9 @@ def send(
         got = there * parts.PART
         file = moves.read_file(pool, name, there * parts.PART)
         for number, piece in enumerate(parts.pieces(file, parts.PART), there + 1):
+            got += len(piece)
+            if len(piece) < parts.PART and got != size:
+                break  # whoever goes on would take it for a whole one
             sealed = sealing.seal(piece, row.target.recipients)
             part = parts.Part.of(number, sealed)
             key = parts.part_key(row.folder, volume, number, part.sha256)
@@ -77,7 +80,6 @@ def send(
             BackupPart.objects.create(
                 backup=row, volume=volume, number=number, size=part.size, sha256=part.sha256
             )  # fmt: skip
-            got += len(piece)
             run.note(_("%(done)d of %(all)d MiB") % {"done": got // MIB, "all": size // MIB})
         if got != size or not size:
             words = _("The host gave %(got)d of %(all)d bytes of %(name)s: that is no backup.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from hosts.lxd.link import Json
 if TYPE_CHECKING:
     from hosts.lxd.engine import LxdEngine
 
+log = logging.getLogger(__name__)
 RESOLVER = "/etc/resolv.conf"
 NAME, ROUTES = "/proc/sys/kernel/hostname", "/proc/net/route"  # of whoever reads them, so they are read inside
 SECONDS = 10.0
@@ -33,8 +35,10 @@ class LxdInsides:
             try:
                 found[one.engine_id] = self._look(one)
             except EngineError as error:
-                if error.kind != "not_found" and self._engine.runs(one.engine_id):
+                if error.out_of_reach:
                     raise
+                # One that ended meanwhile, or cannot be looked into, is no reason not to look into the others.
+                log.warning("Nobody could look into %s on %s: %s", one.engine_id, self._engine.where, error)
         return found
 
     def _look(self, one: Asked) -> Observed:

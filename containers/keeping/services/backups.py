@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from containers.keeping import tasks
+from containers.keeping.backup_policies import target_of
 from containers.keeping.backup_work import BACKUP
 from containers.keeping.models import Backup, BackupTarget, Drill, Restore, Snapshot
 from containers.keeping.parts import folder
@@ -20,14 +21,6 @@ from xqplatform import audit, live, work
 from xqplatform.accounts.actor import Actor
 from xqplatform.accounts.rights import require
 from xqplatform.errors import Refused
-
-
-def target_of(name: str) -> BackupTarget:
-    """A store by its name. Raises Refused."""
-    row = BackupTarget.objects.filter(name=name).first() if "\x00" not in name else None
-    if row is None:
-        raise Refused(_("There is no store «%(name)s».") % {"name": name[:60]}, "target", 400)
-    return row
 
 
 def take(

@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from containers.keeping import parts, sealing
-from containers.keeping.models import Backup, BackupTarget
+from containers.keeping.models import Backup, BackupTarget, Snapshot
 from containers.keeping.parts import manifest_key
 from containers.keeping.stores import StoreError
 from containers.keeping.stores.opening import open_store, try_out
@@ -100,8 +101,10 @@ def remove(actor: Actor, row: BackupTarget) -> None:
     with transaction.atomic():
         if row.policies.exists():
             raise Refused(_("Services back up there by themselves: change their rules first."))
-        # Of one that failed nothing lies there once its parts are cleared.
-        lies = row.backups.exclude(state=Backup.State.GONE).exclude(state=Backup.State.FAILED, parts=None)
+        # Of one that failed nothing lies there, nor on its host, once its parts and its snapshot are cleared.
+        cleared = Q(snapshot=None) | Q(snapshot__state=Snapshot.State.GONE)
+        over = Q(state=Backup.State.GONE) | (Q(state=Backup.State.FAILED, parts=None) & cleared)
+        lies = row.backups.exclude(pk__in=row.backups.filter(over).values("pk"))
         if lies.exists():
             raise Refused(_("There are backups in it: remove them first."))
         audit.record(actor, "backup.target.remove", row, before=_shown(row))
