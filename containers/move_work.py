@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 
 from containers import announcing, left_behind
 from containers.carrying import Carry, names_of
-from containers.config import Config, parse
 from containers.ending import StepFailed
 from containers.models import Instance, KeptLog, MovedVolume, Step
 from containers.steps import making, retiring, rising
@@ -251,7 +250,7 @@ class Move(Work):
     def _restarts_by_itself(self, engine_id: str) -> None:
         """Undoes what `_stop_there` did to it."""
         version = self.step.old_config
-        policy = (parse(version.content) if version is not None else Config()).restart_policy
+        policy = self.config_of(version).restart_policy
         if policy == "always":
             self.patience.call(self.engine.set_restart, engine_id, policy)
 

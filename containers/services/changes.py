@@ -35,7 +35,6 @@ RIGHT_OF = {
     "restart": "service.restart",
     "remove": "service.remove",
 }
-_ACTION = {"deploy": "service.deploy", "repair": "instance.repair", "remove": "service.remove"}
 
 
 def begin(
@@ -123,7 +122,7 @@ def begin(
         ServiceEnvironment.objects.filter(pk=locked.pk).update(active=row)
         audit.record(
             actor,
-            _ACTION.get(kind, f"service.{kind}"),
+            "instance.repair" if kind == "repair" else f"service.{kind}",
             locked,
             before={"image": str(locked.current_image or ""), "instances": there},
             after={

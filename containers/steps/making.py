@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from builds.models import Image
 from containers import images, spec
-from containers.config import Config, parse
+from containers.config import Config
 from containers.ending import StepFailed
 from containers.init_mode import Needs, needs, problems
 from containers.models import ConfigVersion, Container
@@ -54,7 +54,7 @@ def made(
             },
         )
         if version is not None:
-            persisted.note(row, parse(version.content), bench.address)
+            persisted.note(row, bench.config_of(version), bench.address)
         bench.save(new_engine_id=engine_id)
     return engine_id
 

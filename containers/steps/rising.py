@@ -23,11 +23,9 @@ from hosts.networks import ensure_network
 BUSY_ADDRESS_SECONDS = 20.0  # an engine may take a moment to give an endpoint's address free
 
 
-def bring_up(
-    bench: Bench, engine_id: str, deadline: float, state: str = "starting", tidy: Callable[[], None] | None = None
-) -> None:
+def bring_up(bench: Bench, engine_id: str, state: str = "starting", tidy: Callable[[], None] | None = None) -> None:
     """Starts it if it does not run, and waits until it is well; `tidy` is done meanwhile. Raises StepFailed."""
-    forward = state == "starting"
+    deadline, forward = bench.deadline(), state == "starting"
     bench.around.before_start()
     with bench.timed("start" if forward else "", state=state):
         bench.point("before start")
@@ -66,7 +64,7 @@ def up(
     """Brings it up; meanwhile its address is announced, if it was on another host before."""
     address = bench.instance.address
     if not announced or address is None:
-        return bring_up(bench, engine_id, bench.deadline(), state=state, tidy=tidy)
+        return bring_up(bench, engine_id, state=state, tidy=tidy)
     words = announcing.begin(bench.engine, address, engine_id, lambda: point("after announce", bench.step.pk))
 
     def meanwhile() -> None:
@@ -75,7 +73,7 @@ def up(
         if tidy is not None:
             tidy()
 
-    bring_up(bench, engine_id, bench.deadline(), state=state, tidy=meanwhile)
+    bring_up(bench, engine_id, state=state, tidy=meanwhile)
     words.join(helper.SECONDS)
 
 

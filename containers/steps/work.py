@@ -71,7 +71,7 @@ class Work(Bench):
             first_use.nobody_else_answers(self, made)
         if self.context.order == "start-first" and self.step.action == "replace" and not self.fixed:
             data.save(self, made, others)
-            rising.bring_up(self, made, self.deadline())
+            rising.bring_up(self, made)
             self.around.drained(others)
             retiring.retire_all(self, others, state="starting", serves=False)
             naming.take_name(self, made, mine, others)
@@ -139,7 +139,7 @@ class Work(Bench):
                 retiring.retire_all(self, [mine], state="undoing")
             return
         made = making.made(self, mine, self.step.old_image, self.step.old_config, mark, state="undoing")
-        rising.bring_up(self, made, self.deadline(), state="undoing")
+        rising.bring_up(self, made, state="undoing")
         retiring.others_ended(self, made)
 
     def _run_old(self, old: list[Json]) -> None:
@@ -150,7 +150,7 @@ class Work(Bench):
         if self.step.old_wanted_state == "running":
             if (self.times.get("stop") or [0, 0])[1] is None:  # a stop that nobody waited for may still be under way
                 self.patience.call(self.engine.stop, keep["Id"], retiring.timeout_of(self, keep["Id"]))
-            rising.bring_up(self, keep["Id"], self.deadline(), state="undoing")
+            rising.bring_up(self, keep["Id"], state="undoing")
 
     # --- Restart, stop, start -------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Work(Bench):
         self._claim_state("running")
         if there is None:
             made = making.made(self, None, self.step.image, self.step.config, str(self.step.pk))
-            return rising.bring_up(self, made, self.deadline())
+            return rising.bring_up(self, made)
         again = self._left_ill(there)
         if again or "start" not in self.times:  # else a dead process has stopped it already
             self.around.before_stop([there])
@@ -169,7 +169,7 @@ class Work(Bench):
             self.around.after_stop()
         if again:
             self.save(new_engine_id=there["Id"])  # it is this try's from now on
-        return rising.bring_up(self, there["Id"], self.deadline())
+        return rising.bring_up(self, there["Id"])
 
     def _stop(self) -> None:
         self._claim_state("stopped")
@@ -188,7 +188,7 @@ class Work(Bench):
             self.patience.call(self.engine.stop, there["Id"], self.stop_timeout(self.step.config))
             self.save(new_engine_id=there["Id"])
         made = there["Id"] if there else making.made(self, None, self.step.image, self.step.config, str(self.step.pk))
-        rising.bring_up(self, made, self.deadline())
+        rising.bring_up(self, made)
 
     def _as_it_was(self) -> None:
         there = self.there()
@@ -199,4 +199,4 @@ class Work(Bench):
             self.around.before_stop([there])
             self.patience.call(self.engine.stop, there["Id"], self.stop_timeout(self.step.old_config))
         else:
-            rising.bring_up(self, there["Id"], self.deadline(), state="undoing")
+            rising.bring_up(self, there["Id"], state="undoing")
