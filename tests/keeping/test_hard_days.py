@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from containers.keeping import backup_beat, backup_policies, scheduling, transfer
+from containers.keeping import backup_beat, backup_policies, scheduling, sealing, transfer
 from containers.keeping.models import Backup, BackupPolicy, BackupTarget, Drill, Snapshot
 from containers.keeping.policies import save_policy
 from containers.keeping.services import drills, targets
@@ -72,8 +72,12 @@ def test_what_a_host_cuts_short_is_no_backup(
         yield moves.files[volume][offset:given]
 
     monkeypatch.setattr(moves, "read_file", cut)
+    made: list[int] = []
+    real = sealing.seal
+    monkeypatch.setattr(sealing, "seal", lambda piece, *more: made.append(len(piece)) or real(piece, *more))
     row = taken(actor_dev, instance)
     assert row.state == "failed"
+    assert made == [10] * (given // 10), "whoever goes on would take a short part for a whole one"
     assert f"gave {given} of 50 bytes" in HostOperation.objects.get(pk=row.operation_id).words
 
 
@@ -119,6 +123,11 @@ def test_a_backup_that_failed_does_not_keep_a_store_for_ever(
         row = taken(actor_dev, instance)
     assert row.state == "failed"
     row.parts.create(volume=0, number=1, size=1, sha256="0" * 64)
+    with pytest.raises(Refused, match="backups in it"):
+        targets.remove(actor_sre, disk)
+    backup_beat.sweep()
+    assert row.snapshot is not None
+    Snapshot.objects.filter(pk=row.snapshot.pk).update(state="ready")  # its host was away
     with pytest.raises(Refused, match="backups in it"):
         targets.remove(actor_sre, disk)
     backup_beat.sweep()

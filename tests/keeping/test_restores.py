@@ -92,6 +92,10 @@ def test_what_was_is_there_again_and_what_is_now_is_kept(
     assert row.safety is not None
     assert pool.kept["xq-vol-store-1"] == {snapshot.label: "one", row.safety.label: "two"}
     assert Snapshot.objects.get(pk=row.safety.pk).state == "ready"
+    # Whoever comes late takes nothing back: it is in use.
+    calls = list(engine.calls)
+    restoring.go_back(row, pool)  # type: ignore[arg-type]
+    assert (row.state, pool.data, engine.calls) == ("done", {"xq-vol-store-1": "one"}, calls)
     assert engine.running == set(pool.mounts)
     instance.refresh_from_db()
     assert instance.wanted_state == "running"
